@@ -1,0 +1,162 @@
+"""The sync agent: performs what `device.core.session` decides, one action at a time, and never sleeps.
+
+Rules
+1. Commands are marked as sent, durably, before the first byte leaves.
+2. A receipt counts only if the pinned server key signed it for exactly our bytes; otherwise the whole reply is
+   disbelieved and everything sent stays in doubt.
+3. Outcomes and changes of one reply are taken in one transaction: the screen never shows half a round.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from device.core.session import Ask, Push, Rest, Session
+from device.errors import RemoteError, TransportError
+from device.keys import DeviceKeys
+from device.store import DeviceStore, Identity, Item
+from device.transport import SyncClient
+from shared.envelope import RECEIPT_TYPE, BadSignature, Envelope, verify
+from shared.outcomes import Receipt
+from shared.ports import Ports, RunBlocking
+from shared.problems import Problem
+from shared.records import record_from_wire
+from shared.sync import PROTOCOL, Held, Settled, SyncReply, SyncRequest, Turned, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did. `asked` and `sent` are command ids; `error` is a sentence if no usable answer came."""
+
+    at: datetime
+    asked: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+    changes: int = 0
+    error: str | None = None
+    rest_until: datetime | None = None
+    rested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    receipts: tuple[tuple[Receipt, Envelope], ...]
+    held: tuple[Held, ...]
+    unknown: tuple[str, ...]
+    turned: tuple[tuple[str, Problem], ...]
+
+
+class Agent:
+    """Carries the outbox up and outcomes and changes down."""
+
+    def __init__(
+        self,
+        store: DeviceStore,
+        client: SyncClient,
+        keys: DeviceKeys,
+        identity: Identity,
+        ports: Ports,
+        run_blocking: RunBlocking,
+    ) -> None:
+        self.session = Session()
+        self._store, self._client, self._keys = store, client, keys
+        self._identity, self._ports, self._run = identity, ports, run_blocking
+
+    async def step(self) -> Step:
+        """Do the next thing, which may be nothing.
+
+        Raises:
+            StoreError: the device's database failed; nothing that was saved is lost.
+        """
+        now = self._ports.clock.now()
+        self.session.online = await self._run(lambda: self._store.meta("link")) != "offline"
+        queue = await self._run(self._store.queue)
+        action = self.session.next_action(now, queue)
+        if isinstance(action, Rest):
+            return Step(now, rest_until=action.until, rested=True)
+        items = await self._run(lambda: self._store.items_of(action.ids))
+        try:
+            reply = await self._round(action, items)
+            verified = self._verify(reply, items)
+        except (TransportError, RemoteError) as error:
+            self.session.failed(self._ports.clock.now(), self._spread())
+            await self._run(lambda: self._store.set_meta("last_error", str(error)))
+            return self._step(now, action, error=str(error))
+        await self._run(lambda: self._take(reply, verified))
+        self.session.answered(self._ports.clock.now(), more=reply.more)
+        settled = tuple(receipt.command for receipt, _ in verified.receipts)
+        return self._step(now, action, settled=settled, changes=len(reply.changes))
+
+    async def settle(self, *, rounds_max: int = 1000) -> list[Step]:
+        """Step until there is nothing left to do now, or a round fails. At most `rounds_max` steps."""
+        steps: list[Step] = []
+        while len(steps) < rounds_max:
+            step = await self.step()
+            if step.rested:
+                break
+            steps.append(step)
+            if step.error:
+                break
+        return steps
+
+    async def _round(self, action: Ask | Push, items: list[Item]) -> SyncReply:
+        cursor = await self._run(lambda: self._store.meta("cursor"))
+        if isinstance(action, Ask):
+            request = SyncRequest(protocol=PROTOCOL, cursor=cursor, in_doubt=action.ids)
+        else:
+            commands = tuple(item.envelope.to_wire() for item in items)
+            request = SyncRequest(protocol=PROTOCOL, cursor=cursor, commands=commands)
+            await self._run(lambda: self._store.mark_sent(action.ids))
+        return await self._client.sync(request, self._keys.device)
+
+    def _verify(self, reply: SyncReply, items: list[Item]) -> _Verified:
+        known = {item.command.id: item for item in items}
+        settled = [answer for answer in reply.answers if isinstance(answer, Settled)]
+        turned = [answer for answer in reply.answers if isinstance(answer, Turned)]
+        return _Verified(
+            receipts=tuple(self._receipt(answer, known) for answer in settled),
+            held=tuple(a for a in reply.answers if isinstance(a, Held) and a.id in known),
+            unknown=tuple(a.id for a in reply.answers if isinstance(a, Unknown) and a.id in known),
+            turned=tuple((items[a.index].command.id, a.problem) for a in turned if 0 <= a.index < len(items)),
+        )
+
+    def _receipt(self, answer: Settled, known: dict[str, Item]) -> tuple[Receipt, Envelope]:
+        try:
+            envelope = Envelope.from_wire(answer.receipt)
+            verify(envelope, RECEIPT_TYPE, bytes.fromhex(self._identity.receipt_key))
+            receipt = Receipt.model_validate_json(envelope.payload)
+            item = known[receipt.command]
+        except (BadSignature, ValueError, KeyError) as error:
+            raise TransportError("The answer does not carry the server's signature; it is not believed.") from error
+        ours = (self._identity.tenant, answer.id, item.envelope.hash)
+        if (receipt.tenant, receipt.command, receipt.envelope_hash) != ours:
+            raise TransportError("The answer is about other bytes than ours; it is not believed.")
+        return receipt, envelope
+
+    def _take(self, reply: SyncReply, verified: _Verified) -> None:
+        with self._store.transaction():
+            for receipt, envelope in verified.receipts:
+                self._store.mark_settled(receipt, envelope)
+            for held in verified.held:
+                self._store.mark_held(held.id, held.hold, held.problem)
+            self._store.mark_unknown(verified.unknown)
+            for command_id, problem in verified.turned:
+                self._store.mark_turned(command_id, problem)
+            self._store.absorb(map(record_from_wire, reply.changes), reply.cursor)
+            self._store.set_meta("last_contact", reply.server_time.isoformat())
+            self._store.set_meta("last_error", "")
+
+    def _step(
+        self,
+        at: datetime,
+        action: Ask | Push,
+        *,
+        settled: tuple[str, ...] = (),
+        changes: int = 0,
+        error: str | None = None,
+    ) -> Step:
+        asked = action.ids if isinstance(action, Ask) else ()
+        sent = action.ids if isinstance(action, Push) else ()
+        return Step(at, asked, sent, settled, changes, error)
+
+    def _spread(self) -> float:
+        return int.from_bytes(self._ports.randomness.draw(2), "big") / 65536

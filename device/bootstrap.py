@@ -1,0 +1,157 @@
+"""Builds a device from its parts. The only place on the device where things are made and settings are read."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from typing import TypeVar
+
+import httpx
+
+from device import keys as device_keys
+from device.agent import Agent
+from device.errors import LocalError, RemoteError
+from device.keys import DeviceKeys
+from device.model import registry
+from device.model.port import LanguageModel
+from device.settings import Settings
+from device.store import DeviceStore, Identity
+from device.transport import Meter, SyncClient
+from device.workbench import Workbench
+from policies.bundle import Bundle, parse_bundle
+from shared.envelope import ENROLMENT_TYPE, seal
+from shared.ports import Ports, RunBlocking
+from shared.sync import EnrolReply, Enrolment, EnrolRequest
+
+T = TypeVar("T")
+BUNDLE_VERSION = "2026.11.1"
+
+
+@dataclass
+class Device:
+    """An enrolled, unlocked device, ready for a screen, a command line or a simulator."""
+
+    settings: Settings
+    ports: Ports
+    store: DeviceStore
+    keys: DeviceKeys
+    identity: Identity
+    workbench: Workbench
+    agent: Agent
+    client: SyncClient
+    meter: Meter
+
+    def load_model(self) -> LanguageModel:
+        """Load the language model and hand it to the workbench. Blocking: seconds.
+
+        Raises:
+            ModelError: the file is missing, damaged or too large. Everything else goes on working.
+        """
+        model = registry.load(self.settings.model, self.ports.clock)
+        self.workbench.model = model
+        return model
+
+    async def close(self) -> None:
+        """Close the connections and the database."""
+        await self.client.close()
+        self.store.close()
+
+
+def on_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
+    """Run blocking work on a thread of the running loop."""
+    return asyncio.get_running_loop().run_in_executor(None, work)
+
+
+def default_bundle() -> Bundle:
+    """The policy bundle that ships."""
+    folder = resources.files("policies.default")
+    texts = ((folder / name).read_text(encoding="utf-8") for name in ("boundary.cedar", "boundary.cedarschema"))
+    return parse_bundle(BUNDLE_VERSION, *texts)
+
+
+def open_device(
+    settings: Settings,
+    pin: str,
+    ports: Ports,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    run_blocking: RunBlocking = on_thread,
+) -> Device:
+    """Unlock an enrolled device.
+
+    Args:
+        settings: where it lives.
+        pin: opens the sealed keys.
+        ports: clock and randomness.
+        transport: carries HTTP; the machine's network if None.
+        run_blocking: how database work leaves the event loop.
+
+    Raises:
+        LocalError: not enrolled, or the wrong PIN.
+        StoreError: the database does not open.
+    """
+    keys = device_keys.unlock(settings.keys, pin)
+    store = DeviceStore.open(settings.database, keys.database)
+    identity = store.identity()
+    if identity is None:
+        store.close()
+        raise LocalError("Enrolment did not finish. Run `tailboard enrol URL CODE` again.")
+    meter = Meter()
+    client = SyncClient(identity.server_url, transport or httpx.AsyncHTTPTransport(), meter, ports)
+    workbench = Workbench(store, identity, keys, default_bundle(), ports)
+    agent = Agent(store, client, keys, identity, ports, run_blocking)
+    return Device(settings, ports, store, keys, identity, workbench, agent, client, meter)
+
+
+async def enrol(
+    settings: Settings,
+    url: str,
+    code: str,
+    pin: str,
+    name: str,
+    ports: Ports,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Identity:
+    """Make keys here, exchange the one-time `code` at `url` for an identity, and keep it.
+
+    A try whose answer was lost can be repeated with the same code and PIN: the keys are kept.
+
+    Raises:
+        LocalError: enrolled already, wrong PIN for the keys of an earlier try, or a code that does not work.
+        TransportError: the server cannot be reached.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    again = settings.keys.exists()
+    keys = device_keys.unlock(settings.keys, pin) if again else device_keys.make(settings.keys, pin, ports.randomness)
+    store = DeviceStore.open(settings.database, keys.database)
+    try:
+        if store.identity():
+            raise LocalError("This device is enrolled already. Use another --home to enrol another.")
+        reply = await _exchange(url, code, name, keys, ports, transport)
+        identity = _identity(url, reply)
+        store.set_meta("identity", identity.model_dump_json())
+    finally:
+        store.close()
+    return identity
+
+
+async def _exchange(
+    url: str, code: str, name: str, keys: DeviceKeys, ports: Ports, transport: httpx.AsyncBaseTransport | None
+) -> EnrolReply:
+    enrolment = Enrolment(
+        code=code, device_key=keys.device.public.hex(), technician_key=keys.technician.public.hex(), device_name=name
+    )
+    envelope = seal(ENROLMENT_TYPE, enrolment.to_bytes(), keys.device, keys.technician)
+    client = SyncClient(url, transport or httpx.AsyncHTTPTransport(), Meter(), ports)
+    try:
+        return await client.enrol(EnrolRequest(enrolment=envelope.to_wire()), keys.device)
+    except RemoteError as error:
+        raise LocalError(str(error)) from error
+    finally:
+        await client.close()
+
+
+def _identity(url: str, reply: EnrolReply) -> Identity:
+    shared = reply.model_dump(exclude={"receipt_key_id", "server_time"})
+    return Identity(server_url=url, **shared)

@@ -1,0 +1,75 @@
+"""`tailboard`: the table of its verbs. Alone it opens the screen. What the verbs do is in `device.commands`."""
+
+import sys
+from collections.abc import Sequence
+
+from shared.commandline import FAULT, NO, Program, Verb, argument, run
+
+_WHERE = (
+    argument("--home", metavar="DIR", help="the device's folder (default: the user's data folder, or TAILBOARD_HOME)"),
+    argument("--pin-file", metavar="FILE", help="read the PIN from here instead of asking"),
+)
+_HERE = "device.commands:"
+_JOB = argument("job", help="for example WO-1042")
+
+PROGRAM = Program(
+    name="tailboard",
+    summary="The field assistant: your jobs, your words, your outbox. Works without a network. Alone, it opens the screen.",
+    examples="""  tailboard                              open the screen
+  tailboard enrol http://sync.example:8750 ABCD-EFGH-JKMN
+  tailboard jobs
+  tailboard propose WO-1042 "replaced inlet filter, 4.2 bar now, done"
+  tailboard note WO-1042 "gate code has changed, ask at reception"
+  tailboard work offline
+  tailboard sync --json""",
+    common=_WHERE,
+    verbs=(
+        Verb((), "Open the screen.", f"{_HERE}screen", reports=False),
+        Verb(
+            ("enrol",),
+            "Make this laptop's keys here and enrol it with a one-time code.",
+            f"{_HERE}enrol",
+            (
+                argument("url", help="the sync server, for example https://sync.example"),
+                argument("code", help="from the office, good once"),
+                argument("--name", default="", help="what the office shall call this laptop (default: its host name)"),
+            ),
+        ),
+        Verb(("jobs",), "The work orders, open ones first.", f"{_HERE}jobs"),
+        Verb(("job",), "One work order with its history.", f"{_HERE}job", (_JOB,)),
+        Verb(
+            ("propose",),
+            "What the assistant makes of a sentence; with --confirm, save it.",
+            f"{_HERE}propose",
+            (_JOB, argument("sentence"), argument("--confirm", action="store_true", help="save what can be confirmed")),
+        ),
+        Verb(
+            ("note",), "Save a sentence as a note. Needs no model.", f"{_HERE}note", (_JOB, argument("sentence"))
+        ),
+        Verb(("outbox", "list"), "Every command and where it stands.", f"{_HERE}outbox_list"),
+        Verb(
+            ("work",),
+            "Work offline or online from now on.",
+            f"{_HERE}work",
+            (argument("link", choices=("offline", "online")),),
+        ),
+        Verb(("sync",), "Send what is saved and fetch what is new, now.", f"{_HERE}sync"),
+        Verb(("status",), "Link, age of the data, outbox, model, policy.", f"{_HERE}status"),
+    ),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `tailboard`; the exit code."""
+    return run(PROGRAM, argv, _faults)
+
+
+def _faults(error: Exception) -> int | None:
+    errors = sys.modules.get("device.errors")
+    if errors and isinstance(error, errors.DeviceError):
+        return NO if isinstance(error, errors.LocalError | errors.RemoteError) else FAULT
+    return FAULT if isinstance(error, OSError) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""What the verbs of `tailboard` do: from parsed arguments to a `Report`."""
+
+import argparse
+import asyncio
+import getpass
+import platform
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from device import bootstrap
+from device.agent import Step
+from device.bootstrap import Device
+from device.errors import LocalError
+from device.settings import from_environment
+from device.store import Item
+from reconciliation.explain import explain
+from shared.commandline import Report, UsageError
+from shared.ids import id_of, record_ref
+from shared.outcomes import Standing
+from shared.ports import system_ports
+from shared.records import Record, record_to_json
+
+T = TypeVar("T")
+
+
+def screen(arguments: argparse.Namespace) -> None:
+    """Open the TUI."""
+    from device.tui.app import TailboardApp
+
+    if not sys.stdout.isatty():
+        raise UsageError("The screen needs a terminal. Without one, use: tailboard --help")
+    device = _open(arguments)
+    TailboardApp(device).run()
+    asyncio.run(device.close())
+
+
+def enrol(arguments: argparse.Namespace) -> Report:
+    """Make keys and exchange the code."""
+    settings = from_environment(home=arguments.home)
+    name = arguments.name or platform.node() or "laptop"
+    pin = _pin(arguments, new=not settings.keys.exists())
+    identity = asyncio.run(
+        bootstrap.enrol(settings, arguments.url.rstrip("/"), arguments.code, pin, name, system_ports())
+    )
+    said = f"This laptop is {identity.device} of {identity.tenant_name}, for {identity.actor_name}. Next: tailboard sync"
+    return Report("tailboard.enrolled.v1", identity.model_dump(mode="json"), [said])
+
+
+def jobs(arguments: argparse.Namespace) -> Report:
+    """The work orders."""
+
+    def work(device: Device) -> Report:
+        records = device.workbench.jobs()
+        lines = [_job_line(record) for record in records]
+        data = {"jobs": [record_to_json(record) for record in records]}
+        return Report("tailboard.jobs.v1", data, lines or ["No work orders on this laptop yet. Run: tailboard sync"])
+
+    return _with_device(arguments, work)
+
+
+def job(arguments: argparse.Namespace) -> Report:
+    """One work order."""
+
+    def work(device: Device) -> Report:
+        ref = _ref(arguments.job)
+        record, history = device.workbench.record(ref), device.workbench.history(ref)
+        plain = {name: value for name, value in record.fields.items() if not isinstance(value, list)}
+        lines = [f"{id_of(ref)}", *(f"  {name:<16} {value}" for name, value in plain.items()), ""]
+        lines += [f"  {h.at:%Y-%m-%d %H:%M} {h.who}: {h.what}{_tag(h.standing)}" for h in history]
+        told = [{"at": h.at, "who": h.who, "what": h.what, "standing": h.standing} for h in history]
+        return Report("tailboard.job.v1", {"job": record_to_json(record), "history": told}, lines)
+
+    return _with_device(arguments, work)
+
+
+def propose(arguments: argparse.Namespace) -> Report:
+    """Ask the assistant, and save what was proposed if that was asked for."""
+
+    def work(device: Device) -> Report:
+        device.load_model()
+        bench, ref = device.workbench, _ref(arguments.job)
+        shown = bench.show(bench.propose(arguments.sentence, ref).proposals)
+        fit = [each.proposal for each in shown if not each.preview.obstacle]
+        saved = bench.confirm(fit, sentence=arguments.sentence, source="cli") if arguments.confirm else ()
+        lines = [f"{'!' if s.preview.obstacle else '+'} {s.summary}  {s.preview.obstacle or ''}".rstrip() for s in shown]
+        lines.append(f"{len(saved)} saved on this device." if saved else "Nothing has happened yet. To save: --confirm")
+        data = {
+            "proposals": [{"kind": s.proposal.kind, "payload": s.proposal.payload, "words": s.proposal.words} for s in shown],
+            "saved": [command.id for command in saved],
+        }
+        return Report("tailboard.proposals.v1", data, lines)
+
+    return _with_device(arguments, work)
+
+
+def note(arguments: argparse.Namespace) -> Report:
+    """Save a sentence."""
+
+    def work(device: Device) -> Report:
+        (command,) = device.workbench.note(_ref(arguments.job), arguments.sentence)
+        return Report("tailboard.saved.v1", {"saved": [command.id]}, ["Saved on this device."])
+
+    return _with_device(arguments, work)
+
+
+def outbox_list(arguments: argparse.Namespace) -> Report:
+    """The outbox."""
+
+    def work(device: Device) -> Report:
+        items = device.workbench.outbox()
+        lines = [f"{item.standing.glyph} {item.standing:<14} {item.summary}" + _why(item) for item in items]
+        data = {"items": [_item_json(item) for item in items]}
+        return Report("tailboard.outbox.v1", data, lines or ["The outbox is empty. What you confirm appears here."])
+
+    return _with_device(arguments, work)
+
+
+def work(arguments: argparse.Namespace) -> Report:
+    """Go offline or online."""
+
+    def go(device: Device) -> Report:
+        online = arguments.link == "online"
+        device.workbench.go(online=online)
+        said = "Online: tailboard sync sends what is saved." if online else "Offline: nothing leaves until you go online."
+        return Report("tailboard.work.v1", {"link": arguments.link}, [said])
+
+    return _with_device(arguments, go)
+
+
+def sync(arguments: argparse.Namespace) -> Report:
+    """Rounds until nothing is left to do, with a result per command."""
+
+    async def rounds(device: Device) -> Report:
+        before = {item.command.id for item in device.workbench.outbox() if item.standing is Standing.ACCEPTED}
+        device.agent.session.send_now()
+        steps = await device.agent.settle()
+        return _sync_report(device, steps, before)
+
+    return _with_device_async(arguments, rounds)
+
+
+def _sync_report(device: Device, steps: list[Step], before: set[str]) -> Report:
+    error = next((step.error for step in steps if step.error), None)
+    asked = {command_id for step in steps for command_id in (*step.asked, *step.sent)}
+    items = [item for item in device.workbench.outbox() if item.command.id in asked]
+    accepted = sum(item.standing is Standing.ACCEPTED and item.command.id not in before for item in items)
+    offline = not steps
+    lines = [f"{item.standing.glyph} {item.standing:<14} {item.summary}" + _why(item) for item in items]
+    kept = sum(item.standing in {Standing.SAVED, Standing.SENT} for item in items)
+    lines.append(f"{accepted} accepted, {len(items) - accepted - kept} other answers, {kept} without an answer, kept.")
+    if error:
+        lines.append(error)
+    if offline:
+        lines = ["Working offline; nothing was tried. To go online: tailboard work online"]
+    data = {
+        "rounds": len(steps),
+        "accepted": accepted,
+        "kept": kept,
+        "changes": sum(step.changes for step in steps),
+        "error": error,
+        "items": [_item_json(item) for item in items],
+    }
+    return Report("tailboard.sync.v1", data, lines, ok=not (error or offline))
+
+
+def status(arguments: argparse.Namespace) -> Report:
+    """How things stand."""
+
+    def work(device: Device) -> Report:
+        told = device.workbench.status()
+        counts = {str(standing): count for standing, count in told.counts.items()}
+        data: dict[str, Any] = {
+            "device": told.identity.device,
+            "actor": told.identity.actor,
+            "tenant": told.identity.tenant,
+            "link": "online" if told.online else "offline",
+            "data_as_of": told.data_as_of,
+            "last_error": told.last_error,
+            "counts": counts,
+            "policy_version": device.workbench.policy_version,
+        }
+        lines = [
+            f"{told.identity.device} of {told.identity.tenant_name}, {told.identity.actor_name}",
+            f"{'Online' if told.online else 'Offline'}; data as of {told.data_as_of or 'never'}",
+            "  ".join(f"{standing.glyph} {standing} {count}" for standing, count in told.counts.items()),
+            f"policy {device.workbench.policy_version}",
+        ]
+        return Report("tailboard.status.v1", data, lines)
+
+    return _with_device(arguments, work)
+
+
+def _with_device(arguments: argparse.Namespace, work: Callable[[Device], T]) -> T:
+    async def once(device: Device) -> T:
+        return work(device)
+
+    return _with_device_async(arguments, once)
+
+
+def _with_device_async(arguments: argparse.Namespace, work: Callable[[Device], Awaitable[T]]) -> T:
+    device = _open(arguments)
+
+    async def run() -> T:
+        try:
+            return await work(device)
+        finally:
+            await device.close()
+
+    return asyncio.run(run())
+
+
+def _open(arguments: argparse.Namespace) -> Device:
+    settings = from_environment(home=arguments.home)
+    if not settings.keys.exists():
+        raise LocalError("This laptop is not enrolled yet. Run: tailboard enrol URL CODE")
+    return bootstrap.open_device(settings, _pin(arguments), system_ports())
+
+
+def _pin(arguments: argparse.Namespace, *, new: bool = False) -> str:
+    if arguments.pin_file:
+        try:
+            return Path(arguments.pin_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"Cannot read the PIN file {arguments.pin_file}: {error}.") from error
+    if not sys.stdin.isatty():
+        raise UsageError("There is no terminal to ask for the PIN; give --pin-file FILE.")
+    pin = getpass.getpass("New PIN for this laptop: " if new else "PIN: ")
+    if new and pin != getpass.getpass("Again: "):
+        raise UsageError("The two PINs differ; nothing was made. Run it again.")
+    return pin
+
+
+def _ref(job: str) -> str:
+    return job if "/" in job else record_ref("work_order", job.upper())
+
+
+def _job_line(record: Record) -> str:
+    fields = record.fields
+    asset, due = id_of(str(fields["asset"])), fields["due_on"] or "-"
+    return f"{id_of(record.ref):<9} {due:<11} {asset:<9} {fields['status']:<12} {fields['title']}"
+
+
+def _tag(standing: Standing | None) -> str:
+    return f"  [{standing.glyph} {standing}]" if standing else ""
+
+
+def _why(item: Item) -> str:
+    if item.receipt and item.standing is not Standing.ACCEPTED:
+        return f"\n    {explain(item.receipt)}"
+    if item.problem:
+        return f"\n    {item.problem.title}: {item.problem.detail}. {item.problem.remedy}"
+    return ""
+
+
+def _item_json(item: Item) -> dict[str, Any]:
+    return {
+        "id": item.command.id,
+        "kind": item.command.kind,
+        "record": item.command.record,
+        "summary": item.summary,
+        "standing": item.standing,
+        "state": item.state,
+        "outcome": item.receipt.outcome if item.receipt else None,
+        "detail": item.receipt.detail if item.receipt else None,
+        "problem": item.problem.model_dump(mode="json") if item.problem else None,
+    }

@@ -1,0 +1,1 @@
+"""Decisions of the device that need no I/O."""

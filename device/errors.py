@@ -1,0 +1,35 @@
+"""What can go wrong on the device, split by who can mend it.
+
+Every message is a sentence for the person in front of the laptop: what happened, and what to do. Domain results
+(refused, in conflict) are values and never come through here.
+"""
+
+from shared.problems import Problem
+
+
+class DeviceError(Exception):
+    """The base of all of them; `str()` is fit to be shown."""
+
+
+class LocalError(DeviceError):
+    """Something on this laptop or something that was typed: its user can mend it."""
+
+
+class StoreError(DeviceError):
+    """The device's database: full, locked, damaged, or opened with the wrong key."""
+
+
+class TransportError(DeviceError):
+    """No usable answer came over the network. What was sent may or may not have arrived."""
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class RemoteError(DeviceError):
+    """The server answered, and the answer was a problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.title}: {problem.detail}. {problem.remedy}")
+        self.problem = problem

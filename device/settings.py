@@ -1,0 +1,45 @@
+"""Where the device keeps things and what it may be told from outside. Read once, by `bootstrap`."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`model` is a GGUF file that replaces the one that ships, or None."""
+
+    home: Path
+    model: Path | None = None
+
+    @property
+    def database(self) -> Path:
+        """The encrypted database."""
+        return self.home / "device.db"
+
+    @property
+    def keys(self) -> Path:
+        """The sealed keys."""
+        return self.home / "keys.json"
+
+
+def read_settings(environment: Mapping[str, str], *, home: str | None = None, model: str | None = None) -> Settings:
+    """Settings from the command line first, then TAILBOARD_HOME and TAILBOARD_MODEL, then the platform's custom."""
+    chosen = home or environment.get("TAILBOARD_HOME")
+    gguf = model or environment.get("TAILBOARD_MODEL")
+    return Settings(Path(chosen) if chosen else _default_home(environment), Path(gguf) if gguf else None)
+
+
+def _default_home(environment: Mapping[str, str]) -> Path:
+    if sys.platform == "win32":
+        return Path(environment.get("LOCALAPPDATA", Path.home())) / "Tailboard"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Tailboard"
+    return Path(environment.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "tailboard"
+
+
+def from_environment(*, home: str | None = None, model: str | None = None) -> Settings:
+    """Settings of this process."""
+    return read_settings(os.environ, home=home, model=model)

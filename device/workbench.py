@@ -1,0 +1,295 @@
+"""Everything that a technician can do, without a screen: the TUI, the command line and the simulator call this.
+
+Rules
+1. What is shown is the view: the replica with the pending commands replayed on it.
+2. Nothing becomes a command until `confirm`; a proposal, whoever made it, has no effect.
+3. A route decision is recorded before a model is asked.
+4. `confirm` returns after the commit: then, and only then, may a screen say that something is saved.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from device.core.interpret import Interpretation, Proposal, ask_for, read
+from device.errors import LocalError
+from device.keys import DeviceKeys
+from device.model.port import LanguageModel, ModelError
+from device.store import DeviceStore, Identity, Item, JournalEntry
+from policies.bundle import Bundle
+from policies.route import choose
+from reconciliation.compose import Author, compose
+from reconciliation.lifecycle import steps
+from reconciliation.preview import Preview, preview
+from reconciliation.rebase import View, rebase
+from shared.commands import UnknownKind, payload_class
+from shared.commands.base import Command
+from shared.commands.note_added import NoteAdded
+from shared.contract import to_instant
+from shared.envelope import COMMAND_TYPE, seal
+from shared.ids import id_of
+from shared.outcomes import Standing
+from shared.ports import Ports
+from shared.records import Record, WorkStatus, rule_of
+from shared.routing import Decision, Route, RouteRequest, highest
+from shared.sync import read_cursor
+
+OPEN_STATES = frozenset({WorkStatus.OPEN, WorkStatus.IN_PROGRESS, WorkStatus.ON_HOLD})
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the status bar says. `data_as_of` is the server's time of the last successful round."""
+
+    identity: Identity
+    online: bool
+    data_as_of: datetime | None
+    last_error: str | None
+    counts: Mapping[Standing, int]
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A proposal with what it would change; `preview.obstacle` says why it cannot be confirmed."""
+
+    proposal: Proposal
+    summary: str
+    preview: Preview
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One thing that happened on a job. `standing` is None for what the server already holds."""
+
+    at: datetime
+    who: str
+    what: str
+    standing: Standing | None = None
+
+
+class Workbench:
+    """One enrolled, unlocked device."""
+
+    def __init__(
+        self, store: DeviceStore, identity: Identity, keys: DeviceKeys, bundle: Bundle, ports: Ports
+    ) -> None:
+        self.identity = identity
+        self.model: LanguageModel | None = None
+        self._store, self._keys, self._bundle, self._ports = store, keys, bundle, ports
+        self._view: View | None = None
+        self._view_of: tuple[int, int] | None = None
+
+    @property
+    def policy_version(self) -> str:
+        """The version of the policy bundle in force."""
+        return self._bundle.version
+
+    # -- looking
+
+    def view(self) -> View:
+        """What the technician sees. Do not change it; it is shared until the next change."""
+        with self._store.transaction():
+            generation = self._store.generation()
+            if self._view is None or generation != self._view_of:
+                _, absorbed = read_cursor(self._store.meta("cursor"))
+                self._view = rebase(self._store.replica(), self._store.pending(absorbed))
+                self._view_of = generation
+        return self._view
+
+    def jobs(self) -> list[Record]:
+        """The work orders, open ones first, then by due date and id."""
+        orders = [record for record in self.view().records.values() if record.kind == "work_order"]
+        return sorted(orders, key=_urgency)
+
+    def open_jobs(self) -> list[Record]:
+        """The work orders that still need somebody."""
+        return [job for job in self.jobs() if job.fields["status"] in OPEN_STATES]
+
+    def record(self, ref: str) -> Record:
+        """One record as the technician sees it. Raises `LocalError` if it is not on this device."""
+        record = self.view().records.get(ref)
+        if record is None:
+            raise LocalError(f"There is no {id_of(ref)} on this device. Check the number, or sync and try again.")
+        return record
+
+    def of_kind(self, kind: str) -> list[Record]:
+        """Every record of one kind, by id."""
+        return sorted((r for r in self.view().records.values() if r.kind == kind), key=lambda record: record.ref)
+
+    def history(self, job: str) -> list[HistoryLine]:
+        """What happened on a job, oldest first: notes, readings and parts, saved here or held by the server."""
+        standing = {item.command.id: item.standing for item in self._store.items()}
+        lines = [*_entries(self.record(job), standing), *_readings(job, self.of_kind("reading"), standing)]
+        return sorted(lines, key=lambda line: line.at)
+
+    def outbox(self) -> list[Item]:
+        """Every command of this device, oldest first, with where it stands."""
+        return self._store.items()
+
+    def decisions(self) -> list[Decision]:
+        """Every recorded route decision, oldest first."""
+        return self._store.decisions()
+
+    def status(self) -> Status:
+        """Link, age of the data, counts, model."""
+        last_contact = self._store.meta("last_contact")
+        return Status(
+            identity=self.identity,
+            online=self._store.meta("link") != "offline",
+            data_as_of=to_instant(last_contact) if last_contact else None,
+            last_error=self._store.meta("last_error") or None,
+            counts=self._store.counts(),
+            model=self.model.name if self.model else None,
+        )
+
+    # -- proposing
+
+    def propose(self, sentence: str, job: str) -> Interpretation:
+        """What the on-device model makes of a sentence about `job`. Blocking: run it away from the screen.
+
+        Raises:
+            LocalError: no model is loaded, the policy refuses, or the sentence cannot be taken. Forms still work.
+        """
+        decision = self._decide(sentence, job)
+        if decision.route is not Route.DEVICE or self.model is None:
+            raise LocalError(f"The assistant is not available: {decision.reason}. The forms work.")
+        order = self.record(job)
+        records = self.view().records
+        allowed = steps("work_order", "status", str(order.fields["status"]))
+        ask = ask_for(sentence, order, records.get(str(order.fields["asset"])), self.of_kind("stock_item"), allowed)
+        try:
+            generation = self.model.generate(ask.prompt, ask.schema, tokens_max=ask.tokens_max)
+        except ModelError as error:
+            raise LocalError(f"{error} The forms work.") from error
+        return read(ask, generation.text)
+
+    def _decide(self, sentence: str, job: str) -> Decision:
+        classes = [rule_of("work_order", name).data_class for name in self.record(job).fields]
+        request = RouteRequest(
+            tenant=self.identity.tenant,
+            device=self.identity.device,
+            actor=self.identity.actor,
+            purpose="propose",
+            data_class=highest(*classes),
+            input_chars=len(sentence),
+            online=self._store.meta("link") != "offline",
+            local_model=self.model is not None,
+        )
+        decision = choose(self._bundle, request, self._ports.clock.now())
+        self._store.record_decision(decision)
+        return decision
+
+    def show(self, proposals: Sequence[Proposal]) -> list[Shown]:
+        """Each proposal with the exact change it would make, given the ones before it."""
+        scratch = View(dict(self.view().records), dict(self.view().pending), dict(self.view().born_by))
+        shown = []
+        for proposal in proposals:
+            try:
+                payload = payload_class(proposal.kind, _version(proposal.kind)).model_validate(proposal.payload)
+                command = compose(payload, proposal.record, self._author(None), scratch)
+                seen = preview(command, scratch)
+                summary = payload.summary(id_of(proposal.record))
+                if not seen.obstacle:
+                    scratch.add(command)
+            except (UnknownKind, ValueError) as error:
+                seen, summary = Preview((), f"It does not fit: {_words(error)}"), proposal.kind
+            shown.append(Shown(proposal, summary, seen))
+        return shown
+
+    # -- confirming
+
+    def confirm(self, proposals: Sequence[Proposal], *, sentence: str, source: str) -> tuple[Command, ...]:
+        """Sign `proposals` and save them with the words they came from, all or none.
+
+        Args:
+            proposals: in the order in which they shall take effect.
+            sentence: what the person typed.
+            source: ``assistant``, ``form`` or ``cli``.
+
+        Raises:
+            LocalError: one of them cannot be; nothing was saved.
+            StoreError: the disk is full or the database busy; nothing was saved.
+        """
+        try:
+            with self._store.transaction():
+                commands = [self._append(proposal) for proposal in proposals]
+                ids = tuple(command.id for command in commands)
+                entry = JournalEntry(self._ports.clock.now(), self.identity.actor, source, sentence, ids)
+                self._store.add_to_journal(entry)
+        except BaseException:
+            self._view = None  # it may show commands that were not kept
+            raise
+        return tuple(commands)
+
+    def note(self, job: str, text: str) -> tuple[Command, ...]:
+        """File a sentence as a plain note: the way that needs no model."""
+        proposal = Proposal(NoteAdded.kind.name, job, {"text": text}, {})
+        return self.confirm([proposal], sentence=text, source="form")
+
+    def _append(self, proposal: Proposal) -> Command:
+        view = self.view()
+        head = self._store.head(self.identity.epoch)
+        try:
+            payload = payload_class(proposal.kind, _version(proposal.kind)).model_validate(proposal.payload)
+            command = compose(payload, proposal.record, self._author((head.epoch, head.next_seq, head.prev)), view)
+        except (UnknownKind, ValueError) as error:
+            raise LocalError(f"This cannot be saved: {_words(error)}") from error
+        if obstacle := preview(command, view).obstacle:
+            raise LocalError(f"This cannot be saved: {obstacle}")
+        envelope = seal(COMMAND_TYPE, command.to_bytes(), self._keys.technician)
+        self._store.append(command, envelope, payload.summary(id_of(proposal.record)))
+        view.add(command)
+        return command
+
+    def _author(self, chain: tuple[int, int, str | None] | None) -> Author:
+        return Author(
+            id=self._ports.new_id(),
+            tenant=self.identity.tenant,
+            device=self.identity.device,
+            actor=self.identity.actor,
+            issued_at=self._ports.clock.now(),
+            policy_version=self._bundle.version,
+            chain=chain,
+        )
+
+    # -- the link
+
+    def go(self, *, online: bool) -> None:
+        """Work online or offline from now on, across restarts."""
+        self._store.set_meta("link", "online" if online else "offline")
+
+
+def _version(kind: str) -> int:
+    from shared.commands import CATALOGUE
+
+    return CATALOGUE[kind].kind.version if kind in CATALOGUE else 0
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _urgency(job: Record) -> tuple[bool, str, str]:
+    return job.fields["status"] not in OPEN_STATES, str(job.fields["due_on"] or "9999"), job.ref
+
+
+def _entries(job: Record, standing: Mapping[str, Standing]) -> list[HistoryLine]:
+    notes, parts = job.fields["notes"], job.fields["parts_used"]
+    assert isinstance(notes, list) and isinstance(parts, list), "append-only fields are lists"
+    lines = [(note, f"“{note['text']}”") for note in notes]
+    lines += [(part, f"used {part['quantity']} × {id_of(part['stock_item'])}") for part in parts]
+    return [HistoryLine(to_instant(e["at"]), e["author"], what, standing.get(e["id"])) for e, what in lines]
+
+
+def _readings(job: str, readings: Sequence[Record], standing: Mapping[str, Standing]) -> list[HistoryLine]:
+    return [
+        HistoryLine(
+            to_instant(str(reading.fields["taken_at"])),
+            str(reading.fields["author"]),
+            f"{reading.fields['quantity']} {reading.fields['value']} {reading.fields['unit']}",
+            standing.get(id_of(reading.ref)),
+        )
+        for reading in readings
+        if reading.fields["work_order"] == job
+    ]

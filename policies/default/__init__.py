@@ -1,0 +1,1 @@
+"""The bundle that ships: data only, read by whoever builds a shell."""

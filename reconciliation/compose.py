@@ -1,0 +1,93 @@
+"""How a confirmed proposal becomes a command: the record of what its author saw.
+
+The bases are taken from the author's view at the moment of confirming. A value that came from an earlier command that
+is still pending is named by that command's id, because the author built on it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciliation.rebase import View
+from shared.commands.base import Base, Command, Creation, Edit, Effect, Payload
+from shared.ids import kind_of
+from shared.records import REPLACES, Merge, rule_of
+from shared.routing import DataClass, highest
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who confirms what, where and when; `chain` is (epoch, seq, hash of the envelope before), None at the office."""
+
+    id: str
+    tenant: str
+    device: str
+    actor: str
+    issued_at: datetime
+    policy_version: str
+    chain: tuple[int, int, str | None] | None = None
+
+
+def compose(payload: Payload, record: str, author: Author, seen: View) -> Command:
+    """The command that `author` confirms: `payload` about `record`, based on what is `seen`.
+
+    Raises:
+        ValueError: a value is out of the contract's bounds.
+    """
+    epoch, seq, prev = author.chain or (None, None, None)
+    standing = seen.records.get(record)
+    draft = Command(
+        id=author.id,
+        kind=payload.kind.name,
+        schema_version=payload.kind.version,
+        tenant=author.tenant,
+        device=author.device,
+        epoch=epoch,
+        seq=seq,
+        prev=prev,
+        actor=author.actor,
+        record=record,
+        base_version=standing.version if standing else 0,
+        issued_at=author.issued_at,
+        expires_at=author.issued_at + payload.kind.lifetime,
+        data_class=DataClass.RESTRICTED,
+        policy_version=author.policy_version,
+        payload=payload.to_json(),
+    )
+    effects = payload.effects(draft)
+    return draft.model_copy(
+        update={
+            "bases": tuple(_base(effect, seen) for effect in effects if _rests_on_base(effect)),
+            "depends_on": tuple(sorted(_births(record, effects, seen))),
+            "data_class": highest(*(each for effect in effects for each in _classes(effect))),
+        }
+    )
+
+
+def _rests_on_base(effect: Effect) -> bool:
+    return isinstance(effect, Edit) and (
+        effect.decided or rule_of(kind_of(effect.record), effect.field).merge in REPLACES | {Merge.ADD}
+    )
+
+
+def _base(effect: Effect, seen: View) -> Base:
+    assert isinstance(effect, Edit), "only edits have a base"
+    record = seen.records.get(effect.record)
+    replaces = rule_of(kind_of(effect.record), effect.field).merge in REPLACES
+    return Base(
+        record=effect.record,
+        field=effect.field,
+        value=record.fields.get(effect.field) if record else None,
+        version=record.version if record else 0,
+        command=seen.pending.get((effect.record, effect.field)) if replaces else None,
+    )
+
+
+def _births(record: str, effects: tuple[Effect, ...], seen: View) -> set[str]:
+    touched = {record, *(effect.record for effect in effects)}
+    return {seen.born_by[ref] for ref in touched if ref in seen.born_by}
+
+
+def _classes(effect: Effect) -> list[DataClass]:
+    kind = kind_of(effect.record)
+    names = list(effect.fields) if isinstance(effect, Creation) else [effect.field]
+    return [rule_of(kind, name).data_class for name in names]

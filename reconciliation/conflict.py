@@ -1,0 +1,113 @@
+"""What a clash is.
+
+Rules
+1. A field changed *since its base* if somebody else changed it after the version that the author saw. A device's own
+   earlier commands are no surprise to their author.
+2. Where the merge rule gives a value that respects both edits, there is no clash: entries are both kept, amounts add
+   up, a step that is still allowed is taken, the newest stands where the organisation says so.
+3. Two people wanting the same value do not clash.
+4. What is left is a clash if the field changed since its base, and a plain refusal if it did not: then the author
+   could have known.
+5. A value that a person decided over an open conflict never clashes anew; if the field changed since that person
+   looked, the decision is stale.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from reconciliation.merge import Combined, Impossible, combine
+from shared.commands.base import OFFICE, Base, Command, Edit
+from shared.ids import kind_of
+from shared.outcomes import Reason
+from shared.records import Clash, Merge, Record, Side, Stamp, rule_of
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """The edit takes effect with this value. `met` says that it met somebody else's change on the way."""
+
+    edit: Edit
+    value: JsonValue
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Clashing:
+    """The edit cannot take effect; a person must choose."""
+
+    edit: Edit
+    clash: Clash
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The edit makes no sense, and its author could have known."""
+
+    edit: Edit
+    reason: Reason
+    detail: str
+
+
+Verdict = Clean | Clashing | Refused
+
+
+def foreign_since(stamp: Stamp, version: int, command: Command) -> bool:
+    """Whether `stamp` is somebody else's change made after `version`."""
+    own = stamp.device == command.device and command.device != OFFICE
+    return stamp.version > version and not own
+
+
+def judge(edit: Edit, record: Record, command: Command, produced: Mapping[str, Mapping[str, int]]) -> Verdict:
+    """What becomes of one edit.
+
+    Args:
+        edit: the touched field.
+        record: what stands now.
+        command: the command around the edit; its bases say what the author saw.
+        produced: command id → record → version that the command produced, for every command that a base names.
+    """
+    base = _base_of(edit, command)
+    seen = _seen_version(edit.record, base, command, produced)
+    changed = foreign_since(record.stamp(edit.field), seen, command)
+    current = record.fields.get(edit.field)
+    if edit.decided and changed:
+        return Refused(edit, Reason.STALE, f"{edit.field} of {edit.record} changed since you looked")
+    result = combine(current, edit)
+    if isinstance(result, Combined) and (not changed or result.value == current or _merges(edit)):
+        return Clean(edit, result.value, changed)
+    if changed:
+        return Clashing(edit, clash_of(edit, record, command))
+    assert isinstance(result, Impossible), "an edit of an unchanged field either combines or is impossible"
+    return Refused(edit, result.reason, result.detail)
+
+
+def clash_of(edit: Edit, record: Record, command: Command) -> Clash:
+    """Both sides of a field that could not take both; `mine.value` is what the command asks, as the kind gives it."""
+    base = _base_of(edit, command)
+    theirs = record.stamp(edit.field)
+    return Clash(
+        record=edit.record,
+        field=edit.field,
+        base=base.value if base else None,
+        mine=Side(value=edit.value, actor=command.actor, device=command.device, at=command.issued_at),
+        theirs=Side(value=record.fields.get(edit.field), actor=theirs.actor, device=theirs.device, at=theirs.at),
+        version=record.version,
+    )
+
+
+def _merges(edit: Edit) -> bool:
+    return rule_of(kind_of(edit.record), edit.field).merge is not Merge.REGISTER
+
+
+def _base_of(edit: Edit, command: Command) -> Base | None:
+    return next((b for b in command.bases if b.record == edit.record and b.field == edit.field), None)
+
+
+def _seen_version(ref: str, base: Base | None, command: Command, produced: Mapping[str, Mapping[str, int]]) -> int:
+    if base is None:
+        return command.base_version if ref == command.record else 0
+    if base.command is None:
+        return base.version
+    return max(base.version, produced.get(base.command, {}).get(ref, 0))

@@ -1,0 +1,39 @@
+"""State machines as data.
+
+Rules
+1. A field with the merge rule `TRANSITION` has a table here: state → states that may follow.
+2. A step to the state that already stands is no step; it is always allowed and changes nothing.
+3. A step that the table does not list is refused, whoever asks; only a person settling a conflict chooses freely.
+"""
+
+from collections.abc import Mapping
+
+WORK_ORDER_STATUS: Mapping[str, frozenset[str]] = {
+    "open": frozenset({"in_progress", "on_hold", "done", "cancelled"}),
+    "in_progress": frozenset({"on_hold", "done", "cancelled"}),
+    "on_hold": frozenset({"in_progress", "done", "cancelled"}),
+    "done": frozenset({"in_progress", "closed"}),
+    "closed": frozenset(),
+    "cancelled": frozenset(),
+}
+
+CONFLICT_STATUS: Mapping[str, frozenset[str]] = {
+    "open": frozenset({"resolved"}),
+    "resolved": frozenset(),
+}
+
+TABLES: Mapping[tuple[str, str], Mapping[str, frozenset[str]]] = {
+    ("work_order", "status"): WORK_ORDER_STATUS,
+    ("conflict", "status"): CONFLICT_STATUS,
+}
+
+
+def may_step(kind: str, field: str, now: str, to: str) -> bool:
+    """Whether `field` of a `kind` may go from `now` to `to`. Raises `KeyError` if the field has no table."""
+    return to == now or to in TABLES[kind, field].get(now, frozenset())
+
+
+def steps(kind: str, field: str, now: str) -> tuple[str, ...]:
+    """The states that may follow `now`, in the table's order of states."""
+    table = TABLES[kind, field]
+    return tuple(state for state in table if state in table.get(now, frozenset()))

@@ -1,0 +1,103 @@
+"""How one edit meets one value: the merge rules themselves.
+
+`combine` gives the value that results, or says why there is none. It knows nothing of versions or people: whether the
+result may stand is `conflict`'s question.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from pydantic import JsonValue
+
+from reconciliation.lifecycle import may_step
+from shared.commands.base import Edit
+from shared.ids import kind_of
+from shared.outcomes import Reason
+from shared.records import Merge, Rule, check_value, rule_of
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """The value that results from an edit."""
+
+    value: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """The rule gives no value: the step does not exist, the counter would fall below its floor, the type is wrong."""
+
+    reason: Reason
+    detail: str
+
+
+def combine(current: JsonValue, edit: Edit) -> Combined | Impossible:
+    """`edit` applied to `current` by the rule beside the field. Raises `KeyError` for an unknown field."""
+    kind = kind_of(edit.record)
+    rule = rule_of(kind, edit.field)
+    if not edit.decided and (obstacle := _obstacle(kind, rule, current, edit)):
+        return obstacle
+    try:
+        return Combined(check_value(kind, edit.field, _raw(rule, current, edit)))
+    except (TypeError, ValueError):
+        return Impossible(Reason.PAYLOAD_INVALID, f"{edit.field} of {edit.record} cannot hold that value")
+
+
+def _obstacle(kind: str, rule: Rule, current: JsonValue, edit: Edit) -> Impossible | None:
+    if rule.merge is Merge.TRANSITION and not may_step(kind, edit.field, str(current), str(edit.value)):
+        return Impossible(
+            Reason.STEP_NOT_ALLOWED, f"{edit.field} cannot go from {current} to {edit.value} ({edit.record})"
+        )
+    if rule.merge is Merge.ADD and rule.floor is not None:
+        left = _amount(current) + _amount(edit.value)
+        if left < rule.floor:
+            return Impossible(
+                Reason.BELOW_FLOOR,
+                f"{edit.field} of {edit.record} would fall to {left:g}; {current} there, {edit.value} asked",
+            )
+    return None
+
+
+def _raw(rule: Rule, current: JsonValue, edit: Edit) -> JsonValue:
+    if edit.decided:
+        return edit.value
+    match rule.merge:
+        case Merge.REGISTER | Merge.NEWEST | Merge.TRANSITION:
+            return edit.value
+        case Merge.APPEND:
+            return _append(current, edit.value)
+        case Merge.ADD:
+            return _amount(current) + _amount(edit.value)
+        case Merge.MEMBERS:
+            return _members(current, edit.value)
+        case _:
+            assert_never(rule.merge)
+
+
+def _amount(value: JsonValue) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"not an amount: {value!r}")
+    return value
+
+
+def _append(current: JsonValue, entry: JsonValue) -> JsonValue:
+    entries = _list(current)
+    if not isinstance(entry, Mapping):
+        raise TypeError("an entry is an object with an id")
+    known = any(isinstance(each, Mapping) and each.get("id") == entry.get("id") for each in entries)
+    return entries if known else [*entries, entry]
+
+
+def _members(current: JsonValue, change: JsonValue) -> JsonValue:
+    if not isinstance(change, Mapping):
+        raise TypeError("a change of members is an object with `add` and `remove`")
+    removed = _list(change.get("remove", []))
+    kept = [each for each in _list(current) if each not in removed]
+    return [*sorted({*map(str, kept), *map(str, _list(change.get("add", [])))})]
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    if not isinstance(value, list):
+        raise TypeError(f"not a list: {value!r}")
+    return value

@@ -1,0 +1,63 @@
+"""What a command would change, shown before anybody confirms it: record, field, old → new."""
+
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from reconciliation.merge import Impossible, combine
+from reconciliation.rebase import View
+from shared.commands import read_payload
+from shared.commands.base import Command, Creation, Effect
+
+MISSING = "There is no {record} on this device."
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field before and after; `old` is None for a record that the command creates."""
+
+    record: str
+    field: str
+    old: JsonValue
+    new: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The changes of a command, or the obstacle that its author can see already."""
+
+    changes: tuple[Change, ...]
+    obstacle: str | None = None
+
+
+def preview(command: Command, view: View) -> Preview:
+    """What `command` would do to `view`.
+
+    Raises:
+        UnknownKind, ValueError: as `read_payload`.
+    """
+    payload = read_payload(command)
+    effects = payload.effects(command)
+    created = {effect.record for effect in effects if isinstance(effect, Creation)}
+    needed = {command.record, *(effect.record for effect in effects)} - created
+    if missing := sorted(needed - view.records.keys()):
+        return Preview((), MISSING.format(record=missing[0]))
+    if objection := payload.objection(command, view.records):
+        return Preview((), objection)
+    changes: list[Change] = []
+    for effect in effects:
+        result = _changes(effect, view)
+        if isinstance(result, Impossible):
+            return Preview((), result.detail)
+        changes += result
+    return Preview(tuple(changes))
+
+
+def _changes(effect: Effect, view: View) -> list[Change] | Impossible:
+    if isinstance(effect, Creation):
+        return [Change(effect.record, name, None, value) for name, value in effect.fields.items()]
+    old = view.records[effect.record].fields.get(effect.field)
+    result = combine(old, effect)
+    if isinstance(result, Impossible):
+        return result
+    return [Change(effect.record, effect.field, old, result.value)]

@@ -1,0 +1,76 @@
+"""What the technician sees: the replica with the pending commands replayed on it.
+
+Rules
+1. The replica is authoritative and is never edited here; the view is made again from it.
+2. Pending commands are replayed in the order in which they were confirmed, by the same `merge` rules that the server
+   uses. There is nothing to clash with: other people's edits are already in the replica.
+3. A command that cannot be replayed (its record left, its step no longer exists) changes nothing and is named in
+   `blocked`; the server will say what becomes of it.
+4. A record keeps the version that the replica has: that is the version a new command's author saw.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciliation.merge import Impossible, combine
+from shared.commands import UnknownKind, read_payload
+from shared.commands.base import Command, Creation, Edit
+from shared.ids import kind_of
+from shared.records import Record, Stamp, check_fields
+
+
+@dataclass
+class View:
+    """Records as a technician sees them.
+
+    `pending` names, for each (record, field), the last unsettled command that shaped it; `blocked` says why a command
+    could not be shown.
+    """
+
+    records: dict[str, Record]
+    pending: dict[tuple[str, str], str] = field(default_factory=dict)
+    born_by: dict[str, str] = field(default_factory=dict)
+    blocked: dict[str, str] = field(default_factory=dict)
+
+    def add(self, command: Command) -> None:
+        """Replay one more command on top."""
+        try:
+            effects = read_payload(command).effects(command)
+        except (UnknownKind, ValueError) as error:
+            self.blocked[command.id] = str(error)
+            return
+        for effect in effects:
+            obstacle = self._create(effect, command) if isinstance(effect, Creation) else self._edit(effect, command)
+            if obstacle:
+                self.blocked[command.id] = obstacle
+
+    def _create(self, creation: Creation, command: Command) -> str | None:
+        if creation.record in self.records:
+            return f"{creation.record} exists already"
+        stamp = Stamp(0, command.id, command.device, command.actor, command.issued_at)
+        try:
+            fields = check_fields(kind_of(creation.record), creation.fields)
+        except ValueError:
+            return f"{creation.record} does not fit"
+        self.records[creation.record] = Record(creation.record, 0, fields, stamp)
+        self.born_by[creation.record] = command.id
+        return None
+
+    def _edit(self, edit: Edit, command: Command) -> str | None:
+        record = self.records.get(edit.record)
+        if record is None:
+            return f"{edit.record} is not on this device"
+        result = combine(record.fields.get(edit.field), edit)
+        if isinstance(result, Impossible):
+            return result.detail
+        self.records[edit.record] = replace(record, fields={**record.fields, edit.field: result.value})
+        self.pending[edit.record, edit.field] = command.id
+        return None
+
+
+def rebase(replica: Mapping[str, Record], pending: Iterable[Command]) -> View:
+    """The view over `replica` with `pending` replayed in order."""
+    view = View(dict(replica))
+    for command in pending:
+        view.add(command)
+    return view

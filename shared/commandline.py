@@ -1,0 +1,169 @@
+"""The shape of our three command lines: nouns first, one exit code table, one `--json` form.
+
+A command line is a table of verbs. A verb names its handler as text, so that `--help` and `--version` answer without
+importing a database, a web framework or a model. A handler takes the parsed arguments and returns a `Report`.
+
+Exit codes: 0 ok · 1 the answer is no · 2 usage · 3 a fault.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+OK, NO, USAGE, FAULT = 0, 1, 2, 3
+_EXITS = "exit codes: 0 ok, 1 the answer is no, 2 usage, 3 a fault"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument or option: its flags, and what `argparse` is told about it."""
+
+    flags: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing that a program does.
+
+    Args:
+        path: the words that call it, nouns first; empty for what the program does when called alone.
+        summary: one line for the help.
+        handler: ``module:function``, imported only when called.
+        arguments: what it takes.
+        reports: whether it has a `--json` form.
+    """
+
+    path: tuple[str, ...]
+    summary: str
+    handler: str
+    arguments: tuple[Argument, ...] = ()
+    reports: bool = True
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command line: what it is called, what it does, how it is used. Every verb takes the `common` arguments."""
+
+    name: str
+    summary: str
+    verbs: tuple[Verb, ...]
+    examples: str
+    common: tuple[Argument, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a handler has to say: `data` for programs, `lines` for people, and whether the answer is yes."""
+
+    schema: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    lines: Sequence[str] = ()
+    ok: bool = True
+
+
+class UsageError(Exception):
+    """The words of the call do not make sense together; the message says what to write instead."""
+
+
+def argument(*flags: str, **settings: Any) -> Argument:
+    """Shorthand for an `Argument`; `settings` are those of `argparse.ArgumentParser.add_argument`."""
+    return Argument(flags, settings)
+
+
+def run(program: Program, argv: Sequence[str] | None, faults: Callable[[Exception], int | None]) -> int:
+    """Parse, call the handler, print, and return the exit code.
+
+    Args:
+        program: the table.
+        argv: the words after the program's name; those of this process if None.
+        faults: the exit code for an exception that is a sentence for a person, None for any other (a bug, raised on).
+    """
+    parser = _parser(program)
+    arguments = parser.parse_args(argv)
+    handler = getattr(arguments, "handler", None)
+    if handler is None:
+        parser.print_help()
+        return OK
+    as_json = getattr(arguments, "json", False)
+    try:
+        return _print(_load(handler)(arguments), as_json=as_json)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return OK
+    except UsageError as error:
+        return _complain(str(error), USAGE, as_json=as_json)
+    except Exception as error:
+        code = faults(error)
+        if code is None:
+            raise
+        return _complain(str(error), code, as_json=as_json)
+
+
+def _load(handler: str) -> Callable[[argparse.Namespace], Report | None]:
+    module, _, name = handler.partition(":")
+    function: Callable[[argparse.Namespace], Report | None] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def _print(report: Report | None, *, as_json: bool) -> int:
+    if report is None:
+        return OK
+    if as_json:
+        print(json.dumps({"schema": report.schema, "ok": report.ok, **report.data}, ensure_ascii=False, default=str))
+    else:
+        for line in report.lines:
+            print(line)
+    return OK if report.ok else NO
+
+
+def _complain(sentence: str, code: int, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"schema": "tailboard.error.v1", "ok": False, "error": sentence}, ensure_ascii=False))
+    print(sentence, file=sys.stderr)
+    return code
+
+
+def _parser(program: Program) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program.name,
+        description=program.summary,
+        epilog=f"examples:\n{program.examples}\n\n{_EXITS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {metadata.version('tailboard')}")
+    groups: dict[tuple[str, ...], Any] = {}
+    for verb in program.verbs:
+        _add_verb(verb, parser, groups, program.common)
+    return parser
+
+
+def _add_verb(
+    verb: Verb, parser: argparse.ArgumentParser, groups: dict[tuple[str, ...], Any], common: tuple[Argument, ...]
+) -> None:
+    target = parser
+    if verb.path:
+        group = _group(verb.path[:-1], parser, groups)
+        target = group.add_parser(verb.path[-1], help=verb.summary, description=verb.summary, epilog=_EXITS)
+    for each in (*verb.arguments, *common):
+        target.add_argument(*each.flags, **each.settings)
+    if verb.reports:
+        target.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    target.set_defaults(handler=verb.handler)
+
+
+def _group(path: tuple[str, ...], parser: argparse.ArgumentParser, groups: dict[tuple[str, ...], Any]) -> Any:
+    if path not in groups:
+        if not path:
+            groups[path] = parser.add_subparsers(title="commands", metavar="COMMAND")
+        else:
+            parent = _group(path[:-1], parser, groups).add_parser(path[-1], help=f"{path[-1]}: see --help")
+            groups[path] = parent.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    return groups[path]

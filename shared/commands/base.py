@@ -1,0 +1,161 @@
+"""What every command is, and what a kind of command declares about itself.
+
+A command is a proposal that a person confirmed. A *kind* is one module beside this one: a payload class that says
+which records and fields the command touches. How those touches meet other people's edits is decided by the rule
+beside each field (`shared.records`), so a kind contains no merging code.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, JsonValue
+
+from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef
+from shared.records import Record
+from shared.routing import DataClass
+
+#: The device name in commands that a signed-in person gives at the office; such commands have no chain.
+OFFICE = "office"
+
+
+class Role(StrEnum):
+    """What a person may be."""
+
+    TECHNICIAN = "technician"
+    DISPATCHER = "dispatcher"
+    RESOLVER = "resolver"
+    APPROVER = "approver"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+class Authority(StrEnum):
+    """Who can settle a kind: `LOCAL_SAFE` may be confirmed offline for its whole lifetime; `CENTRAL` may not."""
+
+    LOCAL_SAFE = "local_safe"
+    CENTRAL = "central"
+
+
+class Base(Contract):
+    """What the author saw in one field when confirming.
+
+    `version` is the record's version in the author's replica. If the value came from an earlier, still pending
+    command of the same author, `command` names it, and the command depends on it.
+    """
+
+    record: RecordRef
+    field: Name
+    value: JsonValue
+    version: int = Field(ge=0)
+    command: CommandId | None = None
+
+
+class Command(Contract):
+    """The payload of a command envelope.
+
+    `epoch`, `seq` and `prev` place it in its device's chain; office commands have none. `base_version` is the version
+    of `record` that the author saw, 0 for a record that the command creates.
+    """
+
+    id: CommandId
+    kind: Name
+    schema_version: int = Field(ge=1)
+    tenant: Name
+    device: Name
+    epoch: int | None = Field(default=None, ge=1)
+    seq: int | None = Field(default=None, ge=1)
+    prev: Hash | None = None
+    actor: Name
+    record: RecordRef
+    base_version: int = Field(ge=0)
+    bases: Annotated[tuple[Base, ...], Field(max_length=64)] = ()
+    issued_at: Instant
+    expires_at: Instant
+    depends_on: Annotated[tuple[CommandId, ...], Field(max_length=64)] = ()
+    data_class: DataClass
+    policy_version: Annotated[str, Field(max_length=40)]
+    payload: dict[str, JsonValue]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The commands that must take effect before this one: named, or implied by a base."""
+        return frozenset(self.depends_on) | {base.command for base in self.bases if base.command}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One touched field. What `value` means is the field's merge rule's business.
+
+    `decided` marks a value that a person chose having seen both sides of a clash: it replaces what stands.
+    """
+
+    record: str
+    field: str
+    value: JsonValue
+    decided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A new record."""
+
+    record: str
+    fields: Mapping[str, JsonValue]
+
+
+Effect = Edit | Creation
+Records = Mapping[str, Record]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind declares.
+
+    Args:
+        name: noun and past participle, for example ``note.added``.
+        version: of the payload's schema; older ones are brought up by upcasters.
+        subject: the record kind that `Command.record` names.
+        verb: what the screen calls the act.
+        roles: who may give it.
+        lifetime: from confirmation to expiry, unless the author chooses less.
+        atomic: groups of ``record_kind.field`` that take effect together or not at all.
+        authority: who can settle it.
+    """
+
+    name: str
+    version: int
+    subject: str
+    verb: str
+    roles: frozenset[Role]
+    lifetime: timedelta = timedelta(days=90)
+    atomic: tuple[frozenset[str], ...] = ()
+    authority: Authority = Authority.LOCAL_SAFE
+
+
+class Payload(Contract):
+    """The base of every kind's payload. Subclasses set `kind` and say what they touch."""
+
+    kind: ClassVar[Kind]
+
+    def effects(self, command: Command) -> tuple[Effect, ...]:
+        """The touched fields and created records, from the payload and the command around it alone."""
+        raise NotImplementedError
+
+    def summary(self, label: str) -> str:
+        """One line for a person; `label` is what the subject record is called."""
+        raise NotImplementedError
+
+    def objection(self, command: Command, records: Records) -> str | None:
+        """Why the command makes no sense against `records`, in words for its author; None if it does."""
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """The payload as it stands in a command."""
+        return self.model_dump(mode="json")
+
+
+STAFF = frozenset({Role.DISPATCHER, Role.RESOLVER, Role.ADMIN})
+FIELD_AND_STAFF = STAFF | {Role.TECHNICIAN}

@@ -1,0 +1,55 @@
+"""The base of every message that crosses a boundary, and the few value types that they share.
+
+A contract is frozen and closed: it cannot change after it was validated, and an unknown field is an error, not a
+surprise for later.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, StringConstraints
+
+__all__ = ["CommandId", "Contract", "Hash", "Instant", "JsonValue", "KeyId", "Name", "RecordRef", "Text"]
+
+
+class Contract(BaseModel):
+    """A frozen, closed message. Unknown fields raise `pydantic.ValidationError`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def to_bytes(self) -> bytes:
+        """The message as compact UTF-8 JSON. Signed bytes are kept as they are and never made again from a parse."""
+        return self.model_dump_json().encode()
+
+
+#: An aware instant; contracts refuse naive ones.
+Instant = AwareDatetime
+
+#: UUIDv7 in its canonical 36-character form. Source: RFC 9562, section 5.7.
+CommandId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"),
+]
+
+#: Lower-case hexadecimal SHA-256.
+Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+#: First 32 hexadecimal digits of the SHA-256 of a raw Ed25519 public key.
+KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+#: A short machine name: tenant, device, person, command kind.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+#: Which record, anywhere: ``kind/id``, for example ``work_order/WO-1042``.
+RecordRef = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}/[A-Za-z0-9._-]{1,64}$")]
+
+#: What a person typed: at most 4,000 characters.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+
+
+def to_instant(text: str) -> datetime:
+    """An ISO 8601 instant with an offset as an aware datetime. Raises `ValueError` if it is naive or malformed."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"instant without an offset: {text}")
+    return at

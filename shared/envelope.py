@@ -1,0 +1,151 @@
+"""Signed bytes: DSSE envelopes with Ed25519.
+
+Rules
+1. What is verified is what is stored: the payload travels and rests as the bytes that were signed, so nothing has to
+   agree on a canonical form of JSON.
+2. The payload type is under the signature; each purpose has its own, so bytes signed for one can never be replayed
+   as another.
+3. An envelope's hash covers type and payload, not the signatures: it names *what was said*. The next command of a
+   device's chain carries it as `prev`.
+
+Source: DSSE v1.0.2 (Dead Simple Signing Envelope), protocol and JSON envelope; RFC 8032 (Ed25519).
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from shared.contract import Contract
+from shared.ids import key_id, sha256_hex
+
+COMMAND_TYPE = "application/vnd.tailboard.command.v1+json"
+RECEIPT_TYPE = "application/vnd.tailboard.receipt.v1+json"
+ENROLMENT_TYPE = "application/vnd.tailboard.enrolment.v1+json"
+
+
+class BadSignature(Exception):
+    """The envelope is not what the named key signed."""
+
+
+class Signature(Contract):
+    """One signature over an envelope; `sig` is base64 of 64 bytes."""
+
+    keyid: str
+    sig: str
+
+
+class WireEnvelope(Contract):
+    """An envelope as JSON. Source: DSSE v1.0.2, envelope.md."""
+
+    payloadType: str  # noqa: N815 - the standard's spelling
+    payload: str
+    signatures: tuple[Signature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Bytes, what they are for, and who signed them: `signatures` are (key id, 64 bytes)."""
+
+    payload_type: str
+    payload: bytes
+    signatures: tuple[tuple[str, bytes], ...]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the pre-authentication encoding, hexadecimal."""
+        return sha256_hex(pae(self.payload_type, self.payload))
+
+    @property
+    def keyid(self) -> str:
+        """The key id of the first signature."""
+        return self.signatures[0][0]
+
+    def to_wire(self) -> WireEnvelope:
+        """The JSON form."""
+        return WireEnvelope(
+            payloadType=self.payload_type,
+            payload=base64.b64encode(self.payload).decode(),
+            signatures=tuple(
+                Signature(keyid=key, sig=base64.b64encode(sig).decode()) for key, sig in self.signatures
+            ),
+        )
+
+    @classmethod
+    def from_wire(cls, wire: WireEnvelope) -> "Envelope":
+        """The bytes behind the JSON form. Raises `ValueError` if they are not base64 or nobody signed."""
+        if not wire.signatures:
+            raise ValueError("an envelope without a signature")
+        return cls(
+            wire.payloadType,
+            _unbase64(wire.payload),
+            tuple((signature.keyid, _unbase64(signature.sig)) for signature in wire.signatures),
+        )
+
+
+class SigningKey:
+    """An Ed25519 private key that knows its name. Never printed: its `repr` shows the key id only."""
+
+    def __init__(self, seed: bytes) -> None:
+        """`seed` is the 32 raw private bytes, drawn from `shared.ports.Randomness`."""
+        self.private = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public = self.private.public_key().public_bytes_raw()
+        self.keyid = key_id(self.public)
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.keyid})"
+
+    def sign(self, message: bytes) -> bytes:
+        """64 signature bytes over `message`."""
+        return self.private.sign(message)
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """The bytes that are really signed. Source: DSSE v1.0.2, protocol.md, pre-authentication encoding."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def seal(payload_type: str, payload: bytes, *keys: SigningKey) -> Envelope:
+    """`payload` signed by each of `keys` for the purpose `payload_type`."""
+    message = pae(payload_type, payload)
+    return Envelope(payload_type, payload, tuple((key.keyid, key.sign(message)) for key in keys))
+
+
+def verify(envelope: Envelope, payload_type: str, public_key: bytes) -> None:
+    """Check that the raw 32-byte `public_key` signed this envelope for this purpose.
+
+    Raises:
+        BadSignature: other purpose, no signature by that key, or a signature that does not fit.
+    """
+    if envelope.payload_type != payload_type:
+        raise BadSignature(f"signed for {envelope.payload_type!r}, not for {payload_type!r}")
+    wanted = key_id(public_key)
+    message = pae(envelope.payload_type, envelope.payload)
+    for keyid, signature in envelope.signatures:
+        if keyid == wanted:
+            _check(public_key, signature, message)
+            return
+    raise BadSignature(f"no signature by key {wanted}")
+
+
+def wire_from(value: Any) -> Envelope:
+    """An envelope from parsed JSON. Raises `ValueError` (pydantic's is one) on anything else."""
+    return Envelope.from_wire(WireEnvelope.model_validate(value))
+
+
+def _check(public_key: bytes, signature: bytes, message: bytes) -> None:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except InvalidSignature as error:
+        raise BadSignature("the signature does not fit the bytes") from error
+
+
+def _unbase64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("not base64") from error

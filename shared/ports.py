@@ -1,0 +1,78 @@
+"""Where time, identity and chance come in.
+
+The rest of the product receives these; nothing else may read a clock or draw a random byte (the linter enforces it),
+so that a simulator can hold all three. The `System…` classes are the real world and are built by `bootstrap` modules
+only.
+"""
+
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+from shared.ids import uuid7
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Two clocks: the one people read, which may jump, and one that only runs forward."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since some fixed point; never runs backwards."""
+
+
+class Randomness(Protocol):
+    """Unpredictable bytes, for keys, salts, nonces and ids."""
+
+    def draw(self, count: int) -> bytes:
+        """`count` random bytes."""
+
+
+class RunBlocking(Protocol):
+    """Runs blocking work away from the event loop: on a thread in production, in place in a simulation."""
+
+    def __call__(self, work: Callable[[], T]) -> Awaitable[T]:
+        """The result of `work()`."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The world that a shell is built on."""
+
+    clock: Clock
+    randomness: Randomness
+
+    def new_id(self) -> str:
+        """A fresh UUIDv7."""
+        return uuid7(self.clock.now(), self.randomness.draw(10))
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        """Seconds of `time.monotonic`."""
+        return time.monotonic()
+
+
+class SystemRandomness:
+    """The operating system's random source."""
+
+    def draw(self, count: int) -> bytes:
+        """`count` bytes of `os.urandom`."""
+        return os.urandom(count)
+
+
+def system_ports() -> Ports:
+    """The real world."""
+    return Ports(SystemClock(), SystemRandomness())

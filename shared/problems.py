@@ -1,0 +1,117 @@
+"""Everything that can go wrong on the wire, numbered by a stable code.
+
+One table maps a code to its HTTP status, a title, and what the person or program in front of it can do. Problems are
+values as well as documents: a round can succeed while one command in it has a problem.
+
+Source: RFC 9457 (Problem Details for HTTP APIs).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.contract import Contract
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Code(StrEnum):
+    """The stable names; programs branch on these and on nothing else."""
+
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    PROTOCOL_UNSUPPORTED = "protocol_unsupported"
+    NOT_AUTHENTIC = "not_authentic"
+    CLOCK_SKEW = "clock_skew"
+    DEVICE_REVOKED = "device_revoked"
+    BAD_SIGNATURE = "bad_signature"
+    UNKNOWN_KEY = "unknown_key"
+    NOT_ENROLLED_FOR = "not_enrolled_for"
+    ID_REUSED = "id_reused"
+    KIND_UNKNOWN = "kind_unknown"
+    CHAIN_GAP = "chain_gap"
+    CHAIN_FORK = "chain_fork"
+    CODE_INVALID = "code_invalid"
+    CURSOR_INVALID = "cursor_invalid"
+    NOT_FOUND = "not_found"
+    STALE = "stale"
+    BUSY = "busy"
+    STORE_FULL = "store_full"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: HTTP status, title, what to do."""
+
+    status: int
+    title: str
+    remedy: str
+
+
+TABLE: dict[Code, Row] = {
+    Code.MALFORMED: Row(422, "The message is not in the agreed form", "Check the field that the detail names."),
+    Code.TOO_LARGE: Row(413, "The message is too large", "Send fewer commands in one round."),
+    Code.PROTOCOL_UNSUPPORTED: Row(422, "This protocol version is not spoken here", "Update the older side."),
+    Code.NOT_AUTHENTIC: Row(401, "The request could not be authenticated", "Enrol the device again."),
+    Code.CLOCK_SKEW: Row(401, "The device's clock is too far off", "Set the clock; the next round retries."),
+    Code.DEVICE_REVOKED: Row(403, "This device is revoked", "Ask the office; nothing on the device is lost."),
+    Code.BAD_SIGNATURE: Row(422, "The signature does not fit the bytes", "The command was damaged; enter it again."),
+    Code.UNKNOWN_KEY: Row(422, "Signed by a key that is not enrolled", "Enrol the device, or ask the office."),
+    Code.NOT_ENROLLED_FOR: Row(
+        422, "The key is enrolled for another tenant, device or person", "Enter it again under your own name."
+    ),
+    Code.ID_REUSED: Row(422, "This id was used for other bytes", "Enter the command again; it gets a new id."),
+    Code.KIND_UNKNOWN: Row(
+        422,
+        "The server does not know this kind or version of command",
+        "It is kept until the server is updated.",
+    ),
+    Code.CHAIN_GAP: Row(409, "An earlier command of this device is missing", "It is kept until the gap closes."),
+    Code.CHAIN_FORK: Row(
+        409,
+        "Another command holds this place in the device's chain",
+        "The office reviews it; nothing is lost.",
+    ),
+    Code.CODE_INVALID: Row(403, "The enrolment code is wrong, used or expired", "Ask the office for a new code."),
+    Code.CURSOR_INVALID: Row(422, "The cursor is not one of this server's", "Start the download again."),
+    Code.NOT_FOUND: Row(404, "There is no such thing", "Check the name."),
+    Code.STALE: Row(409, "Somebody changed it since you looked", "Look again, then decide."),
+    Code.BUSY: Row(503, "The store is busy", "Try again after the time in Retry-After."),
+    Code.STORE_FULL: Row(507, "The disk is full", "Free some space; nothing saved is lost."),
+    Code.INTERNAL: Row(500, "A fault on our side", "Try again; report the request id if it stays."),
+}
+
+
+class Problem(Contract):
+    """A problem document. `type` is the code as a relative reference."""
+
+    type: str
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    code: Code
+    remedy: str
+
+
+class Refused(Exception):
+    """Raised where a request ends with a problem."""
+
+    def __init__(self, code: Code, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.problem = problem(code, detail)
+
+
+def problem(code: Code, detail: str) -> Problem:
+    """The document for `code`; `detail` says what is special about this one, never a secret."""
+    row = TABLE[code]
+    return Problem(
+        type=f"problems/{code}",
+        title=row.title,
+        status=row.status,
+        detail=detail,
+        code=code,
+        remedy=row.remedy,
+    )

@@ -1,0 +1,389 @@
+"""The kinds of record, and how each field behaves.
+
+A record is a versioned piece of authoritative state. Beside every field stand its two properties that matter when two
+people were apart: how concurrent edits of it meet (its `Merge` rule) and how sensitive it is (its `DataClass`).
+Nothing else in the product knows a field by name without asking here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+
+from shared.contract import CommandId, Contract, Instant, Name, RecordRef, Text, to_instant
+from shared.ids import kind_of
+from shared.routing import DataClass
+
+
+class Merge(StrEnum):
+    """How an edit meets a field that changed since its author looked.
+
+    * `REGISTER`: it does not; two different values are a conflict for a person.
+    * `NEWEST`: the later one in the server's order stands.
+    * `APPEND`: both entries are kept, each once.
+    * `ADD`: the edit is a signed amount; amounts add up, never below the field's floor.
+    * `MEMBERS`: the edit adds and removes members of a set.
+    * `TRANSITION`: the edit is a step of a state machine (`reconciliation.lifecycle`), taken if it is still allowed.
+    """
+
+    REGISTER = "register"
+    NEWEST = "newest"
+    APPEND = "append"
+    ADD = "add"
+    MEMBERS = "members"
+    TRANSITION = "transition"
+
+
+#: Rules under which an edit replaces what stands, so that it rests on the value that its author saw.
+REPLACES = frozenset({Merge.REGISTER, Merge.NEWEST, Merge.TRANSITION})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What stands beside a field. `editable`: a person may set it with `field.updated`."""
+
+    merge: Merge
+    data_class: DataClass = DataClass.INTERNAL
+    floor: int | None = None
+    editable: bool = False
+
+
+class Body(BaseModel):
+    """The fields of one record kind, closed and frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class WorkStatus(StrEnum):
+    """The life of a work order."""
+
+    OPEN = "open"
+    IN_PROGRESS = "in_progress"
+    ON_HOLD = "on_hold"
+    DONE = "done"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+class Priority(StrEnum):
+    """How urgent a work order is."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class Activity(StrEnum):
+    """What kind of maintenance was done: the action code of a work order."""
+
+    NONE = "none"
+    REPLACE = "replace"
+    REPAIR = "repair"
+    INSPECT = "inspect"
+    SERVICE = "service"
+    DIAGNOSE = "diagnose"
+    ADJUST = "adjust"
+    CALIBRATE = "calibrate"
+
+
+class Quantity(StrEnum):
+    """What a reading measures. Its unit is the asset's, see `Limit`."""
+
+    PRESSURE = "pressure"
+    TEMPERATURE = "temperature"
+    VIBRATION = "vibration"
+    FLOW = "flow"
+    CURRENT = "current"
+    VOLTAGE = "voltage"
+    LEVEL = "level"
+    SPEED = "speed"
+    RUN_HOURS = "run_hours"
+    TORQUE = "torque"
+    RESIDUAL_CHLORINE = "residual_chlorine"
+    TURBIDITY = "turbidity"
+
+
+class Limit(Body):
+    """The range in which an asset's quantity is normal; `low` or `high` may be open."""
+
+    quantity: Quantity
+    unit: Annotated[str, Field(min_length=1, max_length=12)]
+    low: float | None = None
+    high: float | None = None
+
+
+class NoteEntry(Body):
+    """A sentence that somebody left on a work order; `id` is the command that brought it."""
+
+    id: CommandId
+    text: Text
+    author: Name
+    at: Instant
+
+
+class PartEntry(Body):
+    """A part that went into a job; `id` is the command that brought it."""
+
+    id: CommandId
+    stock_item: RecordRef
+    quantity: Annotated[int, Field(ge=1)]
+    author: Name
+    at: Instant
+
+
+class WorkOrder(Body):
+    """A job at an asset."""
+
+    title: Annotated[str, Rule(Merge.REGISTER, editable=True), Field(min_length=1, max_length=120)]
+    asset: Annotated[RecordRef, Rule(Merge.REGISTER)]
+    status: Annotated[WorkStatus, Rule(Merge.TRANSITION)] = WorkStatus.OPEN
+    priority: Annotated[Priority, Rule(Merge.REGISTER, editable=True)] = Priority.NORMAL
+    activity: Annotated[Activity, Rule(Merge.REGISTER, editable=True)] = Activity.NONE
+    due_on: Annotated[date | None, Rule(Merge.REGISTER, editable=True)] = None
+    description: Annotated[str, Rule(Merge.REGISTER, editable=True), Field(max_length=4000)] = ""
+    access: Annotated[str, Rule(Merge.REGISTER, DataClass.PERSONAL, editable=True), Field(max_length=400)] = ""
+    assignee: Annotated[Name | None, Rule(Merge.REGISTER, DataClass.PERSONAL)] = None
+    safety_critical: Annotated[bool, Rule(Merge.REGISTER)] = False
+    notes: Annotated[tuple[NoteEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
+    parts_used: Annotated[tuple[PartEntry, ...], Rule(Merge.APPEND)] = ()
+
+
+class Asset(Body):
+    """A thing that is maintained."""
+
+    name: Annotated[str, Rule(Merge.REGISTER), Field(min_length=1, max_length=80)]
+    type: Annotated[str, Rule(Merge.REGISTER), Field(min_length=1, max_length=40)]
+    site: Annotated[str, Rule(Merge.REGISTER), Field(max_length=80)] = ""
+    location: Annotated[str, Rule(Merge.REGISTER, editable=True), Field(max_length=120)] = ""
+    maker: Annotated[str, Rule(Merge.REGISTER), Field(max_length=60)] = ""
+    model: Annotated[str, Rule(Merge.REGISTER), Field(max_length=60)] = ""
+    serial: Annotated[str, Rule(Merge.REGISTER), Field(max_length=60)] = ""
+    installed_on: Annotated[date | None, Rule(Merge.REGISTER)] = None
+    manual: Annotated[str, Rule(Merge.REGISTER), Field(max_length=80)] = ""
+    limits: Annotated[tuple[Limit, ...], Rule(Merge.REGISTER)] = ()
+
+
+class Reading(Body):
+    """One measured value. It never changes; a wrong one is followed by a right one."""
+
+    asset: Annotated[RecordRef, Rule(Merge.REGISTER)]
+    work_order: Annotated[RecordRef | None, Rule(Merge.REGISTER)] = None
+    quantity: Annotated[Quantity, Rule(Merge.REGISTER)]
+    value: Annotated[float, Rule(Merge.REGISTER)]
+    unit: Annotated[str, Rule(Merge.REGISTER), Field(min_length=1, max_length=12)]
+    author: Annotated[Name, Rule(Merge.REGISTER, DataClass.PERSONAL)]
+    taken_at: Annotated[Instant, Rule(Merge.REGISTER)]
+
+
+class StockItem(Body):
+    """A part on a shelf."""
+
+    name: Annotated[str, Rule(Merge.REGISTER, editable=True), Field(min_length=1, max_length=80)]
+    part_no: Annotated[str, Rule(Merge.REGISTER), Field(min_length=1, max_length=40)]
+    unit: Annotated[str, Rule(Merge.REGISTER), Field(min_length=1, max_length=12)] = "pcs"
+    on_hand: Annotated[int, Rule(Merge.ADD, floor=0), Field(ge=0)] = 0
+    reorder_at: Annotated[int, Rule(Merge.REGISTER, editable=True), Field(ge=0)] = 0
+    bin: Annotated[str, Rule(Merge.REGISTER, editable=True), Field(max_length=40)] = ""
+
+
+class Side(Body):
+    """One side of a clash: the value wanted, and who wanted it when."""
+
+    value: JsonValue
+    actor: Name
+    device: Name
+    at: Instant
+
+
+class Clash(Body):
+    """One field that two people changed apart. `base` is what the losing command's author saw."""
+
+    record: RecordRef
+    field: Name
+    base: JsonValue
+    mine: Side
+    theirs: Side
+    version: int
+
+
+class ConflictStatus(StrEnum):
+    """Whether a person has decided yet."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+class Choice(StrEnum):
+    """What a resolver does with a clash."""
+
+    KEEP_MINE = "keep_mine"
+    TAKE_THEIRS = "take_theirs"
+    EDIT = "edit"
+
+
+class Settlement(Body):
+    """How one clash was settled: the choice, and the value that stands because of it."""
+
+    record: RecordRef
+    field: Name
+    choice: Choice
+    value: JsonValue
+
+
+class Conflict(Body):
+    """Values that could not both stand. Its id is the id of the command whose values did not get in."""
+
+    record: Annotated[RecordRef, Rule(Merge.REGISTER)]
+    command: Annotated[CommandId, Rule(Merge.REGISTER)]
+    clashes: Annotated[tuple[Clash, ...], Rule(Merge.REGISTER, DataClass.PERSONAL)]
+    status: Annotated[ConflictStatus, Rule(Merge.TRANSITION)] = ConflictStatus.OPEN
+    settled: Annotated[tuple[Settlement, ...], Rule(Merge.REGISTER, DataClass.PERSONAL)] = ()
+    reason: Annotated[str, Rule(Merge.REGISTER, DataClass.PERSONAL), Field(max_length=400)] = ""
+
+
+KINDS: Mapping[str, type[Body]] = {
+    "work_order": WorkOrder,
+    "asset": Asset,
+    "reading": Reading,
+    "stock_item": StockItem,
+    "conflict": Conflict,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which command gave a field its value, and who stood behind it. `version` is the record's, at that change."""
+
+    version: int
+    command: str
+    device: str
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A versioned piece of state.
+
+    `stamps` names only the fields that changed since the record was `born`; every other field has the birth stamp.
+    """
+
+    ref: str
+    version: int
+    fields: Mapping[str, JsonValue]
+    born: Stamp
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The record's kind, a key of `KINDS`."""
+        return kind_of(self.ref)
+
+    def stamp(self, name: str) -> Stamp:
+        """Who last changed the field `name`."""
+        return self.stamps.get(name, self.born)
+
+
+class WireStamp(Contract):
+    """A `Stamp` as JSON."""
+
+    version: int
+    command: str
+    device: str
+    actor: str
+    at: Instant
+
+
+class WireRecord(Contract):
+    """A `Record` as JSON."""
+
+    ref: RecordRef
+    version: int
+    fields: dict[str, JsonValue]
+    born: WireStamp
+    stamps: dict[str, WireStamp]
+
+
+def record_to_json(record: Record) -> dict[str, Any]:
+    """The record as plain JSON values, in the shape of `WireRecord`."""
+    return {
+        "ref": record.ref,
+        "version": record.version,
+        "fields": dict(record.fields),
+        "born": _stamp_to_json(record.born),
+        "stamps": {name: _stamp_to_json(stamp) for name, stamp in record.stamps.items()},
+    }
+
+
+def record_from_json(value: Mapping[str, Any]) -> Record:
+    """The record behind trusted JSON (a store's own row, or a message that a contract has validated)."""
+    return Record(
+        value["ref"],
+        value["version"],
+        value["fields"],
+        _stamp_from_json(value["born"]),
+        {name: _stamp_from_json(stamp) for name, stamp in value["stamps"].items()},
+    )
+
+
+def record_from_wire(wire: WireRecord) -> Record:
+    """The record behind a validated message."""
+    stamps = {name: Stamp(*_stamp_values(stamp)) for name, stamp in wire.stamps.items()}
+    return Record(wire.ref, wire.version, wire.fields, Stamp(*_stamp_values(wire.born)), stamps)
+
+
+@cache
+def rule_of(kind: str, name: str) -> Rule:
+    """The rule beside a field. Raises `KeyError` for a kind or field that does not exist."""
+    info = KINDS[kind].model_fields[name]
+    return next(item for item in info.metadata if isinstance(item, Rule))
+
+
+@cache
+def editable_fields(kind: str) -> tuple[str, ...]:
+    """The fields of `kind` that a person may set directly, in the order of its declaration."""
+    return tuple(name for name in KINDS[kind].model_fields if rule_of(kind, name).editable)
+
+
+def check_value(kind: str, name: str, value: JsonValue) -> JsonValue:
+    """`value` as the field would store it (JSON form). Raises `ValueError` if the field cannot hold it."""
+    adapter = _adapter(kind, name)
+    stored: JsonValue = adapter.dump_python(adapter.validate_python(value), mode="json")
+    return stored
+
+
+def check_fields(kind: str, fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """A whole new record's fields, defaults filled in (JSON form). Raises `ValueError` if they do not fit."""
+    return KINDS[kind].model_validate(fields).model_dump(mode="json")
+
+
+@cache
+def _adapter(kind: str, name: str) -> TypeAdapter[Any]:
+    info = KINDS[kind].model_fields[name]
+    constraints = tuple(item for item in info.metadata if not isinstance(item, Rule))
+    shape: Any = Annotated[(info.annotation, *constraints)] if constraints else info.annotation
+    return TypeAdapter(shape)
+
+
+def _stamp_to_json(stamp: Stamp) -> dict[str, Any]:
+    return {
+        "version": stamp.version,
+        "command": stamp.command,
+        "device": stamp.device,
+        "actor": stamp.actor,
+        "at": stamp.at.isoformat(),
+    }
+
+
+def _stamp_from_json(value: Mapping[str, Any]) -> Stamp:
+    at = to_instant(value["at"])
+    return Stamp(value["version"], value["command"], value["device"], value["actor"], at)
+
+
+def _stamp_values(wire: WireStamp) -> tuple[int, str, str, str, datetime]:
+    return wire.version, wire.command, wire.device, wire.actor, wire.at

@@ -1,0 +1,116 @@
+"""Who sends an HTTP request, proved on every request: reads are as well guarded as writes.
+
+The device key signs method, path, query and a digest of the body, with a creation time and a nonce. A signature is
+good for `TOLERANCE` around its creation.
+
+Source: RFC 9421 (HTTP Message Signatures, Ed25519), RFC 9530 (Content-Digest).
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import http_sf  # comes with http-message-signatures
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from http_message_signatures import (
+    HTTPMessageSigner,
+    HTTPMessageVerifier,
+    HTTPSignatureKeyResolver,
+    algorithms,
+)
+from http_message_signatures.exceptions import HTTPMessageSignaturesException
+
+from shared.envelope import SigningKey
+
+TAG = "tailboard"
+COVERED = ("@method", "@path", "@query")
+TOLERANCE = timedelta(minutes=5)
+
+
+class NotAuthentic(Exception):
+    """No signature, one that does not fit, or one of another time. The message is for the operator's log."""
+
+
+class TooFarOff(NotAuthentic):
+    """The signature was made too long before or after the server's now."""
+
+
+class Message(Protocol):
+    """What is signed: an HTTP request with its whole URL."""
+
+    @property
+    def method(self) -> str:
+        """Upper case."""
+
+    @property
+    def url(self) -> Any:
+        """The whole URL; its `str()` is read."""
+
+    @property
+    def headers(self) -> Any:
+        """A mutable mapping of header fields."""
+
+
+class _Keys(HTTPSignatureKeyResolver):
+    def __init__(self, private: Ed25519PrivateKey | None = None, public: Ed25519PublicKey | None = None) -> None:
+        self._private, self._public = private, public
+
+    def resolve_private_key(self, key_id: str) -> Ed25519PrivateKey | None:
+        return self._private
+
+    def resolve_public_key(self, key_id: str) -> Ed25519PublicKey | None:
+        return self._public
+
+
+class _Verifier(HTTPMessageVerifier):
+    """The library's verifier with our clock instead of its own."""
+
+    def __init__(self, public_key: bytes, now: datetime) -> None:
+        key = Ed25519PublicKey.from_public_bytes(public_key)
+        super().__init__(signature_algorithm=algorithms.ED25519, key_resolver=_Keys(public=key))
+        self._now = now
+
+    def validate_created_and_expires(self, sig_input: Any, max_age: timedelta | None = None) -> None:
+        created = sig_input.params.get("created")
+        if not isinstance(created, int):
+            raise NotAuthentic("a signature without a creation time")
+        off = abs(self._now.timestamp() - created)
+        if off > TOLERANCE.total_seconds():
+            raise TooFarOff(f"signed {off:.0f} s away from now")
+
+
+def sign_request(message: Message, body: bytes, key: SigningKey, created: datetime, nonce: str) -> None:
+    """Put `Content-Digest`, `Signature-Input` and `Signature` into the message's headers."""
+    signer = HTTPMessageSigner(signature_algorithm=algorithms.ED25519, key_resolver=_Keys(private=key.private))
+    signer.sign(
+        message, key_id=key.keyid, created=created, nonce=nonce, tag=TAG, covered_component_ids=COVERED, body=body
+    )
+
+
+def claimed_key_id(headers: Any) -> str:
+    """The key id that a request claims, before anything is verified. Raises `NotAuthentic` if it claims none."""
+    try:
+        inputs: Any = http_sf.parse(headers.get("signature-input", "").encode(), tltype="dictionary")
+        claimed = [params["keyid"] for _, params in inputs.values() if params.get("tag") == TAG]
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise NotAuthentic("no readable Signature-Input header") from error
+    if len(claimed) != 1 or not isinstance(claimed[0], str):
+        raise NotAuthentic("not exactly one signature for this purpose")
+    return claimed[0]
+
+
+def verify_request(message: Message, body: bytes, public_key: bytes, now: datetime) -> str:
+    """The nonce of a request that the holder of the raw `public_key` signed within `TOLERANCE` of `now`.
+
+    Raises:
+        TooFarOff: signed at another time.
+        NotAuthentic: anything else.
+    """
+    try:
+        results = _Verifier(public_key, now).verify(
+            message, max_age=None, expect_tag=TAG, require_components=COVERED, body=body
+        )
+    except (HTTPMessageSignaturesException, ValueError) as error:
+        if isinstance(error.__cause__, NotAuthentic):
+            raise error.__cause__ from None
+        raise NotAuthentic(str(error)) from error
+    return str(results[0].nonce)

@@ -1,0 +1,82 @@
+"""A JSON reader for bytes from outside: it refuses what two readers could understand differently.
+
+Refused before anything is believed: more bytes or deeper nesting than allowed, text that is not UTF-8, duplicate
+keys, NaN and infinities, integers of absurd length. Source: RFC 8259, sections 4 and 6 (what an interoperable
+document avoids).
+"""
+
+import json
+import math
+import re
+from typing import Any, Never
+
+BYTES_MAX = 1 << 20
+DEPTH_MAX = 24
+DIGITS_MAX = 64
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
+
+
+class BadJson(ValueError):
+    """The bytes are not one acceptable JSON document; the message says why, in words for a person."""
+
+
+def parse(raw: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX) -> Any:
+    """The document in `raw`.
+
+    Raises:
+        BadJson: too large (over `bytes_max` bytes), too deep (over `depth_max` levels), malformed or ambiguous.
+    """
+    if len(raw) > bytes_max:
+        raise BadJson(f"document of {len(raw)} bytes; at most {bytes_max} are read")
+    if raw.count(b"[") + raw.count(b"{") > depth_max and _depth(raw) > depth_max:
+        raise BadJson(f"document nested deeper than {depth_max} levels")
+    try:
+        return json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_short_int,
+        )
+    except UnicodeDecodeError as error:
+        raise BadJson("document is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise BadJson(f"malformed JSON at byte {error.pos}: {error.msg}") from error
+    except RecursionError as error:  # unreachable below depth_max; kept because the limit is a parameter
+        raise BadJson("document nested too deeply") from error
+
+
+def _depth(raw: bytes) -> int:
+    level = deepest = 0
+    for bracket in _BRACKETS.findall(_STRING.sub(b"", raw)):
+        level += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, level)
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen = dict(pairs)
+    if len(seen) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadJson(f"the key {twice[:40]!r} stands twice in one object")
+    return seen
+
+
+def _no_constant(word: str) -> Never:
+    raise BadJson(f"{word} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if len(text) > DIGITS_MAX or not math.isfinite(number):
+        raise BadJson("a number out of range")
+    return number
+
+
+def _short_int(text: str) -> int:
+    if len(text) > DIGITS_MAX:
+        raise BadJson("a number out of range")
+    return int(text)

@@ -1,0 +1,1 @@
+"""HTTP to contracts and back, and nothing else."""

@@ -1,0 +1,101 @@
+"""The HTTP surface: three routes, one form of error.
+
+Rules
+1. Every handler is `async` and hands blocking work to the injected `run_blocking`: in a simulation nothing may reach
+   a thread.
+2. Bodies are read up to a limit and no further.
+3. Every error is a problem document; what is nobody's business stays in the log, under the request's id.
+
+Source: RFC 9457.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from shared.contract import Contract
+from shared.ports import RunBlocking
+from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
+from shared.sync import BODY_BYTES_MAX
+from sync_server.service import Service
+
+log = logging.getLogger("tailboard.server")
+RETRY_AFTER_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SignedMessage:
+    """What a request signature covers, taken from the request as it arrived."""
+
+    method: str
+    url: Any
+    headers: Any
+
+
+def build_app(service: Service, run_blocking: RunBlocking) -> FastAPI:
+    """The application over `service`; `run_blocking` carries every call of it."""
+    app = FastAPI(title="Tailboard sync server", docs_url=None, redoc_url=None)
+
+    @app.post("/v1/sync")
+    async def sync(request: Request) -> Response:
+        body = await _body(request)
+        message = SignedMessage(request.method, request.url, request.headers)
+        return _json(await run_blocking(lambda: service.sync(message, body)))
+
+    @app.post("/v1/enrol")
+    async def enrol(request: Request) -> Response:
+        body = await _body(request)
+        return _json(await run_blocking(lambda: service.enrol(body)))
+
+    @app.get("/v1/health")
+    async def health() -> dict[str, str]:
+        return {"status": "up"}
+
+    _say_problems(app)
+    return app
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body. Raises `Refused` as soon as it is over the limit."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > BODY_BYTES_MAX:
+            raise Refused(Code.TOO_LARGE, f"a body of more than {BODY_BYTES_MAX} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _json(contract: Contract) -> Response:
+    return Response(contract.to_bytes(), media_type="application/json")
+
+
+def _say_problems(app: FastAPI) -> None:
+    async def refused(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused), "registered for this type"
+        return _document(error.problem)
+
+    async def other(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException), "registered for this type"
+        return _document(problem(Code.NOT_FOUND, str(error.detail)), status=error.status_code)
+
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(HTTPException, other)
+
+    @app.middleware("http")
+    async def faults(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+        try:
+            return await proceed(request)
+        except Exception:
+            log.exception("fault", extra={"path": request.url.path})
+            return _document(problem(Code.INTERNAL, "the fault is in the server's log"))
+
+
+def _document(document: Problem, status: int | None = None) -> Response:
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if document.code is Code.BUSY else {}
+    return Response(document.to_bytes(), status or document.status, headers, MEDIA_TYPE)

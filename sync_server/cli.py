@@ -1,0 +1,143 @@
+"""`tailboard-server`: the table of its verbs. What they do is in `sync_server.commands`."""
+
+import sys
+from collections.abc import Sequence
+
+from shared.commandline import FAULT, NO, Program, Verb, argument, run
+
+_TENANT = argument("--tenant", help="which organisation; needed only if there are several")
+_AS = argument("--as", dest="actor", required=True, metavar="PERSON", help="who does it")
+_WHERE = (
+    argument(
+        "--home", metavar="DIR", help="the server's folder (default: ./tailboard-server, or TAILBOARD_SERVER_HOME)"
+    ),
+    argument("--database", metavar="URL", help="SQLAlchemy URL (default: SQLite in the home folder)"),
+)
+_HERE = "sync_server.commands:"
+
+PROGRAM = Program(
+    name="tailboard-server",
+    summary="The sync server: authoritative records, outcomes, conflicts, devices.",
+    examples="""  tailboard-server init --tenant harrow --name "Harrow Valley Water"
+  tailboard-server person add m.reyes --name "M. Reyes" --role dispatcher --role resolver
+  tailboard-server enrol-code a.okafor
+  tailboard-server import stock_item stock.csv --as m.reyes --apply
+  tailboard-server serve --port 8750
+  tailboard-server conflict list --json""",
+    common=_WHERE,
+    verbs=(
+        Verb(
+            ("init",),
+            "Make a server here, or add an organisation to it; a second run changes nothing.",
+            f"{_HERE}init",
+            (
+                argument("--tenant", required=True, help="short name: letters, digits, . _ -"),
+                argument("--name", required=True, help="the organisation's name"),
+            ),
+        ),
+        Verb(
+            ("serve",),
+            "Run the server until it is told to stop.",
+            f"{_HERE}serve",
+            (
+                argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"),
+                argument("--port", type=int, default=8750, help="0 takes a free one (default: %(default)s)"),
+                argument("--log-level", default="info", choices=("debug", "info", "warning", "error")),
+            ),
+        ),
+        Verb(
+            ("person", "add"),
+            "Add somebody, or change name and roles.",
+            f"{_HERE}person_add",
+            (
+                argument("person"),
+                argument("--name", required=True),
+                argument(
+                    "--role",
+                    action="append",
+                    required=True,
+                    choices=("technician", "dispatcher", "resolver", "approver", "admin", "auditor"),
+                    help="may be repeated",
+                ),
+                _TENANT,
+            ),
+        ),
+        Verb(("person", "list"), "Everybody and their roles.", f"{_HERE}person_list", (_TENANT,)),
+        Verb(
+            ("enrol-code",),
+            "A one-time code, good for a day, for a person's new device.",
+            f"{_HERE}enrol_code",
+            (argument("person"), _TENANT),
+        ),
+        Verb(("device", "list"), "Every enrolled device.", f"{_HERE}device_list", (_TENANT,)),
+        Verb(
+            ("sample", "load"),
+            "Load the sample organisation's people, assets, stock and work orders.",
+            f"{_HERE}sample_load",
+            (_TENANT,),
+        ),
+        Verb(
+            ("import",),
+            "Say what a CSV file would change; with --apply, change it.",
+            f"{_HERE}import_file",
+            (
+                argument("kind", help="asset, stock_item or work_order"),
+                argument("file"),
+                argument("--apply", action="store_true", help="do it; without this, only say what would be done"),
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(("record", "list"), "Every record of a kind.", f"{_HERE}record_list", (argument("kind"), _TENANT)),
+        Verb(
+            ("record", "show"),
+            "One record with its fields and who last changed each.",
+            f"{_HERE}record_show",
+            (argument("record", help="for example work_order/WO-1042"), _TENANT),
+        ),
+        Verb(
+            ("record", "set"),
+            "Set one editable field.",
+            f"{_HERE}record_set",
+            (argument("record"), argument("field"), argument("value"), _AS, _TENANT),
+        ),
+        Verb(
+            ("conflict", "list"),
+            "Conflicts that wait for a decision.",
+            f"{_HERE}conflict_list",
+            (argument("--all", action="store_true", help="the settled ones too"), _TENANT),
+        ),
+        Verb(
+            ("conflict", "resolve"),
+            "Decide what stands.",
+            f"{_HERE}conflict_resolve",
+            (
+                argument("conflict"),
+                argument(
+                    "--keep", required=True, choices=("mine", "theirs", "edit"), help="mine is the device's value"
+                ),
+                argument("--value", help="with --keep edit: what shall stand"),
+                argument("--reason", default=""),
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(("verify-audit",), "Check every link of the audit chain.", f"{_HERE}verify_audit", (_TENANT,)),
+    ),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `tailboard-server`; the exit code."""
+    return run(PROGRAM, argv, _faults)
+
+
+def _faults(error: Exception) -> int | None:
+    problems = sys.modules.get("shared.problems")
+    if problems and isinstance(error, problems.Refused):
+        return FAULT if error.problem.status >= 500 else NO
+    return FAULT if isinstance(error, OSError) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,302 @@
+"""What the verbs of `tailboard-server` do: from parsed arguments to a `Report`."""
+
+import argparse
+import asyncio
+import json
+import signal
+import socket
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from shared.commandline import Report, UsageError
+from shared.commands.base import Role
+from shared.ids import id_of, kind_of
+from shared.outcomes import Outcome, Receipt
+from shared.records import Choice, Record, check_value, record_to_json
+from sync_server.batch import link_hash
+from sync_server.bootstrap import build_office, initialise
+from sync_server.office import ImportPlan, Office
+from sync_server.service import AUDIT_START
+from sync_server.settings import Settings, from_environment
+from sync_server.store import Person
+
+SAMPLE_KINDS = ("asset", "stock_item", "work_order")
+FILE_BYTES_MAX = 64 << 20
+
+
+def init(arguments: argparse.Namespace) -> Report:
+    """Make the server, or add a tenant."""
+    settings = _settings(arguments)
+    made = initialise(settings).add_tenant(arguments.tenant, arguments.name)
+    said = f"{arguments.name} is ready in {settings.home}" if made else f"{arguments.tenant} was there already"
+    return Report("tailboard.init.v1", {"tenant": arguments.tenant, "made": made, "home": str(settings.home)}, [said])
+
+
+def person_add(arguments: argparse.Namespace) -> Report:
+    """Add or change a person."""
+    office, tenant = _office(arguments)
+    roles = frozenset(Role(role) for role in arguments.role)
+    office.put_person(tenant, Person(arguments.person, arguments.name, roles))
+    data = {"person": arguments.person, "roles": sorted(roles)}
+    return Report("tailboard.person.v1", data, [f"{arguments.person}: {', '.join(sorted(roles))}"])
+
+
+def person_list(arguments: argparse.Namespace) -> Report:
+    """Everybody."""
+    office, tenant = _office(arguments)
+    people = office.people(tenant)
+    data = {"people": [{"id": p.id, "name": p.name, "roles": sorted(p.roles)} for p in people]}
+    lines = [f"{p.id:<16} {p.name:<24} {', '.join(sorted(p.roles))}" for p in people]
+    return Report("tailboard.people.v1", data, lines or ["Nobody yet. Run: tailboard-server person add"])
+
+
+def enrol_code(arguments: argparse.Namespace) -> Report:
+    """Print a one-time code."""
+    office, tenant = _office(arguments)
+    code = office.enrol_code(tenant, arguments.person)
+    lines = [code, f"For {arguments.person}, good for 24 hours, once. On the laptop: tailboard enrol URL {code}"]
+    return Report("tailboard.enrol-code.v1", {"person": arguments.person, "code": code}, lines)
+
+
+def device_list(arguments: argparse.Namespace) -> Report:
+    """Every device."""
+    office, tenant = _office(arguments)
+    devices = office.devices(tenant)
+    data = {
+        "devices": [
+            {
+                "id": d.id,
+                "name": d.name,
+                "actor": d.actor,
+                "state": d.state,
+                "received": d.head_seq,
+                "last_seen_at": d.last_seen_at,
+            }
+            for d in devices
+        ]
+    }
+    lines = [
+        f"{d.id:<8} {d.actor:<16} {d.state:<10} {d.head_seq} commands, last seen {_when(d.last_seen_at)}"
+        for d in devices
+    ]
+    return Report(
+        "tailboard.devices.v1", data, lines or ["No device is enrolled. Run: tailboard-server enrol-code PERSON"]
+    )
+
+
+def sample_load(arguments: argparse.Namespace) -> Report:
+    """Load the sample organisation; a second run changes nothing."""
+    office, tenant = _office(arguments)
+    folder = resources.files("sync_server.sample")
+    organisation = json.loads((folder / "organisation.json").read_text(encoding="utf-8"))
+    for person in organisation["people"]:
+        roles = frozenset(Role(role) for role in person["roles"])
+        office.put_person(tenant, Person(person["id"], person["name"], roles))
+    actor = next(person["id"] for person in organisation["people"] if "admin" in person["roles"])
+    done: dict[str, Any] = {"people": len(organisation["people"])}
+    for kind in SAMPLE_KINDS:
+        plan = office.plan_import(tenant, kind, (folder / f"{kind}.csv").read_text(encoding="utf-8"))
+        office.apply_import(tenant, actor, plan)
+        done[kind] = {"new": len(plan.new), "changed": len(plan.changes), "same": plan.same}
+    lines = [f"{done['people']} people", *(f"{kind}: {_counts(done[kind])}" for kind in SAMPLE_KINDS)]
+    return Report("tailboard.sample.v1", done, lines)
+
+
+def import_file(arguments: argparse.Namespace) -> Report:
+    """Plan an import, and apply it if that was asked for."""
+    office, tenant = _office(arguments)
+    plan = office.plan_import(tenant, arguments.kind, _read_text(Path(arguments.file)))
+    if arguments.apply and not plan.bad:
+        office.apply_import(tenant, arguments.actor, plan)
+    applied = bool(arguments.apply and not plan.bad)
+    bad = [{"line": row.line, "why": row.why} for row in plan.bad]
+    data = {"kind": plan.kind, "applied": applied, **_plan_counts(plan), "bad": bad}
+    return Report("tailboard.import.v1", data, _import_lines(plan, applied), ok=not plan.bad)
+
+
+def record_list(arguments: argparse.Namespace) -> Report:
+    """Every record of a kind."""
+    office, tenant = _office(arguments)
+    records = office.records(tenant, arguments.kind)
+    lines = [f"{id_of(r.ref):<40} v{r.version:<4} {_headline(r)}" for r in records]
+    data = {"records": [record_to_json(record) for record in records]}
+    return Report("tailboard.records.v1", data, lines or [f"There is no {arguments.kind}."])
+
+
+def record_show(arguments: argparse.Namespace) -> Report:
+    """One record."""
+    office, tenant = _office(arguments)
+    record = office.record(tenant, arguments.record)
+    lines = [f"{record.ref} version {record.version}"]
+    for name, value in record.fields.items():
+        stamp = record.stamp(name)
+        lines.append(f"  {name:<16} {json.dumps(value, ensure_ascii=False)}   ({stamp.actor}, {_when(stamp.at)})")
+    return Report("tailboard.record.v1", {"record": record_to_json(record)}, lines)
+
+
+def record_set(arguments: argparse.Namespace) -> Report:
+    """Set a field."""
+    office, tenant = _office(arguments)
+    value = _typed(kind_of(arguments.record), arguments.field, arguments.value)
+    return _receipt_report(office.set_field(tenant, arguments.actor, arguments.record, arguments.field, value))
+
+
+def conflict_list(arguments: argparse.Namespace) -> Report:
+    """Open conflicts, each with both values."""
+    office, tenant = _office(arguments)
+    conflicts = office.conflicts(tenant, everything=arguments.all)
+    lines: list[str] = []
+    for conflict in conflicts:
+        lines.append(f"{id_of(conflict.ref)}  {id_of(str(conflict.fields['record']))}  {conflict.fields['status']}")
+        clashes: Any = conflict.fields["clashes"]
+        for clash in clashes:
+            lines.append(f"    {clash['field']}: was {clash['base']!r}")
+            for side in ("mine", "theirs"):
+                told = clash[side]
+                lines.append(
+                    f"      {side:<7} {told['value']!r} by {told['actor']} on {told['device']}, {told['at'][:16]}"
+                )
+    data = {"conflicts": [record_to_json(conflict) for conflict in conflicts]}
+    return Report("tailboard.conflicts.v1", data, lines or ["No open conflict. Everything fits together."])
+
+
+def conflict_resolve(arguments: argparse.Namespace) -> Report:
+    """Settle a conflict."""
+    choices = {"mine": Choice.KEEP_MINE, "theirs": Choice.TAKE_THEIRS, "edit": Choice.EDIT}
+    if (arguments.keep == "edit") != (arguments.value is not None):
+        raise UsageError("--value goes with --keep edit, and only with it.")
+    office, tenant = _office(arguments)
+    receipt = office.resolve(
+        tenant, arguments.actor, arguments.conflict, choices[arguments.keep], arguments.reason, arguments.value
+    )
+    return _receipt_report(receipt)
+
+
+def verify_audit(arguments: argparse.Namespace) -> Report:
+    """Walk the chain."""
+    office, tenant = _office(arguments)
+    with office.service.store.transaction() as tx:
+        links = tx.audit(tenant)
+        head = tx.lock_head(tenant)
+    expected, position = AUDIT_START, 0
+    for position, prev, stored, body in links:
+        if prev != expected or stored != link_hash(prev, body):
+            said = f"The audit of {tenant} is broken at position {position}."
+            return Report("tailboard.audit.v1", {"tenant": tenant, "broken_at": position}, [said], ok=False)
+        expected = stored
+    whole = (position, expected) == (head.audit_position, head.audit_hash)
+    said = (
+        f"{position} links, all sound."
+        if whole
+        else f"The audit of {tenant} ends at {position}, its head is elsewhere."
+    )
+    return Report("tailboard.audit.v1", {"tenant": tenant, "links": position, "head": expected}, [said], ok=whole)
+
+
+def serve(arguments: argparse.Namespace) -> Report | None:
+    """Listen until a signal."""
+    import uvicorn
+
+    from sync_server.api.app import build_app
+    from sync_server.bootstrap import build_service, on_thread
+    from sync_server.logs import log_to_stderr
+
+    log_to_stderr(arguments.log_level)
+    service = build_service(_settings(arguments))
+    listener = _listen(arguments.host, arguments.port)
+    host, port = listener.getsockname()[:2]
+    url = f"http://{host}:{port}"
+    print(
+        json.dumps({"schema": "tailboard.serve.v1", "ok": True, "url": url})
+        if arguments.json
+        else f"Listening on {url}"
+    )
+    sys.stdout.flush()
+    config = uvicorn.Config(build_app(service, on_thread), log_config=None, access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    with listener:
+        asyncio.run(server.serve(sockets=[listener]))
+    service.store.close()
+    return None
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN) if hasattr(signal, "SIGPIPE") else None
+    try:
+        return socket.create_server((host, port), backlog=512)
+    except OSError as error:
+        raise UsageError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from error
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    return from_environment(home=arguments.home, database=arguments.database)
+
+
+def _office(arguments: argparse.Namespace) -> tuple[Office, str]:
+    office = build_office(_settings(arguments))
+    return office, office.the_tenant(arguments.tenant)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
+    if len(raw) > FILE_BYTES_MAX:
+        raise UsageError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MiB; split it.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from error
+
+
+def _typed(kind: str, name: str, text: str) -> JsonValue:
+    """The text as the field's own type: as it stands if the field takes it so, else as JSON."""
+    try:
+        return check_value(kind, name, text)
+    except (KeyError, ValueError):
+        try:
+            value: JsonValue = json.loads(text)
+        except json.JSONDecodeError:
+            return text
+        return value
+
+
+def _plan_counts(plan: ImportPlan) -> dict[str, int]:
+    return {"new": len(plan.new), "changed": len(plan.changes), "same": plan.same}
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {word}" for word, number in counts.items())
+
+
+def _import_lines(plan: ImportPlan, applied: bool) -> list[str]:
+    lines = [f"line {row.line}: {row.why}" for row in plan.bad]
+    lines += [f"new      {id_of(ref)}" for ref in plan.new]
+    lines += [f"changed  {id_of(ref)}: {', '.join(fields)}" for ref, fields in plan.changes.items()]
+    lines.append(_counts(_plan_counts(plan)) + (f", {len(plan.bad)} bad" if plan.bad else ""))
+    if plan.bad:
+        lines.append("Nothing was imported. Mend the lines above and run it again.")
+    elif not applied and (plan.new or plan.changes):
+        lines.append("Nothing was changed yet. Run it again with --apply.")
+    return lines
+
+
+def _receipt_report(receipt: Receipt) -> Report:
+    ok = receipt.outcome in {Outcome.APPLIED, Outcome.MERGED}
+    said = receipt.outcome if ok else f"{receipt.outcome}: {receipt.detail}"
+    return Report("tailboard.receipt.v1", {"receipt": receipt.model_dump(mode="json")}, [said], ok=ok)
+
+
+def _headline(record: Record) -> str:
+    fields = record.fields
+    words = (fields.get("status"), fields.get("title") or fields.get("name") or fields.get("quantity"))
+    return " ".join(str(word) for word in words if word)
+
+
+def _when(at: Any) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else "never"

@@ -1,0 +1,239 @@
+"""What an administrator does: tenants, people, enrolment codes, imports, conflicts. The command line and the console
+are two ways to it.
+
+Rules
+1. Records change through commands only, imports and sample data included.
+2. An import says everything that is wrong before anything is changed, and a second run of the same file changes
+   nothing.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from shared.commands.base import Payload
+from shared.commands.conflict_resolved import ConflictResolved
+from shared.commands.field_updated import FieldUpdated
+from shared.commands.record_imported import IMPORTABLE, RecordImported
+from shared.ids import id_of, record_ref
+from shared.outcomes import Outcome, Receipt
+from shared.problems import Code, Refused
+from shared.records import KINDS, Choice, Clash, Conflict, ConflictStatus, Record, Settlement, check_fields
+from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY
+from sync_server.service import AUDIT_START, CODE_LIFETIME, Service, code_hash
+from sync_server.store import Device, EnrolCode, Person
+
+#: Letters and digits that are not mistaken for one another when read aloud.
+_CODE_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row of a file that cannot be imported: its line number, and why."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What a file would do. `changes` maps a record to the fields that it sets."""
+
+    kind: str
+    new: Mapping[str, dict[str, JsonValue]] = field(default_factory=dict)
+    changes: Mapping[str, dict[str, JsonValue]] = field(default_factory=dict)
+    same: int = 0
+    bad: Sequence[BadRow] = ()
+
+
+class Office:
+    """An administrator's work on one server."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    # -- tenants and people
+
+    def add_tenant(self, tenant: str, name: str) -> bool:
+        """Open an organisation with its keys. False if it is there already."""
+        with self.service.store.transaction() as tx:
+            if tenant in tx.tenants():
+                return False
+            tx.add_tenant(tenant, name, AUDIT_START)
+            for purpose in (OFFICE_KEY, RECEIPT_KEY):
+                self.service.ring.make(tx, tenant, purpose, self.service.ports.randomness)
+            if tx.server_value("incarnation") is None:
+                tx.set_server_value("incarnation", "1")
+        return True
+
+    def the_tenant(self, asked: str | None) -> str:
+        """The tenant that was asked for, or the only one. Raises `Refused` if that is not clear."""
+        with self.service.store.transaction() as tx:
+            tenants = list(tx.tenants())
+        if asked in tenants or (asked is None and len(tenants) == 1):
+            return asked or tenants[0]
+        names = ", ".join(tenants) or "none; run: tailboard-server init"
+        raise Refused(Code.NOT_FOUND, f"say --tenant with one of: {names}")
+
+    def put_person(self, tenant: str, person: Person) -> None:
+        """Add somebody, or change name and roles; the act is audited."""
+        with self.service.store.transaction() as tx:
+            if tx.person(tenant, person.id) == person:
+                return
+            tx.put_person(tenant, person)
+            batch = self.service.batch(tx, tenant)
+            batch.note(act="person", person=person.id, roles=sorted(person.roles))
+            batch.flush()
+
+    def people(self, tenant: str) -> list[Person]:
+        """Everybody, by id."""
+        with self.service.store.transaction() as tx:
+            return tx.people(tenant)
+
+    def enrol_code(self, tenant: str, person: str) -> str:
+        """A fresh one-time code for a person's new device, as they will type it: ``XXXX-XXXX-XXXX``."""
+        ports = self.service.ports
+        letters = "".join(_CODE_ALPHABET[byte % len(_CODE_ALPHABET)] for byte in ports.randomness.draw(12))
+        code = "-".join(letters[at : at + 4] for at in (0, 4, 8))
+        with self.service.store.transaction() as tx:
+            if tx.person(tenant, person) is None:
+                raise Refused(Code.NOT_FOUND, f"there is no person {person}; run: tailboard-server person add")
+            tx.add_code(EnrolCode(code_hash(code), tenant, person, ports.clock.now() + CODE_LIFETIME, None))
+        return code
+
+    def devices(self, tenant: str) -> list[Device]:
+        """Every laptop, by id."""
+        with self.service.store.transaction() as tx:
+            return tx.devices(tenant)
+
+    # -- records
+
+    def records(self, tenant: str, kind: str) -> list[Record]:
+        """Every record of a kind, by reference."""
+        with self.service.store.transaction() as tx:
+            return tx.records_of(tenant, kind)
+
+    def record(self, tenant: str, ref: str) -> Record:
+        """One record. Raises `Refused` if there is none."""
+        with self.service.store.transaction() as tx:
+            found = tx.records(tenant, [ref])
+        if ref not in found:
+            raise Refused(Code.NOT_FOUND, f"there is no {ref}")
+        return found[ref]
+
+    def set_field(self, tenant: str, actor: str, ref: str, name: str, value: JsonValue) -> Receipt:
+        """Set one editable field as `actor`."""
+        return self._give(tenant, actor, ref, FieldUpdated(field=name, value=value))
+
+    def _give(self, tenant: str, actor: str, ref: str, payload: Payload) -> Receipt:
+        return self.service.office(tenant, actor, [(ref, payload)])[0]
+
+    # -- conflicts
+
+    def conflicts(self, tenant: str, *, everything: bool = False) -> list[Record]:
+        """The open conflicts, or all of them."""
+        found = self.records(tenant, "conflict")
+        return [each for each in found if everything or each.fields["status"] == ConflictStatus.OPEN]
+
+    def resolve(
+        self, tenant: str, actor: str, conflict: str, choice: Choice, reason: str, value: JsonValue = None
+    ) -> Receipt:
+        """Settle every clash of a conflict the same way; `value` is for `Choice.EDIT`."""
+        ref = conflict if "/" in conflict else record_ref("conflict", conflict)
+        body = Conflict.model_validate(self.record(tenant, ref).fields)
+        settlements = tuple(_settlement(clash, choice, value) for clash in body.clashes)
+        return self._give(tenant, actor, ref, ConflictResolved(settlements=settlements, reason=reason))
+
+    # -- imports
+
+    def plan_import(self, tenant: str, kind: str, text: str) -> ImportPlan:
+        """What a CSV file of `kind` would do. The header names `id` and fields; an empty cell leaves a field alone.
+
+        Cells of fields that hold lists or objects are JSON. Raises `Refused` if the file cannot be one of `kind`.
+        """
+        if kind not in IMPORTABLE:
+            raise Refused(Code.MALFORMED, f"{kind} cannot be imported; importable: {', '.join(IMPORTABLE)}")
+        reader = csv.DictReader(io.StringIO(text), strict=True)
+        header = reader.fieldnames or []
+        if unknown := sorted(set(header) - set(KINDS[kind].model_fields) - {"id"}) or "id" not in header:
+            why = f"no field {unknown[0]}" if isinstance(unknown, list) else "no column id"
+            raise Refused(
+                Code.MALFORMED,
+                f"a file of {kind} has {why}; its header is: id, {', '.join(KINDS[kind].model_fields)}",
+            )
+        standing = {record.ref: record for record in self.records(tenant, kind)}
+        return _plan(kind, reader, standing)
+
+    def apply_import(self, tenant: str, actor: str, plan: ImportPlan) -> list[Receipt]:
+        """Do what a plan without bad rows says. Raises `Refused` if it has some, or a row was not accepted."""
+        if plan.bad:
+            raise Refused(Code.MALFORMED, f"{len(plan.bad)} bad rows; nothing was imported")
+        work: list[tuple[str, Payload]] = [
+            (ref, RecordImported(fields=fields)) for ref, fields in {**plan.new, **plan.changes}.items()
+        ]
+        receipts = self.service.office(tenant, actor, work)
+        for receipt in receipts:
+            if receipt.outcome not in {Outcome.APPLIED, Outcome.MERGED}:
+                raise Refused(Code.STALE, f"{receipt.detail}; run the import again")
+        return receipts
+
+
+def _settlement(clash: Clash, choice: Choice, edited: JsonValue) -> Settlement:
+    values = {Choice.KEEP_MINE: clash.mine.value, Choice.TAKE_THEIRS: clash.theirs.value, Choice.EDIT: edited}
+    return Settlement(record=clash.record, field=clash.field, choice=choice, value=values[choice])
+
+
+def _plan(kind: str, reader: "csv.DictReader[str]", standing: Mapping[str, Record]) -> ImportPlan:
+    new: dict[str, dict[str, JsonValue]] = {}
+    changes: dict[str, dict[str, JsonValue]] = {}
+    bad: list[BadRow] = []
+    same = 0
+    for row in reader:
+        ref = record_ref(kind, (row.get("id") or "").strip())
+        try:
+            fields = _fields(kind, row)
+            if ref in new or ref in changes:
+                raise ValueError(f"{id_of(ref)} stands twice in the file")
+            record = standing.get(ref)
+            full = check_fields(kind, {**(record.fields if record else {}), **fields})
+        except ValueError as error:
+            bad.append(BadRow(reader.line_num, _why(error)))
+            continue
+        if record is None:
+            new[ref] = fields
+        elif changed := {name: full[name] for name in fields if full[name] != record.fields.get(name)}:
+            changes[ref] = changed
+        else:
+            same += 1
+    return ImportPlan(kind, new, changes, same, bad)
+
+
+def _fields(kind: str, row: Mapping[str, str | None]) -> dict[str, JsonValue]:
+    if not (row.get("id") or "").strip():
+        raise ValueError("no id")
+    if None in row:
+        raise ValueError("more cells than the header has columns")
+    cells = {name: (cell or "").strip() for name, cell in row.items() if name != "id"}
+    return {name: _cell(name, cell) for name, cell in cells.items() if cell}
+
+
+def _cell(name: str, cell: str) -> JsonValue:
+    if cell[0] in "[{":
+        try:
+            value: JsonValue = json.loads(cell)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{name} is not readable JSON") from error
+        return value
+    return cell
+
+
+def _why(error: ValueError) -> str:
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    first = errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
