@@ -51,6 +51,10 @@ class Device:
         self.workbench.model = model
         return model
 
+    def move_to(self, url: str) -> None:
+        """The server has a new address. Its keys stay pinned, so another server there would not be believed."""
+        self.client.move_to(url)
+
     async def close(self) -> None:
         """Close the connections and the database."""
         await self.client.close()

@@ -67,6 +67,10 @@ class SyncClient:
             base_url=base_url, transport=Metered(transport, meter, "sync"), timeout=TIMEOUT_S, follow_redirects=False
         )
 
+    def move_to(self, base_url: str) -> None:
+        """Speak to another address from now on."""
+        self._http.base_url = httpx.URL(base_url)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()

@@ -33,12 +33,12 @@ class Impossible:
 
 
 def combine(current: JsonValue, edit: Edit) -> Combined | Impossible:
-    """`edit` applied to `current` by the rule beside the field. Raises `KeyError` for an unknown field."""
+    """`edit` applied to `current` by the rule beside the field. Raises `ValueError` for an unknown field."""
     kind = kind_of(edit.record)
     rule = rule_of(kind, edit.field)
-    if not edit.decided and (obstacle := _obstacle(kind, rule, current, edit)):
-        return obstacle
     try:
+        if not edit.decided and (obstacle := _obstacle(kind, rule, current, edit)):
+            return obstacle
         return Combined(check_value(kind, edit.field, _raw(rule, current, edit)))
     except (TypeError, ValueError):
         return Impossible(Reason.PAYLOAD_INVALID, f"{edit.field} of {edit.record} cannot hold that value")

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic.fields import FieldInfo
 
 from shared.contract import CommandId, Contract, Instant, Name, RecordRef, Text, to_instant
 from shared.ids import kind_of
@@ -339,15 +340,15 @@ def record_from_wire(wire: WireRecord) -> Record:
 
 @cache
 def rule_of(kind: str, name: str) -> Rule:
-    """The rule beside a field. Raises `KeyError` for a kind or field that does not exist."""
-    info = KINDS[kind].model_fields[name]
-    return next(item for item in info.metadata if isinstance(item, Rule))
+    """The rule beside a field. Raises `ValueError` for a kind or field that does not exist."""
+    return next(item for item in _field(kind, name).metadata if isinstance(item, Rule))
 
 
 @cache
 def editable_fields(kind: str) -> tuple[str, ...]:
-    """The fields of `kind` that a person may set directly, in the order of its declaration."""
-    return tuple(name for name in KINDS[kind].model_fields if rule_of(kind, name).editable)
+    """The fields of `kind` that a person may set directly, in the order of its declaration; none for no kind."""
+    fields = KINDS[kind].model_fields if kind in KINDS else ()
+    return tuple(name for name in fields if rule_of(kind, name).editable)
 
 
 def check_value(kind: str, name: str, value: JsonValue) -> JsonValue:
@@ -362,9 +363,16 @@ def check_fields(kind: str, fields: Mapping[str, JsonValue]) -> dict[str, JsonVa
     return KINDS[kind].model_validate(fields).model_dump(mode="json")
 
 
+def _field(kind: str, name: str) -> FieldInfo:
+    body = KINDS.get(kind)
+    if body is None or name not in body.model_fields:
+        raise ValueError(f"there is no field {name} of a {kind}")
+    return body.model_fields[name]
+
+
 @cache
 def _adapter(kind: str, name: str) -> TypeAdapter[Any]:
-    info = KINDS[kind].model_fields[name]
+    info = _field(kind, name)
     constraints = tuple(item for item in info.metadata if not isinstance(item, Rule))
     shape: Any = Annotated[(info.annotation, *constraints)] if constraints else info.annotation
     return TypeAdapter(shape)

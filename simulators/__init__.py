@@ -1,0 +1,1 @@
+"""Worlds for the product to live in: demos, benches, and the breaking of things on purpose."""

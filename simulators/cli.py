@@ -1,0 +1,60 @@
+"""`tailboard-sim`: the table of its verbs. What they do is in `simulators.commands`."""
+
+import sys
+from collections.abc import Sequence
+
+from shared.commandline import FAULT, NO, Program, Verb, argument, run
+
+_HERE = "simulators.commands:"
+
+PROGRAM = Program(
+    name="tailboard-sim",
+    summary="Tailboard without a field: demos and measurements, on this machine only.",
+    examples="""  tailboard-sim demo
+  tailboard-sim demo --headless --limit 20
+  tailboard-sim demo --headless --notes notes.txt --json
+  tailboard-sim bench save --json
+  tailboard-sim picture screen.svg""",
+    verbs=(
+        Verb(
+            ("demo",),
+            "A sample organisation, a server and a laptop: the screen, or the whole story without one.",
+            f"{_HERE}demo",
+            (
+                argument("--headless", action="store_true", help="tell the story instead of opening the screen"),
+                argument("--notes", metavar="FILE", help="sentences, one a line (default: the project's own)"),
+                argument("--limit", type=int, metavar="N", help="only the first N notes"),
+                argument("--home", metavar="DIR", help="keep everything here (headless: a new or empty folder)"),
+                argument("--model", metavar="FILE", help="a GGUF model instead of the one that ships"),
+            ),
+        ),
+        Verb(
+            ("bench", "save"),
+            "How long from confirming to saved, beside a bare durable commit of the same bytes.",
+            f"{_HERE}bench_save",
+            (argument("--commands", type=int, default=400, metavar="N", help="how many (default: %(default)s)"),),
+        ),
+        Verb(
+            ("picture",),
+            "Export a picture of the technician's screen, with the sample organisation in it.",
+            f"{_HERE}picture",
+            (argument("file", help="an SVG file"),),
+        ),
+    ),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `tailboard-sim`; the exit code."""
+    return run(PROGRAM, argv, _faults)
+
+
+def _faults(error: Exception) -> int | None:
+    errors = sys.modules.get("device.errors")
+    if errors and isinstance(error, errors.DeviceError):
+        return NO if isinstance(error, errors.LocalError | errors.RemoteError) else FAULT
+    return FAULT if isinstance(error, OSError) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What the verbs of `tailboard-sim` do: from parsed arguments to a `Report`."""
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from shared.commandline import Report, UsageError
+from shared.ports import system_ports
+from simulators.demo.notes import Notes, from_file, shipped
+from simulators.demo.stage import PIN, Stage, enrol_laptop, open_laptop, prepare_server
+from simulators.processes import server
+
+
+def demo(arguments: argparse.Namespace) -> Report | None:
+    """The screen if there is one to open, else the story."""
+    headless = arguments.headless or arguments.json or not (sys.stdin.isatty() and sys.stdout.isatty())
+    return _headless(arguments) if headless else _on_screen(arguments)
+
+
+def _headless(arguments: argparse.Namespace) -> Report:
+    from simulators.demo.story import tell
+
+    notes = _notes(arguments)
+    model = Path(arguments.model) if arguments.model else None
+    with ExitStack() as stack:
+        home = _empty_home(arguments) or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tailboard-")))
+        figures = asyncio.run(tell(Stage(home), notes, system_ports(), _teller(arguments), model))
+    ok = figures["lost"] == 0 and figures["duplicated"] == 0 and figures["converged"]
+    return Report("tailboard.demo.v1", figures, _summary(figures), ok=ok)
+
+
+def _on_screen(arguments: argparse.Namespace) -> None:
+    from device.tui.app import TailboardApp
+
+    home = Path(arguments.home) if arguments.home else _demo_home()
+    stage, ports = Stage(home), system_ports()
+    model = Path(arguments.model) if arguments.model else None
+    if not stage.database.exists():
+        print("Setting up a server with the sample organisation …")
+    prepare_server(stage)
+    with server(stage.server) as url:
+        if not (stage.device / "keys.json").exists():
+            asyncio.run(enrol_laptop(stage, url, ports))
+        print(f"The laptop's PIN in this demo is {PIN}. Everything is in {home}.")
+        device = open_laptop(stage, ports, model=model)
+        device.move_to(url)
+        TailboardApp(device).run()
+        asyncio.run(device.close())
+
+
+def bench_save(arguments: argparse.Namespace) -> Report:
+    """Confirm-to-saved beside a bare durable commit."""
+    from simulators.bench.save import measure
+
+    if arguments.commands < 10:
+        raise UsageError("--commands needs at least 10 to say anything.")
+    figures = measure(arguments.commands)
+    lines = [
+        f"{name:<12} {f['value']:>10} {f['unit']:<4} floor {f['floor']:>10}  ratio {f['ratio']}"
+        for name, f in figures.items()
+    ]
+    return Report("tailboard.bench.v1", {"bench": "save", "figures": figures}, lines)
+
+
+def picture(arguments: argparse.Namespace) -> Report:
+    """The technician's screen as an SVG file."""
+    from simulators.demo.picture import draw
+
+    path = Path(arguments.file)
+    if path.suffix != ".svg" or not path.parent.is_dir():
+        raise UsageError(f"{path}: give the name of an .svg file in a folder that exists.")
+    with tempfile.TemporaryDirectory(prefix="tailboard-") as home:
+        asyncio.run(draw(Stage(Path(home)), path, system_ports()))
+    return Report("tailboard.picture.v1", {"file": str(path)}, [f"Wrote {path}"])
+
+
+def _notes(arguments: argparse.Namespace) -> Notes:
+    if arguments.limit is not None and arguments.limit < 1:
+        raise UsageError("--limit needs a number of at least 1.")
+    try:
+        notes = from_file(Path(arguments.notes)) if arguments.notes else shipped()
+    except OSError as error:
+        raise UsageError(f"Cannot read {arguments.notes}: {error.strerror}.") from error
+    if not notes.notes:
+        raise UsageError(f"There is no usable line in {arguments.notes}: {dict(notes.left_out)}.")
+    return Notes(notes.notes[: arguments.limit], notes.left_out)
+
+
+def _empty_home(arguments: argparse.Namespace) -> Path | None:
+    if not arguments.home:
+        return None
+    home = Path(arguments.home)
+    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+        raise UsageError(f"{home} is not empty. The headless demo starts from nothing; give a new folder.")
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def _demo_home() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "tailboard" / "demo"
+
+
+def _teller(arguments: argparse.Namespace) -> Any:
+    stream = sys.stderr if arguments.json else sys.stdout
+    return lambda line: print(line, file=stream, flush=True)
+
+
+def _summary(figures: dict[str, Any]) -> list[str]:
+    model = figures["model"] or {"name": "none", "tokens_per_s": 0, "ttft_ms_p50": 0}
+    lines = [
+        f"Notes {figures['notes']}: {figures['proposals_valid']} became commands, {figures['forms_used']} plain notes.",
+        f"Model {model['name']}: {model['tokens_per_s']} tokens/s, first token after {model['ttft_ms_p50']} ms.",
+        f"Left the laptop for inference: {figures['bytes_left_device']} bytes; for sync: {figures['sync_bytes_up']} bytes.",
+        f"Routes: {figures['routes']}. Took {figures['wall_s']} s.",
+    ]
+    if figures["notes_left_out"]:
+        lines.insert(1, f"Lines left out of the notes file: {figures['notes_left_out']}")
+    return lines

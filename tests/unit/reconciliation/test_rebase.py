@@ -1,0 +1,81 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciliation.rebase import rebase
+from shared.outcomes import EFFECTIVE
+from tests.builders import JOB, PUMP, RESOLVER, SEAL, Person, World, office, record
+
+
+def world() -> World:
+    return World.of(record(JOB), record(PUMP), record(SEAL, on_hand=100))
+
+
+def acts(person: Person, picks: list[int]) -> list:  # type: ignore[type-arg]
+    said = {
+        0: lambda: person.say("note.added", text="x"),
+        1: lambda: person.say("field.updated", field="priority", value="high"),
+        2: lambda: person.say("field.updated", field="priority", value="low"),
+        3: lambda: person.say("part.consumed", stock_item=SEAL, quantity=1),
+        4: lambda: person.say("status.changed", to="in_progress"),
+        5: lambda: person.say("reading.recorded", asset=PUMP, quantity="flow", value=3, unit="m3/h"),
+    }
+    return [said[pick]() for pick in picks]
+
+
+@given(st.lists(st.integers(0, 5), max_size=12))
+def test_what_the_technician_sees_is_what_the_server_will_hold_if_nobody_else_acts(picks: list[int]) -> None:
+    w = world()
+    commands = acts(Person.at(w), picks)
+    view = rebase(dict(w.records), commands)
+    for command in commands:
+        assert w.settle(command).outcome in EFFECTIVE
+    seen = {ref: dict(each.fields) for ref, each in view.records.items()}
+    assert {ref: {**each.fields, "taken_at": None} for ref, each in w.records.items()} == {
+        ref: {**each, "taken_at": None} for ref, each in seen.items()
+    }
+    assert not view.blocked
+
+
+@given(st.lists(st.integers(0, 5), max_size=12), st.integers(0, 12))
+def test_settling_a_prefix_does_not_change_what_is_seen(picks: list[int], settled: int) -> None:
+    w = world()
+    commands = acts(Person.at(w), picks)
+    before = rebase(dict(w.records), commands)
+    for command in commands[:settled]:
+        w.settle(command)
+    after = rebase(dict(w.records), commands[settled:])
+    assert {ref: each.fields for ref, each in after.records.items()} == {
+        ref: each.fields for ref, each in before.records.items()
+    }
+
+
+def test_a_replayed_record_keeps_the_version_that_its_author_saw() -> None:
+    w = world()
+    view = rebase(dict(w.records), acts(Person.at(w), [0, 1, 1]))
+    assert view.records[JOB].version == 1
+
+
+def test_a_command_that_no_longer_fits_is_named_and_changes_nothing() -> None:
+    w = world()
+    (command,) = acts(Person.at(w), [4])
+    w.settle(office(w).say("status.changed", to="cancelled"), RESOLVER)
+    view = rebase(dict(w.records), [command])
+    assert command.id in view.blocked
+    assert view.records[JOB].fields["status"] == "cancelled"
+
+
+def test_a_record_that_left_blocks_only_what_needs_it() -> None:
+    w = world()
+    note, part = acts(Person.at(w), [0, 3])
+    replica = dict(w.records)
+    del replica[SEAL]
+    view = rebase(replica, [note, part])
+    assert list(view.blocked) == [part.id]
+    assert view.records[JOB].fields["notes"]
+
+
+def test_the_replica_itself_is_never_edited() -> None:
+    w = world()
+    replica = dict(w.records)
+    rebase(replica, acts(Person.at(w), [0, 1, 3, 5]))
+    assert replica == w.records
