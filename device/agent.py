@@ -79,8 +79,9 @@ class Agent:
             verified = self._verify(reply, items)
         except (TransportError, RemoteError) as error:
             self.session.failed(self._ports.clock.now(), self._spread())
-            await self._run(lambda: self._store.set_meta("last_error", str(error)))
-            return self._step(now, action, error=str(error))
+            sentence = str(error)
+            await self._run(lambda: self._store.set_meta("last_error", sentence))
+            return self._step(now, action, error=sentence)
         await self._run(lambda: self._take(reply, verified))
         self.session.answered(self._ports.clock.now(), more=reply.more)
         settled = tuple(receipt.command for receipt, _ in verified.receipts)

@@ -21,7 +21,7 @@ from device.workbench import Workbench
 from policies.bundle import Bundle, parse_bundle
 from shared.envelope import ENROLMENT_TYPE, seal
 from shared.ports import Ports, RunBlocking
-from shared.sync import EnrolReply, Enrolment, EnrolRequest
+from shared.sync import Enrolment, EnrolReply, EnrolRequest
 
 T = TypeVar("T")
 BUNDLE_VERSION = "2026.11.1"

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from shared.commandline import FAULT, NO, Program, Verb, argument, run
 
 _WHERE = (
-    argument("--home", metavar="DIR", help="the device's folder (default: the user's data folder, or TAILBOARD_HOME)"),
+    argument(
+        "--home", metavar="DIR", help="the device's folder (default: the user's data folder, or TAILBOARD_HOME)"
+    ),
     argument("--pin-file", metavar="FILE", help="read the PIN from here instead of asking"),
 )
 _HERE = "device.commands:"
@@ -14,7 +16,7 @@ _JOB = argument("job", help="for example WO-1042")
 
 PROGRAM = Program(
     name="tailboard",
-    summary="The field assistant: your jobs, your words, your outbox. Works without a network. Alone, it opens the screen.",
+    summary="The field assistant that works without a network. Called alone, it opens the screen.",
     examples="""  tailboard                              open the screen
   tailboard enrol http://sync.example:8750 ABCD-EFGH-JKMN
   tailboard jobs
@@ -32,7 +34,9 @@ PROGRAM = Program(
             (
                 argument("url", help="the sync server, for example https://sync.example"),
                 argument("code", help="from the office, good once"),
-                argument("--name", default="", help="what the office shall call this laptop (default: its host name)"),
+                argument(
+                    "--name", default="", help="what the office shall call this laptop (default: its host name)"
+                ),
             ),
         ),
         Verb(("jobs",), "The work orders, open ones first.", f"{_HERE}jobs"),
@@ -41,11 +45,13 @@ PROGRAM = Program(
             ("propose",),
             "What the assistant makes of a sentence; with --confirm, save it.",
             f"{_HERE}propose",
-            (_JOB, argument("sentence"), argument("--confirm", action="store_true", help="save what can be confirmed")),
+            (
+                _JOB,
+                argument("sentence"),
+                argument("--confirm", action="store_true", help="save what can be confirmed"),
+            ),
         ),
-        Verb(
-            ("note",), "Save a sentence as a note. Needs no model.", f"{_HERE}note", (_JOB, argument("sentence"))
-        ),
+        Verb(("note",), "Save a sentence as a note. Needs no model.", f"{_HERE}note", (_JOB, argument("sentence"))),
         Verb(("outbox", "list"), "Every command and where it stands.", f"{_HERE}outbox_list"),
         Verb(
             ("work",),

@@ -44,7 +44,9 @@ def enrol(arguments: argparse.Namespace) -> Report:
     identity = asyncio.run(
         bootstrap.enrol(settings, arguments.url.rstrip("/"), arguments.code, pin, name, system_ports())
     )
-    said = f"This laptop is {identity.device} of {identity.tenant_name}, for {identity.actor_name}. Next: tailboard sync"
+    said = (
+        f"This laptop is {identity.device} of {identity.tenant_name}, for {identity.actor_name}. Next: tailboard sync"
+    )
     return Report("tailboard.enrolled.v1", identity.model_dump(mode="json"), [said])
 
 
@@ -84,10 +86,16 @@ def propose(arguments: argparse.Namespace) -> Report:
         shown = bench.show(bench.propose(arguments.sentence, ref).proposals)
         fit = [each.proposal for each in shown if not each.preview.obstacle]
         saved = bench.confirm(fit, sentence=arguments.sentence, source="cli") if arguments.confirm else ()
-        lines = [f"{'!' if s.preview.obstacle else '+'} {s.summary}  {s.preview.obstacle or ''}".rstrip() for s in shown]
-        lines.append(f"{len(saved)} saved on this device." if saved else "Nothing has happened yet. To save: --confirm")
+        lines = [
+            f"{'!' if s.preview.obstacle else '+'} {s.summary}  {s.preview.obstacle or ''}".rstrip() for s in shown
+        ]
+        lines.append(
+            f"{len(saved)} saved on this device." if saved else "Nothing has happened yet. To save: --confirm"
+        )
         data = {
-            "proposals": [{"kind": s.proposal.kind, "payload": s.proposal.payload, "words": s.proposal.words} for s in shown],
+            "proposals": [
+                {"kind": s.proposal.kind, "payload": s.proposal.payload, "words": s.proposal.words} for s in shown
+            ],
             "saved": [command.id for command in saved],
         }
         return Report("tailboard.proposals.v1", data, lines)
@@ -123,7 +131,11 @@ def work(arguments: argparse.Namespace) -> Report:
     def go(device: Device) -> Report:
         online = arguments.link == "online"
         device.workbench.go(online=online)
-        said = "Online: tailboard sync sends what is saved." if online else "Offline: nothing leaves until you go online."
+        said = (
+            "Online: tailboard sync sends what is saved."
+            if online
+            else "Offline: nothing leaves until you go online."
+        )
         return Report("tailboard.work.v1", {"link": arguments.link}, [said])
 
     return _with_device(arguments, go)
@@ -149,7 +161,9 @@ def _sync_report(device: Device, steps: list[Step], before: set[str]) -> Report:
     offline = not steps
     lines = [f"{item.standing.glyph} {item.standing:<14} {item.summary}" + _why(item) for item in items]
     kept = sum(item.standing in {Standing.SAVED, Standing.SENT} for item in items)
-    lines.append(f"{accepted} accepted, {len(items) - accepted - kept} other answers, {kept} without an answer, kept.")
+    lines.append(
+        f"{accepted} accepted, {len(items) - accepted - kept} other answers, {kept} without an answer, kept."
+    )
     if error:
         lines.append(error)
     if offline:

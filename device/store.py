@@ -2,8 +2,8 @@
 
 Rules
 1. SQLCipher from the first page; the raw key comes from `device.keys` and is never written in the clear.
-2. WAL with `synchronous=FULL`, checked when the file is opened: with `NORMAL`, rows that were acknowledged can be gone
-   after a power cut.
+2. WAL with `synchronous=FULL`, checked when the file is opened: with `NORMAL`, acknowledged rows can be gone after a
+   power cut.
 3. A command is *saved* when its transaction has committed, and not a moment earlier.
 4. Rows never leave this module; callers get frozen values.
 
@@ -26,6 +26,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, insert, s
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
+from sqlcipher3 import dbapi2
 from sqlmodel import Field, MetaData, SQLModel
 
 from device.core.session import Queue
@@ -194,9 +195,7 @@ class DeviceStore:
         Raises:
             StoreError: wrong key, damaged file, a newer schema, or a disk that cannot keep what it acknowledges.
         """
-        engine = create_engine(
-            "sqlite://", module=_dbapi(), creator=lambda: _connect(path, key), poolclass=StaticPool
-        )
+        engine = create_engine("sqlite://", module=dbapi2, creator=lambda: _connect(path, key), poolclass=StaticPool)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         store = cls(engine)
         with store.transaction() as connection:
@@ -323,13 +322,13 @@ class DeviceStore:
         """The outbox in the order of confirmation, only `states`, at most `limit`."""
         query = select(OUTBOX).where(OUTBOX.c.state.in_(list(states))).order_by(OUTBOX.c.position).limit(limit)
         with self.transaction() as connection:
-            return [_item(row._mapping) for row in connection.execute(query)]
+            return [_item(dict(row._mapping)) for row in connection.execute(query)]
 
     def items_of(self, ids: Sequence[str]) -> list[Item]:
         """The named commands, in the order of confirmation."""
         query = select(OUTBOX).where(OUTBOX.c.id.in_(ids)).order_by(OUTBOX.c.position)
         with self.transaction() as connection:
-            return [_item(row._mapping) for row in connection.execute(query)]
+            return [_item(dict(row._mapping)) for row in connection.execute(query)]
 
     def queue(self) -> Queue:
         """The ids that the network could do something about, oldest first."""
@@ -360,7 +359,7 @@ class DeviceStore:
         counted = dict.fromkeys(Standing, 0)
         with self.transaction() as connection:
             for row in connection.execute(query):
-                counted[_standing(row._mapping)] += row.n
+                counted[_standing(dict(row._mapping))] += row.n
         return counted
 
     def mark_sent(self, ids: Sequence[str]) -> None:
@@ -429,7 +428,7 @@ _FULL = "The disk is full. Nothing that was saved is lost; free some space and t
 _SENTENCES = {
     "database is locked": "Another program is using this device's database. Close it, or try again in a moment.",
     "database or disk is full": _FULL,
-    "file is not a database": "The database does not open: wrong PIN, or the file is damaged. Restore it or enrol again.",
+    "file is not a database": "The database does not open: wrong key, or a damaged file. Restore it or enrol again.",
     "disk i/o error": "The disk reported an error. Nothing more is saved until it works again; check the disk.",
     "database disk image is malformed": "The database is damaged. Export what is readable, then enrol again.",
     "attempt to write a readonly database": "The database cannot be written. Check the permissions of its folder.",
@@ -443,16 +442,9 @@ def _store_error(error: Exception) -> StoreError:
     return StoreError(sentence or f"The device's database failed: {words}")
 
 
-def _dbapi() -> Any:
-    from sqlcipher3 import dbapi2
-
-    return dbapi2
-
-
 def _connect(path: Path, key: bytes) -> Any:
-    dbapi = _dbapi()
     try:
-        connection = dbapi.connect(str(path), isolation_level=None, check_same_thread=False)
+        connection = dbapi2.connect(str(path), isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA cipher_log_level = NONE")
         connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -460,7 +452,7 @@ def _connect(path: Path, key: bytes) -> Any:
         connection.execute("PRAGMA synchronous = FULL")
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         level = connection.execute("PRAGMA synchronous").fetchone()[0]
-    except dbapi.Error as error:
+    except dbapi2.Error as error:
         raise _store_error(error) from error
     if mode.lower() != "wal" or level != 2:
         raise StoreError(

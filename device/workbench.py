@@ -22,7 +22,7 @@ from reconciliation.compose import Author, compose
 from reconciliation.lifecycle import steps
 from reconciliation.preview import Preview, preview
 from reconciliation.rebase import View, rebase
-from shared.commands import UnknownKind, payload_class
+from shared.commands import CATALOGUE, UnknownKind, payload_class
 from shared.commands.base import Command
 from shared.commands.note_added import NoteAdded
 from shared.contract import to_instant
@@ -30,7 +30,7 @@ from shared.envelope import COMMAND_TYPE, seal
 from shared.ids import id_of
 from shared.outcomes import Standing
 from shared.ports import Ports
-from shared.records import Record, WorkStatus, rule_of
+from shared.records import NoteEntry, PartEntry, Reading, Record, WorkOrder, WorkStatus, rule_of
 from shared.routing import Decision, Route, RouteRequest, highest
 from shared.sync import read_cursor
 
@@ -261,8 +261,6 @@ class Workbench:
 
 
 def _version(kind: str) -> int:
-    from shared.commands import CATALOGUE
-
     return CATALOGUE[kind].kind.version if kind in CATALOGUE else 0
 
 
@@ -275,21 +273,20 @@ def _urgency(job: Record) -> tuple[bool, str, str]:
 
 
 def _entries(job: Record, standing: Mapping[str, Standing]) -> list[HistoryLine]:
-    notes, parts = job.fields["notes"], job.fields["parts_used"]
-    assert isinstance(notes, list) and isinstance(parts, list), "append-only fields are lists"
-    lines = [(note, f"“{note['text']}”") for note in notes]
-    lines += [(part, f"used {part['quantity']} × {id_of(part['stock_item'])}") for part in parts]
-    return [HistoryLine(to_instant(e["at"]), e["author"], what, standing.get(e["id"])) for e, what in lines]
+    order = WorkOrder.model_validate(job.fields)
+    lines: list[tuple[NoteEntry | PartEntry, str]] = [(note, f"“{note.text}”") for note in order.notes]
+    lines += [(part, f"used {part.quantity} × {id_of(part.stock_item)}") for part in order.parts_used]
+    return [HistoryLine(entry.at, entry.author, what, standing.get(entry.id)) for entry, what in lines]
 
 
 def _readings(job: str, readings: Sequence[Record], standing: Mapping[str, Standing]) -> list[HistoryLine]:
+    mine = [(each.ref, Reading.model_validate(each.fields)) for each in readings if each.fields["work_order"] == job]
     return [
         HistoryLine(
-            to_instant(str(reading.fields["taken_at"])),
-            str(reading.fields["author"]),
-            f"{reading.fields['quantity']} {reading.fields['value']} {reading.fields['unit']}",
-            standing.get(id_of(reading.ref)),
+            reading.taken_at,
+            reading.author,
+            f"{reading.quantity.replace('_', ' ')} {reading.value:g} {reading.unit}",
+            standing.get(id_of(ref)),
         )
-        for reading in readings
-        if reading.fields["work_order"] == job
+        for ref, reading in mine
     ]

@@ -73,7 +73,7 @@ class Receipt(Contract):
     applied: tuple[FieldName, ...] = ()
     conflicting: tuple[FieldName, ...] = ()
     conflict: RecordRef | None = None
-    versions: dict[RecordRef, int] = {}
+    versions: dict[RecordRef, int] = Field(default_factory=dict)
     change_seq: int
     incarnation: int
     audit_position: int

@@ -19,7 +19,10 @@ from simulators.processes import server
 def demo(arguments: argparse.Namespace) -> Report | None:
     """The screen if there is one to open, else the story."""
     headless = arguments.headless or arguments.json or not (sys.stdin.isatty() and sys.stdout.isatty())
-    return _headless(arguments) if headless else _on_screen(arguments)
+    if headless:
+        return _headless(arguments)
+    _on_screen(arguments)
+    return None
 
 
 def _headless(arguments: argparse.Namespace) -> Report:
@@ -113,10 +116,11 @@ def _teller(arguments: argparse.Namespace) -> Any:
 
 def _summary(figures: dict[str, Any]) -> list[str]:
     model = figures["model"] or {"name": "none", "tokens_per_s": 0, "ttft_ms_p50": 0}
+    left, sync = figures["bytes_left_device"], figures["sync_bytes_up"]
     lines = [
-        f"Notes {figures['notes']}: {figures['proposals_valid']} became commands, {figures['forms_used']} plain notes.",
+        f"Notes {figures['notes']}: {figures['proposals_valid']} gave commands, {figures['forms_used']} went by form.",
         f"Model {model['name']}: {model['tokens_per_s']} tokens/s, first token after {model['ttft_ms_p50']} ms.",
-        f"Left the laptop for inference: {figures['bytes_left_device']} bytes; for sync: {figures['sync_bytes_up']} bytes.",
+        f"Left the laptop for inference: {left} bytes; for sync: {sync} bytes.",
         f"Routes: {figures['routes']}. Took {figures['wall_s']} s.",
     ]
     if figures["notes_left_out"]:

@@ -1,5 +1,6 @@
-"""What an administrator does: tenants, people, enrolment codes, imports, conflicts. The command line and the console
-are two ways to it.
+"""What an administrator does: tenants, people, enrolment codes, imports, conflicts.
+
+The command line and the console are two ways to it.
 
 Rules
 1. Records change through commands only, imports and sample data included.
@@ -110,7 +111,7 @@ class Office:
         with self.service.store.transaction() as tx:
             return tx.devices(tenant)
 
-    # -- records
+    # -- what records hold
 
     def records(self, tenant: str, kind: str) -> list[Record]:
         """Every record of a kind, by reference."""
@@ -148,7 +149,7 @@ class Office:
         settlements = tuple(_settlement(clash, choice, value) for clash in body.clashes)
         return self._give(tenant, actor, ref, ConflictResolved(settlements=settlements, reason=reason))
 
-    # -- imports
+    # -- files that bring records
 
     def plan_import(self, tenant: str, kind: str, text: str) -> ImportPlan:
         """What a CSV file of `kind` would do. The header names `id` and fields; an empty cell leaves a field alone.

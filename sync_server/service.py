@@ -29,8 +29,8 @@ from shared.sync import (
     PROTOCOL,
     PROTOCOLS_UNDERSTOOD,
     Answer,
-    EnrolReply,
     Enrolment,
+    EnrolReply,
     EnrolRequest,
     Held,
     Settled,
@@ -202,9 +202,11 @@ class Service:
         return key
 
     def _welcome(self, tx: Tx, key: Key) -> EnrolReply:
-        assert key.device is not None and key.actor is not None, "a device key names its device and person"
+        assert key.device is not None, "a device key names its device"
+        assert key.actor is not None, "a device key names its person"
         device, person = tx.device(key.tenant, key.device), tx.person(key.tenant, key.actor)
-        assert device is not None and person is not None, "enrolment wrote both"
+        assert device is not None, "enrolment wrote it"
+        assert person is not None, "enrolment needs one"
         receipt_key = self.ring.active(tx, key.tenant, RECEIPT_KEY)
         return EnrolReply(
             tenant=key.tenant,

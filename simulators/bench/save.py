@@ -47,7 +47,7 @@ def measure(commands: int) -> dict[str, dict[str, Any]]:
 
 
 def _device(home: Path, ports: Ports) -> tuple[Callable[[], object], int]:
-    """A real device with one job on it, made without a server; how to confirm a note, and the size of its envelope."""
+    """How to confirm a note on a real device, made here without a server, and the size of its envelope."""
     settings = Settings(home)
     keys = device_keys.make(settings.keys, PIN, ports.randomness)
     store = DeviceStore.open(settings.database, keys.database)

@@ -14,9 +14,9 @@ from statistics import median
 from typing import Any
 
 import httpx
+from device.core.interpret import Interpretation, Proposal
 
 from device.bootstrap import Device
-from device.core.interpret import Interpretation, Proposal
 from device.errors import LocalError
 from device.model.port import Generation, LanguageModel
 from device.store import State
@@ -291,7 +291,9 @@ def _converged(device: Device, verdict: Verdict) -> bool:
     """Whether the laptop shows exactly what the server's file holds, with nothing pending on top."""
     shown = {ref: (record.version, dict(record.fields)) for ref, record in device.workbench.view().records.items()}
     pending = device.store.items(states=[State.SAVED, State.SENT, State.HELD, State.TURNED])
-    return not pending and shown == {ref: (version, dict(fields)) for ref, (version, fields) in verdict.records.items()}
+    return not pending and shown == {
+        ref: (version, dict(fields)) for ref, (version, fields) in verdict.records.items()
+    }
 
 
 def _speed(generations: Sequence[Generation]) -> dict[str, float]:

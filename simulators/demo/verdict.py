@@ -1,4 +1,4 @@
-"""Was anything lost or done twice? Judged from what was confirmed and from the server's files, with nothing in between.
+"""Was anything lost or done twice? Judged from what was confirmed and from the server's files alone.
 
 This module reads the server's SQLite file with the standard library and shares no code with what it judges: no store,
 no reconciliation, no receipts. What was confirmed is the list that the demo kept for itself.

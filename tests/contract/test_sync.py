@@ -9,7 +9,7 @@ from shared.outcomes import Outcome, Reason
 from shared.problems import MEDIA_TYPE
 from shared.sync import BODY_BYTES_MAX, Settled, Turned
 from sync_server.batch import link_hash
-from tests.contract.conftest import TENANT, Laptop, Server, new_laptop, receipt
+from tests.served import TENANT, Laptop, Server, new_laptop, receipt
 
 JOB, OTHER = "work_order/WO-1", "work_order/WO-2"
 
@@ -269,7 +269,9 @@ async def test_an_unsigned_request_reads_nothing(server: Server, laptop: Laptop)
 async def test_a_body_swapped_under_a_signature_is_not_believed(server: Server, laptop: Laptop) -> None:
     signed = (await laptop.post(b'{"protocol":1}')).request
     request = server.http.build_request("POST", "/v1/sync", content=b'{"protocol": 1}')
-    request.headers.update({name: signed.headers[name] for name in ("content-digest", "signature", "signature-input")})
+    request.headers.update(
+        {name: signed.headers[name] for name in ("content-digest", "signature", "signature-input")}
+    )
     assert (await server.http.send(request)).json()["code"] == "not_authentic"
 
 

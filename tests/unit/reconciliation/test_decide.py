@@ -10,7 +10,11 @@ from shared.commands.base import Role
 from shared.outcomes import Outcome, Reason
 from tests.builders import JOB, NOW, OTHER_JOB, PUMP, RESOLVER, SEAL, Person, World, new_id, office, record
 
-EDITABLE = {"priority": ["low", "high", "urgent"], "access": ["front", "back"], "due_on": ["2026-12-01", "2026-12-02"]}
+EDITABLE = {
+    "priority": ["low", "high", "urgent"],
+    "access": ["front", "back"],
+    "due_on": ["2026-12-01", "2026-12-02"],
+}
 
 
 def world() -> World:
@@ -293,7 +297,9 @@ def test_a_field_that_does_not_exist_is_refused_on_both_sides() -> None:
     w = world()
     with pytest.raises(ValueError, match="no field no_such"):
         set_field(Person.at(w), "no_such", "x")
-    forged = set_field(Person.at(w), "priority", "high").model_copy(update={"payload": {"field": "no_such", "value": "x"}})
+    forged = set_field(Person.at(w), "priority", "high").model_copy(
+        update={"payload": {"field": "no_such", "value": "x"}}
+    )
     assert w.settle(forged).reason is Reason.OBJECTION
 
 
@@ -306,7 +312,9 @@ def test_a_payload_that_does_not_fit_its_kind_is_refused() -> None:
 def test_a_person_without_a_role_may_do_nothing() -> None:
     w = world()
     assert w.settle(Person.at(w).say("note.added", text="x"), frozenset()).reason is Reason.NOT_PERMITTED
-    assert w.settle(Person.at(w).say("note.added", text="x"), frozenset({Role.AUDITOR})).reason is Reason.NOT_PERMITTED
+    assert (
+        w.settle(Person.at(w).say("note.added", text="x"), frozenset({Role.AUDITOR})).reason is Reason.NOT_PERMITTED
+    )
 
 
 def test_a_reading_becomes_a_record_of_its_own() -> None:

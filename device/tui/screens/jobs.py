@@ -1,0 +1,144 @@
+"""Jobs: the work orders on this laptop, what needs the person, and the way to everything else. Home."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.text import Text
+from textual import on
+from textual.binding import Binding
+from textual.widgets import DataTable
+
+from device.store import Item
+from device.tui.screens.list_page import ListPage
+from device.tui.widgets.table import Column, Line
+from device.tui.words import due, moment, named, plain, value_of
+from device.workbench import OPEN_STATES, Workbench
+from shared.ids import id_of
+from shared.outcomes import Standing
+from shared.records import Record
+
+#: What a job says first when several things are true of it.
+LOUDEST = (Standing.REFUSED, Standing.REVIEW, Standing.SENT, Standing.SAVED)
+
+
+@dataclass(frozen=True, slots=True)
+class JobsSeen:
+    """The jobs in the workbench's order, their assets, and where their commands stand."""
+
+    jobs: tuple[Record, ...]
+    assets: Mapping[str, Record]
+    standing: Mapping[str, Standing]
+    refused: tuple[str, ...]
+    as_of: datetime | None
+
+
+class JobsPage(ListPage[JobsSeen]):
+    """Home."""
+
+    BINDINGS = [  # noqa: RUF012  # Textual's own way to declare keys
+        Binding("1,f2", "app.go('jobs')", "Jobs"),
+        Binding("2,f3", "app.go('order')", "Order"),
+        Binding("5,f6", "app.go('outbox')", "Outbox"),
+        Binding("enter", "open", "Open"),
+        Binding("c", "copy", "Copy the job's number", show=False),
+        Binding("q", "app.quit", "Quit"),
+    ]
+    COLUMNS = (Column("Due", 6), Column("Job", 8), Column("Asset", 16), Column("What", 0), Column("State", 13))
+    EMPTY = "No work orders on this laptop yet. They come with the first contact: w works online, then wait a moment."
+    crumb = "Jobs"
+
+    def read(self, workbench: Workbench) -> JobsSeen:
+        """Jobs, assets and the standing of what was done to them."""
+        outbox = workbench.outbox()
+        return JobsSeen(
+            tuple(workbench.jobs()),
+            {asset.ref: asset for asset in workbench.of_kind("asset")},
+            _loudest(outbox),
+            tuple(id_of(item.command.record) for item in outbox if item.standing is Standing.REFUSED),
+            workbench.status().data_as_of,
+        )
+
+    def title_line(self, seen: JobsSeen) -> str:
+        """How many, and how old the list is."""
+        still_open = sum(job.fields["status"] in OPEN_STATES for job in seen.jobs)
+        as_of = moment(seen.as_of, self.tailboard.now()) if seen.as_of else "never"
+        return f"{still_open} open of {len(seen.jobs)} jobs, as of {as_of}"
+
+    def lines(self, seen: JobsSeen) -> list[Line]:
+        """One row per job."""
+        now = self.tailboard.now()
+        return [_line(job, seen, now) for job in seen.jobs]
+
+    def about(self, seen: JobsSeen, key: str) -> Text:
+        """Where it is, how to get in, what was said last, and whether anything needs the person."""
+        job = next(each for each in seen.jobs if each.ref == key)
+        asset = seen.assets.get(str(job.fields["asset"]))
+        text = Text(overflow="ellipsis", no_wrap=True)
+        text.append(_place(asset, str(job.fields["asset"])), "bold").append("\n")
+        text.append(_before_you_go(job)).append("\n")
+        text.append(_last_said(job)).append("\n")
+        if seen.refused:
+            text.append(_needs_you(seen.refused), self.tailboard.loud)
+        return text
+
+    @on(DataTable.RowSelected)
+    def action_open(self) -> None:
+        """The job under the cursor."""
+        if self.key_here is not None:
+            self.tailboard.open_job(self.key_here)
+
+    def action_copy(self) -> None:
+        """The job's number to the clipboard."""
+        if self.key_here is not None:
+            self.tailboard.copy(id_of(self.key_here))
+
+    def leave(self) -> None:
+        """Home is the last level; q leaves it."""
+
+
+def _loudest(outbox: list[Item]) -> dict[str, Standing]:
+    found: dict[str, set[Standing]] = {}
+    for item in outbox:
+        found.setdefault(item.command.record, set()).add(item.standing)
+    loudest = {ref: next((each for each in LOUDEST if each in standings), None) for ref, standings in found.items()}
+    return {ref: standing for ref, standing in loudest.items() if standing}
+
+
+def _line(job: Record, seen: JobsSeen, now: datetime) -> Line:
+    asset = seen.assets.get(str(job.fields["asset"]))
+    place = f"{id_of(str(job.fields['asset']))} {asset.fields['name'] if asset else ''}"
+    standing = seen.standing.get(job.ref)
+    mark = standing.glyph if standing else " "
+    state = f"{mark} {value_of('status', job.fields['status'])}"
+    cells = (due(job.fields["due_on"], now), id_of(job.ref), place, str(job.fields["title"]), state)
+    return Line(job.ref, cells, loud=standing in {Standing.REFUSED, Standing.REVIEW})
+
+
+def _place(asset: Record | None, ref: str) -> str:
+    if asset is None:
+        return f"{id_of(ref)} (not on this laptop)"
+    names = (asset.fields["name"], asset.fields["site"], asset.fields["location"])
+    return f"{id_of(ref)}  {plain(', '.join(str(name) for name in names if name))}"
+
+
+def _before_you_go(job: Record) -> str:
+    parts = [f"{named(str(job.fields['priority']))} priority"]
+    if job.fields["safety_critical"]:
+        parts.append("SAFETY CRITICAL")
+    if job.fields["access"]:
+        parts.append(f"Access: {plain(str(job.fields['access']))}")
+    return "; ".join(parts)
+
+
+def _last_said(job: Record) -> str:
+    notes = job.fields["notes"]
+    last = notes[-1] if isinstance(notes, list) and notes else None
+    if not isinstance(last, Mapping):
+        return "No notes yet."
+    return f"Last: {str(last['at'])[:10]} {last['author']} “{plain(str(last['text']))}”"
+
+
+def _needs_you(refused: tuple[str, ...]) -> str:
+    jobs = ", ".join(dict.fromkeys(refused))
+    return f"! {len(refused)} refused ({plain(jobs)}). Press 5."

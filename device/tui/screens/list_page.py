@@ -1,0 +1,104 @@
+"""A page that is one list: a heading line with a filter, the rows, and what is known about the row under the cursor."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TypeVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.widgets import DataTable, Input, Static
+
+from device.tui.screens.page import Page
+from device.tui.widgets.table import Column, Line, RowTable
+
+Seen = TypeVar("Seen")
+
+
+class ListPage(Page[Seen]):
+    """Rows, a filter, and a few lines about one of them."""
+
+    BINDINGS = [Binding("slash", "filter", "Find")]  # noqa: RUF012  # Textual's own way to declare keys
+    COLUMNS: Sequence[Column] = ()
+    #: What an empty list says: why it is empty and what comes next.
+    EMPTY = ""
+
+    @abstractmethod
+    def title_line(self, seen: Seen) -> str:
+        """What stands above the rows."""
+
+    @abstractmethod
+    def lines(self, seen: Seen) -> list[Line]:
+        """Every row, in order."""
+
+    @abstractmethod
+    def about(self, seen: Seen, key: str) -> Text:
+        """What is known about the row `key`."""
+
+    def body(self) -> ComposeResult:
+        """Title and filter, rows, details."""
+        with Horizontal(id="above"):
+            yield Static(id="title")
+            yield Static("/ filter:", id="filter-label")
+            yield Input(id="filter", compact=True)
+        yield RowTable(self.COLUMNS, id="rows")
+        yield Static(self.EMPTY, id="empty", markup=False)
+        yield Static(id="about")
+
+    def on_mount(self) -> None:
+        """Quiet cursor, keys to the rows."""
+        self.query_one("#filter", Input).cursor_blink = False
+        self.query_one(RowTable).focus()
+
+    def paint(self, seen: Seen) -> None:
+        """Show the rows that pass the filter."""
+        self.query_one("#title", Static).update(Text(self.title_line(seen), no_wrap=True, overflow="ellipsis"))
+        everything = self.lines(seen)
+        passed = [line for line in everything if line.matches(self._wanted())]
+        self.query_one(RowTable).fill(passed)
+        self.set_class(not everything, "-empty")
+        self._tell_about()
+
+    @property
+    def key_here(self) -> str | None:
+        """The row under the cursor."""
+        return self.query_one(RowTable).key_here
+
+    def _wanted(self) -> list[str]:
+        return self.query_one("#filter", Input).value.lower().split()
+
+    @on(DataTable.RowHighlighted)
+    def _tell_about(self) -> None:
+        if self.seen is None:
+            return
+        key = self.key_here
+        nothing = Text("Nothing matches the filter. Esc clears it." if self._wanted() else "")
+        self.query_one("#about", Static).update(self.about(self.seen, key) if key is not None else nothing)
+
+    @on(Input.Changed, "#filter")
+    def _narrow(self) -> None:
+        if self.seen is not None:
+            self.paint(self.seen)
+
+    @on(Input.Submitted, "#filter")
+    def _to_rows(self) -> None:
+        self.query_one(RowTable).focus()
+
+    def action_filter(self) -> None:
+        """Type words that the rows must contain."""
+        self.query_one("#filter", Input).focus()
+
+    def action_back(self) -> None:
+        """Clear the filter first, then one level back."""
+        field = self.query_one("#filter", Input)
+        if field.value or field.has_focus:
+            field.value = ""
+            self.query_one(RowTable).focus()
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """One level back."""
+        self.dismiss()

@@ -1,0 +1,66 @@
+"""The second line, on every page: link, age of the data, outbox counts, where questions are answered.
+
+Offline is a way of working and looks like one. Only what needs the person stands out: `?` and `!`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.text import Text
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from device.tui.words import age, clock_time
+from device.workbench import Status
+from shared.outcomes import Standing
+
+NEEDS_A_LOOK = frozenset({Standing.REVIEW, Standing.REFUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the bar shows. `offline_since` is None if the program was started offline."""
+
+    status: Status
+    assistant: str
+    now: datetime
+    offline_since: datetime | None = None
+
+
+class StatusBar(Widget):
+    """One line of facts, in a fixed order."""
+
+    COMPONENT_CLASSES = {"status-bar--needs-you"}  # noqa: RUF012  # Textual's own way to name them
+
+    facts: reactive[Facts | None] = reactive(None)
+
+    def render(self) -> Text:
+        """The line; empty until the first facts are in."""
+        if self.facts is None:
+            return Text("")
+        status = self.facts.status
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(link_words(self.facts)).append(" | ")
+        line.append(_age(status.data_as_of, self.facts.now)).append(" | ")
+        line.append_text(self._counts(status)).append(" | ")
+        return line.append(f"AI: {self.facts.assistant}")
+
+    def _counts(self, status: Status) -> Text:
+        loud = self.get_component_rich_style("status-bar--needs-you")
+        counts = Text()
+        for standing in Standing:
+            count = status.counts.get(standing, 0)
+            style = loud if count and standing in NEEDS_A_LOOK else ""
+            counts.append(" " if counts else "").append(f"{standing.glyph}{count}", style)
+        return counts
+
+
+def link_words(facts: Facts) -> str:
+    """The link in a word or two."""
+    if not facts.status.online:
+        return f"Offline since {clock_time(facts.offline_since)}" if facts.offline_since else "Offline"
+    return "Online, last try failed" if facts.status.last_error else "Online"
+
+
+def _age(as_of: datetime | None, now: datetime) -> str:
+    return f"data {age(as_of, now)}" if as_of else "no data yet"

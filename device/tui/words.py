@@ -1,0 +1,215 @@
+"""How things are said to a person: times, values, changes, and why a command stands where it stands.
+
+Rules
+1. What people, models and other machines wrote is shown as it is, letter for letter, but can never steer the
+   terminal: control characters become visible marks.
+2. Facts only, in the words of the receipt, the problem or the hold. Nothing is decided here.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from pydantic import JsonValue
+
+from device.store import Item, State
+from reconciliation.explain import explain
+from reconciliation.preview import Change
+from shared.ids import id_of, kind_of
+from shared.outcomes import Hold, Outcome, Standing
+from shared.records import Clash, Merge, Record, Settlement, rule_of
+
+#: Fields whose values are names from a closed list, written with an underscore where people write a space.
+_CODES = frozenset({"status", "priority", "activity", "quantity"})
+_MARK = "\N{REPLACEMENT CHARACTER}"
+_HOLDS: Mapping[Hold, str] = {
+    Hold.WAITING: "The server has it. It waits for an earlier command.",
+    Hold.DEFERRED: "The server has it. It waits for an approval at the office.",
+    Hold.QUARANTINED: "The server keeps it apart until the office has looked at it. Nothing is lost.",
+    Hold.UNREADABLE: "The server does not know this kind yet. It is kept until the server is updated.",
+}
+_UNSURE = (
+    "Sent; the answer was not seen. It may or may not have arrived: the next round asks first, and nothing is "
+    "entered twice."
+)
+
+
+# -- text
+
+
+def plain(text: str) -> str:
+    """`text` on one line and without any power over the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(map(_visible, text.replace("\r\n", "\n")))
+
+
+def _visible(character: str) -> str:
+    if character in "\n\t\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}":
+        return " "
+    joins = character in "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+    steers = unicodedata.category(character) in {"Cc", "Cf", "Cs"} and not joins
+    return _MARK if steers else character
+
+
+def named(name: str) -> str:
+    """A field's or a state's name as people write it."""
+    return plain(name.replace("_", " "))
+
+
+def value_of(field: str, value: JsonValue) -> str:
+    """A field's value for reading."""
+    match value:
+        case None | "":
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case str():
+            return named(value) if field in _CODES else plain(value)
+        case list():
+            return f"{len(value)} entries"
+        case _:
+            return plain(str(value))
+
+
+# -- time
+
+
+def clock_time(at: datetime) -> str:
+    """Hour and minute where the laptop is."""
+    return f"{at.astimezone():%H:%M}"
+
+
+def moment(at: datetime, now: datetime) -> str:
+    """The time, with the day if it was not today."""
+    here, today = at.astimezone(), now.astimezone().date()
+    return f"{here:%H:%M}" if here.date() == today else f"{here.day} {here:%b %H:%M}"
+
+
+def age(since: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that fits."""
+    seconds = max(0, int((now - since).total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} old"
+    return "just now"
+
+
+def due(value: JsonValue, now: datetime) -> str:
+    """A due date in six characters."""
+    if not isinstance(value, str):
+        return "-"
+    day = date.fromisoformat(value)
+    today = now.astimezone().date()
+    if day == today:
+        return "today"
+    return f"{day.day} {day:%b}" if abs((day - today).days) < 300 else f"{day:%b %y}"
+
+
+# -- changes
+
+
+def changes(proposed: Sequence[Change]) -> list[str]:
+    """One line per change: record, field, old → new."""
+    born = {change.record for change in proposed if kind_of(change.record) == "reading"}
+    lines = [_born([change for change in proposed if change.record == record]) for record in sorted(born)]
+    return lines + [_change(change) for change in proposed if change.record not in born]
+
+
+def _born(proposed: Sequence[Change]) -> str:
+    new = {change.field: change.new for change in proposed}
+    what = " ".join(value_of(name, new.get(name)) for name in ("quantity", "value", "unit"))
+    return f"new reading at {id_of(str(new.get('asset')))}: {what}"
+
+
+def _change(change: Change) -> str:
+    where = f"{id_of(change.record)} {named(change.field)}"
+    if rule_of(kind_of(change.record), change.field).merge is Merge.APPEND:
+        return f"{where}: + {_entry(change.new)}"
+    return f"{where}: {value_of(change.field, change.old)} → {value_of(change.field, change.new)}"
+
+
+def _entry(entries: JsonValue) -> str:
+    last = entries[-1] if isinstance(entries, list) and entries else {}
+    entry = last if isinstance(last, Mapping) else {}
+    if "text" in entry:
+        return f"“{plain(str(entry['text']))}”"
+    return f"{entry.get('quantity')} × {id_of(str(entry.get('stock_item')))}"
+
+
+# -- standing
+
+
+def standing(of: Standing) -> str:
+    """Glyph and word, which always go together."""
+    return f"{of.glyph} {of}"
+
+
+def number(item: Item) -> str:
+    """What people call a command: its place in this device's chain."""
+    return f"#{item.command.seq}"
+
+
+def why(item: Item, outbox: Sequence[Item], conflicts: Sequence[Record], blocked: Mapping[str, str]) -> list[str]:
+    """Why `item` stands where it stands, what it means, and what can be done: one sentence or more per line."""
+    if item.receipt is not None:
+        return [plain(line) for line in _settled(item, conflicts)]
+    lines = [_HOLDS[item.hold]] if item.hold else []
+    if item.problem is not None:
+        lines += [f"{item.problem.title}: {item.problem.detail}.", item.problem.remedy]
+    if item.state is State.SENT:
+        lines.append(_UNSURE)
+    if item.state is State.SAVED:
+        lines.append("Saved on this laptop. Not sent yet.")
+    lines += _after(item, outbox)
+    if item.command.id in blocked and item.standing is not Standing.REFUSED:
+        lines.append(f"It cannot be shown on the job as it is now: {blocked[item.command.id]}.")
+    return [plain(line) for line in lines]
+
+
+def _settled(item: Item, conflicts: Sequence[Record]) -> list[str]:
+    assert item.receipt is not None, "settled means a receipt"
+    when = f"Settled {item.receipt.settled_at.astimezone():%Y-%m-%d %H:%M}, audit position {item.receipt.audit_position}."
+    if item.receipt.outcome is not Outcome.CONFLICT:
+        return [explain(item.receipt), when]
+    conflict = next((each for each in conflicts if each.ref == item.receipt.conflict), None)
+    if conflict is None:
+        return [explain(item.receipt), when]
+    if item.standing is Standing.ACCEPTED:
+        return [*_resolution(conflict), when]
+    return [explain(item.receipt), *_sides(conflict), when]
+
+
+def _sides(conflict: Record) -> list[str]:
+    listed = conflict.fields["clashes"]
+    assert isinstance(listed, list), "a conflict's clashes are a list"
+    clashes = [Clash.model_validate(each) for each in listed]
+    return [
+        f"{named(each.field)}: you {value_of(each.field, each.mine.value)}; "
+        f"{each.theirs.actor} {value_of(each.field, each.theirs.value)} at {clock_time(each.theirs.at)}; "
+        f"before {value_of(each.field, each.base)}"
+        for each in clashes
+    ]
+
+
+def _resolution(conflict: Record) -> list[str]:
+    listed = conflict.fields["settled"]
+    assert isinstance(listed, list), "a conflict's settlements are a list"
+    who = conflict.stamp("status").actor
+    lines = ["Others had changed it meanwhile; a person decided what stands."]
+    for each in map(Settlement.model_validate, listed):
+        lines.append(f"{named(each.field)} = {value_of(each.field, each.value)} ({named(each.choice)}), {who}")
+    reason = conflict.fields["reason"]
+    return [*lines, f"Reason: {reason}"] if reason else lines
+
+
+def _after(item: Item, outbox: Sequence[Item]) -> list[str]:
+    needs = item.command.needs
+    earlier = [number(each) for each in outbox if each.command.id in needs and each.state is not State.SETTLED]
+    return [f"It takes effect after {', '.join(earlier)}."] if earlier else []
+
+
+#: Before every instant that a record can hold.
+LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -1,0 +1,248 @@
+"""The real agent and store against the real server, over links that misbehave."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from device import bootstrap
+from device.bootstrap import Device
+from device.errors import LocalError
+from device.settings import Settings
+from device.store import State
+from shared.outcomes import Standing
+from shared.records import Choice
+from simulators.network import LosesFirstReply, Refusing, Switch
+from tests.served import TENANT, Server, in_place
+
+JOB, PIN = "work_order/WO-1", "2468"
+
+
+@pytest.fixture
+async def cable(server: Server) -> Switch:
+    return Switch(server.http._transport)
+
+
+@pytest.fixture
+async def device(server: Server, cable: Switch, tmp_path: Path) -> AsyncIterator[Device]:
+    settings, ports = Settings(tmp_path / "laptop"), server.office.service.ports
+    code = server.office.enrol_code(TENANT, "a.okafor")
+    await bootstrap.enrol(settings, "http://server", code, PIN, "test", ports, transport=cable)
+    opened = bootstrap.open_device(settings, PIN, ports, transport=cable, run_blocking=in_place)
+    await opened.agent.settle()
+    yield opened
+    await opened.close()
+
+
+def texts(server: Server) -> list[str]:
+    notes: Any = server.records()[JOB].fields["notes"]
+    return [note["text"] for note in notes]
+
+
+def standings(device: Device) -> list[Standing]:
+    return [item.standing for item in device.workbench.outbox()]
+
+
+async def again(device: Device) -> None:
+    device.agent.session.send_now()
+    await device.agent.settle()
+
+
+async def test_offline_work_is_accepted_after_reconnecting(device: Device, server: Server) -> None:
+    device.workbench.go(online=False)
+    device.workbench.note(JOB, "hello")
+    assert await device.agent.settle() == []
+    assert standings(device) == [Standing.SAVED]
+    device.workbench.go(online=True)
+    await again(device)
+    assert standings(device) == [Standing.ACCEPTED]
+    assert texts(server) == ["hello"]
+
+
+async def test_a_lost_reply_is_asked_about_and_nothing_happens_twice(
+    device: Device, server: Server, cable: Switch
+) -> None:
+    device.workbench.note(JOB, "once")
+    inner = cable.inner
+    cable.inner = LosesFirstReply(inner)
+    steps = await device.agent.settle()
+    assert steps[-1].error
+    assert standings(device) == [Standing.SENT]
+    assert texts(server) == ["once"]
+    await again(device)
+    assert standings(device) == [Standing.ACCEPTED]
+    assert texts(server) == ["once"]
+
+
+async def test_a_lost_request_is_asked_about_then_sent_again(device: Device, server: Server, cable: Switch) -> None:
+    device.workbench.note(JOB, "once")
+    inner, cable.inner = cable.inner, Refusing()
+    await device.agent.settle()
+    assert standings(device) == [Standing.SENT]
+    cable.inner = inner
+    device.agent.session.send_now()
+    steps = await device.agent.settle()
+    assert [bool(step.asked) for step in steps][:1] == [True]
+    assert texts(server) == ["once"]
+
+
+def portal(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, html="<h1>Welcome to the hotel network</h1>")
+
+
+def broken(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(502, text="bad gateway")
+
+
+def truncated(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, content=b'{"protocol":1,"answers":[', headers={"content-type": "application/json"})
+
+
+def redirect(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(307, headers={"location": "http://elsewhere/v1/sync"})
+
+
+@pytest.mark.parametrize("answer", [portal, broken, truncated, redirect])
+async def test_something_that_is_not_the_server_settles_nothing(
+    device: Device, server: Server, cable: Switch, answer: Callable[[httpx.Request], httpx.Response]
+) -> None:
+    device.workbench.note(JOB, "kept")
+    inner, cable.inner = cable.inner, httpx.MockTransport(answer)
+    steps = await device.agent.settle()
+    assert steps[-1].error
+    assert standings(device) == [Standing.SENT]
+    assert device.workbench.status().last_error
+    cable.inner = inner
+    await again(device)
+    assert standings(device) == [Standing.ACCEPTED]
+    assert texts(server) == ["kept"]
+
+
+class Forger(httpx.AsyncBaseTransport):
+    """Lets the request through and spoils the receipts on the way back."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, spoil: Callable[[bytes], bytes]) -> None:
+        self.inner, self.spoil = inner, spoil
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        body = self.spoil(await response.aread())
+        return httpx.Response(response.status_code, content=body, headers={"content-type": "application/json"})
+
+
+def other_signature(body: bytes) -> bytes:
+    import json
+
+    reply = json.loads(body)
+    for answer in reply["answers"]:
+        if answer["status"] == "settled":
+            sig = answer["receipt"]["signatures"][0]
+            sig["sig"] = ("A" if sig["sig"][0] != "A" else "B") + sig["sig"][1:]
+    return json.dumps(reply).encode()
+
+
+async def test_a_receipt_that_the_server_did_not_sign_is_not_believed(
+    device: Device, server: Server, cable: Switch
+) -> None:
+    device.workbench.note(JOB, "mine")
+    inner, cable.inner = cable.inner, Forger(cable.inner, other_signature)
+    steps = await device.agent.settle()
+    assert "not believed" in str(steps[-1].error)
+    assert standings(device) == [Standing.SENT]
+    assert device.workbench.history(JOB)[-1].standing is Standing.SENT
+    cable.inner = inner
+    await again(device)
+    assert standings(device) == [Standing.ACCEPTED]
+
+
+async def test_a_receipt_for_another_command_is_not_believed(device: Device, cable: Switch) -> None:
+    import json
+
+    (first,) = device.workbench.note(JOB, "first")
+    await device.agent.settle()
+    (second,) = device.workbench.note(JOB, "second")
+    receipt = device.store.items()[0].receipt
+
+    def swap(body: bytes) -> bytes:
+        reply = json.loads(body)
+        old = device.store.items()[0]
+        assert old.receipt == receipt
+        for answer in reply["answers"]:
+            answer["receipt"] = saved
+        return json.dumps(reply).encode()
+
+    with device.store.transaction() as connection:
+        row = connection.exec_driver_sql("SELECT receipt_envelope FROM outbox WHERE id = ?", (first.id,)).scalar_one()
+    saved = json.loads(row)
+    cable.inner = Forger(cable.inner, swap)
+    steps = await device.agent.settle()
+    assert "other bytes" in str(steps[-1].error)
+    assert device.store.items(states=[State.SENT])[0].command == second
+
+
+async def test_the_view_never_goes_back_while_a_receipt_is_ahead_of_the_changes(
+    device: Device, server: Server
+) -> None:
+    rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(900))
+    office = server.office
+    office.apply_import(TENANT, "root", office.plan_import(TENANT, "stock_item", f"id,name,part_no\n{rows}"))
+    device.workbench.note(JOB, "seen")
+    step = await device.agent.step()
+    assert step.settled
+    assert step.changes == 500
+    assert standings(device) == [Standing.ACCEPTED]
+    assert [line.what for line in device.workbench.history(JOB)] == ["“seen”"]
+    await device.agent.settle()
+    assert [line.what for line in device.workbench.history(JOB)] == ["“seen”"]
+
+
+async def test_a_conflict_is_in_review_until_the_office_decides_and_then_both_sides_agree(
+    device: Device, server: Server
+) -> None:
+    from device.core.interpret import Proposal
+
+    form = Proposal("field.updated", JOB, {"field": "priority", "value": "urgent"}, {})
+    (command,) = device.workbench.confirm([form], sentence="urgent!", source="form")
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    await device.agent.settle()
+    assert standings(device) == [Standing.REVIEW]
+    assert device.workbench.record(JOB).fields["priority"] == "low"
+    server.office.resolve(TENANT, "m.reyes", command.id, Choice.KEEP_MINE, "seen on site")
+    await again(device)
+    assert standings(device) == [Standing.ACCEPTED]
+    assert device.workbench.record(JOB).fields == server.records()[JOB].fields
+
+
+async def test_inference_sends_nothing_and_sync_is_counted(device: Device) -> None:
+    device.workbench.note(JOB, "x")
+    await device.agent.settle()
+    assert device.meter.up["inference"] == 0
+    assert device.meter.up["sync"] > 500
+
+
+async def test_what_cannot_be_is_said_before_it_is_saved(device: Device) -> None:
+    from device.core.interpret import Proposal
+
+    good = Proposal("note.added", JOB, {"text": "x"}, {})
+    bad = Proposal("status.changed", JOB, {"to": "closed"}, {})
+    with pytest.raises(LocalError, match="cannot go from open to closed"):
+        device.workbench.confirm([good, bad], sentence="x", source="form")
+    assert device.workbench.outbox() == []
+    assert device.workbench.history(JOB) == []
+
+
+async def test_enrolling_again_after_a_lost_answer_gives_the_same_device(
+    server: Server, tmp_path: Path, cable: Switch
+) -> None:
+    settings, ports = Settings(tmp_path / "second"), server.office.service.ports
+    code = server.office.enrol_code(TENANT, "b.lind")
+    lossy = LosesFirstReply(cable)
+    with pytest.raises(Exception, match="No answer"):
+        await bootstrap.enrol(settings, "http://server", code, PIN, "test", ports, transport=lossy)
+    identity = await bootstrap.enrol(settings, "http://server", code, PIN, "test", ports, transport=lossy)
+    assert identity.actor == "b.lind"
+    assert len(server.office.devices(TENANT)) == 1
+    with pytest.raises(LocalError, match="already"):
+        await bootstrap.enrol(settings, "http://server", code, PIN, "test", ports, transport=lossy)

@@ -1,0 +1,171 @@
+"""A real server over a real SQLite file, spoken to through its real HTTP surface without a socket."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciliation.compose import Author, compose
+from reconciliation.rebase import View
+from shared.commands import payload_class
+from shared.commands.base import Command, Role
+from shared.envelope import COMMAND_TYPE, ENROLMENT_TYPE, Envelope, SigningKey, seal
+from shared.outcomes import Receipt
+from shared.records import Record, record_from_wire
+from shared.request_signature import sign_request
+from shared.sync import PROTOCOL, Enrolment, EnrolReply, EnrolRequest, SyncReply
+from sync_server.api.app import build_app
+from sync_server.bootstrap import initialise
+from sync_server.office import Office
+from sync_server.settings import Settings
+from sync_server.store import Person
+from tests.builders import StillClock, still_ports
+
+TENANT = "t"
+
+
+async def in_place(work: Any) -> Any:
+    """Run blocking work where it stands."""
+    return work()
+
+
+@dataclass
+class Server:
+    """The server under test, its office, and its clock."""
+
+    office: Office
+    clock: StillClock
+    http: httpx.AsyncClient
+
+    def records(self, kind: str = "work_order") -> dict[str, Record]:
+        return {record.ref: record for record in self.office.records(TENANT, kind)}
+
+
+@dataclass
+class Laptop:
+    """A device that a test drives by hand, honest unless the test makes it otherwise."""
+
+    server: Server
+    device_key: SigningKey
+    technician_key: SigningKey
+    name: str = ""
+    actor: str = "a.okafor"
+    seq: int = 0
+    prev: str | None = None
+    cursor: str | None = None
+    replica: dict[str, Record] = field(default_factory=dict)
+    receipt_key: bytes = b""
+
+    async def enrol(self, code: str | None = None) -> httpx.Response:
+        code = code or self.server.office.enrol_code(TENANT, self.actor)
+        body = Enrolment(
+            code=code,
+            device_key=self.device_key.public.hex(),
+            technician_key=self.technician_key.public.hex(),
+            device_name="test",
+        )
+        envelope = seal(ENROLMENT_TYPE, body.to_bytes(), self.device_key, self.technician_key)
+        raw = EnrolRequest(enrolment=envelope.to_wire()).to_bytes()
+        response = await self.server.http.post("/v1/enrol", content=raw)
+        if response.status_code == 200:
+            reply = EnrolReply.model_validate_json(response.content)
+            self.name, self.receipt_key = reply.device, bytes.fromhex(reply.receipt_key)
+        return response
+
+    def command(self, kind: str, record: str, /, *, advance: bool = True, **payload: Any) -> Command:
+        chain = (1, self.seq + 1, self.prev)
+        ports = self.server.office.service.ports
+        author = Author(ports.new_id(), TENANT, self.name, self.actor, ports.clock.now(), "p1", chain)
+        command = compose(payload_class(kind, 1).model_validate(payload), record, author, View(dict(self.replica)))
+        if advance:
+            self.seal(command)
+        return command
+
+    def seal(self, command: Command) -> Envelope:
+        envelope = seal(COMMAND_TYPE, command.to_bytes(), self.technician_key)
+        self.seq, self.prev = command.seq or self.seq, envelope.hash
+        return envelope
+
+    def say(self, kind: str, record: str, /, **payload: Any) -> Envelope:
+        return self.seal(self.command(kind, record, advance=False, **payload))
+
+    async def post(self, raw: bytes, key: SigningKey | None = None) -> httpx.Response:
+        request = self.server.http.build_request("POST", "/v1/sync", content=raw)
+        ports = self.server.office.service.ports
+        nonce = ports.randomness.draw(16).hex()
+        sign_request(request, raw, key or self.device_key, ports.clock.now(), nonce)
+        return await self.server.http.send(request)
+
+    async def round(self, *envelopes: Envelope, in_doubt: tuple[str, ...] = ()) -> SyncReply:
+        import json
+
+        body = {
+            "protocol": PROTOCOL,
+            "cursor": self.cursor,
+            "in_doubt": in_doubt,
+            "commands": [envelope.to_wire().model_dump() for envelope in envelopes],
+        }
+        response = await self.post(json.dumps(body).encode())
+        assert response.status_code == 200, response.text
+        reply = SyncReply.model_validate_json(response.content)
+        self.replica |= {record.ref: record for record in map(record_from_wire, reply.changes)}
+        self.cursor = reply.cursor
+        return reply
+
+
+def receipt(answer: Any) -> Receipt:
+    """The receipt in an answer that must be settled."""
+    assert answer.status == "settled", answer
+    return Receipt.model_validate_json(Envelope.from_wire(answer.receipt).payload)
+
+
+PEOPLE = (
+    Person("a.okafor", "A. Okafor", frozenset({Role.TECHNICIAN})),
+    Person("b.lind", "B. Lind", frozenset({Role.TECHNICIAN})),
+    Person("m.reyes", "M. Reyes", frozenset({Role.DISPATCHER, Role.RESOLVER})),
+    Person("root", "Root", frozenset({Role.ADMIN})),
+)
+FILES = {
+    "asset": "id,name,type\nPUMP-1,Pump one,pump\n",
+    "stock_item": "id,name,part_no,on_hand\nSEAL-1,Seal,S-1,5\n",
+    "work_order": "id,title,asset\nWO-1,Check,asset/PUMP-1\nWO-2,Repair,asset/PUMP-1\n",
+}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    home = tmp_path / "server"
+    made = initialise(Settings(home, f"sqlite:///{home / 'server.db'}"), still_ports())
+    made.add_tenant(TENANT, "Test")
+    for person in PEOPLE:
+        made.put_person(TENANT, person)
+    for kind, text in FILES.items():
+        made.apply_import(TENANT, "root", made.plan_import(TENANT, kind, text))
+    return made
+
+
+@pytest.fixture
+async def server(office: Office) -> AsyncIterator[Server]:
+    app = build_app(office.service, in_place)
+    clock = office.service.ports.clock
+    assert isinstance(clock, StillClock)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
+        yield Server(office, clock, http)
+    office.service.store.close()
+
+
+@pytest.fixture
+async def laptop(server: Server) -> Laptop:
+    made = new_laptop(server, b"\x01")
+    response = await made.enrol()
+    assert response.status_code == 200, response.text
+    await made.round()
+    return made
+
+
+def new_laptop(server: Server, seed: bytes, actor: str = "a.okafor") -> Laptop:
+    return Laptop(server, SigningKey(seed * 32), SigningKey((seed + b"t") * 16), actor=actor)

@@ -1,0 +1,178 @@
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlcipher3 import dbapi2
+
+from device.errors import StoreError
+from device.store import DeviceStore, Identity, State
+from shared.commands.base import Command
+from shared.envelope import COMMAND_TYPE, Envelope, SigningKey, seal
+from shared.outcomes import Hold, Standing
+from shared.problems import Code, problem
+from tests.builders import JOB, Person, World, new_id, record
+
+KEY = b"k" * 32
+SIGNER = SigningKey(b"\x01" * 32)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "device.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[DeviceStore]:
+    opened = DeviceStore.open(path, KEY)
+    yield opened
+    opened.close()
+
+
+def command(text: str = "a secret remark") -> Command:
+    return Person.at(World.of(record(JOB))).say("note.added", text=text).model_copy(update={"id": new_id()})
+
+
+def append(store: DeviceStore, said: Command | None = None) -> Command:
+    said = said or command()
+    head = store.head(1)
+    said = said.model_copy(update={"seq": head.next_seq, "prev": head.prev})
+    store.append(said, envelope(said), "a note")
+    return said
+
+
+def envelope(said: Command) -> Envelope:
+    return seal(COMMAND_TYPE, said.to_bytes(), SIGNER)
+
+
+def test_nothing_can_be_read_without_the_key(path: Path, store: DeviceStore) -> None:
+    append(store)
+    store.close()
+    for file in path.parent.iterdir():
+        assert b"a secret remark" not in file.read_bytes()
+    with pytest.raises(sqlite3.DatabaseError):
+        sqlite3.connect(path).execute("SELECT * FROM outbox")
+    with pytest.raises(StoreError, match="wrong key"):
+        DeviceStore.open(path, b"x" * 32)
+
+
+def test_what_was_saved_is_there_byte_for_byte_after_a_restart(path: Path, store: DeviceStore) -> None:
+    said = append(store)
+    store.close()
+    again = DeviceStore.open(path, KEY)
+    (item,) = again.items()
+    assert (item.command, item.envelope, item.standing) == (said, envelope(said), Standing.SAVED)
+    again.close()
+
+
+def test_each_command_names_the_one_before(store: DeviceStore) -> None:
+    first = append(store)
+    assert (store.head(1).next_seq, store.head(1).prev) == (2, envelope(first).hash)
+    assert store.head(2).next_seq == 1
+
+
+def test_a_failure_inside_a_transaction_leaves_nothing(store: DeviceStore) -> None:
+    with pytest.raises(RuntimeError), store.transaction():
+        append(store)
+        raise RuntimeError
+    assert store.items() == []
+    assert store.head(1).next_seq == 1
+
+
+def test_a_disk_that_acknowledges_too_early_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = dbapi2.connect
+
+    class Hasty:
+        def __init__(self, *args: object, **kwargs: object) -> None:
+            self.inner = real(*args, **kwargs)
+
+        def execute(self, statement: str) -> object:
+            return self.inner.execute(statement.replace("synchronous = FULL", "synchronous = NORMAL"))
+
+    monkeypatch.setattr(dbapi2, "connect", Hasty)
+    with pytest.raises(StoreError, match="does not keep what it acknowledges"):
+        DeviceStore.open(path, KEY)
+
+
+def test_a_database_from_the_future_is_left_alone(path: Path, store: DeviceStore) -> None:
+    store.set_meta("schema", "99")
+    store.close()
+    with pytest.raises(StoreError, match="newer Tailboard"):
+        DeviceStore.open(path, KEY)
+
+
+def test_a_locked_database_is_a_sentence_and_nothing_is_half_done(path: Path, store: DeviceStore) -> None:
+    other = dbapi2.connect(str(path), isolation_level=None)
+    other.execute(f"PRAGMA key = \"x'{KEY.hex()}'\"")
+    raw = store._engine.raw_connection().driver_connection
+    assert raw is not None
+    raw.execute("PRAGMA busy_timeout = 10")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="Another program"):
+        append(store)
+    other.execute("ROLLBACK")
+    assert store.items() == []
+    append(store)
+
+
+def test_a_full_disk_is_a_sentence_and_what_was_saved_stays(store: DeviceStore) -> None:
+    kept = append(store)
+    raw = store._engine.raw_connection().driver_connection
+    assert raw is not None
+    pages = raw.execute("PRAGMA page_count").fetchone()[0]
+    raw.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="disk is full"):
+        for _ in range(200):
+            append(store, command("x" * 3900))
+    assert store.items()[0].command == kept
+    raw.execute("PRAGMA max_page_count = 1000000")
+    append(store)
+
+
+def test_the_five_standings(store: DeviceStore) -> None:
+    ids = [append(store).id for _ in range(4)]
+    store.mark_sent(ids[1:])
+    store.mark_held(ids[2], Hold.QUARANTINED, problem(Code.CHAIN_FORK, "x"))
+    store.mark_turned(ids[3], problem(Code.BAD_SIGNATURE, "x"))
+    assert [item.standing for item in store.items()] == [
+        Standing.SAVED,
+        Standing.SENT,
+        Standing.REVIEW,
+        Standing.REFUSED,
+    ]
+    assert store.counts()[Standing.SAVED] == 1
+    assert store.queue().in_doubt == (ids[1],)
+    store.mark_unknown([ids[1]])
+    assert store.items(states=[State.SAVED])[1].command.id == ids[1]
+
+
+def test_an_older_version_never_replaces_a_newer_one(store: DeviceStore) -> None:
+    store.absorb([record(JOB, 5, title="new")], "1:5")
+    store.absorb([record(JOB, 3, title="old")], "1:6")
+    assert store.replica()[JOB].fields["title"] == "new"
+    assert store.meta("cursor") == "1:6"
+
+
+def test_two_programs_on_one_database_see_each_other(path: Path, store: DeviceStore) -> None:
+    other = DeviceStore.open(path, KEY)
+    before = store.generation()
+    other.absorb([record(JOB)], "1:1")
+    assert store.generation() != before
+    other.close()
+
+
+def test_identity_survives(store: DeviceStore) -> None:
+    assert store.identity() is None
+    identity = Identity(
+        server_url="http://s",
+        tenant="t",
+        tenant_name="T",
+        device="d",
+        actor="a",
+        actor_name="A",
+        epoch=1,
+        incarnation=1,
+        receipt_key="00" * 32,
+    )
+    store.set_meta("identity", identity.model_dump_json())
+    assert store.identity() == identity

@@ -1,0 +1,71 @@
+from datetime import timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from reconciliation.expiry import OFFLINE_MAX
+from shared.commands import CATALOGUE, UnknownKind, payload_class
+from shared.commands.base import Creation, Edit
+from shared.ids import kind_of
+from shared.records import KINDS, rule_of
+from shared.routing import DataClass
+from tests.builders import JOB, PUMP, SEAL, Person, World, record
+
+EXAMPLES = {
+    "note.added": (JOB, {"text": "hello"}),
+    "reading.recorded": (JOB, {"asset": PUMP, "quantity": "pressure", "value": 4.2, "unit": "bar"}),
+    "status.changed": (JOB, {"to": "done"}),
+    "field.updated": (JOB, {"field": "priority", "value": "high"}),
+    "part.consumed": (JOB, {"stock_item": SEAL, "quantity": 1}),
+    "conflict.resolved": (
+        "conflict/x",
+        {"settlements": [{"record": JOB, "field": "priority", "choice": "edit", "value": "low"}]},
+    ),
+    "record.imported": ("asset/NEW", {"fields": {"name": "New", "type": "pump"}}),
+}
+
+
+def test_every_kind_is_exercised_here() -> None:
+    assert set(EXAMPLES) == set(CATALOGUE)
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_a_kind_declares_what_the_rules_need(name: str) -> None:
+    kind = CATALOGUE[name].kind
+    assert kind.roles
+    assert timedelta(0) < kind.lifetime <= OFFLINE_MAX
+    assert kind.subject in {*KINDS, ""}
+    for group in kind.atomic:
+        for place in group:
+            rule_of(*place.split("."))
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_a_command_touches_fields_that_exist_and_is_as_sensitive_as_the_most_sensitive_of_them(name: str) -> None:
+    ref, payload = EXAMPLES[name]
+    me = Person.at(World.of(record(JOB), record(PUMP), record(SEAL)))
+    command = me.say(name, ref, **payload)
+    effects = CATALOGUE[name].model_validate(command.payload).effects(command)
+    touched = [(e.record, n) for e in effects if isinstance(e, Creation) for n in e.fields]
+    touched += [(e.record, e.field) for e in effects if isinstance(e, Edit)]
+    classes = [rule_of(kind_of(ref), field).data_class for ref, field in touched]
+    assert command.data_class is max(classes, key=lambda each: each.rank)
+    assert CATALOGUE[name].model_validate(payload).summary("WO-1")
+
+
+def test_a_note_is_personal_and_a_status_is_not() -> None:
+    me = Person.at(World.of(record(JOB)))
+    assert me.say("note.added", text="x").data_class is DataClass.PERSONAL
+    assert me.say("status.changed", to="done").data_class is DataClass.INTERNAL
+
+
+@pytest.mark.parametrize(("name", "version"), [("pump.exploded", 1), ("note.added", 2)])
+def test_what_this_version_does_not_know_is_named(name: str, version: int) -> None:
+    with pytest.raises(UnknownKind, match=name):
+        payload_class(name, version)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 4001])
+def test_a_note_has_words_and_not_too_many(text: str) -> None:
+    with pytest.raises(ValidationError):
+        CATALOGUE["note.added"].model_validate({"text": text})

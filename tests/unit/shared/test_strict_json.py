@@ -1,0 +1,58 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared import strict_json
+from shared.strict_json import BadJson
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(plain)
+def test_what_an_ordinary_writer_writes_is_read(value: object) -> None:
+    assert strict_json.parse(json.dumps(value).encode(), depth_max=100) == value
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b'{"a":1,"a":1}', "'a' stands twice"),
+        (b'{"b":{"a":1,"c":2,"a":3}}', "'a' stands twice"),
+        (b"[NaN]", "NaN"),
+        (b"[-Infinity]", "Infinity"),
+        (b"[1e999]", "out of range"),
+        (b"[" + b"9" * 100 + b"]", "out of range"),
+        (b'"\xff"', "UTF-8"),
+        (b"{", "malformed"),
+        (b"1 2", "malformed"),
+        (b"", "malformed"),
+    ],
+)
+def test_what_two_readers_could_understand_differently_is_refused(raw: bytes, why: str) -> None:
+    with pytest.raises(BadJson, match=why):
+        strict_json.parse(raw)
+
+
+def test_depth_and_size_have_limits() -> None:
+    assert strict_json.parse(b"[" * 24 + b"]" * 24) is not None
+    with pytest.raises(BadJson, match="deeper than 24"):
+        strict_json.parse(b"[" * 25 + b"]" * 25)
+    with pytest.raises(BadJson, match="deeper"):
+        strict_json.parse(b"[" * 100_000)
+    with pytest.raises(BadJson, match="at most 10"):
+        strict_json.parse(b'"0123456789"', bytes_max=10)
+
+
+def test_brackets_in_words_are_not_depth() -> None:
+    text = "[{" * 100 + '"\\'
+    assert strict_json.parse(json.dumps([text]).encode()) == [text]
