@@ -5,7 +5,7 @@ Rules
 2. Numbers in names of equipment, dates, times, positions, sizes and ranges are no measures; a measure has a unit
    that fits a limit of the asset, or the name of such a quantity in front of it.
 3. What a note says was not done, is still to come, or was so before, is no candidate.
-4. Rival candidates are all kept, in the order of the note. Which one is meant is not decided here.
+4. Rival candidates are all kept, the likelier first. Which one is meant is not decided here.
 5. Time grows with the length of the note and not faster; control characters count as blanks.
 
 It knows records only as plain fields, and neither the model nor commands.
@@ -14,9 +14,12 @@ It knows records only as plain fields, and neither the model nor commands.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 from device.core import words
+from shared.ids import id_of
 from shared.records import Activity, Quantity, Record, WorkStatus
 
 #: Candidates of one sort that are looked at; a longer list is a pasted document, not a sentence.
@@ -49,7 +52,7 @@ class Measure:
 
     span: Span
     number: Span
-    value: float
+    value: int | float
     quantity: Quantity
     unit: str
 
@@ -81,13 +84,19 @@ def plain(note: str) -> str:
 
 
 def works(text: str) -> tuple[Work, ...]:
-    """The kinds of work that `text` says were done, each once, in its order."""
+    """The kinds of work that `text` says were done, each once: a named service first, then what changed most."""
     things = [match.span() for match in words.THINGS.finditer(text)]
     found: dict[Activity, Work] = {}
     for span, activity in _first_come(_all(text, words.ACTIVITY)):
         if activity not in found and not _inside(span, things) and _was_done(text, span):
             found[activity] = Work(span, activity)
-    return tuple(sorted(found.values(), key=lambda work: work.span.start))[:CANDIDATES_MAX]
+    return tuple(sorted(found.values(), key=_weight))
+
+
+def _weight(work: Work) -> int:
+    if words.NAMED_SERVICE.fullmatch(work.span.text):
+        return -1
+    return words.WEIGHT.index(work.activity)
 
 
 def _was_done(text: str, span: Span) -> bool:
@@ -98,20 +107,23 @@ def _was_done(text: str, span: Span) -> bool:
 
 
 def steps(text: str, allowed: Iterable[str]) -> tuple[Step, ...]:
-    """The allowed states that `text` says the job goes to, in its order, neighbours that agree as one."""
-    found: list[Step] = []
+    """The allowed states that `text` says the job goes to, each once: a hold first, then what was said last."""
+    found: dict[WorkStatus, Step] = {}
     for span, to in _first_come(_all(text, words.STATUS)):
-        if to in allowed and not words.NO_STATE.search(_before(text, span)):
-            if not found or found[-1].to != to:
-                found.append(Step(span, to))
-    return tuple(found[:CANDIDATES_MAX])
+        if to in allowed and _holds_now(text, span, to):
+            found[to] = Step(span, to)
+    return tuple(sorted(found.values(), key=lambda step: (step.to != WorkStatus.ON_HOLD, -step.span.start)))
+
+
+def _holds_now(text: str, span: Span, to: WorkStatus) -> bool:
+    return not words.NO_STATE.search(_before(text, span)) and not words.NO_STATE_AFTER[to].match(_after(text, span))
 
 
 # -- measures
 
 _NUMBER = r"(?<![\w.,:/#°-])(?P<number>[-−]?\d{1,7}(?:[.,]\d{1,4})*)"
 _UNIT = "|".join(f"(?P<u{index}>{unit.spelled})" for index, unit in enumerate(words.UNITS))
-_MEASURED = re.compile(rf"{_NUMBER} ?(?:{_UNIT})(?![A-Za-z\d/]|-\d)")
+_MEASURED = re.compile(rf"{_NUMBER} ?(?:{_UNIT})(?![A-Za-z\d/-])")
 _BARE = re.compile(rf"{_NUMBER}(?![\w/:%°-]|[.,]\d| ?x\b| ?[A-Za-z]+/|(?: ?(?i:days?|weeks?|off|pcs|times|x|of)\b))")
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+")
 #: Between the name of a quantity and its number, for numbers without a unit.
@@ -170,13 +182,19 @@ def _was_measured(text: str, measure: Measure) -> bool:
     return not words.NOT_MEASURED.search(before)
 
 
-def value_of(number: str) -> float:
+def value_of(number: str) -> int | float:
     """The value of a number as people write it: ``4.2``, ``4,2``, ``12,450``, ``−3``."""
     text = number.replace("−", "-")
     if _THOUSANDS.fullmatch(text):
-        return float(text.replace(",", ""))
-    whole, _, rest = text.replace(",", ".").partition(".")
-    return float(f"{whole}.{rest.replace('.', '')}")
+        return int(text.replace(",", ""))
+    whole, point, rest = text.replace(",", ".").partition(".")
+    return float(f"{whole}.{rest.replace('.', '')}") if point else int(whole)
+
+
+def numbers_of(text: str) -> tuple[int | float, ...]:
+    """Every number that `text` says, in figures or in a word; a name without either says one."""
+    figures = tuple(value_of(match["number"]) for match in re.finditer(_NUMBER, text))
+    return figures or tuple(words.SPELLED.get(word, 1) for word in text.casefold().split()[:1])
 
 
 def _sign(unit: str) -> str:
@@ -186,10 +204,12 @@ def _sign(unit: str) -> str:
 
 # -- parts
 
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9’'-]*|\d+")
+_WORD = re.compile(r"[A-Za-z]+\d*|\d+")
+#: A code in a name, not what the thing is called: VG, XPB, DN150.
+_CODE = re.compile(r"[A-Z]{1,4}\d*")
 _COUNT_BEFORE = re.compile(
-    r"(?:^|[ (,])(?P<count>\d{1,3}|[A-Za-z]+)(?: ?(?:x|×|off|no|pcs?|sets? of|pairs? of))?"
-    r"(?: (?:of|the|new|more|spare|fresh|[A-Za-z]+))?[ -]?$",
+    rf"(?:^|[ (,])(?P<count>\d{{1,3}}|{'|'.join(words.SPELLED)})"
+    r"(?: ?(?P<unit>l|lit(?:re|er)s?|ltrs?|kg|m)| ?(?:x|×|off|no|pcs?|sets?|pairs?))?(?: of)?(?: [A-Za-z]+)?[ -]?$",
     re.IGNORECASE,
 )
 _COUNT_AFTER = re.compile(r"^ ?(?:[x×] ?(?P<count>\d{1,3})|\((?:x ?)?(?P<other>\d{1,3})(?: ?x| off)?\))(?!\w)", re.IGNORECASE)
@@ -198,15 +218,23 @@ _ELSEWHERE = re.compile(r"\b(?:on|from|near|at|behind|of|to|under|around|off|abo
 
 def parts(text: str, stock: Sequence[Record]) -> tuple[Part, ...]:
     """The stock items that `text` says were used. Items that fit the same words equally well are rivals."""
-    if not stock:
-        return ()
-    tokens = [(_stem(match[0]), match.span()) for match in _WORD.finditer(text)]
+    tokens = [token for match in _WORD.finditer(text) for token in _tokens(match)]
     found: list[Part] = []
     for item, span in _mentions(text, tokens, stock):
-        count = _count(text, span)
-        if count is not None and _was_used(text, span):
+        pieces = item.fields["unit"] == "pcs"
+        count = _count(text, span, pieces=pieces)
+        if count is not None and (not pieces or _was_used(text, span)):
             found.append(Part(span, item, *count))
     return tuple(found[:CANDIDATES_MAX])
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A word of the note, or of what its shorthand stands for, and where it stands."""
+
+    stem: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,70 +243,69 @@ class _Name:
 
     stems: frozenset[str]
     head: str
-    part_no: str
 
 
-def _mentions(
-    text: str, tokens: Sequence[tuple[str, tuple[int, int]]], stock: Sequence[Record]
-) -> list[tuple[Record, Span]]:
+def _mentions(text: str, tokens: Sequence[_Token], stock: Sequence[Record]) -> list[tuple[Record, Span]]:
     """Each item that some words of the note name, with those words; of items on the same words only the best."""
-    scored: list[tuple[int, int, int, Record]] = []
-    for item in stock:
-        scored.extend((*best, item) for best in _best(text, tokens, _name(item)))
+    scored = [(*best, item) for item in stock for best in _best(text, tokens, item)]
     kept = []
-    for score, start, end, item in scored:
-        rivals = [other for other in scored if other[1] < end and start < other[2]]
-        if score == max(other[0] for other in rivals):
-            kept.append((item, _span(text, start, end)))
+    for score, span, item in scored:
+        rivals = [other for other, other_span, _ in scored if _inside(span, [(other_span.start, other_span.end)])]
+        if score == max(rivals):
+            kept.append((item, span))
     return sorted(kept, key=lambda each: each[1].start)
 
 
-def _best(
-    text: str, tokens: Sequence[tuple[str, tuple[int, int]]], name: _Name
-) -> Iterator[tuple[int, int, int]]:
-    """The words that name an item best: how well, from where, to where."""
-    if name.part_no and (at := text.casefold().find(name.part_no)) >= 0:
-        yield 99, at, at + len(name.part_no)
-        return
-    runs = list(_runs(tokens, name.stems))
-    if not runs:
-        return
-    score, start, end, has_head = max(
-        (len({stem for stem, _ in run}), run[0][1][0], run[-1][1][1], name.head in {stem for stem, _ in run})
-        for run in runs
-    )
-    if score >= 2 or has_head:
-        yield score * 2 + has_head, start, end
+def _best(text: str, tokens: Sequence[_Token], item: Record) -> Iterator[tuple[float, Span]]:
+    """The words that name an item best, and how well: by its number, or by its noun with what describes it."""
+    for number in (id_of(item.ref), str(item.fields["part_no"])):
+        if match := re.search(rf"(?<![\w-]){re.escape(number)}(?![\w-])", text, re.IGNORECASE):
+            yield 99.0, _span(text, *match.span())
+            return
+    name = _name(str(item.fields["name"]))
+    good = [run for run in _runs(tokens, name.stems) if _names(text, run, name)]
+    if good:
+        run = max(good, key=lambda run: len({token.stem for token in run}))
+        matched = len({token.stem for token in run})
+        yield matched + matched / len(name.stems), _span(text, run[0].start, run[-1].end)
 
 
-def _runs(
-    tokens: Sequence[tuple[str, tuple[int, int]]], stems: frozenset[str]
-) -> Iterator[list[tuple[str, tuple[int, int]]]]:
-    run: list[tuple[str, tuple[int, int]]] = []
-    for token in tokens:
-        if token[0] in stems:
-            run.append(token)
-        elif run:
-            yield run
-            run = []
-    if run:
-        yield run
+def _names(text: str, run: Sequence[_Token], name: _Name) -> bool:
+    """Whether the words name the thing itself, and neither a part of it nor another kind of it."""
+    span = _span(text, run[0].start, run[-1].end)
+    if run[-1].stem != name.head and name.head not in {token.stem for token in run}:
+        return False
+    if words.PART_OF.match(_after(text, span)):
+        return False
+    return len(run) > 1 or bool(words.DESCRIBING.search(_before(text, span)))
 
 
-def _name(item: Record) -> _Name:
-    name, part_no = str(item.fields["name"]), str(item.fields["part_no"]).casefold()
-    first = re.split(r"[,(;/–]|\bfor\b|\d", name)[0]
-    nouns = [stem for stem in map(_stem, _WORD.findall(first)) if stem not in words.PLAIN_NAME_WORDS]
-    stems = frozenset(map(_stem, _WORD.findall(name))) - words.PLAIN_NAME_WORDS
-    return _Name(stems, nouns[-1] if nouns else "", part_no)
+def _runs(tokens: Sequence[_Token], stems: frozenset[str]) -> Iterator[list[_Token]]:
+    """The unbroken rows of tokens that are among `stems`."""
+    for is_named, run in groupby(tokens, lambda token: token.stem in stems):
+        if is_named:
+            yield list(run)
 
 
-def _stem(word: str) -> str:
+@lru_cache(maxsize=4096)
+def _name(name: str) -> _Name:
+    first = re.split(r"[,(;/–]|\bfor\b|\b\d", name)[0]
+    nouns = [match for match in _WORD.findall(first) if not _CODE.fullmatch(match)]
+    stems = [stem for noun in nouns for stem in _stems(noun) if stem not in words.PLAIN_NAME_WORDS]
+    everything = {stem for word in _WORD.findall(name) for stem in _stems(word)}
+    return _Name(frozenset(everything | set(stems)) - words.PLAIN_NAME_WORDS, stems[-1] if stems else "")
+
+
+def _tokens(match: re.Match[str]) -> Iterator[_Token]:
+    return (_Token(stem, *match.span()) for stem in _stems(match[0]))
+
+
+def _stems(word: str) -> tuple[str, ...]:
+    """A word without its plural, or the words that it is short for."""
     low = word.casefold()
-    low = words.SHORTHAND.get(low, low)
-    if len(low) > 3 and low.endswith("s") and not low.endswith("ss"):
+    if len(low) > 3 and low.endswith("s") and not low.endswith("ss") and low not in words.SHORTHAND:
         low = low[:-3] + "y" if low.endswith("ies") else low[:-1]
-    return words.SHORTHAND.get(low, low)
+    return tuple(words.SHORTHAND.get(low, low).split())
 
 
 def _was_used(text: str, span: Span) -> bool:
@@ -293,19 +320,18 @@ def _was_used(text: str, span: Span) -> bool:
     return not _ELSEWHERE.search(before + " ")
 
 
-def _count(text: str, span: Span) -> tuple[int, Span] | None:
-    """How many, and the words that say so; None if there are several and nobody says how many."""
+def _count(text: str, span: Span, *, pieces: bool) -> tuple[int, Span] | None:
+    """How many, and the words that say so; None if nobody says how many of several, or how much."""
     if match := _COUNT_AFTER.match(text[span.end : span.end + 12]):
         group = "count" if match["count"] else "other"
         return int(match[group]) or 1, _span(text, span.end + match.start(group), span.end + match.end(group))
     start = max(0, span.start - _CONTEXT_CHARS)
-    if match := _COUNT_BEFORE.search(text[start : span.start]):
-        count = _number_word(match["count"])
-        if count:
-            return count, _span(text, start + match.start("count"), start + match.end("count"))
+    match = _COUNT_BEFORE.search(text[start : span.start])
+    if match and bool(match["unit"]) != pieces and (count := _number_word(match["count"])):
+        return count, _span(text, start + match.start("count"), start + match.end("count"))
     last = span.text.split()[-1].casefold()
     plural = last.endswith("s") and not last.endswith("ss")
-    return None if plural else (1, span)
+    return (1, span) if pieces and not plural else None
 
 
 def _number_word(word: str) -> int:

@@ -39,7 +39,9 @@ ACTIVITY: Mapping[Activity, re.Pattern[str]] = {
         r"rep(?:[’']?d)?",
         r"fix(?:ed|ing)?",
         r"mend(?:ed|ing)?",
-        r"(?:re-?)?weld(?:ed|ing)?",
+        r"(?:re-?)?weld(?:ed|ing)",
+        r"re-?weld",
+        r"weld(?= [a-z])",
         r"patch(?:ed|ing)?",
         r"re-?seal(?:ed|ing)?",
         r"rectif(?:y|ied|ying)",
@@ -74,11 +76,11 @@ ACTIVITY: Mapping[Activity, re.Pattern[str]] = {
         r"top(?:ped|ping)?[- ]up",
         r"re-?charg(?:e|ed|ing)",
         r"re-?gas(?:sed)?",
-        r"drain(?:ed|ing)?",
         r"bl(?:ow|ew|own) ?out",
         r"de-?sludg(?:e|ed|ing)",
         r"tun(?:e|ed|ing)(?: ?up)?",
-        r"oil change",
+        r"oil chang(?:e|ed)",
+        r"chang(?:e|ed) (?:the )?(?:\w+ )?oil(?! ?(?:filter|seal|pump|cooler|line|hose))",
     ),
     Activity.DIAGNOSE: words(
         r"diagnos(?:e|ed|is|ing|tics)",
@@ -114,6 +116,19 @@ ACTIVITY: Mapping[Activity, re.Pattern[str]] = {
     ),
 }
 
+#: Kinds of work by how much they change, the most first: a job is coded by that.
+WEIGHT = (
+    Activity.REPLACE,
+    Activity.REPAIR,
+    Activity.CALIBRATE,
+    Activity.ADJUST,
+    Activity.SERVICE,
+    Activity.DIAGNOSE,
+    Activity.INSPECT,
+)
+#: A service by name is the whole job, whatever was changed in its course.
+NAMED_SERVICE = words(r"servic(?:e|es|ed|ing)", r"serv", r"svc(?:e|d)?")
+
 #: Things that are called after work: in "grease plug" or "check valve" nobody greased or checked.
 THINGS = words(
     r"(?:auto[- ]?)?(?:lube|grease|greasing)[ -](?:circuit|error|fault|fitting|gauge|gun|hose|leak|line|module|nipple|"
@@ -123,6 +138,7 @@ THINGS = words(
     r"service[ -](?:bay|brake|door|hatch|light|module|point|truck|van|water)s?",
     r"(?:out of|in|into|to) service",
     r"(?:inspection|visual)[ -](?:cover|display|door|hatch|light|pit|plate|port|window)(?:e?s)?",
+    r"load[ -]?test(?:s|ed|ing)?",
     r"test[ -](?:button|certificate|cock|kit|lead|point|port|rig|strip|valve)s?",
     r"repair[ -](?:bay|kit|shop)s?",
     r"clean[ -](?:air|room|side|water)",
@@ -130,7 +146,7 @@ THINGS = words(
     r"(?:fit|tune) for",
     r"drain[ -](?:cock|hole|hose|line|pipe|plug|pump|valve|block(?:ed)?)s?",
     r"cal(?:ibration)?[ -](?:cert(?:ificate)?|date|due|gas|sticker)s?",
-    r"flush(?:ing)?[ -](?:line|pipe|valve|water)s?",
+    r"flush(?:ing)?[ -](?:seal|line|pipe|valve|water)s?",
     r"welds? (?:is |are )?(?:broken|cracked|failed|gone)",
 )
 
@@ -138,13 +154,14 @@ THINGS = words(
 NOT_DONE = re.compile(
     r"\b(?:not|never|no|cannot|can[’']?t|couldn[’']?t|could not|didn[’']?t|won[’']?t|unable to|without|"
     r"needs?|needing|required?|requires|requiring|to be|must be|should be|will|going to|due(?: for)?|overdue|"
-    r"awaiting|waiting (?:for|on)|recommend(?:ed|s)?|next|ready for|before|until|pending|order(?:ed)? (?:a )?)"
+    r"(?:re-?)?start(?:ed|ing)(?! up)|awaiting|waiting (?:for|on)|recommend(?:ed|s)?|next|ready for|before|until|pending|order(?:ed)? (?:a )?)"
     r"(?: [\w/’'-]+){0,2} ?$",
     re.IGNORECASE,
 )
 #: What after a word says that it is about another day.
 OTHER_DAY = re.compile(
     r"^(?: [\w/’'-]+){0,3} (?:tomorrow|yesterday|next|last (?:week|month|year|time|shift)|again (?:on|in|next)|due|"
+    r"not (?:possible|done|needed|required|yet)|"
     r"on (?:mon|tues|wednes|thurs|fri|satur|sun)day)\b",
     re.IGNORECASE,
 )
@@ -219,7 +236,7 @@ QUANTITY: Mapping[Quantity, re.Pattern[str]] = {
 
 #: What before a number says that it is not what was just measured.
 NOT_MEASURED = re.compile(
-    r"\b(?:was|were|had been|previously|from|limit|max(?:imum)?|min(?:imum)?|spec|rated|nominal|should be|design|"
+    r"\b(?:was|were|had been|previously|initially|started|from|limit|max(?:imum)?|min(?:imum)?|spec|rated|nominal|should be|design|"
     r"set ?point|alarms?|trips?(?: level)?|threshold|target|allowed|permitted|above|below|over|under|within|than|"
     r"up to|every|after|for|in|about to|last)"
     r"(?: (?:is|was|of|at|to|about|approx|only|around|the|limit|down|up))* ?[(:=~@]? ?$",
@@ -227,8 +244,8 @@ NOT_MEASURED = re.compile(
 )
 #: What after a measure says the same: it was then, it is a bound, or it describes a part.
 NOT_MEASURED_AFTER = re.compile(
-    r"^ ?(?:before|beforehand|earlier|yesterday|previously|last (?:week|month|time)|limit|max|min|rated|rating|"
-    r"set ?point|alarm|nominal|test|"
+    r"^ ?(?:before|beforehand|earlier|on arrival|when (?:i |we )?arrived|found|as found|at (?:the )?start|at first|initially|yesterday|previously|last (?:week|month|time)|limit|max|min|rated|rating|"
+    r"set ?point|alarm|nominal|test|standard|"
     r"(?:(?:[a-z]+ )?(?:relay|batter|fuse|breaker|cable|hose|valve|bolt|pipe|gauge|motor|lamp|contactor|solenoid|"
     r"plug|bulb|coil|supply unit|transformer|servic|inspection|insp\b|svce?\b|lube|check|pm\b|oil change|gasket|"
     r"seal|bearing|nut|stud|flange|spanner|socket|regulator|rail|transmitter|sensor|range|card|mcb\b|rcd\b)))",
@@ -254,13 +271,13 @@ STATUS: Mapping[WorkStatus, re.Pattern[str]] = {
         r"(?:back|more|rest|return(?:ing)?) (?:on |it )?(?:tomorrow|in the morning|after (?:lunch|smoko))",
         r"resum(?:ed|ing)",
         r"(?:begun|began|commenced)",
-        r"(?:job|work|have|just|now) (?:has )?(?:been )?start(?:ed|ing)",
-        r"start(?:ed|ing) (?:on|work|job|strip|the|to|dis|pull|remov|now|drain|isolat)\w*",
+        r"(?:job|work|have|just|now) (?:has )?(?:been )?(?:re-?)?start(?:ed|ing)",
+        r"(?:re-?)?start(?:ed|ing) (?:on|work|job|strip|the|to|dis|pull|remov|now|drain|isolat|annual|monthly|weekly)\w*",
         r"on site",
         r"made a start",
     ),
     WorkStatus.ON_HOLD: words(
-        r"(?:a)?wait(?:ing)?(?: (?:for|on))?(?<!wait)",
+        r"(?:a)?waiting(?: (?:for|on))?",
         r"on hold",
         r"(?:on|back) ?order(?:ed)?",
         r"ordered",
@@ -291,25 +308,38 @@ STATUS: Mapping[WorkStatus, re.Pattern[str]] = {
     ),
 }
 
-#: What makes one of the above say nothing: "no complete set", "done last week", "when finished".
+#: What before one of the above makes it say nothing about now: "no complete set", "when finished", "was on hold".
 NO_STATE = re.compile(
-    r"\b(?:not|no|isn[’']?t|never|when|once|until|till|before|after|if|to be|be|get|getting|by|can[’']?t be|has not|"
-    r"half|nearly|almost|partly|partially|nothing|only) $",
+    r"\b(?:not|no|isn[’']?t|never|when|once|until|till|before|after|if|to be|be|get|getting|by|has not|half|nearly|"
+    r"almost|partly|partially|nothing|only|was|were|had been|been|had to|pump|motor|engine|set|unit|it) $",
     re.IGNORECASE,
 )
+#: What after it does the same: "done for today", "on hold this morning".
+NO_STATE_AFTER: Mapping[WorkStatus, re.Pattern[str]] = {
+    WorkStatus.DONE: re.compile(
+        r"^(?: [\w’'-]+){0,2} (?:for (?:today|now|the day|tonight)|yesterday|last (?:week|month|time)|earlier)\b", re.I
+    ),
+    WorkStatus.ON_HOLD: re.compile(
+        r"^(?: [\w’'-]+){0,2} (?:this morning|yesterday|last (?:week|night|month)|earlier)\b", re.I
+    ),
+    WorkStatus.IN_PROGRESS: re.compile(r"(?!)"),
+}
 
 # -- parts
 
 #: Words of a stock item's name that say nothing about which item it is.
 PLAIN_NAME_WORDS = frozenset(
-    "and for with of the a an in set kit pack assembly assy complete new type size spare mm m pcs no l".split()
+    {"and", "for", "with", "of", "the", "a", "an", "in", "set", "kit", "pack", "assembly", "assy", "complete", "new"}
+    | {"type", "size", "spare", "mm", "m", "pcs", "no", "l"}
 )
 #: Shorthand for words of names.
 SHORTHAND: Mapping[str, str] = {
-    "brg": "bearing", "mech": "mechanical", "filt": "filter", "fltr": "filter", "cyl": "cylinder", "vlv": "valve",
-    "imp": "impeller", "cplg": "coupling", "gskt": "gasket", "mtr": "motor", "pmp": "pump", "batt": "battery",
-    "hyd": "hydraulic", "elec": "electric", "disch": "discharge", "oring": "o-ring", "ring": "ring", "belts": "belt",
-    "cl": "chlorine", "cl2": "chlorine", "temp": "temperature", "press": "pressure", "thermo": "thermostat",
+    "brg": "bearing", "bearings": "bearing", "mech": "mechanical", "filt": "filter", "fltr": "filter", "cyl": "cylinder",
+    "vlv": "valve", "imp": "impeller", "cplg": "coupling", "gskt": "gasket", "mtr": "motor", "pmp": "pump",
+    "batt": "battery", "batts": "battery", "hyd": "hydraulic", "elec": "electric", "disch": "discharge",
+    "oring": "o ring", "vbelt": "v belt", "vbelts": "v belt", "cl": "chlorine", "cl2": "chlorine",
+    "temp": "temperature", "press": "pressure", "de": "drive end", "nde": "non drive end", "eng": "engine",
+    "diaph": "diaphragm", "cart": "cartridge",
 }  # fmt: skip
 #: Numbers that people spell.
 SPELLED: Mapping[str, int] = {
@@ -322,3 +352,17 @@ USED = words(
     r"chan?ge?[- ]?outs?", r"swap(?:ped|t)?(?: out)?", r"renew(?:ed)?", r"fit(?:ted|ting)?", r"install(?:ed|ing)?",
     r"used?", r"new", r"put in", r"added", r"topped[- ]up", r"exchanged",
 )  # fmt: skip
+#: What may stand before the bare noun of a stock item: anything else makes it another thing ("pinion seal").
+DESCRIBING = re.compile(
+    rf"(?:^|[^\w ]|\b(?:the|a|an|its|new|old|same|spare|worn|blown|broken|bad|faulty|failed|leaking|leaky|weeping|damaged|"
+    rf"cracked|torn|split|perished|clogged|blocked|dirty|dead|flat|burnt|noisy|both|of|x|\d+|{'|'.join(SPELLED)})"
+    rf"|{USED.pattern}) ?$",
+    re.IGNORECASE,
+)
+#: What may follow a stock item's name where the part was something on it: "filter housing".
+PART_OF = re.compile(
+    r"[ -](?:bod(?:y|ies)|bolts?|bowls?|boxe?s?|brackets?|caps?|carriers?|chambers?|clamps?|covers?|doors?|fittings?|"
+    r"guards?|pulleys?|tensioners?|hous(?:e|ings?)|holders?|heads?|hoses?|lids?|lines?|mounts?|pins?|pipes?|plates?|rooms?|seats?|"
+    r"springs?|switch(?:es)?|terminals?|wir(?:e|es|ing))(?![A-Za-z])",
+    re.IGNORECASE,
+)

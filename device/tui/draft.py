@@ -9,11 +9,13 @@ Rules
 Nothing here has an effect; `Workbench.confirm` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from device.core.interpret import Proposal
+from device.tui.words import changes, plain
 from device.workbench import Shown, Workbench
+from shared.commands import CATALOGUE
 from shared.commands.note_added import NoteAdded
 
 
@@ -45,9 +47,9 @@ class Draft:
         """Tick or untick a row."""
         return self._with(index, replace(self.rows[index], ticked=not self.rows[index].ticked))
 
-    def replaced(self, index: int, proposal: Proposal) -> "Draft":
-        """A row as the person edited it: ticked, and theirs from now on."""
-        return self._with(index, Row(proposal, "you"))
+    def with_edit(self, row: Row, proposal: Proposal) -> "Draft":
+        """A row as the person edited it: ticked, and theirs from now on. If it is gone meanwhile, nothing changes."""
+        return self._with(self.rows.index(row), Row(proposal, "you")) if row in self.rows else self
 
     def dropped(self, index: int) -> "Draft":
         """Without a row."""
@@ -59,15 +61,28 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class SeenRow:
-    """A row with what it would change."""
+    """A row in the words in which it is shown: what is equal here looks the same to the person.
+
+    Args:
+        row: what stands on the table.
+        verb: what kind of command it is.
+        lines: each change: record, field, old → new.
+        came_from: the words behind it.
+        obstacle: why it cannot be confirmed, None if it can.
+        summary: the whole in one line.
+    """
 
     row: Row
-    shown: Shown
+    verb: str
+    lines: tuple[str, ...]
+    came_from: tuple[str, ...]
+    obstacle: str | None
+    summary: str
 
     @property
     def chosen(self) -> bool:
         """Whether confirming takes it."""
-        return self.row.ticked and not self.shown.preview.obstacle
+        return self.row.ticked and not self.obstacle
 
 
 def note(job: str, text: str) -> Proposal:
@@ -80,8 +95,7 @@ def see(draft: Draft, workbench: Workbench) -> tuple[SeenRow, ...]:
     seen: list[SeenRow] = []
     before: list[Proposal] = []
     for row in draft.rows:
-        shown = workbench.show([*before, row.proposal])[-1]
-        seen.append(SeenRow(row, shown))
+        seen.append(_seen(row, workbench.show([*before, row.proposal])[-1]))
         if seen[-1].chosen:
             before.append(row.proposal)
     return tuple(seen)
@@ -90,3 +104,21 @@ def see(draft: Draft, workbench: Workbench) -> tuple[SeenRow, ...]:
 def chosen(seen: Sequence[SeenRow]) -> list[Proposal]:
     """What confirming would save, in order."""
     return [each.row.proposal for each in seen if each.chosen]
+
+
+def _seen(row: Row, shown: Shown) -> SeenRow:
+    known = CATALOGUE.get(row.proposal.kind)
+    return SeenRow(
+        row=row,
+        verb=known.kind.verb if known else plain(row.proposal.kind),
+        lines=tuple(changes(shown.preview.changes)),
+        came_from=_longest(row.proposal.words.values()),
+        obstacle=plain(shown.preview.obstacle) if shown.preview.obstacle else None,
+        summary=plain(shown.summary),
+    )
+
+
+def _longest(words: Iterable[str]) -> tuple[str, ...]:
+    """Each stretch of words once, and none that is part of another."""
+    all_words = list(dict.fromkeys(plain(each) for each in words if each))
+    return tuple(each for each in all_words if not any(each in other and each != other for other in all_words))

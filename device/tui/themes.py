@@ -62,9 +62,7 @@ def _variables(ink: str, paper: str, panel: str, fine: str) -> dict[str, str]:
     return solid | inked | papered | selected | footer
 
 
-SUN = _theme(
-    "sun", ink="#000000", paper="#FFFFFF", panel="#EAF1F8", fine="#00468B", needs_you="#8A2B00", dark=False
-)
+SUN = _theme("sun", ink="#000000", paper="#FFFFFF", panel="#EAF1F8", fine="#00468B", needs_you="#8A2B00", dark=False)
 NIGHT = _theme(
     "night", ink="#FFFFFF", paper="#000000", panel="#0E1A26", fine="#6CB6FF", needs_you="#FFB454", dark=True
 )

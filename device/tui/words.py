@@ -171,7 +171,8 @@ def why(item: Item, outbox: Sequence[Item], conflicts: Sequence[Record], blocked
 
 def _settled(item: Item, conflicts: Sequence[Record]) -> list[str]:
     assert item.receipt is not None, "settled means a receipt"
-    when = f"Settled {item.receipt.settled_at.astimezone():%Y-%m-%d %H:%M}, audit position {item.receipt.audit_position}."
+    settled_at = item.receipt.settled_at.astimezone()
+    when = f"Settled {settled_at:%Y-%m-%d %H:%M}, audit position {item.receipt.audit_position}."
     if item.receipt.outcome is not Outcome.CONFLICT:
         return [explain(item.receipt), when]
     conflict = next((each for each in conflicts if each.ref == item.receipt.conflict), None)
@@ -198,11 +199,12 @@ def _resolution(conflict: Record) -> list[str]:
     listed = conflict.fields["settled"]
     assert isinstance(listed, list), "a conflict's settlements are a list"
     who = conflict.stamp("status").actor
-    lines = ["Others had changed it meanwhile; a person decided what stands."]
-    for each in map(Settlement.model_validate, listed):
-        lines.append(f"{named(each.field)} = {value_of(each.field, each.value)} ({named(each.choice)}), {who}")
-    reason = conflict.fields["reason"]
-    return [*lines, f"Reason: {reason}"] if reason else lines
+    chosen = [
+        f"{named(each.field)} = {value_of(each.field, each.value)} ({named(each.choice)}), {who}"
+        for each in map(Settlement.model_validate, listed)
+    ]
+    reason = [f"Reason: {conflict.fields['reason']}"] if conflict.fields["reason"] else []
+    return ["Others had changed it meanwhile; a person decided what stands.", *chosen, *reason]
 
 
 def _after(item: Item, outbox: Sequence[Item]) -> list[str]:

@@ -20,6 +20,7 @@ from device.bootstrap import Device
 from device.errors import LocalError
 from device.model.port import Generation, LanguageModel
 from device.store import State
+from shared.commands import payload_class
 from shared.commands.base import Command
 from shared.ids import id_of
 from shared.ports import Ports
@@ -171,7 +172,8 @@ def _grade(tally: Tally, note: Note, commands: Sequence[Proposal], status: str) 
 
 
 def _key(kind: str, payload: Mapping[str, Any]) -> tuple[str, str]:
-    return kind, repr(sorted(payload.items()))
+    """An act in a form that compares: 4 and 4.0 are one value."""
+    return kind, repr(sorted(payload_class(kind, 1).model_validate(payload).to_json().items()))
 
 
 def _grounded(note: str, commands: Sequence[Proposal], device: Device) -> bool:

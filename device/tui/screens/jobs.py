@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
 from device.store import Item
@@ -36,11 +37,10 @@ class JobsSeen:
 class JobsPage(ListPage[JobsSeen]):
     """Home."""
 
-    BINDINGS = [  # noqa: RUF012  # Textual's own way to declare keys
-        Binding("1,f2", "app.go('jobs')", "Jobs"),
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Clear the filter", show=False),
         Binding("2,f3", "app.go('order')", "Order"),
         Binding("5,f6", "app.go('outbox')", "Outbox"),
-        Binding("enter", "open", "Open"),
         Binding("c", "copy", "Copy the job's number", show=False),
         Binding("q", "app.quit", "Quit"),
     ]
@@ -83,8 +83,8 @@ class JobsPage(ListPage[JobsSeen]):
         return text
 
     @on(DataTable.RowSelected)
-    def action_open(self) -> None:
-        """The job under the cursor."""
+    def open_here(self) -> None:
+        """Open the job under the cursor."""
         if self.key_here is not None:
             self.tailboard.open_job(self.key_here)
 

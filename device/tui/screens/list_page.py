@@ -1,13 +1,13 @@
-"""A page that is one list: a heading line with a filter, the rows, and what is known about the row under the cursor."""
+"""A page that is one list: a line with a filter, the rows, and what is known about the row under the cursor."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import DataTable, Input, Static
 
@@ -20,7 +20,12 @@ Seen = TypeVar("Seen")
 class ListPage(Page[Seen]):
     """Rows, a filter, and a few lines about one of them."""
 
-    BINDINGS = [Binding("slash", "filter", "Find")]  # noqa: RUF012  # Textual's own way to declare keys
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Find"),
+        Binding("w", "app.work('offline')", "Offline", tooltip="Work offline"),
+        Binding("w", "app.work('online')", "Online", tooltip="Work online"),
+    ]
+    AUTO_FOCUS = "RowTable"
     COLUMNS: Sequence[Column] = ()
     #: What an empty list says: why it is empty and what comes next.
     EMPTY = ""
@@ -48,9 +53,8 @@ class ListPage(Page[Seen]):
         yield Static(id="about")
 
     def on_mount(self) -> None:
-        """Quiet cursor, keys to the rows."""
+        """A quiet cursor."""
         self.query_one("#filter", Input).cursor_blink = False
-        self.query_one(RowTable).focus()
 
     def paint(self, seen: Seen) -> None:
         """Show the rows that pass the filter."""

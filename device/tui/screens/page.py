@@ -8,10 +8,10 @@ Rules
 """
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Footer
 
@@ -30,7 +30,7 @@ Seen = TypeVar("Seen")
 class Page(Screen[None], Generic[Seen]):
     """A page over one workbench; `Seen` is what it reads."""
 
-    BINDINGS = [Binding("escape", "back", "Back")]  # noqa: RUF012  # Textual's own way to declare keys
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
 
     seen: Seen | None = None
 

@@ -5,6 +5,7 @@ Offline is a way of working and looks like one. Only what needs the person stand
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from rich.text import Text
 from textual.reactive import reactive
@@ -30,7 +31,7 @@ class Facts:
 class StatusBar(Widget):
     """One line of facts, in a fixed order."""
 
-    COMPONENT_CLASSES = {"status-bar--needs-you"}  # noqa: RUF012  # Textual's own way to name them
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"status-bar--needs-you"}
 
     facts: reactive[Facts | None] = reactive(None)
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 from textual.widgets.data_table import RowDoesNotExist
 
@@ -37,11 +38,12 @@ class Line:
 class RowTable(DataTable[Text]):
     """Rows of plain text with one of them under the cursor."""
 
-    BINDINGS = [  # noqa: RUF012  # Textual's own way to declare keys
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "Open"),
         Binding("j", "cursor_down", "Down", show=False),
         Binding("k", "cursor_up", "Up", show=False),
     ]
-    COMPONENT_CLASSES = {"row-table--loud"}  # noqa: RUF012
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-table--loud"}
 
     def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id, cursor_type="row", zebra_stripes=False)

@@ -1,0 +1,372 @@
+"""The running screen: the pages' common ground.
+
+It owns what outlives a page: the link in the background, the model's loading, words typed and not yet saved, the
+look, and the way from page to page. It opens no device and decides nothing: `device.bootstrap` builds the device,
+the workbench says what is so.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar, TypeVar
+
+from rich.style import Style
+from textual import work
+from textual.actions import parse
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
+from textual.events import Resize
+from textual.screen import Screen
+
+from device.agent import Step
+from device.bootstrap import Device
+from device.core.interpret import Proposal
+from device.errors import DeviceError
+from device.model.port import ModelError
+from device.tui import themes
+from device.tui.desk import Desk, beside
+from device.tui.link import Link
+from device.tui.messages import Changed
+from device.tui.screens.dialogs import Dialog, Read, TooSmall, YesNo
+from device.tui.screens.jobs import JobsPage
+from device.tui.screens.keys import bindings_of, key_name, keys_text
+from device.tui.screens.order import OrderPage
+from device.tui.screens.outbox import OutboxPage
+from device.tui.screens.page import Page
+from device.tui.sending import SendResult
+from device.tui.widgets.status_bar import Facts
+from device.tui.words import plain
+from device.workbench import Status
+from shared.commands.base import Command
+from shared.ids import id_of
+from shared.outcomes import Standing
+from shared.records import Record
+
+Answer = TypeVar("Answer")
+WIDTH_MIN, HEIGHT_MIN = 80, 24
+#: How often the age of the data is worked out again.
+REFRESH_S = 20.0
+
+
+class TailboardApp(App[None]):
+    """The technician's screen over one enrolled, unlocked device.
+
+    Args:
+        device: it stays open when the screen closes; `show` closes both.
+        theme: ``sun``, ``night`` or ``mono``.
+        carry: whether to carry the outbox in the background; a picture does not.
+    """
+
+    TITLE = "Tailboard"
+    CSS_PATH = "app.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1,f2", "go('jobs')", "Jobs", show=False),
+        Binding("2,f3", "go('order')", "Order", show=False),
+        Binding("5,f6", "go('outbox')", "Outbox", show=False),
+        Binding("w", "work('offline')", "Work offline", show=False),
+        Binding("w", "work('online')", "Work online", show=False),
+        Binding("ctrl+t", "next_theme", "Sun, night or mono look", show=False),
+        Binding("question_mark,f1", "keys", "Keys"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+    ]
+
+    def __init__(self, device: Device, *, theme: str = "sun", carry: bool = True) -> None:
+        super().__init__()
+        self.device = device
+        self.desk = Desk()
+        self.link = Link(device.agent, device.workbench, device.ports.clock, self.desk)
+        self.words_for: dict[str, str] = {}
+        self.loading = True
+        self.sending = False
+        self.last_send: SendResult | None = None
+        self.animation_level = "none"
+        self._carry, self._first_theme = carry, theme
+        self._online = True
+        self._offline_since: datetime | None = None
+        self._model_tried = asyncio.Event()
+        self._last_fault = ""
+        self._last_job: str | None = None
+
+    # -- starting and ending
+
+    def get_default_screen(self) -> Screen[None]:
+        """Home."""
+        return JobsPage()
+
+    def on_mount(self) -> None:
+        """Paint first; everything that takes time comes after."""
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        self.theme = self._first_theme
+        self.set_interval(REFRESH_S, self.refresh_page)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self._load_model()
+        if self._carry:
+            self._start_carrying()
+
+    def on_unmount(self) -> None:
+        """Whatever was begun at the desk is finished."""
+        self.desk.close()
+
+    async def action_quit(self) -> None:
+        """Quit; with words typed and not saved, only after a yes."""
+        unsaved = [id_of(job) for job, words in self.words_for.items() if words.strip()]
+        if unsaved and not isinstance(self.screen, YesNo):
+            self._ask_before_quitting(unsaved)
+        else:
+            self.exit()
+
+    @work(group="quit", exclusive=True)
+    async def _ask_before_quitting(self, unsaved: list[str]) -> None:
+        text = f"You have typed words for {', '.join(unsaved)} that are not saved."
+        if await self.ask(YesNo("Quit?", text, yes="Quit without them", no="Stay")):
+            self.exit()
+
+    # -- the model
+
+    @work(group="model")
+    async def _load_model(self) -> None:
+        try:
+            await beside(self.device.load_model)
+        except ModelError as error:
+            self.say(str(error))
+        except DeviceError as error:
+            self.tell(error)
+        finally:
+            self.loading = False
+            self._model_tried.set()
+        self.refresh_page()
+
+    async def assistant_ready(self) -> None:
+        """Wait until the model has been loaded, or has failed to."""
+        await self._model_tried.wait()
+
+    # -- the link
+
+    def _start_carrying(self) -> None:
+        self.run_worker(self.link.carry(self._heard), group="link", exclusive=True)
+
+    def _heard(self, news: Step | DeviceError) -> None:
+        fault = str(news) if isinstance(news, DeviceError) else ""
+        if isinstance(news, DeviceError) and fault != self._last_fault:
+            self.tell(news)
+        self._last_fault = fault
+        self.refresh_page()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Of working offline and online, only the other one is on offer."""
+        if action == "work":
+            return parameters == ("offline" if self._online else "online",)
+        return super().check_action(action, parameters)
+
+    @work(group="go")
+    async def action_work(self, link: str) -> None:
+        """Work offline or online from now on."""
+        online = link == "online"
+        if not online:
+            self.workers.cancel_group(self, "link")
+        try:
+            await self.link.go(online=online)
+        except DeviceError as error:
+            self.tell(error)
+            return
+        finally:
+            if not online and self._carry:
+                self._start_carrying()
+        self._offline_since = None if online else self.now()
+        self.say("Working online." if online else "Working offline. Everything you confirm is kept here.")
+        self.refresh_page()
+
+    def send_now(self) -> None:
+        """Send what waits, now; the result is told item by item."""
+        if self.sending:
+            self.say("Sending already.")
+            return
+        self.sending = True
+        self._show_sending()
+        self._send_now()
+
+    @work(group="link")
+    async def _send_now(self) -> None:
+        try:
+            self.last_send = await self.link.send_now()
+        except DeviceError as error:
+            self.tell(error)
+        else:
+            if not isinstance(self.screen, OutboxPage):
+                self.say(self.last_send.words())
+        finally:
+            self.sending = False
+        self._show_sending()
+        self.refresh_page()
+
+    def _show_sending(self) -> None:
+        for page in self.screen_stack:
+            if isinstance(page, OutboxPage):
+                page.show_last_try()
+
+    # -- what pages ask for
+
+    def now(self) -> datetime:
+        """The present instant, from the device's clock."""
+        return self.device.ports.clock.now()
+
+    def facts(self, status: Status) -> Facts:
+        """The status bar's facts."""
+        self._online = status.online
+        assistant = "this laptop" if status.model else "loading" if self.loading else "no model"
+        return Facts(status, assistant, self.now(), None if status.online else self._offline_since)
+
+    @property
+    def loud(self) -> Style:
+        """How text looks that needs the person."""
+        return Style(color=self.current_theme.warning, bold=True)
+
+    async def record(self, ref: str) -> Record:
+        """One record. Raises `LocalError` if it is not on this laptop."""
+        return await self.desk.do(lambda: self.device.workbench.record(ref))
+
+    async def of_kind(self, kind: str) -> list[Record]:
+        """Every record of one kind."""
+        return await self.desk.do(lambda: self.device.workbench.of_kind(kind))
+
+    async def obstacle(self, proposal: Proposal) -> str | None:
+        """Why `proposal` could not be confirmed now; None if it could."""
+        shown = await self.desk.do(lambda: self.device.workbench.show([proposal]))
+        return shown[0].preview.obstacle
+
+    async def ask(self, dialog: Dialog[Answer]) -> Answer | None:
+        """Put a dialog in front and wait for its answer; None if the person left it."""
+        return await self.push_screen_wait(dialog)
+
+    def say(self, what: str) -> None:
+        """A short notice."""
+        self.notify(plain(what), markup=False)
+
+    def tell(self, error: DeviceError) -> None:
+        """A fault, in its own sentence. It stays long enough to be read."""
+        self.notify(plain(str(error)), severity="warning", timeout=15, markup=False)
+
+    def copy(self, text: str) -> None:
+        """To the clipboard, through the terminal."""
+        self.copy_to_clipboard(text)
+        self.say(f"Copied {text}.")
+
+    def saved(self, job: str, sentence: str, commands: tuple[Command, ...]) -> None:
+        """Commands are on the disk: say so, and let the link know."""
+        if self.words_for.get(job) == sentence:
+            self.words_for[job] = ""
+        for page in self.screen_stack:
+            if isinstance(page, OrderPage) and page.job == job and sentence:
+                page.saved(sentence)
+        self._tell_saved(len(commands))
+        self.link.ring()
+
+    @work(group="saved")
+    async def _tell_saved(self, count: int) -> None:
+        try:
+            counts = await self.desk.do(self.device.workbench.status)
+        except DeviceError as error:
+            self.tell(error)
+            return
+        waiting = counts.counts[Standing.SAVED] + counts.counts[Standing.SENT]
+        self.say(f"{count} saved on this laptop; {waiting} not answered yet.")
+
+    def refresh_page(self) -> None:
+        """The front page, below any dialog, reads again."""
+        pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
+        if pages:
+            pages[-1].post_message(Changed())
+
+    # -- from page to page
+
+    def open_job(self, job: str) -> None:
+        """Show one work order on top of the jobs."""
+        self._last_job = job
+        self._back_to(JobsPage)
+        self.push_screen(OrderPage(job))
+
+    def action_go(self, where: str) -> None:
+        """To the jobs, the work order or the outbox; pages above it close."""
+        kinds: dict[str, type[Screen[None]]] = {"jobs": JobsPage, "order": OrderPage, "outbox": OutboxPage}
+        if self._back_to(kinds[where]):
+            return
+        if where == "outbox":
+            self.push_screen(OutboxPage())
+        else:
+            self._go_to_a_job()
+
+    def _go_to_a_job(self) -> None:
+        home = next((page for page in self.screen_stack if isinstance(page, JobsPage)), None)
+        job = (home.key_here if home is self.screen else None) or self._last_job or (home.key_here if home else None)
+        if job is None:
+            self.say("There is no work order on this laptop yet.")
+        else:
+            self.open_job(job)
+
+    def _back_to(self, kind: type[Screen[None]]) -> bool:
+        if not any(isinstance(screen, kind) for screen in self.screen_stack):
+            return False
+        while not isinstance(self.screen, kind):
+            self.pop_screen()
+        return True
+
+    # -- look and help
+
+    def action_next_theme(self) -> None:
+        """The next look."""
+        self.theme = themes.after(self.theme)
+        for page in self.screen_stack:
+            if isinstance(page, Page) and page.seen is not None:
+                page.paint(page.seen)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys are called the same in the footer and in the list of keys."""
+        return key_name(binding.key)
+
+    def action_keys(self) -> None:
+        """Every key of this page."""
+        self.push_screen(Read("Keys", keys_text(self._bindings_here(self.screen))))
+
+    def _bindings_here(self, screen: Screen[object]) -> list[tuple[str, list[Binding]]]:
+        crumb = screen.crumb if isinstance(screen, Page) else "Here"
+        focused = bindings_of(type(screen.focused)) if screen.focused else []
+        return [(crumb, bindings_of(type(screen))), ("In the list", focused), ("Everywhere", bindings_of(type(self)))]
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Everything that a key does, also by name."""
+        offered: set[str] = set()
+        for node in (screen, self):
+            for binding in bindings_of(type(node)):
+                title = binding.tooltip or binding.description
+                if title not in offered and self._is_on_offer(node, binding):
+                    offered.add(title)
+                    yield SystemCommand(title, f"key {binding.key}", lambda b=binding, n=node: self._run(b, n))
+
+    def _is_on_offer(self, node: DOMNode, binding: Binding) -> bool:
+        _, name, parameters = parse(binding.action)
+        return bool(node.check_action(name, parameters))
+
+    async def _run(self, binding: Binding, node: DOMNode) -> None:
+        await self.run_action(binding.action, node)
+
+    def on_resize(self, event: Resize) -> None:
+        """Too small to show everything: cover it, so that no key acts on what is not seen."""
+        fits = event.size.width >= WIDTH_MIN and event.size.height >= HEIGHT_MIN
+        covered = isinstance(self.screen, TooSmall)
+        if fits and covered:
+            self.pop_screen()
+        elif not fits and not covered:
+            self.push_screen(TooSmall())
+
+
+async def show(device: Device, *, theme: str = "sun") -> None:
+    """Run the screen until the person leaves, then close the device, on one event loop."""
+    try:
+        await TailboardApp(device, theme=theme).run_async()
+    finally:
+        await asyncio.get_running_loop().shutdown_default_executor()
+        await device.close()

@@ -1,0 +1,100 @@
+"""Pictures of the screen as SVG, made by the product itself, so that what documents show is what there is.
+
+A picture needs no terminal and sends nothing. It holds no reference to anything outside itself.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from textual.pilot import Pilot
+
+from device.bootstrap import Device
+from device.errors import LocalError
+from device.tui.app import TailboardApp
+from device.tui.screens.order import OrderPage
+from device.tui.screens.page import Page
+from device.tui.screens.proposals import Asking, ProposalsPage
+
+View = Literal["jobs", "order", "proposals", "outbox"]
+PATIENCE_S = 60.0
+_LOOK_S = 0.05
+_FONT_FROM_ELSEWHERE = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
+
+
+async def export_picture(
+    device: Device,
+    path: Path,
+    *,
+    view: View = "proposals",
+    job: str | None = None,
+    sentence: str = "",
+    theme: str = "sun",
+    size: tuple[int, int] = (80, 24),
+) -> None:
+    """Write one page of the screen to `path`, as SVG. Nothing is confirmed, nothing is sent.
+
+    Args:
+        device: an unlocked device; it stays open.
+        path: the file to write; its folder must exist.
+        view: which page; ``proposals`` shows what the assistant makes of `sentence`.
+        job: a work order's reference; the first one if None.
+        sentence: what the technician types; needed for ``proposals``.
+        theme: ``sun``, ``night`` or ``mono``.
+        size: columns and rows, at least 80 and 24.
+
+    Raises:
+        LocalError: there is no work order to show, or the page was not ready in time.
+    """
+    app = TailboardApp(device, theme=theme, carry=False)
+    taken: list[str] = []
+
+    async def pose(pilot: Pilot[None]) -> None:
+        await _show(app, pilot, view, job, sentence)
+        taken.append(app.export_screenshot(title="Tailboard"))
+        app.words_for.clear()
+        app.exit()
+
+    await app.run_async(headless=True, size=size, auto_pilot=pose)
+    if not taken:
+        raise LocalError("The page was not ready; no picture was taken.")
+    path.write_text(_FONT_FROM_ELSEWHERE.sub("", taken[0]), encoding="utf-8")
+
+
+async def _show(app: TailboardApp, pilot: Pilot[None], view: View, job: str | None, sentence: str) -> None:
+    await _until(pilot, lambda: not app.loading and _painted(app))
+    if view == "outbox":
+        app.action_go("outbox")
+    elif view != "jobs":
+        await _open_job(app, pilot, job)
+    if view == "proposals":
+        assert isinstance(app.screen, OrderPage), "proposals are made on a work order"
+        app.screen.tell(sentence)
+        await _until(pilot, lambda: isinstance(app.screen, ProposalsPage) and app.screen.asking is not Asking.WAITING)
+        await _until(pilot, lambda: isinstance(app.screen, ProposalsPage) and app.screen.can_be_confirmed)
+    await _until(pilot, lambda: _painted(app))
+    app.clear_notifications()
+    await pilot.pause()
+
+
+async def _open_job(app: TailboardApp, pilot: Pilot[None], job: str | None) -> None:
+    jobs = await app.desk.do(app.device.workbench.jobs)
+    if not jobs:
+        raise LocalError("There is no work order on this device to take a picture of.")
+    app.open_job(job or jobs[0].ref)
+    await _until(pilot, lambda: isinstance(app.screen, OrderPage) and _painted(app))
+
+
+def _painted(app: TailboardApp) -> bool:
+    return isinstance(app.screen, Page) and app.screen.seen is not None
+
+
+async def _until(pilot: Pilot[None], ready: Callable[[], bool]) -> None:
+    for _ in range(int(PATIENCE_S / _LOOK_S)):
+        await pilot.pause()
+        if ready():
+            return
+        await asyncio.sleep(_LOOK_S)
+    raise LocalError("The page was not ready in time; no picture was taken.")

@@ -1,0 +1,177 @@
+"""Dialogs above a page: pick one, type one line, read something, say yes or no. Each gives back a plain value.
+
+Esc is always the way out, and out means that nothing happens. In `YesNo`, Enter does nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from device.tui.words import plain
+
+Answer = TypeVar("Answer")
+Check = Callable[[str], Awaitable[str | None]]
+
+
+class Dialog(ModalScreen[Answer | None]):
+    """A box with a title and a line that names the keys. None means: left without an answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back")]
+    HINT = "Esc back"
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+
+    def inside(self) -> ComposeResult:
+        """The widgets between title and key line."""
+        yield from ()
+
+    def compose(self) -> ComposeResult:
+        """The box."""
+        with Vertical(id="box"):
+            yield Static(Text(plain(self._title)), id="dialog-title")
+            yield from self.inside()
+            yield Static(self.HINT, id="dialog-hint", markup=False)
+
+    def action_leave(self) -> None:
+        """Close without an answer."""
+        self.dismiss(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing to pick: `key` is given back, `label` is shown."""
+
+    key: str
+    label: str
+
+
+class Pick(Dialog[str]):
+    """Pick one of a list."""
+
+    HINT = "Enter choose   Esc back"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "move(1)", "Down", show=False),
+        Binding("k", "move(-1)", "Up", show=False),
+    ]
+
+    def __init__(self, title: str, choices: Sequence[Choice], *, at: str | None = None) -> None:
+        super().__init__(title)
+        self._choices = choices
+        self._at = next((index for index, choice in enumerate(choices) if choice.key == at), 0)
+
+    def inside(self) -> ComposeResult:
+        """The list."""
+        yield OptionList(*(Option(Text(plain(choice.label), no_wrap=True)) for choice in self._choices), compact=True)
+
+    def on_mount(self) -> None:
+        """Start on what is chosen now."""
+        choices = self.query_one(OptionList)
+        choices.highlighted = self._at
+        choices.focus()
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._choices[event.option_index].key)
+
+    def action_move(self, by: int) -> None:
+        """Down or up."""
+        choices = self.query_one(OptionList)
+        (choices.action_cursor_down if by > 0 else choices.action_cursor_up)()
+
+
+class Ask(Dialog[str]):
+    """Type one line. `check` says what is wrong with it, or None; the box stays open until it is right."""
+
+    HINT = "Enter go on   Esc back"
+
+    def __init__(self, title: str, label: str, *, value: str, check: Check) -> None:
+        super().__init__(title)
+        self._label, self._value, self._check = label, value, check
+
+    def inside(self) -> ComposeResult:
+        """The label, the line, and room for what is wrong with it."""
+        yield Static(Text(plain(self._label)))
+        yield Input(self._value, max_length=4000, select_on_focus=False)
+        yield Static(id="wrong")
+
+    def on_mount(self) -> None:
+        """A quiet cursor."""
+        self.query_one(Input).cursor_blink = False
+
+    @on(Input.Submitted)
+    async def _entered(self, event: Input.Submitted) -> None:
+        wrong = await self._check(event.value)
+        if wrong is None:
+            self.dismiss(event.value)
+        else:
+            self.query_one("#wrong", Static).update(Text(f"! {plain(wrong)}"))
+
+
+class Read(Dialog[None]):
+    """Something to read, of any length."""
+
+    HINT = "arrows scroll   Esc back"
+
+    def __init__(self, title: str, text: Text) -> None:
+        super().__init__(title)
+        self._text = text
+
+    def inside(self) -> ComposeResult:
+        """The text, which scrolls."""
+        with VerticalScroll(id="reading"):
+            yield Static(self._text)
+
+    def on_mount(self) -> None:
+        """Arrows scroll at once."""
+        self.query_one("#reading").focus()
+
+
+class YesNo(Dialog[bool]):
+    """A question whose yes costs something. `y` is yes; `n` and Esc are no; Enter does nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "yes", "Yes"),
+        Binding("n", "leave", "No"),
+    ]
+
+    def __init__(self, title: str, text: str, *, yes: str, no: str) -> None:
+        super().__init__(title)
+        self._text, self._yes, self._no = text, yes, no
+
+    def inside(self) -> ComposeResult:
+        """The question and the two answers."""
+        yield Static(Text(plain(self._text)))
+        yield Static(Text(f"y  {self._yes}      n  {self._no}", "bold"))
+
+    def action_yes(self) -> None:
+        """Yes."""
+        self.dismiss(True)
+
+
+class TooSmall(ModalScreen[None]):
+    """Covers everything while the terminal is smaller than a page needs, so that no key acts on what is not seen."""
+
+    def compose(self) -> ComposeResult:
+        """What is needed and what is there."""
+        yield Static(id="too-small", markup=False)
+
+    def on_mount(self) -> None:
+        """Say it at once."""
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Say it again with the new size."""
+        size = self.app.size
+        said = f"need 80×24\n\nThis terminal is {size.width}×{size.height}. Make it larger; nothing is lost."
+        self.query_one("#too-small", Static).update(said)

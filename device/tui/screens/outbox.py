@@ -1,0 +1,146 @@
+"""The outbox: every command of this laptop, where it stands, why, and *Send now*.
+
+What needs the person comes first, then what is on its way in the order of sending, then what was accepted, newest
+first. Nothing here is ever called sent before the server's receipt says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import DataTable, Static
+
+from device.store import Item
+from device.tui.screens.dialogs import Read
+from device.tui.screens.list_page import ListPage
+from device.tui.widgets.table import Column, Line
+from device.tui.words import moment, number, plain, standing, why
+from device.workbench import Workbench
+from shared.outcomes import Standing
+from shared.records import Record
+
+_PLACE = {
+    each: place for place, each in enumerate((Standing.REFUSED, Standing.REVIEW, Standing.SENT, Standing.SAVED))
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSeen:
+    """The commands in the order of the page, and what explains them."""
+
+    items: tuple[Item, ...]
+    conflicts: tuple[Record, ...]
+    blocked: Mapping[str, str]
+    as_of: datetime | None
+    last_error: str | None
+
+
+class OutboxPage(ListPage[OutboxSeen]):
+    """The outbox."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "send_now", "Send now"),
+        Binding("1,f2", "app.go('jobs')", "Jobs"),
+        Binding("2,f3", "app.go('order')", "Order"),
+        Binding("c", "copy", "Copy the command's id", show=False),
+    ]
+    COLUMNS = (Column("#", 4), Column("State", 15), Column("When", 12), Column("What", 0))
+    EMPTY = "The outbox is empty. What you confirm on a job appears here: 1 goes to the jobs."
+    crumb = "Outbox"
+
+    def body(self) -> ComposeResult:
+        """The list, and what came of the last try."""
+        yield from super().body()
+        yield Static(id="last-try", markup=False)
+
+    def read(self, workbench: Workbench) -> OutboxSeen:
+        """Everything in the outbox with what explains it."""
+        status = workbench.status()
+        return OutboxSeen(
+            tuple(sorted(workbench.outbox(), key=_order)),
+            tuple(workbench.of_kind("conflict")),
+            dict(workbench.view().blocked),
+            status.data_as_of,
+            status.last_error if status.online else None,
+        )
+
+    def paint(self, seen: OutboxSeen) -> None:
+        """The list and the last try."""
+        super().paint(seen)
+        self.show_last_try()
+
+    def title_line(self, seen: OutboxSeen) -> str:
+        """Totals, split into what the server has accepted and what has no final answer."""
+        accepted = sum(item.standing is Standing.ACCEPTED for item in seen.items)
+        as_of = moment(seen.as_of, self.tailboard.now()) if seen.as_of else "never"
+        return f"{accepted} accepted + {len(seen.items) - accepted} not accepted, as of {as_of}"
+
+    def lines(self, seen: OutboxSeen) -> list[Line]:
+        """One row per command."""
+        now = self.tailboard.now()
+        return [
+            Line(
+                item.command.id,
+                (
+                    number(item),
+                    standing(item.standing),
+                    moment(item.command.issued_at, now),
+                    item.summary,
+                ),
+                loud=item.standing in {Standing.REFUSED, Standing.REVIEW},
+            )
+            for item in seen.items
+        ]
+
+    def about(self, seen: OutboxSeen, key: str) -> Text:
+        """Why the command stands where it stands."""
+        item = next(each for each in seen.items if each.command.id == key)
+        return Text("\n".join(why(item, seen.items, seen.conflicts, seen.blocked)), overflow="ellipsis")
+
+    def show_last_try(self) -> None:
+        """What came of the last *Send now*, or of the last try in the background."""
+        last, error = self.tailboard.last_send, self.seen.last_error if self.seen else None
+        if self.tailboard.sending:
+            said = "Sending… You can go on working."
+        elif last is not None:
+            said = f"Send now, {moment(last.at, self.tailboard.now())}: {last.words()}"
+        else:
+            said = f"Last try: {error}" if error else ""
+        self.query_one("#last-try", Static).update(Text(plain(said)))
+
+    @on(DataTable.RowSelected)
+    def explain_here(self) -> None:
+        """All about the command under the cursor."""
+        item = (
+            next((each for each in self.seen.items if each.command.id == self.key_here), None) if self.seen else None
+        )
+        if item is None or self.seen is None:
+            return
+        text = Text(f"{standing(item.standing)}\n", "bold")
+        text.append(f"{plain(item.summary)}\n\n", "not bold")
+        text.append("\n".join(why(item, self.seen.items, self.seen.conflicts, self.seen.blocked)), "not bold")
+        text.append(
+            f"\n\nConfirmed {moment(item.command.issued_at, self.tailboard.now())} by {item.command.actor}.",
+            "not bold",
+        )
+        text.append(f"\nId {item.command.id}", "not bold")
+        self.app.push_screen(Read(f"Command {number(item)}", text))
+
+    def action_send_now(self) -> None:
+        """Send everything that waits, now, and say what came of each."""
+        self.tailboard.send_now()
+
+    def action_copy(self) -> None:
+        """The command's id to the clipboard."""
+        if self.key_here is not None:
+            self.tailboard.copy(self.key_here)
+
+
+def _order(item: Item) -> tuple[int, int]:
+    place = _PLACE.get(item.standing, len(_PLACE))
+    return place, item.position if place < len(_PLACE) else -item.position

@@ -1,0 +1,50 @@
+"""The proposals as a list to tick. Space and a click pick a row; Enter does nothing here, on purpose."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.widgets import Button, OptionList
+from textual.widgets.option_list import Option
+
+from device.tui.draft import SeenRow
+
+
+class Ticks(OptionList, inherit_bindings=False):
+    """Rows with a box, the exact changes, the words they came from, and what stands in the way."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "select", "Tick"),
+        Binding("down,j", "cursor_down", "Down", show=False),
+        Binding("up,k", "cursor_up", "Up", show=False),
+        Binding("home", "first", "First", show=False),
+        Binding("end", "last", "Last", show=False),
+        Binding("pagedown", "page_down", "Page down", show=False),
+        Binding("pageup", "page_up", "Page up", show=False),
+    ]
+
+    def fill(self, rows: Sequence[SeenRow], loud: Style) -> None:
+        """Show `rows`; the highlight stays where it was."""
+        at = self.highlighted or 0
+        self.clear_options()
+        self.add_options([Option(_row(number, row, loud)) for number, row in enumerate(rows, start=1)])
+        self.highlighted = min(at, len(rows) - 1) if rows else None
+
+
+class KeyButton(Button, can_focus=False):
+    """A large place to click for something that a key does. It takes no focus, so that Enter can never press it."""
+
+
+def _row(number: int, row: SeenRow, loud: Style) -> Text:
+    box = "[!]" if row.obstacle else "[x]" if row.row.ticked else "[ ]"
+    text = Text(f"{box} {number} {row.verb}", "bold")
+    if row.row.by != "you":
+        words = ", ".join(f"“{words}”" for words in row.came_from)
+        text.append(f"   assistant, from {words}" if words else "   assistant", "not bold italic")
+    for line in row.lines:
+        text.append(f"\n      {line}", "not bold")
+    if row.obstacle:
+        text.append(f"\n      ! {row.obstacle}", loud)
+    return text
