@@ -125,10 +125,10 @@ class Agent:
             envelope = Envelope.from_wire(answer.receipt)
             verify(envelope, RECEIPT_TYPE, bytes.fromhex(self._identity.receipt_key))
             receipt = Receipt.model_validate_json(envelope.payload)
-            item = known[receipt.command]
-        except (BadSignature, ValueError, KeyError) as error:
+        except (BadSignature, ValueError) as error:
             raise TransportError("The answer does not carry the server's signature; it is not believed.") from error
-        ours = (self._identity.tenant, answer.id, item.envelope.hash)
+        item = known.get(answer.id)
+        ours = item and (self._identity.tenant, answer.id, item.envelope.hash)
         if (receipt.tenant, receipt.command, receipt.envelope_hash) != ours:
             raise TransportError("The answer is about other bytes than ours; it is not believed.")
         return receipt, envelope

@@ -22,7 +22,18 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
@@ -118,6 +129,17 @@ class DecisionRow(_Table, table=True):
 META, REPLICA, OUTBOX, JOURNAL, DECISION = (
     _Table.metadata.tables[name] for name in ("meta", "replica", "outbox", "journal", "decision")
 )
+
+
+#: Statements of the hot path, built once: building one costs more than running it.
+_HEAD = (
+    select(OUTBOX.c.seq, OUTBOX.c.hash)
+    .where(OUTBOX.c.epoch == bindparam("of"))
+    .order_by(OUTBOX.c.seq.desc())
+    .limit(literal_column("1"))
+)
+_APPEND, _JOURNAL = insert(OUTBOX), insert(JOURNAL)
+_META = select(META.c.value).where(META.c.key == bindparam("named"))
 
 
 class State(StrEnum):
@@ -245,7 +267,7 @@ class DeviceStore:
     def meta(self, key: str) -> str | None:
         """The named value, None if it was never set."""
         with self.transaction() as connection:
-            return connection.execute(select(META.c.value).where(META.c.key == key)).scalar_one_or_none()
+            return connection.execute(_META, {"named": key}).scalar_one_or_none()
 
     def set_meta(self, key: str, value: str) -> None:
         """Set the named value."""
@@ -270,12 +292,7 @@ class DeviceStore:
     def head(self, epoch: int) -> Head:
         """Where the next command goes in the chain of `epoch`."""
         with self.transaction() as connection:
-            row = connection.execute(
-                select(OUTBOX.c.seq, OUTBOX.c.hash)
-                .where(OUTBOX.c.epoch == epoch)
-                .order_by(OUTBOX.c.seq.desc())
-                .limit(1)
-            ).one_or_none()
+            row = connection.execute(_HEAD, {"of": epoch}).one_or_none()
         return Head(epoch, row.seq + 1, row.hash) if row else Head(epoch, 1, None)
 
     def append(self, command: Command, envelope: Envelope, summary: str) -> None:
@@ -283,30 +300,32 @@ class DeviceStore:
         keyid, signature = envelope.signatures[0]
         with self.transaction() as connection:
             connection.execute(
-                insert(OUTBOX).values(
-                    id=command.id,
-                    epoch=command.epoch,
-                    seq=command.seq,
-                    hash=envelope.hash,
-                    keyid=keyid,
-                    envelope=envelope.payload,
-                    signature=signature,
-                    summary=summary,
-                    state=State.SAVED,
-                )
+                _APPEND,
+                {
+                    "id": command.id,
+                    "epoch": command.epoch,
+                    "seq": command.seq,
+                    "hash": envelope.hash,
+                    "keyid": keyid,
+                    "envelope": envelope.payload,
+                    "signature": signature,
+                    "summary": summary,
+                    "state": State.SAVED,
+                },
             )
 
     def add_to_journal(self, entry: JournalEntry) -> None:
         """Keep what a person said beside the commands that came of it."""
         with self.transaction() as connection:
             connection.execute(
-                insert(JOURNAL).values(
-                    at=entry.at.isoformat(),
-                    actor=entry.actor,
-                    source=entry.source,
-                    sentence=entry.sentence,
-                    commands=json.dumps(entry.commands),
-                )
+                _JOURNAL,
+                {
+                    "at": entry.at.isoformat(),
+                    "actor": entry.actor,
+                    "source": entry.source,
+                    "sentence": entry.sentence,
+                    "commands": json.dumps(entry.commands),
+                },
             )
 
     def journal(self) -> list[JournalEntry]:

@@ -14,7 +14,7 @@ from reconciliation.lifecycle import may_step
 from shared.commands.base import Edit
 from shared.ids import kind_of
 from shared.outcomes import Reason
-from shared.records import Merge, Rule, check_value, rule_of
+from shared.records import Merge, Rule, check_entry, check_value, rule_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ def combine(current: JsonValue, edit: Edit) -> Combined | Impossible:
     try:
         if not edit.decided and (obstacle := _obstacle(kind, rule, current, edit)):
             return obstacle
+        if rule.merge is Merge.APPEND and not edit.decided:
+            return Combined(_append(current, check_entry(kind, edit.field, edit.value)))
         return Combined(check_value(kind, edit.field, _raw(rule, current, edit)))
     except (TypeError, ValueError):
         return Impossible(Reason.PAYLOAD_INVALID, f"{edit.field} of {edit.record} cannot hold that value")
@@ -63,10 +65,8 @@ def _raw(rule: Rule, current: JsonValue, edit: Edit) -> JsonValue:
     if edit.decided:
         return edit.value
     match rule.merge:
-        case Merge.REGISTER | Merge.NEWEST | Merge.TRANSITION:
+        case Merge.REGISTER | Merge.NEWEST | Merge.TRANSITION | Merge.APPEND:
             return edit.value
-        case Merge.APPEND:
-            return _append(current, edit.value)
         case Merge.ADD:
             return _amount(current) + _amount(edit.value)
         case Merge.MEMBERS:

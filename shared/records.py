@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 from pydantic.fields import FieldInfo
@@ -358,6 +358,13 @@ def check_value(kind: str, name: str, value: JsonValue) -> JsonValue:
     return stored
 
 
+def check_entry(kind: str, name: str, entry: JsonValue) -> JsonValue:
+    """One `entry` of a list field as the field would store it. Raises `ValueError` if the field cannot hold it."""
+    adapter = _entry_adapter(kind, name)
+    stored: JsonValue = adapter.dump_python(adapter.validate_python(entry), mode="json")
+    return stored
+
+
 def check_fields(kind: str, fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """A whole new record's fields, defaults filled in (JSON form). Raises `ValueError` if they do not fit."""
     return KINDS[kind].model_validate(fields).model_dump(mode="json")
@@ -376,6 +383,12 @@ def _adapter(kind: str, name: str) -> TypeAdapter[Any]:
     constraints = tuple(item for item in info.metadata if not isinstance(item, Rule))
     shape: Any = Annotated[(info.annotation, *constraints)] if constraints else info.annotation
     return TypeAdapter(shape)
+
+
+@cache
+def _entry_adapter(kind: str, name: str) -> TypeAdapter[Any]:
+    entry, *_ = get_args(_field(kind, name).annotation)
+    return TypeAdapter(entry)
 
 
 def _stamp_to_json(stamp: Stamp) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def _summary(figures: dict[str, Any]) -> list[str]:
     model = figures["model"] or {"name": "none", "tokens_per_s": 0, "ttft_ms_p50": 0}
     left, sync = figures["bytes_left_device"], figures["sync_bytes_up"]
     lines = [
-        f"Notes {figures['notes']}: {figures['proposals_valid']} gave commands, {figures['forms_used']} went by form.",
+        f"Notes {figures['notes']}: {figures['proposals_valid']} gave commands, {figures['forms_used']} by form.",
         f"Model {model['name']}: {model['tokens_per_s']} tokens/s, first token after {model['ttft_ms_p50']} ms.",
         f"Left the laptop for inference: {left} bytes; for sync: {sync} bytes.",
         f"Routes: {figures['routes']}. Took {figures['wall_s']} s.",

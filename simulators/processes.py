@@ -37,8 +37,8 @@ def server(home: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "sync_server.cli", "serve", "--home", str(home), "--port", "0", "--json"]
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert process.stdout is not None, "asked for a pipe"
         try:
-            assert process.stdout is not None, "asked for a pipe"
             line = process.stdout.readline()
             if not line:
                 raise ProcessFailed(f"the server did not start; see {home / 'server.log'}")
@@ -50,5 +50,4 @@ def server(home: Path) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.stdout:
-                process.stdout.close()
+            process.stdout.close()

@@ -108,9 +108,7 @@ class Interpretation:
 # -- asking
 
 
-def ask_for(
-    sentence: str, job: Record, asset: Record | None, stock: Sequence[Record], allowed: Iterable[str]
-) -> Ask:
+def ask_for(sentence: str, job: Record, asset: Record | None, stock: Sequence[Record], allowed: Iterable[str]) -> Ask:
     """What to ask a model about a sentence.
 
     Args:
@@ -279,6 +277,7 @@ def _has_source(field: str, value: JsonValue, proposal: Proposal, ask: Ask) -> b
     """Whether an id is in view and a number is what its words say. Other values are names of our own."""
     if field in {"asset", "stock_item"}:
         return value in ask.view
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value in candidates.numbers_of(proposal.words.get(field, ""))
+    if isinstance(value, int | float):
+        one_piece = value == 1 and proposal.words.get(field) == proposal.words.get("stock_item")
+        return one_piece or value in candidates.numbers_of(proposal.words.get(field, ""))
     return True

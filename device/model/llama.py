@@ -17,7 +17,7 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import takewhile
 from types import ModuleType
@@ -71,24 +71,32 @@ class LlamaModel:
 
     def _generate(self, prompt: str, schema: Mapping[str, Any], tokens_max: int) -> Generation:
         asked_s = self._clock.monotonic_s()
+        self._engine.read(self._engine.tokens_of(prompt), room=tokens_max)
+        written, count, first_s = b"", 0, asked_s
+        for piece in self._pieces(schema, tokens_max):
+            if count == 0:
+                first_s = self._clock.monotonic_s()
+            written += piece
+            count += 1
+        done_s = self._clock.monotonic_s()
+        return Generation(written.decode("utf-8", "replace"), count, first_s - asked_s, done_s - asked_s)
+
+    def _pieces(self, schema: Mapping[str, Any], tokens_max: int) -> Iterator[bytes]:
+        """What the model writes after what it holds, piece by piece, until the schema is fulfilled."""
         engine = self._engine
-        engine.read(engine.tokens_of(prompt), room=tokens_max)
-        written, first_s = b"", 0.0
-        count = 0
+        written = b""
         with _Grammar(engine, schema) as grammar:
-            while count < tokens_max and not grammar.complete(written):
+            for left in range(tokens_max - 1, -1, -1):
                 token = grammar.choose(engine.logits())
                 if engine.ends(token):
-                    break
+                    return
                 grammar.accept(token)
-                written += engine.piece(token)
-                count += 1
-                first_s = first_s or self._clock.monotonic_s()
-                if count < tokens_max and not grammar.complete(written):
-                    engine.extend([token])
-        done_s = self._clock.monotonic_s()
-        text = written.decode("utf-8", "replace")
-        return Generation(text, count, (first_s or done_s) - asked_s, done_s - asked_s)
+                piece = engine.piece(token)
+                yield piece
+                written += piece
+                if left == 0 or grammar.complete(written):
+                    return
+                engine.extend([token])
 
 
 def load(

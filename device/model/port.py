@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 from device.errors import LocalError
 
-
 #: How every sentence of a `ModelError` ends.
 FORMS_WORK = "forms still work"
 

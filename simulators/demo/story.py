@@ -14,9 +14,9 @@ from statistics import median
 from typing import Any
 
 import httpx
-from device.core.interpret import Interpretation, Proposal
 
 from device.bootstrap import Device
+from device.core.interpret import Interpretation, Proposal
 from device.errors import LocalError
 from device.model.port import Generation, LanguageModel
 from device.store import State
@@ -24,6 +24,7 @@ from shared.commands import payload_class
 from shared.commands.base import Command
 from shared.ids import id_of
 from shared.ports import Ports
+from shared.records import KINDS
 from simulators.demo.notes import Note, Notes
 from simulators.demo.stage import DISPATCHER, PIN, Stage, enrol_laptop, open_laptop, prepare_server
 from simulators.demo.verdict import Confirmed, Verdict, judge
@@ -32,6 +33,21 @@ from simulators.processes import administer, server
 
 Say = Callable[[str], None]
 PLAIN = "note.added"
+_NUMBER_WORDS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
 
 
 @dataclass
@@ -127,9 +143,11 @@ def _write_down(device: Device, tally: Tally, note: Note, job: str, say: Say) ->
     fitting = [each.proposal for each in shown if not each.preview.obstacle]
     commands = [proposal for proposal in fitting if proposal.kind != PLAIN]
     _grade(tally, note, commands, steps)
+    if commands and not _grounded(note.text, commands, device):
+        tally.ungrounded += 1
+        commands = []
     if commands:
         tally.valid += 1
-        tally.ungrounded += not _grounded(note.text, commands, device)
         saved = device.workbench.confirm(fitting, sentence=note.text, source="assistant")
     else:
         tally.forms += 1
@@ -177,16 +195,14 @@ def _key(kind: str, payload: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _grounded(note: str, commands: Sequence[Proposal], device: Device) -> bool:
-    """Every id is in the view, and every number in the note (a single part needs no number)."""
+    """Every id is in the view, and every number in the note as digits or as a word (a single part needs none)."""
     numbers = {float(text.replace(",", ".")) for text in re.findall(r"\d+(?:[.,]\d+)?", note)} | {1.0}
-    for command in commands:
-        for value in command.payload.values():
-            if isinstance(value, str) and "/" in value and value not in device.workbench.view().records:
-                if re.fullmatch(r"[a-z_]+/\S+", value):
-                    return False
-            elif isinstance(value, int | float) and float(value) not in numbers:
-                return False
-    return True
+    numbers |= {float(number) for number, word in enumerate(_NUMBER_WORDS) if re.search(rf"(?i)\b{word}\b", note)}
+    known = device.workbench.view().records
+    values = [value for command in commands for value in command.payload.values()]
+    ids = [value for value in values if isinstance(value, str) and value.partition("/")[0] in KINDS]
+    counted = [value for value in values if isinstance(value, int | float)]
+    return all(each in known for each in ids) and all(float(each) in numbers for each in counted)
 
 
 # -- meanwhile, and afterwards

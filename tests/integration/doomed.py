@@ -45,17 +45,26 @@ def server(point: str, home: str) -> None:
     from sync_server.cli import main
     from sync_server.service import Service
 
-    receive = Batch.receive
+    receive, sync = Batch.receive, Service.sync
+    received = []
 
     def armed(self: Batch, admitted: Any) -> None:
         receive(self, admitted)
+        received.append(admitted)
         {
             "before-flush": lambda: before(Batch, "flush"),
             "before-commit": lambda: after(Batch, "flush"),
-            "before-reply": lambda: after(Service, "sync"),
+            "before-reply": lambda: None,
         }[point]()
 
+    def sync_then_die(self: Service, message: Any, body: bytes) -> Any:
+        reply = sync(self, message, body)
+        if received:
+            die()
+        return reply
+
     Batch.receive = armed  # type: ignore[method-assign]
+    Service.sync = sync_then_die  # type: ignore[method-assign]
     main(["serve", "--home", home, "--port", "0", "--json"])
 
 

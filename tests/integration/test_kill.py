@@ -20,22 +20,23 @@ from device.store import State
 from shared.outcomes import Standing
 from shared.ports import system_ports
 from simulators import processes
+from sync_server.bootstrap import initialise
+from sync_server.settings import Settings as ServerSettings
 from tests.integration.doomed import JOB, PIN
-
-FILES = {"asset": "id,name,type\nPUMP-1,Pump,pump\n", "work_order": "id,title,asset\nWO-1,Check,asset/PUMP-1\n"}
+from tests.served import FILES, PEOPLE
 
 
 def prepare(home: Path) -> str:
     """A server with one job in it; a one-time code."""
-    home.mkdir()
-    processes.administer(home, "init", "--tenant", "t", "--name", "T")
-    processes.administer(home, "person", "add", "root", "--name", "R", "--role", "admin")
-    processes.administer(home, "person", "add", "a.okafor", "--name", "A", "--role", "technician")
+    office = initialise(ServerSettings(home, f"sqlite:///{home / 'server.db'}"), system_ports())
+    office.add_tenant("t", "T")
+    for person in PEOPLE:
+        office.put_person("t", person)
     for kind, text in FILES.items():
-        file = home / f"{kind}.csv"
-        file.write_text(text)
-        processes.administer(home, "import", kind, str(file), "--as", "root", "--apply")
-    return str(processes.administer(home, "enrol-code", "a.okafor")["code"])
+        office.apply_import("t", "root", office.plan_import("t", kind, text))
+    code = office.enrol_code("t", "a.okafor")
+    office.service.store.close()
+    return code
 
 
 def doom(side: str, point: str, home: Path) -> "subprocess.Popen[str]":
@@ -47,9 +48,12 @@ def doom(side: str, point: str, home: Path) -> "subprocess.Popen[str]":
 def doomed_server(point: str, home: Path) -> Iterator[str]:
     process = doom("server", point, home)
     assert process.stdout is not None
-    with process:
+    try:
         yield json.loads(process.stdout.readline())["url"]
         assert process.wait(timeout=30) == -signal.SIGKILL
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @asynccontextmanager
@@ -103,7 +107,9 @@ async def test_the_server_dies_around_its_commit(tmp_path: Path, laptop: Path, p
     assert effects(home) == dict.fromkeys(ids, 1)
 
 
-@pytest.mark.parametrize("point", ["after-confirm", "inside-confirm", "after-marking", "before-taking", "after-taking"])
+@pytest.mark.parametrize(
+    "point", ["after-confirm", "inside-confirm", "after-marking", "before-taking", "after-taking"]
+)
 async def test_the_laptop_dies_between_confirming_and_hearing(tmp_path: Path, laptop: Path, point: str) -> None:
     home = tmp_path / "server"
     with processes.server(home) as url:

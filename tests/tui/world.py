@@ -1,4 +1,4 @@
-"""A device on real code for the screen's tests: real keys, store, workbench and agent; a scripted server and model."""
+"""A device on real code for tests of the screen: real keys, store, workbench, agent; scripted server and model."""
 
 import json
 import threading
@@ -25,6 +25,7 @@ from shared.ports import Ports, SystemRandomness
 from shared.problems import Code, problem
 from shared.records import Record, Stamp, WireRecord, check_fields, record_to_json
 from shared.sync import Answer, Held, Settled, SyncReply, SyncRequest, Turned, cursor_at
+from tests.builders import StillClock
 
 NOW = datetime(2026, 11, 21, 8, 14, tzinfo=UTC)
 SERVER_KEY = SigningKey(b"\x07" * 32)
@@ -83,24 +84,6 @@ def sample() -> list[Record]:
 
 
 @dataclass
-class FrozenClock:
-    """Stands still until it is pushed."""
-
-    at: datetime = NOW
-    seconds: float = 0.0
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_s(self) -> float:
-        return self.seconds
-
-    def push(self, by: timedelta) -> None:
-        self.at += by
-        self.seconds += by.total_seconds()
-
-
-@dataclass
 class ScriptedModel:
     """Takes the first answer to every question, or what `answer` says; waits for `gate`."""
 
@@ -126,7 +109,7 @@ Verdict = Outcome | Hold | Code
 class ScriptedServer:
     """Answers sync rounds. `fault` is raised instead of an answer; `verdicts` names what happens to a kind."""
 
-    clock: FrozenClock
+    clock: StillClock
     fault: Exception | None = None
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     changes: list[Record] = field(default_factory=list)
@@ -213,7 +196,7 @@ class World:
     """A device with its clock, server and model."""
 
     device: ScriptedDevice
-    clock: FrozenClock
+    clock: StillClock
     server: ScriptedServer
     model: ScriptedModel | None
 
@@ -240,10 +223,10 @@ def build(
     records: list[Record] | None = None,
     with_model: bool = True,
     online: bool = False,
-    clock: FrozenClock | None = None,
+    clock: StillClock | None = None,
 ) -> World:
     """A world with `records` (the sample if None) on the device."""
-    clock = clock or FrozenClock()
+    clock = clock or StillClock(NOW)
     ports, settings = Ports(clock, SystemRandomness()), Settings(folder)
     store = DeviceStore.open(settings.database, keys.database)
     who, meter, server = identity(), Meter(), ScriptedServer(clock)

@@ -12,6 +12,7 @@ from textual.widgets import DataTable
 
 from device.store import Item
 from device.tui.screens.list_page import ListPage
+from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
 from device.tui.words import due, moment, named, plain, value_of
 from device.workbench import OPEN_STATES, Workbench
@@ -112,7 +113,7 @@ def _line(job: Record, seen: JobsSeen, now: datetime) -> Line:
     mark = standing.glyph if standing else " "
     state = f"{mark} {value_of('status', job.fields['status'])}"
     cells = (due(job.fields["due_on"], now), id_of(job.ref), place, str(job.fields["title"]), state)
-    return Line(job.ref, cells, loud=standing in {Standing.REFUSED, Standing.REVIEW})
+    return Line(job.ref, cells, loud=standing in NEEDS_A_LOOK)
 
 
 def _place(asset: Record | None, ref: str) -> str:

@@ -16,11 +16,13 @@ from textual.widgets import Input, Static
 
 from device.core.interpret import Proposal
 from device.errors import DeviceError
+from device.store import Item
 from device.tui import forms
 from device.tui.draft import Draft, Row, note
 from device.tui.screens.page import Page
 from device.tui.screens.proposals import ProposalsPage
-from device.tui.words import due, moment, named, plain, standing, value_of
+from device.tui.widgets.status_bar import NEEDS_A_LOOK
+from device.tui.words import due, moment, named, number, plain, standing, value_of
 from device.workbench import HistoryLine, Workbench
 from shared.commands.status_changed import StatusChanged
 from shared.ids import id_of
@@ -30,12 +32,22 @@ from shared.records import Limit, Record, WorkStatus
 
 @dataclass(frozen=True, slots=True)
 class OrderSeen:
-    """The job, its asset, its history, and for each field that the person changed where that change stands."""
+    """The job as the person sees it.
+
+    Args:
+        job: with what is saved here on top.
+        asset: None if it is not on this laptop.
+        history: oldest first.
+        changed: for each field that the person changed, where that change stands.
+        needs_you: commands on this job that were refused or are in review.
+        as_of: the server's time of the last successful round.
+    """
 
     job: Record
     asset: Record | None
     history: tuple[HistoryLine, ...]
     changed: Mapping[str, Standing]
+    needs_you: tuple[Item, ...]
     as_of: datetime | None
 
 
@@ -56,8 +68,8 @@ class OrderPage(Page[OrderSeen]):
         Binding("t", "enter_form('status.changed')", "Status"),
         Binding("e", "enter_form('field.updated')", "Edit"),
         Binding("c", "copy", "Copy the job's number", show=False),
-        Binding("j", "scroll(1)", "Down", show=False),
-        Binding("k", "scroll(-1)", "Up", show=False),
+        Binding("down,j", "scroll(1)", "Down", show=False),
+        Binding("up,k", "scroll(-1)", "Up", show=False),
     ]
 
     AUTO_FOCUS = "#scroll"
@@ -93,20 +105,28 @@ class OrderPage(Page[OrderSeen]):
         """The job as the person sees it: with what is saved here on top."""
         job = workbench.record(self.job)
         view = workbench.view()
-        standing_of = {item.command.id: item.standing for item in workbench.outbox()}
+        mine_here = [item for item in workbench.outbox() if item.command.record == self.job]
+        standing_of = {item.command.id: item.standing for item in mine_here}
         mine = {name: view.pending.get((self.job, name), "") for name in job.fields}
         return OrderSeen(
             job,
             view.records.get(str(job.fields["asset"])),
             tuple(workbench.history(self.job)),
             {name: standing_of[command] for name, command in mine.items() if command in standing_of},
+            tuple(item for item in mine_here if item.standing in NEEDS_A_LOOK),
             workbench.status().data_as_of,
         )
 
     def paint(self, seen: OrderSeen) -> None:
         """Fields above, history below."""
         now = self.tailboard.now()
-        self.query_one("#facts", Static).update(_facts(seen, now))
+        facts = _facts(seen, now)
+        for item in seen.needs_you:
+            facts.append(
+                f"{standing(item.standing)}: {plain(item.summary)} ({number(item)}; 5 says why)\n",
+                self.tailboard.loud,
+            )
+        self.query_one("#facts", Static).update(facts)
         self.query_one("#history", Static).update(self._history(seen, now))
 
     def _history(self, seen: OrderSeen, now: datetime) -> Group:
@@ -115,7 +135,7 @@ class OrderPage(Page[OrderSeen]):
         lines.add_column(no_wrap=True)
         lines.add_column(ratio=1)
         for line in reversed(seen.history):
-            loud = self.tailboard.loud if line.standing in {Standing.REVIEW, Standing.REFUSED} else ""
+            loud = self.tailboard.loud if line.standing in NEEDS_A_LOOK else ""
             said = f"{line.who}: {plain(line.what)}"
             lines.add_row(*(Text(cell, loud) for cell in (_tag(line.standing), moment(line.at, now), said)))
         nothing = "" if seen.history else "Nothing yet. Type below what was done, or press r for a reading."

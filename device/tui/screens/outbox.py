@@ -18,6 +18,7 @@ from textual.widgets import DataTable, Static
 from device.store import Item
 from device.tui.screens.dialogs import Read
 from device.tui.screens.list_page import ListPage
+from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
 from device.tui.words import moment, number, plain, standing, why
 from device.workbench import Workbench
@@ -92,7 +93,7 @@ class OutboxPage(ListPage[OutboxSeen]):
                     moment(item.command.issued_at, now),
                     item.summary,
                 ),
-                loud=item.standing in {Standing.REFUSED, Standing.REVIEW},
+                loud=item.standing in NEEDS_A_LOOK,
             )
             for item in seen.items
         ]

@@ -10,6 +10,7 @@ Rules
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -75,11 +76,9 @@ class Page(Screen[None], Generic[Seen]):
         message.stop()
         self.reload()
 
-    def reload(self) -> None:
+    @work(group="reload", exclusive=True)
+    async def reload(self) -> None:
         """Read and repaint, soon."""
-        self.run_worker(self._reload(), group="reload", exclusive=True)
-
-    async def _reload(self) -> None:
         workbench = self.tailboard.device.workbench
 
         def look() -> tuple[Status, Seen]:

@@ -57,7 +57,8 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
         Binding("x", "drop", "Drop"),
         Binding("a", "add", "Add"),
         Binding("y", "confirm", "Confirm"),
-        Binding("n", "refuse", "Keep note"),
+        Binding("n", "keep_note", "Keep note"),
+        Binding("n", "not_now", "Not now"),
     ]
 
     AUTO_FOCUS = "Ticks"
@@ -90,7 +91,7 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
     def on_mount(self) -> None:
         """The person's words at once, the assistant's when they come."""
         self._show_words()
-        self._say(_NOTHING_YET)
+        self._say(f"Your entry. {_NOTHING_YET}")
         if self.sentence:
             self._asked_at_s = self.tailboard.device.ports.clock.monotonic_s()
             self._wait(0)
@@ -166,9 +167,10 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
         return self.seen is not None and self._unread is None and self.asking is not Asking.WAITING
 
     def _show_words(self) -> None:
-        words = Text("Your words  " if self.sentence else "Your entry", "bold")
+        words = Text("Your words  ", "bold")
         words.append(shorten(plain(self.sentence), 300, placeholder=" …"), "not bold")
         self.query_one("#words", Static).update(words)
+        self.query_one("#words").display = bool(self.sentence)
 
     def _say(self, what: str, *, loud: bool = False) -> None:
         self.query_one("#said", Static).update(Text(plain(what), self.tailboard.loud if loud else ""))
@@ -235,14 +237,25 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
             self._saving = True
             self._confirm(self.seen)
 
-    @on(Button.Pressed, "#refuse")
-    def action_refuse(self) -> None:
-        """Keep just the words as a note; of a form, nothing."""
-        if not self.sentence:
-            self.dismiss()
-        elif not self._saving:
+    def action_keep_note(self) -> None:
+        """Save just your words, as a note."""
+        if not self._saving:
             self._saving = True
             self._keep_note()
+
+    def action_not_now(self) -> None:
+        """Leave without saving."""
+        self.dismiss()
+
+    @on(Button.Pressed, "#refuse")
+    def _refuse(self) -> None:
+        (self.action_keep_note if self.sentence else self.action_not_now)()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """`n` keeps the note where there are words, and leaves where there are none."""
+        if action in {"keep_note", "not_now"}:
+            return (action == "keep_note") == bool(self.sentence)
+        return super().check_action(action, parameters)
 
     @work(group="save")
     async def _confirm(self, shown: tuple[SeenRow, ...]) -> None:

@@ -40,8 +40,10 @@ class RowTable(DataTable[Text]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select_cursor", "Open"),
-        Binding("j", "cursor_down", "Down", show=False),
-        Binding("k", "cursor_up", "Up", show=False),
+        Binding("down,j", "cursor_down", "Down", show=False),
+        Binding("home", "scroll_top", "First", show=False),
+        Binding("end", "scroll_bottom", "Last", show=False),
+        Binding("up,k", "cursor_up", "Up", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row-table--loud"}
 

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from shared.records import KINDS, rule_of
 from shared.routing import DataClass
 from tests.builders import JOB, PUMP, SEAL, Person, World, record
 
-EXAMPLES = {
+EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "note.added": (JOB, {"text": "hello"}),
     "reading.recorded": (JOB, {"asset": PUMP, "quantity": "pressure", "value": 4.2, "unit": "bar"}),
     "status.changed": (JOB, {"to": "done"}),

@@ -1,0 +1,145 @@
+"""The administrator's and the technician's command lines, as their users call them, against a real server process."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulators import processes
+
+GOOD = "id,name,part_no,on_hand\nSEAL-1,Seal,S-1,5\nSEAL-2,Big seal,S-2,\n"
+BAD = (
+    "id,name,part_no,on_hand\nSEAL-1,Seal,S-1,-5\n,No id,S-2,1\nSEAL-3,,S-3,1\nSEAL-4,Seal,S-4,1\nSEAL-4,Seal,S-4,1\n"
+)
+
+
+def call(program: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", f"{program}.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("office")
+    processes.administer(made, "init", "--tenant", "t", "--name", "T")
+    processes.administer(made, "sample", "load")
+    return made
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    with processes.server(home) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def laptop(home: Path, url: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The words that every call of the technician's program ends with, on an enrolled laptop."""
+    folder = tmp_path_factory.mktemp("laptop")
+    pin = folder / "pin"
+    pin.write_text("2468\n")
+    where = ["--home", str(folder / "home"), "--pin-file", str(pin), "--json"]
+    code = processes.administer(home, "enrol-code", "a.okafor")["code"]
+    done = call("device", "enrol", url, code, *where)
+    assert done.returncode == 0, done.stderr
+    return where
+
+
+def told(laptop: list[str], *words: str, code: int = 0) -> dict[str, Any]:
+    done = call("device", *words, *laptop)
+    assert done.returncode == code, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert answer["schema"].startswith("tailboard.")
+    assert answer["ok"] is (code == 0)
+    return answer
+
+
+def test_a_second_sample_load_changes_nothing(home: Path) -> None:
+    again = processes.administer(home, "sample", "load")
+    assert {kind: (again[kind]["new"], again[kind]["changed"]) for kind in ("asset", "stock_item", "work_order")} == {
+        "asset": (0, 0),
+        "stock_item": (0, 0),
+        "work_order": (0, 0),
+    }
+
+
+def test_an_import_is_planned_then_applied_then_changes_nothing(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "stock.csv"
+    file.write_text(GOOD)
+    words = ["import", "stock_item", str(file), "--as", "m.reyes"]
+    plan = processes.administer(home, *words)
+    assert (plan["applied"], plan["new"]) == (False, 2)
+    assert processes.administer(home, *words, "--apply")["applied"] is True
+    again = processes.administer(home, *words, "--apply")
+    assert (again["new"], again["changed"], again["same"]) == (0, 0, 2)
+
+
+def test_an_import_names_every_bad_row_and_does_nothing(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "stock.csv"
+    file.write_text(BAD)
+    done = call(
+        "sync_server", "import", "stock_item", str(file), "--as", "m.reyes", "--apply", "--home", str(home), "--json"
+    )
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    assert [row["line"] for row in answer["bad"]] == [2, 3, 4, 6]
+    assert answer["applied"] is False
+    records = processes.administer(home, "record", "list", "stock_item")["records"]
+    assert not any(record["ref"] == "stock_item/SEAL-4" for record in records)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["import", "nothing", "/dev/null", "--as", "m.reyes"], 1, "importable"),
+        (["import", "asset", "/no/such", "--as", "m.reyes"], 2, "Cannot read"),
+        (["enrol-code", "nobody"], 1, "no person nobody"),
+        (["record", "show", "work_order/NONE"], 1, "no work_order/NONE"),
+        (["record", "set", "work_order/WO-1042", "priority", "shouting", "--as", "m.reyes"], 1, "cannot hold"),
+        (["conflict", "resolve", "x", "--keep", "edit", "--as", "m.reyes"], 2, "--value"),
+        (["no-such-verb"], 2, "invalid choice"),
+    ],
+)
+def test_a_mistake_at_the_office_is_a_sentence(home: Path, words: list[str], code: int, sentence: str) -> None:
+    done = call("sync_server", *words, "--home", str(home))
+    assert done.returncode == code
+    assert sentence in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_server_that_was_never_made_says_how(tmp_path: Path) -> None:
+    done = call("sync_server", "serve", "--home", str(tmp_path))
+    assert done.returncode == 1
+    assert "tailboard-server init" in done.stderr
+
+
+def test_a_day_on_the_command_line(laptop: list[str], home: Path) -> None:
+    assert told(laptop, "sync")["changes"] > 50
+    jobs = told(laptop, "jobs")["jobs"]
+    assert len(jobs) == 20
+    assert told(laptop, "work", "offline")["link"] == "offline"
+    assert told(laptop, "sync", code=1)["rounds"] == 0
+    told(laptop, "note", "WO-1042", "hello from the command line")
+    assert [item["standing"] for item in told(laptop, "outbox", "list")["items"]] == ["Saved"]
+    told(laptop, "work", "online")
+    sent = told(laptop, "sync")
+    assert (sent["accepted"], sent["kept"], sent["error"]) == (1, 0, None)
+    assert told(laptop, "status")["counts"]["Accepted"] == 1
+    history = told(laptop, "job", "wo-1042")["history"]
+    assert "hello from the command line" in history[-1]["what"]
+    assert processes.administer(home, "verify-audit")["links"] > 50
+
+
+def test_a_wrong_pin_and_a_missing_one(laptop: list[str], tmp_path: Path) -> None:
+    wrong = tmp_path / "pin"
+    wrong.write_text("1111")
+    done = call("device", "status", "--home", laptop[1], "--pin-file", str(wrong))
+    assert (done.returncode, "Wrong PIN" in done.stderr) == (1, True)
+    done = call("device", "status", "--home", laptop[1])
+    assert (done.returncode, "--pin-file" in done.stderr) == (2, True)
+    done = call("device", "status", "--home", str(tmp_path / "nowhere"), "--pin-file", str(wrong))
+    assert (done.returncode, "tailboard enrol" in done.stderr) == (1, True)

@@ -1,0 +1,292 @@
+"""The outbox never says more than is known, and *Send now* tells what became of each item."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from device.core.interpret import Proposal
+from device.errors import StoreError
+from device.tui.screens.dialogs import Read
+from device.tui.screens.order import OrderPage
+from device.tui.screens.outbox import OutboxPage
+from shared.outcomes import Hold, Outcome, Standing
+from shared.problems import Code
+from shared.records import Clash, Record, Side, check_fields
+from tests.tui.conftest import MakeWorld
+from tests.tui.drive import JOB, sitting_at
+from tests.tui.world import BIRTH, NOW, World
+
+FIELD = Proposal("field.updated", "work_order/WO-1043", {"field": "priority", "value": "high"}, {})
+STATUS = Proposal("status.changed", "work_order/WO-1039", {"to": "done"}, {})
+READING = Proposal(
+    "reading.recorded", JOB, {"asset": "asset/P-7", "quantity": "pressure", "value": 4.6, "unit": "bar"}, {}
+)
+
+
+def confirm(world: World, *proposals: Proposal) -> None:
+    for proposal in proposals:
+        world.device.workbench.confirm([proposal], sentence="as entered", source="form")
+
+
+async def all_five(world: World) -> None:
+    """One command in each of the five standings."""
+    world.server.verdicts = {"field.updated": Hold.DEFERRED, "status.changed": Outcome.REJECTED}
+    world.device.workbench.note(JOB, "accepted one")
+    confirm(world, FIELD, STATUS)
+    await world.device.agent.settle()
+    world.server.fault = httpx.ReadTimeout("no answer")
+    world.device.workbench.note(JOB, "sent one")
+    await world.device.agent.settle()
+    world.device.workbench.note(JOB, "saved one")
+    world.device.workbench.go(online=False)
+
+
+async def test_five_states_each_with_word_and_glyph(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    await all_five(world)
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        rows = [line for line in person.text.splitlines() if "WO-" in line and line.lstrip().startswith("#")]
+        assert [row[7:22].strip() for row in rows] == [
+            "! Refused",
+            "? In review",
+            "^ Sent, waiting",
+            "o Saved",
+            "+ Accepted",
+        ]
+        assert "o1 ^1 +1 ?1 !1" in person.bar
+        assert "1 accepted + 4 not accepted" in person.text
+        assert "synced" not in person.text.lower()
+
+
+async def test_counts_are_on_every_page(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    await all_five(world)
+    async with sitting_at(world) as person:
+        for keys, kind in ((["2"], OrderPage), (["5"], OutboxPage)):
+            await person.press(*keys)
+            await person.arrives(kind)
+            assert "o1 ^1 +1 ?1 !1" in person.text
+
+
+async def test_a_refusal_says_the_rule_and_the_next_step(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    await all_five(world)
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        await person.press("enter")
+        await person.arrives(Read)
+        shown = " ".join(person.text.split())
+        assert "status cannot go from closed to done" in shown
+        assert "choose a step that it allows" in shown
+        assert "audit position 7" in shown
+        await person.press("escape")
+        await person.arrives(OutboxPage)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (Hold.WAITING, "It waits for an earlier command."),
+        (Hold.DEFERRED, "It waits for an approval"),
+        (Hold.QUARANTINED, "until the office has looked at it"),
+        (Hold.UNREADABLE, "kept until the server is updated"),
+        (Code.BAD_SIGNATURE, "The command was damaged; enter it again."),
+        (Outcome.EXPIRED, "It came too late"),
+        (Outcome.MERGED, "together with changes that others had made"),
+    ],
+)
+async def test_why_is_said_in_words(make_world: MakeWorld, verdict: Any, words: str) -> None:
+    world = make_world(online=True)
+    world.server.verdicts = {"note.added": verdict}
+    world.device.workbench.note(JOB, "one")
+    await world.device.agent.settle()
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        assert words in " ".join(person.text.split())
+
+
+async def test_a_conflict_shows_both_values_and_later_who_settled_it(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    world.server.verdicts = {"field.updated": Outcome.CONFLICT}
+    confirm(world, FIELD)
+    command = world.device.store.items()[0].command
+    world.server.changes = [_conflict(command.id)]
+    await world.device.agent.settle()
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        shown = " ".join(person.text.split())
+        assert "? In review" in shown
+        assert "priority: you high; m.reyes urgent at 07:20; before normal" in shown
+        world.device.store.absorb([_settled(_conflict(command.id))], "1:9")
+        person.app.refresh_page()
+        await person.sees("+ Accepted")
+        assert "priority = urgent (take theirs), m.reyes" in person.text
+
+
+def _conflict(command: str) -> Record:
+    mine = Side(value="high", actor="a.okafor", device="TB-07", at=NOW)
+    theirs = Side(value="urgent", actor="m.reyes", device="office", at=NOW.replace(hour=7, minute=20))
+    clash = Clash(record=FIELD.record, field="priority", base="normal", mine=mine, theirs=theirs, version=2)
+    fields: dict[str, Any] = {"record": FIELD.record, "command": command, "clashes": [clash.model_dump(mode="json")]}
+    return Record(f"conflict/{command}", 1, check_fields("conflict", fields), BIRTH)
+
+
+def _settled(conflict: Record) -> Record:
+    settlement: dict[str, Any] = {
+        "record": FIELD.record,
+        "field": "priority",
+        "choice": "take_theirs",
+        "value": "urgent",
+    }
+    return replace(conflict, version=2, fields={**conflict.fields, "status": "resolved", "settled": [settlement]})
+
+
+# -- send now
+
+
+async def test_send_now_tells_what_became_of_each(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    world.server.verdicts = {"field.updated": Hold.DEFERRED, "status.changed": Outcome.REJECTED}
+    world.device.workbench.note(JOB, "one")
+    world.device.workbench.note(JOB, "two")
+    confirm(world, FIELD, STATUS)
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        await person.press("s")
+        await person.sees("2 accepted, 1 in review, 1 refused.")
+        assert "o0 ^0 +2 ?1 !1" in person.bar
+
+
+@pytest.mark.parametrize("fault", [httpx.ReadTimeout("slow"), httpx.ConnectError("down"), httpx.ReadError("cut")])
+async def test_a_server_without_an_answer_is_never_a_success(make_world: MakeWorld, fault: Exception) -> None:
+    world = make_world(online=True)
+    world.server.fault = fault
+    for text in ("one", "two", "three"):
+        world.device.workbench.note(JOB, text)
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        await person.press("s")
+        await person.sees("3 no answer, kept.")
+        assert "Send now, 08:14: 3 no answer, kept. No answer from the server" in person.text
+        assert "+0" in person.bar
+        assert [item.standing for item in person.outbox()] == [Standing.SENT] * 3
+        world.server.fault = None
+        await person.press("s")
+        await person.sees("3 accepted.")
+        assert len(world.server.received) == 3
+
+
+async def test_a_server_that_hangs_leaves_the_screen_alive(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    answered = asyncio.Event()
+    serve = world.server.__call__
+
+    async def hang(request: httpx.Request) -> httpx.Response:
+        await answered.wait()
+        return await serve(request)
+
+    world.device.client._http._transport._inner = httpx.MockTransport(hang)  # type: ignore[attr-defined]
+    world.device.workbench.note(JOB, "one")
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        await person.press("s")
+        await person.sees("Sending…")
+        await person.until(lambda: person.outbox()[0].standing is Standing.SENT)
+        await person.press("2")
+        await person.arrives(OrderPage)
+        answered.set()
+        await person.until(lambda: any("1 accepted." in notice for notice in person.notices))
+
+
+async def test_send_now_while_offline_tries_nothing_and_says_so(world: World) -> None:
+    world.device.workbench.note(JOB, "one")
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        await person.press("s")
+        await person.sees("nothing was tried, 1 kept here")
+        assert world.server.rounds == 0
+
+
+async def test_send_now_with_nothing_to_send(make_world: MakeWorld) -> None:
+    async with sitting_at(make_world(online=True)) as person:
+        await person.opens_outbox()
+        assert "The outbox is empty" in person.text
+        await person.press("s")
+        await person.sees("Nothing was waiting to be sent")
+
+
+async def test_a_store_fault_while_sending_is_told(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world(online=True)
+    world.device.workbench.note(JOB, "one")
+
+    def busy(*args: Any) -> None:
+        raise StoreError("Another program is using this device's database. Close it, or try again in a moment.")
+
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        monkeypatch.setattr(world.device.store, "mark_sent", busy)
+        await person.press("s")
+        await person.until(lambda: any("Another program" in notice for notice in person.notices))
+        assert "Sending…" not in person.text
+        assert person.outbox()[0].standing is Standing.SAVED
+
+
+# -- in the background
+
+
+async def test_online_the_outbox_is_carried_without_being_asked(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    async with sitting_at(world, carry=True) as person:
+        await person.opens_job()
+        await person.press("f")
+        await person.can_confirm()
+        await person.press("y")
+        await person.arrives(OrderPage)
+        await person.until(lambda: "+1" in person.bar, "accepted in the background")
+
+
+async def test_working_offline_is_an_action_and_nothing_leaves(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    async with sitting_at(world, carry=True) as person:
+        await person.until(lambda: world.server.rounds > 0)
+        assert person.bar.startswith("Online")
+        await person.press("w")
+        await person.until(lambda: person.bar.startswith("Offline since 08:14"))
+        rounds = world.server.rounds
+        world.device.workbench.note(JOB, "one")
+        person.app.link.ring()
+        await asyncio.sleep(0.3)
+        assert world.server.rounds == rounds
+        assert person.app.query("StatusBar.-error").__len__() == 0
+        await person.press("w")
+        await person.until(lambda: "+1" in person.bar)
+        assert person.bar.startswith("Online")
+
+
+async def test_going_offline_ends_a_round_in_flight(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    world.device.workbench.note(JOB, "one")
+
+    async def hang(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        raise AssertionError("it was cancelled")
+
+    world.device.client._http._transport._inner = httpx.MockTransport(hang)  # type: ignore[attr-defined]
+    async with sitting_at(world, carry=True) as person:
+        await person.until(lambda: person.outbox()[0].standing is Standing.SENT)
+        await person.press("w")
+        await person.until(lambda: person.bar.startswith("Offline"))
+        assert person.outbox()[0].standing is Standing.SENT
+
+
+async def test_a_link_that_fails_is_said_without_alarm(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    world.server.fault = httpx.ConnectError("down")
+    async with sitting_at(world, carry=True) as person:
+        await person.until(lambda: "Online, last try failed" in person.bar)
+        await person.opens_outbox()
+        await person.sees("No answer from the server")
