@@ -133,7 +133,7 @@ def ask_for(sentence: str, job: Record, asset: Record | None, stock: Sequence[Re
     )
     asked = tuple(question for question in questions if len(question.options) > 1) or questions[:1]
     view = frozenset({job.ref, *(item.ref for item in stock), *([asset.ref] if asset else [])})
-    prompt = prompt_for(text, {question.name: question.options for question in asked})
+    prompt = prompt_for(text, {question.name: list(question.options) for question in asked})
     return Ask(note, asked, prompt, _schema(asked), _tokens_max(asked), view)
 
 

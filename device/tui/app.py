@@ -8,7 +8,7 @@ the workbench says what is so.
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from rich.style import Style
 from textual import work
@@ -332,12 +332,12 @@ class TailboardApp(App[None]):
         """Every key of this page."""
         self.push_screen(Read("Keys", keys_text(self._bindings_here(self.screen))))
 
-    def _bindings_here(self, screen: Screen[object]) -> list[tuple[str, list[Binding]]]:
+    def _bindings_here(self, screen: Screen[Any]) -> list[tuple[str, list[Binding]]]:
         crumb = screen.crumb if isinstance(screen, Page) else "Here"
         focused = bindings_of(type(screen.focused)) if screen.focused else []
         return [(crumb, bindings_of(type(screen))), ("In the list", focused), ("Everywhere", bindings_of(type(self)))]
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Everything that a key does, also by name."""
         offered: set[str] = set()
         for node in (screen, self):

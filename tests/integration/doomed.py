@@ -82,12 +82,14 @@ def device(point: str, home: str) -> None:
     if point == "inside-confirm":
         commit_never(DeviceStore)
         opened.workbench.note(JOB, "never saved")
-    {
+    points: dict[str, Callable[[], None]] = {
         "after-confirm": die,
         "after-marking": lambda: after(DeviceStore, "mark_sent"),
         "before-taking": lambda: before(DeviceStore, "absorb"),
         "after-taking": lambda: after(DeviceStore, "absorb"),
-    }[point]()
+        "inside-confirm": lambda: None,
+    }
+    points[point]()
     asyncio.run(opened.agent.settle())
 
 

@@ -51,11 +51,11 @@ class Person:
         await self.pilot.pause()
 
     async def until(self, ready: Callable[[], bool], what: str = "") -> None:
-        for _ in range(400):
-            await self.pilot.pause()
+        for _ in range(2000):
             if ready():
+                await self.pilot.pause()
                 return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.005)
         raise AssertionError(f"never happened: {what}\n{self.text}")
 
     async def sees(self, words: str) -> None:

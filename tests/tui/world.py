@@ -24,7 +24,7 @@ from shared.outcomes import FieldName, Hold, Outcome, Reason, Receipt
 from shared.ports import Ports, SystemRandomness
 from shared.problems import Code, problem
 from shared.records import Record, Stamp, WireRecord, check_fields, record_to_json
-from shared.sync import Answer, Held, Settled, SyncReply, SyncRequest, Turned, cursor_at
+from shared.sync import Answer, Held, Settled, SyncReply, SyncRequest, Turned, Unknown, cursor_at
 from tests.builders import StillClock
 
 NOW = datetime(2026, 11, 21, 8, 14, tzinfo=UTC)
@@ -126,7 +126,7 @@ class ScriptedServer:
         for index, wire in enumerate(asked.commands):
             self._receive(Envelope.from_wire(wire), index)
         ids = [*asked.in_doubt, *(_command(Envelope.from_wire(wire)).id for wire in asked.commands)]
-        return httpx.Response(200, content=self._reply([self.answers[each] for each in ids if each in self.answers]))
+        return httpx.Response(200, content=self._reply([self.answers.get(each, Unknown(id=each)) for each in ids]))
 
     def _receive(self, envelope: Envelope, index: int) -> None:
         command = _command(envelope)

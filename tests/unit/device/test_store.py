@@ -72,9 +72,13 @@ def test_each_command_names_the_one_before(store: DeviceStore) -> None:
 
 
 def test_a_failure_inside_a_transaction_leaves_nothing(store: DeviceStore) -> None:
-    with pytest.raises(RuntimeError), store.transaction():
-        append(store)
-        raise RuntimeError
+    def half() -> None:
+        with store.transaction():
+            append(store)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
     assert store.items() == []
     assert store.head(1).next_seq == 1
 
@@ -121,9 +125,13 @@ def test_a_full_disk_is_a_sentence_and_what_was_saved_stays(store: DeviceStore) 
     assert raw is not None
     pages = raw.execute("PRAGMA page_count").fetchone()[0]
     raw.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StoreError, match="disk is full"):
+
+    def fill() -> None:
         for _ in range(200):
             append(store, command("x" * 3900))
+
+    with pytest.raises(StoreError, match="disk is full"):
+        fill()
     assert store.items()[0].command == kept
     raw.execute("PRAGMA max_page_count = 1000000")
     append(store)

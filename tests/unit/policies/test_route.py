@@ -78,10 +78,8 @@ def test_a_forbid_that_errs_does_not_become_a_permit(monkeypatch: pytest.MonkeyP
 
 
 def test_cedar_really_skips_a_forbid_that_errs_which_is_why_errors_deny() -> None:
-    policies = (
-        PERMIT_ALL
-        + '@id("no") @reason("no") forbid (principal, action, resource) when {context.input_chars * 9223372036854775807 > 0};'
-    )
+    overflow = "when {context.input_chars * 9223372036854775807 > 0}"
+    policies = f'{PERMIT_ALL} @id("no") @reason("no") forbid (principal, action, resource) {overflow};'
     bundle: Bundle = parse_bundle("1", policies, SCHEMA)
     raw = cedarpy.is_authorized(
         {

@@ -1,0 +1,157 @@
+"""How it looks: readable in the sun, never by colour alone, still, complete at 80×24."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from rich.color import Color
+from rich.style import Style
+
+from device.tui import themes
+from device.tui.app import TailboardApp
+from device.tui.screens.dialogs import Pick, Read, YesNo
+from device.tui.screens.jobs import JobsPage
+from device.tui.screens.order import OrderPage
+from tests.tui.conftest import MakeWorld
+from tests.tui.drive import Person, sitting_at
+from tests.tui.test_outbox import all_five
+from tests.tui.world import World
+
+RATIO_MIN = 7.0
+
+
+def luminance(color: Color) -> float:
+    """Relative luminance. Source: WCAG 2.2, definition of relative luminance."""
+    parts = [each / 255 for each in color.get_truecolor()]
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(style: Style) -> float:
+    assert style.color is not None
+    assert style.bgcolor is not None
+    lighter, darker = sorted((luminance(style.color), luminance(style.bgcolor)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def faint(app: TailboardApp) -> Iterator[str]:
+    """Words on the screen that stand out too little from what is behind them."""
+    for strip in app.screen._compositor.render_strips():
+        for segment in strip:
+            style = segment.style
+            if style is None or not any(each.isalnum() or each in "o^+?!/" for each in segment.text):
+                continue
+            if style.dim or contrast(style) < RATIO_MIN:
+                yield f"{segment.text!r} {style}"
+
+
+@pytest.mark.parametrize("theme", [theme.name for theme in themes.THEMES])
+async def test_all_text_stands_at_seven_to_one(make_world: MakeWorld, theme: str) -> None:
+    world = make_world(online=True)
+    await all_five(world)
+    async with sitting_at(world, theme=theme) as person:
+        await person.arrives(JobsPage)
+        await everywhere(person)
+        for title in ("jobs", "order", "line", "pick", "ask", "proposals", "keys", "outbox", "palette", "quit"):
+            assert (title, SEEN[title]) == (title, [])
+
+
+SEEN: dict[str, list[str]] = {}
+
+
+async def everywhere(person: Person) -> None:
+    """Visit every page and dialog, and note what is faint there."""
+
+    def look(title: str) -> None:
+        SEEN[title] = list(faint(person.app))
+
+    look("jobs")
+    await person.opens_job()
+    look("order")
+    await person.press("r")
+    await person.arrives(Pick)
+    look("pick")
+    await person.press("enter", "x", "enter")
+    await person.sees("Type a number")
+    look("ask")
+    await person.press("escape", "escape")
+    await person.arrives(OrderPage)
+    await person.press("n", "h", "i")
+    look("line")
+    await person.press("enter")
+    await person.can_confirm()
+    look("proposals")
+    await person.press("question_mark")
+    await person.arrives(Read)
+    look("keys")
+    await person.press("escape", "5")
+    await person.sees("Refused")
+    look("outbox")
+    await person.press("ctrl+p")
+    await person.sees("Search for commands")
+    look("palette")
+    await person.press("escape", "ctrl+q")
+    await person.arrives(YesNo)
+    look("quit")
+
+
+def test_the_two_hues_are_the_ones_that_colour_blind_eyes_tell_apart() -> None:
+    assert (themes.SUN.primary, themes.SUN.warning) == ("#00468B", "#8A2B00")
+    assert (themes.NIGHT.primary, themes.NIGHT.warning) == ("#6CB6FF", "#FFB454")
+
+
+async def test_ctrl_t_goes_round_the_themes(world: World) -> None:
+    async with sitting_at(world) as person:
+        await person.arrives(JobsPage)
+        seen = []
+        for _ in range(4):
+            seen.append(person.app.theme)
+            await person.press("ctrl+t")
+        assert seen == ["sun", "night", "mono", "sun"]
+
+
+async def test_nothing_moves(world: World) -> None:
+    async with sitting_at(world) as person:
+        assert person.app.animation_level == "none"
+        page = await person.opens_job()
+        assert not any(field.cursor_blink for field in page.query("Input").results())  # type: ignore[attr-defined]
+
+
+async def test_without_colour_nothing_is_lost(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    world = make_world(online=True)
+    await all_five(world)
+    async with sitting_at(world) as person:
+        assert person.app.no_color
+        await person.opens_outbox()
+        for words in ("! Refused", "? In review", "^ Sent, waiting", "o Saved", "+ Accepted"):
+            assert words in person.text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_every_page_is_complete(make_world: MakeWorld, size: tuple[int, int]) -> None:
+    world = make_world(online=True)
+    await all_five(world)
+    async with sitting_at(world, size=size) as person:
+        await person.says()
+        page = await person.can_confirm()
+        for widget in page.query("Heading, StatusBar, #words, #said, #ticks, #confirm, #refuse, Footer"):
+            assert widget.region.height > 0, widget
+            assert page.region.contains_region(widget.region), widget
+        for row in range(1, 6):
+            assert f" {row} " in person.text, row
+
+
+async def test_offline_is_no_alarm(world: World) -> None:
+    async with sitting_at(world) as person:
+        await person.arrives(JobsPage)
+        bar = next(strip for strip in person.app.screen._compositor.render_strips()[1:2])
+        loud = [segment.text for segment in bar if segment.style and segment.style.bold]
+        assert loud == []
+
+
+def test_opening_the_screen_loads_no_model_library() -> None:
+    code = "import sys, device.tui.app; print(sorted({'llama_cpp', 'numpy', 'fastapi'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
