@@ -12,7 +12,7 @@ from device import keys as device_keys
 from device.agent import Agent
 from device.errors import LocalError, RemoteError
 from device.keys import DeviceKeys
-from device.model import llama, registry
+from device.model import registry
 from device.model.port import LanguageModel
 from device.settings import Settings
 from device.store import DeviceStore, Identity
@@ -47,6 +47,8 @@ class Device:
         Raises:
             ModelError: the file is missing, damaged or too large. Everything else goes on working.
         """
+        from device.model import llama  # noqa: PLC0415  # brings numpy, which the screen need not wait for
+
         model = llama.load(registry.find(self.settings.model), self.ports.clock)
         self.workbench.model = model
         return model

@@ -24,7 +24,7 @@ from pydantic import JsonValue
 
 from device.core import candidates
 from device.core.candidates import Measure, Part, Step, Work
-from device.core.prompt import one_line, prompt_for
+from device.core.prompt import REFUSAL, one_line, prompt_for
 from device.errors import LocalError
 from shared.commands import CATALOGUE
 from shared.commands.field_updated import FieldUpdated
@@ -43,7 +43,6 @@ ANSWER_BYTES_MAX = 4096
 RIVALS_MAX = 3
 OPTIONS_MAX = 8
 ANSWER_CHARS_MAX = 60
-NONE = "none"
 _OVER = frozenset({WorkStatus.DONE, WorkStatus.CLOSED, WorkStatus.CANCELLED})
 
 
@@ -67,7 +66,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One choice: what the model may write under `name`, and what each answer proposes. The last is `NONE`."""
+    """One choice: what the model may write under `name`, the likeliest first, and what each answer proposes.
+
+    `REFUSAL` is always among them. It stands first where the words fit several things equally well.
+    """
 
     name: str
     options: Mapping[str, tuple[Proposal, ...]]
@@ -86,7 +88,7 @@ class Ask:
 
     @property
     def rivals(self) -> int:
-        """How many questions have more than one answer besides `NONE`."""
+        """How many questions have more than one answer besides `REFUSAL`."""
         return sum(len(question.options) > 2 for question in self.questions)
 
 
@@ -127,7 +129,7 @@ def ask_for(sentence: str, job: Record, asset: Record | None, stock: Sequence[Re
     limits = _limits(asset)
     questions = (
         _work_question(job, candidates.works(text)),
-        _part_question(job, candidates.parts(text, stock)),
+        _part_question(job, candidates.parts(text, stock, asset)),
         _reading_question(job, candidates.measures(text, limits)),
         _state_question(job, candidates.steps(text, _targets(job, allowed))),
     )
@@ -185,7 +187,8 @@ def _part_question(job: Record, parts: Sequence[Part]) -> Question:
     rivals: dict[int, list[tuple[str, Proposal]]] = {}
     for part in parts:
         rivals.setdefault(part.span.start, []).append((str(part.item.fields["name"]), proposal(part)))
-    return _question("part", product(*rivals.values()) if rivals else ())
+    groups = product(*rivals.values()) if rivals else ()
+    return _question("part", groups, doubtful=len(rivals) < len(parts))
 
 
 def _reading_question(job: Record, measures: Sequence[Measure]) -> Question:
@@ -205,14 +208,13 @@ def _reading_question(job: Record, measures: Sequence[Measure]) -> Question:
     return _question("reading", (group for size in sizes for group in combinations(named, size) if group))
 
 
-def _question(name: str, groups: Iterable[Sequence[tuple[str, Proposal]]]) -> Question:
-    """One answer for each of `groups`, whose members are proposed together, and `NONE`."""
-    options: dict[str, tuple[Proposal, ...]] = {}
+def _question(name: str, groups: Iterable[Sequence[tuple[str, Proposal]]], *, doubtful: bool = False) -> Question:
+    """One answer for each of `groups`, whose members are proposed together, and `REFUSAL`, first if in doubt."""
+    options: dict[str, tuple[Proposal, ...]] = {REFUSAL: ()} if doubtful else {}
     for group in islice(groups, OPTIONS_MAX):
         answer = " + ".join(one_line(text)[:ANSWER_CHARS_MAX] for text, _ in group)
-        if answer != NONE:
-            options.setdefault(answer, tuple(proposal for _, proposal in group))
-    return Question(name, {**options, NONE: ()})
+        options.setdefault(answer, tuple(proposal for _, proposal in group))
+    return Question(name, {**options, REFUSAL: ()})
 
 
 def _schema(questions: Sequence[Question]) -> dict[str, Any]:

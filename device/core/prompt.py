@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 
 #: As much of a note as the model is shown; candidates come from all of it.
 NOTE_CHARS_SHOWN = 300
+#: The answer that proposes nothing.
+REFUSAL = "none"
 #: Signs that are shown beside letters and digits; everything else becomes a blank.
 _SHOWN = frozenset(" .,;:!?'’\"()/+-–−×=%°#&@²³<>*_")
 
@@ -49,12 +51,17 @@ def prompt_for(note: str, choices: Mapping[str, Sequence[str]]) -> str:
 
     Args:
         note: any text; shown as one line of at most `NOTE_CHARS_SHOWN` characters.
-        choices: for each name, the answers, the likeliest first; the last is the refusal.
+        choices: for each name, the answers, the likeliest first.
     """
     draft = json.dumps({name: answers[0] for name, answers in choices.items()}, ensure_ascii=False)
-    others = "; ".join(f"{name}: {' | '.join(answers[1:-1])}" for name, answers in choices.items() if answers[1:-1])
+    others = "; ".join(f"{name}: {' | '.join(rest)}" for name, answers in choices.items() if (rest := _rest(answers)))
     shown = one_line(note[: 4 * NOTE_CHARS_SHOWN])[:NOTE_CHARS_SHOWN]
     return f"{INSTRUCTIONS}Note: {shown}\nDraft: {draft}\n" + (f"Or: {others}\n" if others else "")
+
+
+def _rest(answers: Sequence[str]) -> list[str]:
+    """What else to show: every model knows that it may refuse."""
+    return [answer for answer in answers[1:] if answer != REFUSAL]
 
 
 def one_line(text: str) -> str:

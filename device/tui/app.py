@@ -8,7 +8,7 @@ the workbench says what is so.
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.style import Style
 from textual import work
@@ -20,7 +20,6 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from device.agent import Step
-from device.bootstrap import Device
 from device.core.interpret import Proposal
 from device.errors import DeviceError
 from device.model.port import ModelError
@@ -42,6 +41,9 @@ from shared.commands.base import Command
 from shared.ids import id_of
 from shared.outcomes import Standing
 from shared.records import Record
+
+if TYPE_CHECKING:  # the screen is given a device and builds none
+    from device.bootstrap import Device
 
 Answer = TypeVar("Answer")
 WIDTH_MIN, HEIGHT_MIN = 80, 24
@@ -71,7 +73,7 @@ class TailboardApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
-    def __init__(self, device: Device, *, theme: str = "sun", carry: bool = True) -> None:
+    def __init__(self, device: "Device", *, theme: str = "sun", carry: bool = True) -> None:
         super().__init__()
         self.device = device
         self.desk = Desk()
@@ -373,7 +375,7 @@ class TailboardApp(App[None]):
             self.push_screen(TooSmall())
 
 
-async def show(device: Device, *, theme: str = "sun") -> int:
+async def show(device: "Device", *, theme: str = "sun") -> int:
     """Run the screen until the person leaves, then close the device, on one event loop.
 
     Returns:

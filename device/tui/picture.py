@@ -7,16 +7,18 @@ import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual.pilot import Pilot
 
-from device.bootstrap import Device
 from device.errors import LocalError
 from device.tui.app import TailboardApp
 from device.tui.screens.order import OrderPage
 from device.tui.screens.page import Page
 from device.tui.screens.proposals import Asking, ProposalsPage
+
+if TYPE_CHECKING:  # a picture is given a device and builds none
+    from device.bootstrap import Device
 
 View = Literal["jobs", "order", "proposals", "outbox"]
 PATIENCE_S = 60.0
@@ -25,7 +27,7 @@ _FONT_FROM_ELSEWHERE = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
 
 
 async def export_picture(
-    device: Device,
+    device: "Device",
     path: Path,
     *,
     view: View = "proposals",

@@ -62,11 +62,17 @@ def test_values(field: str, value: Any, words: str) -> None:
 
 
 def test_every_merge_rule_has_its_form_of_change() -> None:
-    entry = {"id": "x", "stock_item": "stock_item/S-1", "quantity": 2, "author": "a", "at": "2026-11-21T00:00:00Z"}
+    entry: dict[str, Any] = {
+        "id": "x",
+        "stock_item": "stock_item/S-1",
+        "quantity": 2,
+        "author": "a",
+        "at": "2026-11-21T00:00:00Z",
+    }
     assert changes([Change("work_order/W", "status", "open", "done")]) == ["W status: open → done"]
     assert changes([Change("stock_item/S-1", "on_hand", 6, 4)]) == ["S-1 on hand: 6 → 4"]
     assert changes([Change("work_order/W", "parts_used", [], [entry])]) == ["W parts used: + 2 × S-1"]
-    reading = {"asset": "asset/P", "quantity": "run_hours", "value": 12.5, "unit": "h"}
+    reading: dict[str, Any] = {"asset": "asset/P", "quantity": "run_hours", "value": 12.5, "unit": "h"}
     born = [Change("reading/r", name, None, value) for name, value in reading.items()]
     assert changes(born) == ["new reading at P: run hours 12.5 h"]
 

@@ -40,8 +40,9 @@ def measures(text: str, limits: Sequence[Mapping[str, Any]]) -> tuple[Measure, .
     taken = [each.number for each in with_unit]
     bare = [each for match in _BARE.finditer(text) for each in _named(text, match, signs)]
     found = with_unit + [each for each in bare if not overlaps(each.number, taken)]
-    found.sort(key=lambda each: each.span.start)
-    return tuple(each for each in found if _was_measured(text, each))[:CANDIDATES_MAX]
+    found.sort(key=lambda each: -each.span.start)
+    once = {(each.quantity, each.value, each.unit): each for each in found if _was_measured(text, each)}
+    return tuple(sorted(once.values(), key=lambda each: each.span.start)[:CANDIDATES_MAX])
 
 
 def _measured(text: str, match: re.Match[str], signs: Mapping[Quantity, str]) -> Iterator[Measure]:

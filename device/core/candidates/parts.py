@@ -37,10 +37,20 @@ _COUNT_AFTER = re.compile(
 )
 
 
-def parts(text: str, stock: Sequence[Record]) -> tuple[Part, ...]:
-    """The stock items that `text` says were used. Items that fit the same words equally well are rivals."""
+def parts(text: str, stock: Sequence[Record], asset: Record | None) -> tuple[Part, ...]:
+    """The stock items that `text` says were used.
+
+    Args:
+        text: plain, see `plain`.
+        stock: the items in view.
+        asset: what is worked on; of items that fit the words equally well, those made for it come first.
+
+    Items that neither the words nor the asset tell apart are rivals: they stand on the same words.
+    """
     tokens = [token for match in _WORD.finditer(text) for token in _tokens(match)]
-    found = [part for item, span in _mentions(text, tokens, stock) for part in _used(text, span, item)]
+    fields = (asset.fields[name] for name in ("name", "type", "model")) if asset else ()
+    about = _all_stems(" ".join(map(str, fields)))
+    found = [part for item, span in _mentions(text, tokens, stock, about) for part in _used(text, span, item)]
     return tuple(found[:CANDIDATES_MAX])
 
 
@@ -65,41 +75,54 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """What a stock item is called: its words, the nouns that people use for it, and how many words come first."""
+    """What a stock item is called: its words, its nouns, and the words of the noun phrase that it begins with."""
 
     stems: frozenset[str]
     heads: frozenset[str]
-    length: int
+    phrase: frozenset[str]
 
 
-def _mentions(text: str, tokens: Sequence[_Token], stock: Sequence[Record]) -> list[tuple[Record, Span]]:
-    """Each item that some words of the note name, with those words; of items on the same words only the best.
+#: How well an item is named: words that name it, whether its whole phrase stands there, whether it fits the asset,
+#: words of it elsewhere in the note.
+_Score = tuple[int, bool, bool, int]
 
-    Items that are as good as each other stay, first those whose other words stand elsewhere in the note.
-    """
+
+def _mentions(
+    text: str, tokens: Sequence[_Token], stock: Sequence[Record], about: frozenset[str]
+) -> list[tuple[Record, Span]]:
+    """Each item that some words of the note name, with those words; of items on the same words only the best."""
     stems = frozenset(token.stem for token in tokens)
-    scored = [(*best, item) for item in stock for best in _best(text, tokens, item)]
+    scored = [(*best, item) for item in stock for best in _best(text, tokens, stems, item, about)]
     kept = []
     for score, span, item in scored:
-        rivals = [other for other, other_span, _ in scored if overlaps(span, [other_span])]
-        if score == max(rivals):
+        if score == max(other for other, other_span, _ in scored if overlaps(span, [other_span])):
             kept.append((item, span))
-    kept.sort(key=lambda each: -len(_name(str(each[0].fields["name"])).stems & stems))
     return sorted(kept, key=lambda each: each[1].start)
 
 
-def _best(text: str, tokens: Sequence[_Token], item: Record) -> Iterator[tuple[float, Span]]:
+def _best(
+    text: str, tokens: Sequence[_Token], stems: frozenset[str], item: Record, about: frozenset[str]
+) -> Iterator[tuple[_Score, Span]]:
     """The words that name an item best, and how well: by its number, or by its noun with what describes it."""
     for number in (id_of(item.ref), str(item.fields["part_no"])):
-        if match := re.search(rf"(?<![\w-]){re.escape(number)}(?![\w-])", text, re.IGNORECASE):
-            yield 99.0, span_of(text, *match.span())
+        if match := _numbered(text, number):
+            yield (99, True, True, 0), span_of(text, *match.span())
             return
     name = _name(str(item.fields["name"]))
-    good = [run for run in _runs(tokens, name.stems) if _names(text, run, name)]
-    if good:
+    if name.heads.isdisjoint(stems):
+        return
+    if good := [run for run in _runs(tokens, name.stems) if _names(text, run, name)]:
         run = max(good, key=lambda run: len({token.stem for token in run}))
-        matched = len({token.stem for token in run})
-        yield matched + matched / max(matched, name.length), span_of(text, run[0].start, run[-1].end)
+        matched = {token.stem for token in run}
+        whole = len(matched) > 1 and name.phrase <= matched
+        fits = not about.isdisjoint(name.stems - name.phrase)
+        yield (len(matched), whole, fits, len(name.stems & stems)), span_of(text, run[0].start, run[-1].end)
+
+
+def _numbered(text: str, number: str) -> re.Match[str] | None:
+    if number.casefold() not in text.casefold():
+        return None
+    return re.search(rf"(?<![\w-]){re.escape(number)}(?![\w-])", text, re.IGNORECASE)
 
 
 def _names(text: str, run: Sequence[_Token], name: _Name) -> bool:
@@ -125,8 +148,11 @@ def _name(name: str) -> _Name:
     nouns = [word for word in _WORD.findall(first) if not _CODE.fullmatch(word)]
     stems = [stem for noun in nouns for stem in _stems(noun) if stem not in words.PLAIN_NAME_WORDS]
     heads = stems[-2:] if stems and stems[-1] in words.BUNDLES else stems[-1:]
-    everything = {stem for word in _WORD.findall(name) for stem in _stems(word)}
-    return _Name(frozenset(everything) - words.PLAIN_NAME_WORDS, frozenset(heads), len(stems))
+    return _Name(_all_stems(name) - words.PLAIN_NAME_WORDS, frozenset(heads), frozenset(stems))
+
+
+def _all_stems(text: str) -> frozenset[str]:
+    return frozenset(stem for word in _WORD.findall(text) for stem in _stems(word))
 
 
 def _tokens(match: re.Match[str]) -> Iterator[_Token]:

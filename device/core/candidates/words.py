@@ -336,4 +336,6 @@ PART_OF = after(
     r"|switch(?:es)?|tensioners?|terminals?|wir(?:e|es|ing)"
 )
 #: What before a thing says that it was only where something was done.
-ELSEWHERE = words(r"on|from|near|at|behind|(?<!pair )(?<!set )(?<!sets )of|to|under|around|off|above|below|inside|by|beside")
+ELSEWHERE = words(
+    r"on|from|near|at|behind|(?<!pair )(?<!set )(?<!sets )of|to|under|around|off|above|below|inside|by|beside"
+)

@@ -1,0 +1,73 @@
+"""What the server does when its own store fails it: a problem by name, and nothing half done."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from shared.problems import Code, Refused
+from sync_server.bootstrap import build_service, initialise
+from sync_server.server_keys import RECEIPT_KEY
+from sync_server.settings import Settings
+from sync_server.store import Store
+from tests.builders import still_ports
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path, f"sqlite:///{tmp_path / 'server.db'}")
+
+
+@pytest.fixture
+def store(settings: Settings) -> Store:
+    office = initialise(settings, still_ports())
+    office.add_tenant("t", "T")
+    return office.service.store
+
+
+def test_a_locked_database_is_busy_and_a_later_try_works(store: Store, settings: Settings) -> None:
+    other = sqlite3.connect(settings.home / "server.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    store.engine.dispose()
+    event.listen(store.engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout = 10"))
+    with pytest.raises(Refused) as refused, store.transaction():
+        pass
+    assert refused.value.problem.code is Code.BUSY
+    other.execute("ROLLBACK")
+    with store.transaction() as tx:
+        assert tx.tenants() == {"t": "T"}
+
+
+def test_a_full_disk_is_named_and_what_was_there_stays(store: Store) -> None:
+    with store.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    def fill() -> None:
+        with store.transaction() as tx:
+            for number in range(20_000):
+                tx.set_server_value(f"key {number}", "x" * 500)
+
+    with pytest.raises(Refused) as refused:
+        fill()
+    assert refused.value.problem.code is Code.STORE_FULL
+    with store.transaction() as tx:
+        assert tx.server_value("key 0") is None
+        assert tx.tenants() == {"t": "T"}
+
+
+def test_a_copied_database_without_the_secret_signs_nothing(store: Store, settings: Settings) -> None:
+    store.close()
+    settings.secret.write_bytes(b"\x00" * 32)
+    service = build_service(settings, still_ports())
+    with service.store.transaction() as tx, pytest.raises(Refused, match="secret file"):
+        service.ring.active(tx, "t", RECEIPT_KEY)
+
+
+def test_the_secret_is_nobody_elses_to_read_and_a_second_init_keeps_it(store: Store, settings: Settings) -> None:
+    before = settings.secret.read_bytes()
+    assert settings.secret.stat().st_mode & 0o077 == 0
+    assert initialise(settings, still_ports()).add_tenant("t", "T") is False
+    assert settings.secret.read_bytes() == before
+    assert store.engine.url.database
