@@ -107,7 +107,7 @@ def load(
     Args:
         file: from `device.model.registry`.
         clock: measures how long answers take.
-        threads: processors to use; all of them if None.
+        threads: processors to use; all but one if None.
         context_tokens: longest prompt and answer together.
 
     Raises:
@@ -115,7 +115,14 @@ def load(
     """
     if not file.pinned:
         probe.run(file.path)
-    return LlamaModel(file, clock, _Engine(file, threads or os.cpu_count() or 1, context_tokens))
+    return LlamaModel(file, clock, _Engine(file, threads or _spare_processors(), context_tokens))
+
+
+def _spare_processors() -> int:
+    """All but one: llama.cpp's threads wait for each other spinning, so one that must share its processor with the
+    screen or a sync round holds up all the others.
+    """
+    return max(1, (os.cpu_count() or 1) - 1)
 
 
 class _Engine:

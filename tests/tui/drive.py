@@ -36,24 +36,29 @@ class Person:
         for key in keys:
             character = " " if key == "space" else key if len(key) == 1 else None
             self.app.post_message(Key(_character_to_key(key) if character else key, character))
-            await self.pilot.pause()
+            await self.settles()
 
     async def types(self, text: str) -> None:
         """All of it at once, as fast fingers do."""
         for each in text:
             self.app.post_message(Key(_character_to_key(each), each))
-        await self.pilot.pause()
+        await self.settles()
 
     async def pastes(self, text: str) -> None:
         """What arrives in one go, as from the terminal's clipboard; quicker than typing."""
         assert self.app.screen.focused is not None
         self.app.screen.focused.post_message(Paste(text))
-        await self.pilot.pause()
+        await self.settles()
+
+    async def settles(self) -> None:
+        """What was posted is handled, and what that posted too."""
+        for _ in range(3):
+            await self.pilot._wait_for_screen()
 
     async def until(self, ready: Callable[[], bool], what: str = "") -> None:
         for _ in range(2000):
             if ready():
-                await self.pilot.pause()
+                await self.settles()
                 return
             await asyncio.sleep(0.005)
         raise AssertionError(f"never happened: {what}\n{self.text}")

@@ -82,8 +82,7 @@ def value_of(number: str) -> int | float:
     text = number.replace("−", "-")
     if _THOUSANDS.fullmatch(text):
         return int(text.replace(",", ""))
-    whole, point, rest = text.replace(",", ".").partition(".")
-    return float(f"{whole}.{rest.replace('.', '')}") if point else int(whole)
+    return float(text.replace(",", ".")) if "," in text or "." in text else int(text)
 
 
 def numbers_of(text: str) -> tuple[int | float, ...]:

@@ -45,7 +45,7 @@ class JobsPage(ListPage[JobsSeen]):
         Binding("c", "copy", "Copy the job's number", show=False),
         Binding("q", "app.quit", "Quit"),
     ]
-    COLUMNS = (Column("Due", 6), Column("Job", 8), Column("Asset", 16), Column("What", 0), Column("State", 13))
+    COLUMNS = (Column("Due", 6), Column("Job", 8), Column("Asset", 8), Column("What", 0), Column("State", 13))
     EMPTY = "No work orders on this laptop yet. They come with the first contact: w works online, then wait a moment."
     crumb = "Jobs"
 
@@ -108,12 +108,12 @@ def _loudest(outbox: list[Item]) -> dict[str, Standing]:
 
 def _line(job: Record, seen: JobsSeen, now: datetime) -> Line:
     asset = seen.assets.get(str(job.fields["asset"]))
-    place = f"{id_of(str(job.fields['asset']))} {asset.fields['name'] if asset else ''}"
     standing = seen.standing.get(job.ref)
     mark = standing.glyph if standing else " "
     state = f"{mark} {value_of('status', job.fields['status'])}"
-    cells = (due(job.fields["due_on"], now), id_of(job.ref), place, str(job.fields["title"]), state)
-    return Line(job.ref, cells, loud=standing in NEEDS_A_LOOK)
+    number, place = id_of(job.ref), str(job.fields["asset"])
+    cells = (due(job.fields["due_on"], now), number, id_of(place), str(job.fields["title"]), state)
+    return Line(job.ref, cells, loud=standing in NEEDS_A_LOOK, also=_place(asset, place))
 
 
 def _place(asset: Record | None, ref: str) -> str:

@@ -63,6 +63,8 @@ class ListPage(Page[Seen]):
         passed = [line for line in everything if line.matches(self._wanted())]
         self.query_one(RowTable).fill(passed)
         self.set_class(not everything, "-empty")
+        if everything and self.focused is None:
+            self.query_one(RowTable).focus()
         self._tell_about()
 
     @property

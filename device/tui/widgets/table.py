@@ -23,15 +23,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row: `key` names it, `loud` marks one that needs the person."""
+    """A row: `key` names it, `loud` marks one that needs the person, `also` is found by the filter but not shown."""
 
     key: str
     cells: tuple[str, ...]
     loud: bool = False
+    also: str = ""
 
     def matches(self, words: Sequence[str]) -> bool:
         """Whether each of the lower-case `words` stands somewhere in the row."""
-        text = " ".join(self.cells).lower()
+        text = " ".join((*self.cells, self.also)).lower()
         return all(word in text for word in words)
 
 
