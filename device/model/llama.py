@@ -119,8 +119,10 @@ def load(
 
 
 def _spare_processors() -> int:
-    """All but one: llama.cpp's threads wait for each other spinning, so one that must share its processor with the
-    screen or a sync round holds up all the others.
+    """All but one.
+
+    llama.cpp's threads wait for each other spinning, so one that must share its processor with the screen or a sync
+    round holds up all the others.
     """
     return max(1, (os.cpu_count() or 1) - 1)
 
