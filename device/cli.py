@@ -67,10 +67,11 @@ PROGRAM = Program(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `tailboard`; the exit code."""
-    return run(PROGRAM, argv, _faults)
+    return run(PROGRAM, argv, faults)
 
 
-def _faults(error: Exception) -> int | None:
+def faults(error: Exception) -> int | None:
+    """The exit code for a fault that is a sentence for a person; None for a bug."""
     errors = sys.modules.get("device.errors")
     if errors and isinstance(error, errors.DeviceError):
         return NO if isinstance(error, errors.LocalError | errors.RemoteError) else FAULT

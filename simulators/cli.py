@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-from shared.commandline import FAULT, NO, Program, Verb, argument, run
+from device.cli import faults
+from shared.commandline import Program, Verb, argument, run
 
 _HERE = "simulators.commands:"
 
@@ -46,14 +47,7 @@ PROGRAM = Program(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `tailboard-sim`; the exit code."""
-    return run(PROGRAM, argv, _faults)
-
-
-def _faults(error: Exception) -> int | None:
-    errors = sys.modules.get("device.errors")
-    if errors and isinstance(error, errors.DeviceError):
-        return NO if isinstance(error, errors.LocalError | errors.RemoteError) else FAULT
-    return FAULT if isinstance(error, OSError) else None
+    return run(PROGRAM, argv, faults)
 
 
 if __name__ == "__main__":

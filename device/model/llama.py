@@ -13,12 +13,10 @@ One question at a time; a second caller waits. It neither builds prompts nor bel
 """
 
 import ctypes
-import json
 import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import takewhile
 from types import ModuleType
 from typing import Any
@@ -27,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.model import probe
+from device.model.grammar import grammar_of
 from device.model.port import FORMS_WORK, Generation, ModelError
 from device.model.registry import ModelFile
 from shared.ports import Clock
@@ -142,11 +141,13 @@ class _Engine:
         self._piece = ctypes.create_string_buffer(_PIECE_BYTES)
 
     def close(self) -> None:
-        self.api.llama_free(self._context)
-        self.api.llama_model_free(self._model)
+        if self._context is not None:
+            self.api.llama_free(self._context)
+            self.api.llama_model_free(self._model)
         self._context = self._model = None
 
     def tokens_of(self, text: str) -> list[int]:
+        self._open()  # the vocabulary is the model's, and goes with it
         raw = text.encode("utf-8", "replace")
         room = len(raw) + 8
         tokens = (self.api.llama_token * room)()
@@ -227,10 +228,12 @@ class _Grammar:
     def __init__(self, engine: _Engine, schema: Mapping[str, Any]) -> None:
         self._engine = engine
         self._api = engine.api
-        source = _grammar_of(json.dumps(schema))
-        self._sampler = self._api.llama_sampler_init_grammar(engine.vocab, source, b"root")
-        if not self._sampler:
-            raise ModelError(f"The model cannot be held to the form of this question; {FORMS_WORK}.")
+        try:
+            source = grammar_of(schema)
+        except ValueError as error:
+            raise ModelError(f"The model cannot be held to this form of answer ({error}); {FORMS_WORK}.") from error
+        self._sampler = self._api.llama_sampler_init_grammar(engine.vocab, source.encode(), b"root")
+        assert self._sampler, "llama.cpp reads the grammars that we write"
 
     def __enter__(self) -> "_Grammar":
         return self
@@ -270,14 +273,6 @@ class _Grammar:
         self._api.llama_sampler_apply(self._sampler, ctypes.byref(array))
         best = int(data["logit"].argmax())
         return int(data["id"][best]) if np.isfinite(data["logit"][best]) else None
-
-
-@lru_cache(maxsize=256)
-def _grammar_of(schema_json: str) -> bytes:
-    from llama_cpp import llama_grammar  # noqa: PLC0415  # rule 1
-
-    source: str = llama_grammar.json_schema_to_gbnf(schema_json)
-    return source.encode()
 
 
 #: What llama.cpp said last, kept for the sentence about why a file is unusable; never printed.

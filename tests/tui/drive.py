@@ -58,7 +58,7 @@ class Person:
     async def until(self, ready: Callable[[], bool], what: str = "") -> None:
         for _ in range(2000):
             if ready():
-                await self.settles()
+                await self.pilot.pause()
                 return
             await asyncio.sleep(0.005)
         raise AssertionError(f"never happened: {what}\n{self.text}")
@@ -96,7 +96,7 @@ class Person:
     async def can_confirm(self) -> ProposalsPage:
         page = await self.arrives(ProposalsPage)
         await self.until(lambda: page.asking is not Asking.WAITING, "an answer, or none")
-        await self.until(lambda: page.can_be_confirmed and len(page.seen or ()) == len(page.draft.rows), "rows shown")
+        await self.until(lambda: page.can_be_confirmed, "rows shown")
         return page
 
     async def opens_outbox(self) -> OutboxPage:

@@ -10,7 +10,7 @@ from rich.style import Style
 
 from device.tui import themes
 from device.tui.app import TailboardApp
-from device.tui.screens.dialogs import Pick, Read, YesNo
+from device.tui.screens.dialogs import Ask, Pick, Read, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.order import OrderPage
 from tests.tui.conftest import MakeWorld
@@ -72,7 +72,9 @@ async def everywhere(person: Person) -> None:
     await person.press("r")
     await person.arrives(Pick)
     look("pick")
-    await person.press("enter", "x", "enter")
+    await person.press("enter")
+    await person.arrives(Ask)
+    await person.press("x", "enter")
     await person.sees("Type a number")
     look("ask")
     await person.press("escape", "escape")

@@ -191,7 +191,7 @@ async def test_send_now_while_offline_tries_nothing_and_says_so(world: World) ->
 async def test_send_now_with_nothing_to_send(make_world: MakeWorld) -> None:
     async with sitting_at(make_world(online=True)) as person:
         await person.opens_outbox()
-        assert "The outbox is empty" in person.text
+        await person.sees("The outbox is empty")
         await person.press("s")
         await person.sees("Nothing was waiting to be sent")
 

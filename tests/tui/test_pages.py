@@ -197,12 +197,16 @@ async def test_a_field_by_form(world: World) -> None:
         await person.opens_job()
         await person.press("e")
         await person.arrives(Pick)
-        await person.press("j", "enter", "k", "enter")  # priority, one step lower than normal
+        await person.press("j", "enter")
+        await person.sees("priority of WO-1042")
+        await person.press("k", "enter")  # one step lower than normal
         await person.can_confirm()
         assert "priority: normal → low" in person.text
         await person.press("n")
         await person.arrives(OrderPage)
-        await person.press("e", "j", "j", "j", "enter")
+        await person.press("e")
+        await person.arrives(Pick)
+        await person.press("j", "j", "j", "enter")
         ask = await person.arrives(Ask)
         assert ask.query_one(Input).value == "2026-11-21"
         await person.press("ctrl+u")
@@ -217,7 +221,9 @@ async def test_a_field_by_form(world: World) -> None:
 async def test_esc_in_a_form_goes_one_step_back_and_then_out(world: World) -> None:
     async with sitting_at(world) as person:
         await person.opens_job()
-        await person.press("r", "enter")
+        await person.press("r")
+        await person.arrives(Pick)
+        await person.press("enter")
         await person.arrives(Ask)
         await person.press("escape")
         await person.arrives(Pick)

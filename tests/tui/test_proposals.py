@@ -101,7 +101,7 @@ async def test_a_row_can_be_edited_by_its_form(world: World) -> None:
         await person.press("enter")
         page = await person.can_confirm()
         assert page.draft.rows[3].proposal.payload["value"] == 4.4
-        assert "pressure 4.4 bar" in person.text
+        await person.sees("pressure 4.4 bar")
 
 
 async def test_n_keeps_just_the_note(world: World) -> None:
@@ -136,11 +136,15 @@ async def test_esc_stops_waiting_and_the_words_stay(make_world: MakeWorld) -> No
 
 async def test_without_a_model_the_page_says_so_and_the_forms_work(make_world: MakeWorld) -> None:
     async with sitting_at(make_world(with_model=False)) as person:
-        assert "AI: no model" in person.bar
+        await person.sees("AI: no model")
         page = await person.says()
         await person.until(lambda: page.asking is Asking.FAILED)
         await person.sees("The assistant is not available")
-        await person.press("a", "j", "enter", "j", "enter")  # status, done
+        await person.press("a")
+        await person.sees("Add what?")
+        await person.press("j", "enter")
+        await person.sees("It becomes:")
+        await person.press("j", "enter")
         await person.until(lambda: len(page.draft.rows) == 2)
         await person.can_confirm()
         await person.press("y")
@@ -153,7 +157,7 @@ async def test_a_model_that_talks_nonsense_leaves_the_note(world: World) -> None
     async with sitting_at(world) as person:
         order = await person.opens_job()
         for answer in ("", "{}", "not json", '{"action": "rm -rf"}', "[" * 5000):
-            world.model.answer = lambda schema, answer=answer: answer  # type: ignore[misc]
+            world.model.answer = lambda schema, answer=answer: answer
             order.tell(SENTENCE)
             page = await person.can_confirm()
             assert page.asking is Asking.ANSWERED

@@ -33,7 +33,8 @@ _AMOUNT_BEFORE = re.compile(
 #: Units of stock that is poured or cut; everything else is counted in pieces.
 _AMOUNTS = frozenset({"l", "L", "kg", "m"})
 _COUNT_AFTER = re.compile(
-    r" ?(?:[x×] ?(?P<count>[0-9]{1,3})|\((?:x ?)?(?P<other>[0-9]{1,3})(?: ?x| off)?\))(?!\w)", re.IGNORECASE
+    r"(?: [A-Za-z]+)? ?(?:[x×] ?(?P<count>[0-9]{1,3})|\((?:x ?)?(?P<other>[0-9]{1,3})(?: ?x| off)?\))(?!\w)",
+    re.IGNORECASE,
 )
 
 

@@ -164,7 +164,8 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
     @property
     def can_be_confirmed(self) -> bool:
         """Whether what is ticked has been on the screen long enough to have been read."""
-        return self.seen is not None and self._unread is None and self.asking is not Asking.WAITING
+        shown = tuple(row.row for row in self.seen or ())
+        return shown == self.draft.rows and self._unread is None and self.asking is not Asking.WAITING
 
     def _show_words(self) -> None:
         words = Text("Your words  ", "bold")
