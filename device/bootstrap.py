@@ -47,9 +47,7 @@ class Device:
         Raises:
             ModelError: the file is missing, damaged or too large. Everything else goes on working.
         """
-        from device.model import llama  # noqa: PLC0415  # brings numpy, which the screen need not wait for
-
-        model = llama.load(registry.find(self.settings.model), self.ports.clock)
+        model = registry.load(self.settings.model, self.ports.clock)
         self.workbench.model = model
         return model
 

@@ -314,7 +314,10 @@ class TailboardApp(App[None]):
         if not any(isinstance(screen, kind) for screen in self.screen_stack):
             return False
         while not isinstance(self.screen, kind):
-            self.pop_screen()
+            if isinstance(self.screen, Dialog):
+                self.screen.dismiss(None)  # whoever waits for its answer must hear that there is none
+            else:
+                self.pop_screen()
         return True
 
     # -- look and help

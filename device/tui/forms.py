@@ -27,7 +27,8 @@ from shared.records import Activity, Limit, Priority, Quantity, Record, editable
 if TYPE_CHECKING:
     from device.tui.app import TailboardApp
 
-Form = Callable[["TailboardApp", str], Awaitable[Proposal | None]]
+#: The app to ask through, the record that it is about, and the proposal to start from, if there is one.
+Form = Callable[["TailboardApp", str, Proposal | None], Awaitable[Proposal | None]]
 
 _CHOICES: dict[str, tuple[str, ...]] = {"priority": tuple(Priority), "activity": tuple(Activity)}
 _NUMBER = re.compile(r"\s*([+-]?\d+(?:[.,]\d+)?)\s*(\S{0,12})\s*")
@@ -115,14 +116,6 @@ FORMS: dict[str, tuple[str, Form]] = {
     NoteAdded.kind.name: ("Note", note),
 }
 
-_EDITS: dict[str, Callable[["TailboardApp", str, Proposal | None], Awaitable[Proposal | None]]] = {
-    ReadingRecorded.kind.name: reading,
-    StatusChanged.kind.name: status,
-    PartConsumed.kind.name: part,
-    FieldUpdated.kind.name: field,
-    NoteAdded.kind.name: note,
-}
-
 
 async def any_of_them(app: "TailboardApp", job: str) -> Proposal | None:
     """Pick a form, then fill it."""
@@ -130,17 +123,17 @@ async def any_of_them(app: "TailboardApp", job: str) -> Proposal | None:
     at: str | None = None
     while at := await app.ask(Pick("Add what?", choices, at=at)):
         _, form = FORMS[at]
-        if proposal := await form(app, job):
+        if proposal := await form(app, job, None):
             return proposal
     return None
 
 
 async def edit(app: "TailboardApp", proposal: Proposal) -> Proposal | None:
     """The form for a proposal, filled with what it says."""
-    form = _EDITS.get(proposal.kind)
-    if form is None:
+    if proposal.kind not in FORMS:
         app.say("There is no form for this kind; drop it and enter it another way.")
         return None
+    _, form = FORMS[proposal.kind]
     return await form(app, proposal.record, proposal)
 
 

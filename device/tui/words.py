@@ -8,7 +8,7 @@ Rules
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from pydantic import JsonValue
 
@@ -211,7 +211,3 @@ def _after(item: Item, outbox: Sequence[Item]) -> list[str]:
     needs = item.command.needs
     earlier = [number(each) for each in outbox if each.command.id in needs and each.state is not State.SETTLED]
     return [f"It takes effect after {', '.join(earlier)}."] if earlier else []
-
-
-#: Before every instant that a record can hold.
-LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -54,11 +54,13 @@ class Person:
         """What was posted is handled, and what that posted too."""
         for _ in range(3):
             await self.pilot._wait_for_screen()
+        self.app.screen._on_timer_update()
 
     async def until(self, ready: Callable[[], bool], what: str = "") -> None:
         for _ in range(2000):
             if ready():
-                await self.pilot.pause()
+                await asyncio.sleep(0.02)
+                await self.settles()
                 return
             await asyncio.sleep(0.005)
         raise AssertionError(f"never happened: {what}\n{self.text}")

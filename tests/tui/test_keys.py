@@ -6,20 +6,21 @@ import string
 
 import pytest
 from textual.binding import Binding
+from textual.command import CommandList, CommandPalette
 from textual.dom import DOMNode
 from textual.widgets import Footer, Input
 from textual.widgets._footer import FooterKey
 
 import device.tui
 from device.tui.app import TailboardApp
-from device.tui.screens.dialogs import Read, TooSmall, YesNo
+from device.tui.screens.dialogs import Pick, Read, TooSmall, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.keys import bindings_of, named_keys
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
 from device.tui.screens.proposals import ProposalsPage
 from tests.tui.conftest import MakeWorld
-from tests.tui.drive import JOB, sitting_at
+from tests.tui.drive import JOB, Person, sitting_at
 from tests.tui.world import World
 
 #: Keys that terminals and editors keep for themselves, and keys whose habit elsewhere is to lose work.
@@ -198,6 +199,30 @@ async def test_every_action_is_in_the_palette(world: World) -> None:
         await person.sees("Work offline or online from now on")
         await person.press("enter")
         await person.until(lambda: person.bar.startswith("Online"))
+
+
+async def test_the_palette_acts_on_the_page_and_leaves_no_dialog_behind(world: World) -> None:
+    async with sitting_at(world) as person:
+        page = await person.opens_job()
+        await person.press("r")
+        await person.arrives(Pick)
+        await by_palette(person, "order")
+        assert await person.arrives(OrderPage) is page
+        await person.press("r")
+        await person.arrives(Pick)
+        await person.press("escape")
+        await person.arrives(OrderPage)
+        await by_palette(person, "finish")
+        await person.can_confirm()
+        assert person.outbox() == []
+
+
+async def by_palette(person: Person, words: str) -> None:
+    await person.press("ctrl+p")
+    await person.until(lambda: isinstance(person.app.screen, CommandPalette))
+    await person.types(words)
+    await person.until(lambda: person.app.screen.query_one(CommandList).option_count == 1)
+    await person.press("enter")
 
 
 async def test_a_small_terminal_says_what_it_needs_and_takes_no_keys(world: World) -> None:

@@ -6,6 +6,7 @@ import pytest
 from textual.widgets import Input
 
 from device.errors import StoreError
+from device.tui.screens import proposals
 from device.tui.screens.dialogs import Ask, Pick
 from device.tui.screens.order import OrderPage
 from device.tui.screens.proposals import Asking, ProposalsPage
@@ -61,13 +62,15 @@ async def test_only_y_confirms_and_enter_does_nothing(world: World) -> None:
         assert (entry.sentence, entry.source, len(entry.commands)) == (SENTENCE, "assistant", 5)
 
 
-async def test_a_y_typed_ahead_confirms_nothing(world: World) -> None:
+async def test_a_y_typed_ahead_confirms_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proposals, "READ_FIRST_S", 3600.0)
     async with sitting_at(world) as person:
         await person.opens_job()
         await person.press("f", "y")
-        await person.arrives(ProposalsPage)
+        page = await person.arrives(ProposalsPage)
+        await person.press("y", "y")
         assert person.outbox() == []
-        await person.can_confirm()
+        page._has_been_shown()
         await person.press("y")
         await person.arrives(OrderPage)
         assert len(person.outbox()) == 1

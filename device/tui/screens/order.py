@@ -24,6 +24,7 @@ from device.tui.screens.proposals import ProposalsPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.words import due, moment, named, number, plain, standing, value_of
 from device.workbench import HistoryLine, Workbench
+from shared.commands.field_updated import FieldUpdated
 from shared.commands.status_changed import StatusChanged
 from shared.ids import id_of
 from shared.outcomes import Standing
@@ -39,7 +40,7 @@ class OrderSeen:
         asset: None if it is not on this laptop.
         history: oldest first.
         changed: for each field that the person changed, where that change stands.
-        needs_you: commands on this job that were refused or are in review.
+        needs_you: commands on this job that were refused or are in review, and that the history does not show.
         as_of: the server's time of the last successful round.
     """
 
@@ -113,7 +114,7 @@ class OrderPage(Page[OrderSeen]):
             view.records.get(str(job.fields["asset"])),
             tuple(workbench.history(self.job)),
             {name: standing_of[command] for name, command in mine.items() if command in standing_of},
-            tuple(item for item in mine_here if item.standing in NEEDS_A_LOOK),
+            tuple(filter(_missing_below, mine_here)),
             workbench.status().data_as_of,
         )
 
@@ -182,7 +183,7 @@ class OrderPage(Page[OrderSeen]):
     async def _fill(self, kind: str) -> None:
         _, form = forms.FORMS[kind]
         try:
-            proposal = await form(self.tailboard, self.job)
+            proposal = await form(self.tailboard, self.job, None)
         except DeviceError as error:
             self.tailboard.tell(error)
             return
@@ -218,6 +219,12 @@ class OrderPage(Page[OrderSeen]):
 
 
 # -- the fields
+
+
+def _missing_below(item: Item) -> bool:
+    """Whether a command needs the person and leaves no line in the history."""
+    changes_field = item.command.kind in {StatusChanged.kind.name, FieldUpdated.kind.name}
+    return item.standing is Standing.REFUSED or (item.standing is Standing.REVIEW and changes_field)
 
 
 def _facts(seen: OrderSeen, now: datetime) -> Text:

@@ -34,6 +34,7 @@ class Page(Screen[None], Generic[Seen]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
 
     seen: Seen | None = None
+    _keys_for_online: bool | None = None
 
     @property
     def tailboard(self) -> "TailboardApp":
@@ -97,7 +98,9 @@ class Page(Screen[None], Generic[Seen]):
     def show_status(self, status: Status) -> None:
         """Repaint the status bar, and the keys that depend on the link."""
         self.query_one(StatusBar).facts = self.tailboard.facts(status)
-        self.refresh_bindings()
+        if status.online is not self._keys_for_online:
+            self._keys_for_online = status.online
+            self.refresh_bindings()
 
     def action_back(self) -> None:
         """One level back."""
