@@ -44,6 +44,13 @@ class _Verified:
     unknown: tuple[str, ...]
     turned: tuple[tuple[str, Problem], ...]
 
+    def check_complete(self, items: list[Item]) -> None:
+        """Every command of the round is answered by name. Raises `TransportError` if the server left one out."""
+        answered = {receipt.command for receipt, _ in self.receipts} | {held.id for held in self.held}
+        answered |= set(self.unknown) | {command_id for command_id, _ in self.turned}
+        if left_out := [item.summary for item in items if item.command.id not in answered]:
+            raise TransportError(f"The answer leaves {len(left_out)} of our commands out; it is not believed.")
+
 
 class Agent:
     """Carries the outbox up and outcomes and changes down."""
@@ -77,6 +84,7 @@ class Agent:
         try:
             reply = await self._round(action, items)
             verified = self._verify(reply, items)
+            verified.check_complete(items)
         except (TransportError, RemoteError) as error:
             self.session.failed(self._ports.clock.now(), self._spread())
             sentence = str(error)

@@ -13,9 +13,10 @@ from device import bootstrap
 from device.agent import Step
 from device.bootstrap import Device
 from device.errors import LocalError
+from device.sending import SendResult, result_of
 from device.settings import from_environment
 from device.store import Item
-from reconciliation.explain import explain
+from device.words import plain, why
 from shared.commandline import Report, UsageError
 from shared.ids import id_of, record_ref
 from shared.outcomes import Standing
@@ -25,15 +26,14 @@ from shared.records import Record, record_to_json
 T = TypeVar("T")
 
 
-def screen(arguments: argparse.Namespace) -> None:
+def screen(arguments: argparse.Namespace) -> Report:
     """Open the TUI."""
-    from device.tui.app import TailboardApp
+    from device.tui.app import show
 
     if not sys.stdout.isatty():
         raise UsageError("The screen needs a terminal. Without one, use: tailboard --help")
-    device = _open(arguments)
-    TailboardApp(device).run()
-    asyncio.run(device.close())
+    broken = asyncio.run(show(_open(arguments)))
+    return Report("tailboard.screen.v1", ok=not broken)
 
 
 def enrol(arguments: argparse.Namespace) -> Report:
@@ -118,7 +118,7 @@ def outbox_list(arguments: argparse.Namespace) -> Report:
 
     def work(device: Device) -> Report:
         items = device.workbench.outbox()
-        lines = [f"{item.standing.glyph} {item.standing:<14} {item.summary}" + _why(item) for item in items]
+        lines = [line for item in items for line in _item_lines(device, item, items)]
         data = {"items": [_item_json(item) for item in items]}
         return Report("tailboard.outbox.v1", data, lines or ["The outbox is empty. What you confirm appears here."])
 
@@ -145,38 +145,28 @@ def sync(arguments: argparse.Namespace) -> Report:
     """Rounds until nothing is left to do, with a result per command."""
 
     async def rounds(device: Device) -> Report:
-        before = {item.command.id for item in device.workbench.outbox() if item.standing is Standing.ACCEPTED}
+        before = device.workbench.outbox()
         device.agent.session.send_now()
         steps = await device.agent.settle()
-        return _sync_report(device, steps, before)
+        after = device.workbench.outbox()
+        return _sync_report(device, result_of(before, after, steps, device.ports.clock.now()), steps, after)
 
     return _with_device_async(arguments, rounds)
 
 
-def _sync_report(device: Device, steps: list[Step], before: set[str]) -> Report:
-    error = next((step.error for step in steps if step.error), None)
+def _sync_report(device: Device, result: SendResult, steps: list[Step], outbox: list[Item]) -> Report:
     asked = {command_id for step in steps for command_id in (*step.asked, *step.sent)}
-    items = [item for item in device.workbench.outbox() if item.command.id in asked]
-    accepted = sum(item.standing is Standing.ACCEPTED and item.command.id not in before for item in items)
-    offline = not steps
-    lines = [f"{item.standing.glyph} {item.standing:<14} {item.summary}" + _why(item) for item in items]
-    kept = sum(item.standing in {Standing.SAVED, Standing.SENT} for item in items)
-    lines.append(
-        f"{accepted} accepted, {len(items) - accepted - kept} other answers, {kept} without an answer, kept."
-    )
-    if error:
-        lines.append(error)
-    if offline:
-        lines = ["Working offline; nothing was tried. To go online: tailboard work online"]
+    items = [item for item in outbox if item.command.id in asked]
+    lines = [line for item in items for line in _item_lines(device, item, outbox)]
     data = {
         "rounds": len(steps),
-        "accepted": accepted,
-        "kept": kept,
-        "changes": sum(step.changes for step in steps),
-        "error": error,
+        "accepted": result.accepted,
+        "kept": result.kept,
+        "changes": result.changes,
+        "error": result.error,
         "items": [_item_json(item) for item in items],
     }
-    return Report("tailboard.sync.v1", data, lines, ok=not (error or offline))
+    return Report("tailboard.sync.v1", data, [*lines, result.words()], ok=result.tried and not result.error)
 
 
 def status(arguments: argparse.Namespace) -> Report:
@@ -260,12 +250,13 @@ def _tag(standing: Standing | None) -> str:
     return f"  [{standing.glyph} {standing}]" if standing else ""
 
 
-def _why(item: Item) -> str:
-    if item.receipt and item.standing is not Standing.ACCEPTED:
-        return f"\n    {explain(item.receipt)}"
-    if item.problem:
-        return f"\n    {item.problem.title}: {item.problem.detail}. {item.problem.remedy}"
-    return ""
+def _item_lines(device: Device, item: Item, outbox: list[Item]) -> list[str]:
+    """The item in one line, and below it why it stands there, unless it is accepted."""
+    line = f"{item.standing.glyph} {item.standing:<14} {plain(item.summary)}"
+    if item.standing is Standing.ACCEPTED:
+        return [line]
+    bench = device.workbench
+    return [line, *(f"    {reason}" for reason in why(item, outbox, bench.of_kind("conflict"), bench.view().blocked))]
 
 
 def _item_json(item: Item) -> dict[str, Any]:

@@ -39,10 +39,15 @@ OPEN_STATES = frozenset({WorkStatus.OPEN, WorkStatus.IN_PROGRESS, WorkStatus.ON_
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the status bar says. `data_as_of` is the server's time of the last successful round."""
+    """What the status bar says.
+
+    `link_since` is when the person chose to work online or offline, None if never; `data_as_of` is the server's time
+    of the last successful round.
+    """
 
     identity: Identity
     online: bool
+    link_since: datetime | None
     data_as_of: datetime | None
     last_error: str | None
     counts: Mapping[Standing, int]
@@ -99,8 +104,7 @@ class Workbench:
 
     def jobs(self) -> list[Record]:
         """The work orders, open ones first, then by due date and id."""
-        orders = [record for record in self.view().records.values() if record.kind == "work_order"]
-        return sorted(orders, key=_urgency)
+        return sorted(self.of_kind("work_order"), key=_urgency)
 
     def open_jobs(self) -> list[Record]:
         """The work orders that still need somebody."""
@@ -115,7 +119,8 @@ class Workbench:
 
     def of_kind(self, kind: str) -> list[Record]:
         """Every record of one kind, by id."""
-        return sorted((r for r in self.view().records.values() if r.kind == kind), key=lambda record: record.ref)
+        records = list(self.view().records.values())  # a copy: another thread may be confirming
+        return sorted((record for record in records if record.kind == kind), key=lambda record: record.ref)
 
     def history(self, job: str) -> list[HistoryLine]:
         """What happened on a job, oldest first: notes, readings and parts, saved here or held by the server."""
@@ -133,15 +138,19 @@ class Workbench:
 
     def status(self) -> Status:
         """Link, age of the data, counts, model."""
-        last_contact = self._store.meta("last_contact")
         return Status(
             identity=self.identity,
             online=self._store.meta("link") != "offline",
-            data_as_of=to_instant(last_contact) if last_contact else None,
+            link_since=self._instant("link_since"),
+            data_as_of=self._instant("last_contact"),
             last_error=self._store.meta("last_error") or None,
             counts=self._store.counts(),
             model=self.model.name if self.model else None,
         )
+
+    def _instant(self, name: str) -> datetime | None:
+        stored = self._store.meta(name)
+        return to_instant(stored) if stored else None
 
     # -- proposing
 
@@ -257,7 +266,9 @@ class Workbench:
 
     def go(self, *, online: bool) -> None:
         """Work online or offline from now on, across restarts."""
-        self._store.set_meta("link", "online" if online else "offline")
+        with self._store.transaction():
+            self._store.set_meta("link", "online" if online else "offline")
+            self._store.set_meta("link_since", self._ports.clock.now().isoformat())
 
 
 def _version(kind: str) -> int:

@@ -16,13 +16,10 @@ from simulators.demo.stage import PIN, Stage, enrol_laptop, open_laptop, prepare
 from simulators.processes import server
 
 
-def demo(arguments: argparse.Namespace) -> Report | None:
+def demo(arguments: argparse.Namespace) -> Report:
     """The screen if there is one to open, else the story."""
     headless = arguments.headless or arguments.json or not (sys.stdin.isatty() and sys.stdout.isatty())
-    if headless:
-        return _headless(arguments)
-    _on_screen(arguments)
-    return None
+    return _headless(arguments) if headless else _on_screen(arguments)
 
 
 def _headless(arguments: argparse.Namespace) -> Report:
@@ -37,8 +34,8 @@ def _headless(arguments: argparse.Namespace) -> Report:
     return Report("tailboard.demo.v1", figures, _summary(figures), ok=ok)
 
 
-def _on_screen(arguments: argparse.Namespace) -> None:
-    from device.tui.app import TailboardApp
+def _on_screen(arguments: argparse.Namespace) -> Report:
+    from device.tui.app import show
 
     home = Path(arguments.home) if arguments.home else _demo_home()
     stage, ports = Stage(home), system_ports()
@@ -52,8 +49,8 @@ def _on_screen(arguments: argparse.Namespace) -> None:
         print(f"The laptop's PIN in this demo is {PIN}. Everything is in {home}.")
         device = open_laptop(stage, ports, model=model)
         device.move_to(url)
-        TailboardApp(device).run()
-        asyncio.run(device.close())
+        broken = asyncio.run(show(device))
+    return Report("tailboard.demo.v1", ok=not broken)
 
 
 def bench_save(arguments: argparse.Namespace) -> Report:

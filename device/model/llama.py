@@ -277,6 +277,7 @@ class _Grammar:
 
 #: What llama.cpp said last, kept for the sentence about why a file is unusable; never printed.
 _LOG: deque[str] = deque(maxlen=8)
+_LEVEL_ERROR = 4  # GGML_LOG_LEVEL_ERROR
 #: llama.cpp calls these; they must outlive it.
 _KEEP: list[object] = []
 
@@ -296,11 +297,13 @@ def _llama_cpp() -> ModuleType:
 
 
 def _note_log(level: int, text: bytes, _: object) -> None:
-    if level == 3:  # error
+    if level == _LEVEL_ERROR:
         _LOG.append(text.decode("utf-8", "replace").strip())
 
 
 def _unusable(name: str) -> ModelError:
     # llama.cpp says the cause first and then what it could not do because of it, each after "function: ".
-    cause = _LOG[0].rpartition(": ")[2] if _LOG else "llama.cpp refuses it"
-    return ModelError(f"The model file {name} is damaged or of an unknown kind ({cause}); {FORMS_WORK}.")
+    cause = _LOG[0].rpartition(": ")[2].strip("' ") if _LOG else ""
+    return ModelError(
+        f"The model file {name} is damaged or of an unknown kind ({cause or 'llama.cpp refuses it'}); {FORMS_WORK}."
+    )

@@ -23,6 +23,7 @@ from device.agent import Step
 from device.core.interpret import Proposal
 from device.errors import DeviceError
 from device.model.port import ModelError
+from device.sending import SendResult
 from device.tui import themes
 from device.tui.desk import Desk, beside
 from device.tui.link import Link
@@ -33,9 +34,8 @@ from device.tui.screens.keys import bindings_of, key_name, keys_text
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
 from device.tui.screens.page import Page
-from device.tui.sending import SendResult
 from device.tui.widgets.status_bar import Facts
-from device.tui.words import plain
+from device.words import plain
 from device.workbench import Status
 from shared.commands.base import Command
 from shared.ids import id_of
@@ -85,7 +85,6 @@ class TailboardApp(App[None]):
         self.animation_level = "none"
         self._carry, self._first_theme = carry, theme
         self._online = True
-        self._offline_since: datetime | None = None
         self._model_tried = asyncio.Event()
         self._last_fault = ""
         self._last_job: str | None = None
@@ -179,7 +178,6 @@ class TailboardApp(App[None]):
         finally:
             if not online and self._carry:
                 self._start_carrying()
-        self._offline_since = None if online else self.now()
         self.say("Working online." if online else "Working offline. Everything you confirm is kept here.")
         self.refresh_page()
 
@@ -221,7 +219,7 @@ class TailboardApp(App[None]):
         """The status bar's facts."""
         self._online = status.online
         assistant = "this laptop" if status.model else "loading" if self.loading else "no model"
-        return Facts(status, assistant, self.now(), None if status.online else self._offline_since)
+        return Facts(status, assistant, self.now())
 
     @property
     def loud(self) -> Style:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from device.core.interpret import Proposal
-from device.tui.words import changes, plain
+from device.words import changes, plain
 from device.workbench import Shown, Workbench
 from shared.commands import CATALOGUE
 from shared.commands.note_added import NoteAdded

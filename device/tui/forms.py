@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from device.core.interpret import Proposal
 from device.tui.draft import note as note_proposal
 from device.tui.screens.dialogs import Ask, Choice, Pick
-from device.tui.words import named, value_of
+from device.words import named, value_of
 from reconciliation.lifecycle import steps
 from shared.commands.field_updated import FieldUpdated
 from shared.commands.note_added import NoteAdded

@@ -14,8 +14,8 @@ from datetime import datetime
 
 from device.agent import Agent, Step
 from device.errors import DeviceError
+from device.sending import SendResult, result_of
 from device.tui.desk import Desk
-from device.tui.sending import SendResult, result_of
 from device.workbench import Workbench
 from shared.ports import Clock
 

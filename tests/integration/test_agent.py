@@ -182,6 +182,26 @@ async def test_a_receipt_for_another_command_is_not_believed(device: Device, cab
     assert device.store.items(states=[State.SENT])[0].command == second
 
 
+def silent(body: bytes) -> bytes:
+    import json
+
+    return json.dumps({**json.loads(body), "answers": []}).encode()
+
+
+async def test_a_server_that_leaves_a_command_out_is_not_believed_and_not_hammered(
+    device: Device, cable: Switch
+) -> None:
+    device.workbench.note(JOB, "mine")
+    inner, cable.inner = cable.inner, Forger(cable.inner, silent)
+    steps = await device.agent.settle()
+    assert len(steps) == 1
+    assert "out" in str(steps[0].error)
+    assert standings(device) == [Standing.SENT]
+    cable.inner = inner
+    await again(device)
+    assert standings(device) == [Standing.ACCEPTED]
+
+
 async def test_the_view_never_goes_back_while_a_receipt_is_ahead_of_the_changes(
     device: Device, server: Server
 ) -> None:

@@ -11,11 +11,11 @@ import pytest
 from device.agent import Step
 from device.core.interpret import Proposal
 from device.errors import DeviceError, LocalError, StoreError
+from device.sending import SendResult
 from device.tui.desk import Desk, beside
 from device.tui.draft import Draft, Row, chosen, note, see
 from device.tui.link import LOOK_AGAIN_S, PAUSE_S, Link, rest_s
 from device.tui.picture import View, export_picture
-from device.tui.sending import SendResult
 from shared.outcomes import Standing
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, SENTENCE

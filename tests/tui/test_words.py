@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.tui.words import age, changes, due, moment, plain, value_of, why
+from device.words import age, changes, due, moment, plain, value_of, why
 from reconciliation.preview import Change
 from shared.outcomes import Hold, Outcome
 from shared.problems import Code

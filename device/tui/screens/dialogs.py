@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from device.tui.words import plain
+from device.words import plain
 
 Answer = TypeVar("Answer")
 Check = Callable[[str], Awaitable[str | None]]

@@ -22,7 +22,7 @@ from device.tui.draft import Draft, Row, note
 from device.tui.screens.page import Page
 from device.tui.screens.proposals import ProposalsPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
-from device.tui.words import due, moment, named, number, plain, standing, value_of
+from device.words import due, moment, named, number, plain, standing, value_of
 from device.workbench import HistoryLine, Workbench
 from shared.commands.field_updated import FieldUpdated
 from shared.commands.status_changed import StatusChanged
@@ -93,7 +93,10 @@ class OrderPage(Page[OrderSeen]):
         with Horizontal(id="say"):
             yield Static("Done:", id="say-label")
             yield Sentence(
-                id="line", placeholder="what was done, in one sentence, then Enter", compact=True, max_length=4000
+                id="line",
+                placeholder="press n, say what was done, then Enter",
+                compact=True,
+                max_length=4000,
             )
 
     def on_mount(self) -> None:
@@ -139,7 +142,7 @@ class OrderPage(Page[OrderSeen]):
             loud = self.tailboard.loud if line.standing in NEEDS_A_LOOK else ""
             said = f"{line.who}: {plain(line.what)}"
             lines.add_row(*(Text(cell, loud) for cell in (_tag(line.standing), moment(line.at, now), said)))
-        nothing = "" if seen.history else "Nothing yet. Type below what was done, or press r for a reading."
+        nothing = "" if seen.history else "Nothing yet. Press n and say what was done, or r for a reading."
         return Group(Text(f"History, newest first ({len(seen.history)})", "bold"), lines if seen.history else nothing)
 
     # -- saying what was done

@@ -20,7 +20,7 @@ from device.tui.screens.dialogs import Read
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
-from device.tui.words import moment, number, plain, standing, why
+from device.words import moment, number, plain, standing, why
 from device.workbench import Workbench
 from shared.outcomes import Standing
 from shared.records import Record

@@ -29,7 +29,7 @@ from device.tui.desk import beside
 from device.tui.draft import Draft, Row, SeenRow, chosen, note, see
 from device.tui.screens.page import Page
 from device.tui.widgets.ticks import KeyButton, Ticks
-from device.tui.words import plain
+from device.words import plain
 from device.workbench import Workbench
 from shared.commands.base import Command
 from shared.commands.note_added import NoteAdded

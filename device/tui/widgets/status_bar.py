@@ -11,7 +11,7 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from device.tui.words import age, clock_time
+from device.words import age, clock_time
 from device.workbench import Status
 from shared.outcomes import Standing
 
@@ -20,12 +20,11 @@ NEEDS_A_LOOK = frozenset({Standing.REVIEW, Standing.REFUSED})
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the bar shows. `offline_since` is None if the program was started offline."""
+    """What the bar shows."""
 
     status: Status
     assistant: str
     now: datetime
-    offline_since: datetime | None = None
 
 
 class StatusBar(Widget):
@@ -59,7 +58,8 @@ class StatusBar(Widget):
 def link_words(facts: Facts) -> str:
     """The link in a word or two."""
     if not facts.status.online:
-        return f"Offline since {clock_time(facts.offline_since)}" if facts.offline_since else "Offline"
+        since = facts.status.link_since
+        return f"Offline since {clock_time(since)}" if since else "Offline"
     return "Online, last try failed" if facts.status.last_error else "Online"
 
 

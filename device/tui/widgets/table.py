@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 from textual.widgets.data_table import RowDoesNotExist
 
-from device.tui.words import plain
+from device.words import plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How things are said to a person: times, values, changes, and why a command stands where it stands.
+"""How things are said to a person, on the screen and on the command line: times, values, changes, reasons.
 
 Rules
 1. What people, models and other machines wrote is shown as it is, letter for letter, but can never steer the

@@ -41,7 +41,7 @@ class SendResult:
     def words(self) -> str:
         """One or two sentences for the person who asked."""
         if not self.tried:
-            return f"Working offline: nothing was tried, {self.kept} kept here. w goes online."
+            return f"Working offline: nothing was tried, {self.kept} kept here. Work online to send."
         parts = [
             (self.accepted, "accepted"),
             (self.in_review, "in review"),
