@@ -10,6 +10,7 @@ import httpx
 
 from device import keys as device_keys
 from device.agent import Agent
+from device.core.prompt import INSTRUCTIONS
 from device.errors import LocalError, RemoteError
 from device.keys import DeviceKeys
 from device.model import registry
@@ -25,6 +26,12 @@ from shared.sync import Enrolment, EnrolReply, EnrolRequest
 
 T = TypeVar("T")
 BUNDLE_VERSION = "2026.11.1"
+_ANY_ANSWER = {
+    "type": "object",
+    "properties": {"answer": {"enum": ["none"]}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
 
 
 @dataclass
@@ -48,6 +55,9 @@ class Device:
             ModelError: the file is missing, damaged or too large. Everything else goes on working.
         """
         model = registry.load(self.settings.model, self.ports.clock)
+        model.generate(
+            INSTRUCTIONS, _ANY_ANSWER, tokens_max=1
+        )  # so that the first question finds its prefix worked out
         self.workbench.model = model
         return model
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from device.core.interpret import Interpretation, Proposal, ask_for, read
 from device.errors import LocalError
 from device.keys import DeviceKeys
-from device.model.port import LanguageModel, ModelError
+from device.model.port import LanguageModel
 from device.store import DeviceStore, Identity, Item, JournalEntry
 from policies.bundle import Bundle
 from policies.route import choose
@@ -159,6 +159,7 @@ class Workbench:
 
         Raises:
             LocalError: no model is loaded, the policy refuses, or the sentence cannot be taken. Forms still work.
+            ModelError: the model failed; it is a `LocalError` too.
         """
         decision = self._decide(sentence, job)
         if decision.route is not Route.DEVICE or self.model is None:
@@ -167,10 +168,7 @@ class Workbench:
         records = self.view().records
         allowed = steps("work_order", "status", str(order.fields["status"]))
         ask = ask_for(sentence, order, records.get(str(order.fields["asset"])), self.of_kind("stock_item"), allowed)
-        try:
-            generation = self.model.generate(ask.prompt, ask.schema, tokens_max=ask.tokens_max)
-        except ModelError as error:
-            raise LocalError(f"{error} The forms work.") from error
+        generation = self.model.generate(ask.prompt, ask.schema, tokens_max=ask.tokens_max)
         return read(ask, generation.text)
 
     def _decide(self, sentence: str, job: str) -> Decision:

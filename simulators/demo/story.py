@@ -196,7 +196,8 @@ def _key(kind: str, payload: Mapping[str, Any]) -> tuple[str, str]:
 
 def _grounded(note: str, commands: Sequence[Proposal], device: Device) -> bool:
     """Every id is in the view, and every number in the note as digits or as a word (a single part needs none)."""
-    numbers = {float(text.replace(",", ".")) for text in re.findall(r"\d+(?:[.,]\d+)?", note)} | {1.0}
+    figures = re.findall(r"\d+(?:[.,]\d+)?", note)
+    numbers = {float(figure.replace(",", mark)) for figure in figures for mark in (".", "")} | {1.0}
     numbers |= {float(number) for number, word in enumerate(_NUMBER_WORDS) if re.search(rf"(?i)\b{word}\b", note)}
     known = device.workbench.view().records
     values = [value for command in commands for value in command.payload.values()]
