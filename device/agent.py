@@ -9,6 +9,7 @@ Rules
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 from device.core.session import Ask, Push, Rest, Session
 from device.errors import RemoteError, TransportError
@@ -18,9 +19,12 @@ from device.transport import SyncClient
 from shared.envelope import RECEIPT_TYPE, BadSignature, Envelope, verify
 from shared.outcomes import Receipt
 from shared.ports import Ports, RunBlocking
-from shared.problems import Problem
+from shared.problems import Code, Problem
 from shared.records import record_from_wire
-from shared.sync import PROTOCOL, Held, Settled, SyncReply, SyncRequest, Turned, Unknown
+from shared.sync import BODY_BYTES_MAX, PROTOCOL, Held, Settled, SyncReply, SyncRequest, Turned, Unknown
+
+#: What an envelope adds to its payload on the wire, rounded up.
+ENVELOPE_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,12 @@ class _Verified:
             raise TransportError(f"The answer leaves {len(left_out)} of our commands out; it is not believed.")
 
 
+def _one_body(items: list[Item]) -> list[Item]:
+    """The first items that fit into one request body, at least one. Base64 and JSON make bytes a third longer."""
+    sizes = accumulate(len(item.envelope.payload) * 4 // 3 + ENVELOPE_BYTES for item in items)
+    return [item for item, size in zip(items, sizes, strict=True) if size < BODY_BYTES_MAX * 0.9] or items[:1]
+
+
 class Agent:
     """Carries the outbox up and outcomes and changes down."""
 
@@ -80,16 +90,21 @@ class Agent:
         action = self.session.next_action(now, queue)
         if isinstance(action, Rest):
             return Step(now, rest_until=action.until, rested=True)
-        items = await self._run(lambda: self._store.items_of(action.ids))
+        ids = action.ids
+        items = await self._run(lambda: self._store.items_of(ids))
+        if isinstance(action, Push):
+            items = _one_body(items)
+            action = Push(tuple(item.command.id for item in items))
+        return await self._perform(now, action, items)
+
+    async def _perform(self, now: datetime, action: Ask | Push, items: list[Item]) -> Step:
         try:
             reply = await self._round(action, items)
             verified = self._verify(reply, items)
             verified.check_complete(items)
         except (TransportError, RemoteError) as error:
-            self.session.failed(self._ports.clock.now(), self._spread())
-            sentence = str(error)
-            await self._run(lambda: self._store.set_meta("last_error", sentence))
-            return self._step(now, action, error=sentence)
+            await self._failed(error)
+            return self._step(now, action, error=str(error))
         await self._run(lambda: self._take(reply, verified))
         self.session.answered(self._ports.clock.now(), more=reply.more)
         settled = tuple(receipt.command for receipt, _ in verified.receipts)
@@ -106,6 +121,14 @@ class Agent:
             if step.error:
                 break
         return steps
+
+    async def _failed(self, error: TransportError | RemoteError) -> None:
+        self.session.failed(self._ports.clock.now(), self._spread())
+        sentence = str(error)
+        await self._run(lambda: self._store.set_meta("last_error", sentence))
+        if isinstance(error, RemoteError) and error.problem.code is Code.CURSOR_INVALID:
+            await self._run(self._store.forget_cursor)
+            self.session.send_now()
 
     async def _round(self, action: Ask | Push, items: list[Item]) -> SyncReply:
         cursor = await self._run(lambda: self._store.meta("cursor"))

@@ -27,6 +27,7 @@ from sqlalchemy import (
     Engine,
     bindparam,
     create_engine,
+    delete,
     event,
     func,
     insert,
@@ -42,7 +43,7 @@ from sqlmodel import Field, MetaData, SQLModel
 
 from device.core.session import Queue
 from device.errors import StoreError
-from shared.commands.base import Command
+from shared.commands.base import Command, read_command
 from shared.contract import Contract, to_instant
 from shared.envelope import COMMAND_TYPE, Envelope
 from shared.outcomes import (
@@ -57,6 +58,7 @@ from shared.outcomes import (
 from shared.problems import Problem
 from shared.records import ConflictStatus, Record, record_from_json, record_to_json
 from shared.routing import Decision
+from shared.sync import read_cursor
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_MS = 5000
@@ -359,17 +361,20 @@ class DeviceStore:
                 ids[State(row.state)].append(row.id)
         return Queue(*(tuple(ids[state]) for state in states))
 
-    def pending(self, absorbed: int) -> list[Command]:
-        """The commands that the view must replay, oldest first.
+    def pending(self, replica: Mapping[str, Record]) -> list[tuple[Command, frozenset[str]]]:
+        """The commands that the view must replay, oldest first, each with the records that hold its effect already.
 
-        They are the unsettled ones, and those that took effect on the server at a place in the changes feed beyond
-        `absorbed`, which the replica has not reached yet.
+        They are the unsettled ones that the server may still take, and those that took effect there at a place in the
+        changes feed that the cursor has not reached. Of these some records may be here and others still on the way.
         """
-        unsettled = OUTBOX.c.state != State.SETTLED
+        _, absorbed = read_cursor(self.meta("cursor"))
+        unsettled = OUTBOX.c.state.in_([State.SAVED, State.SENT, State.HELD])
         on_the_way = OUTBOX.c.outcome.in_(list(EFFECTIVE)) & (OUTBOX.c.change_seq > absorbed)
-        query = select(OUTBOX.c.envelope).where(unsettled | on_the_way).order_by(OUTBOX.c.position)
+        columns = (OUTBOX.c.envelope, OUTBOX.c.receipt)
+        query = select(*columns).where(unsettled | on_the_way).order_by(OUTBOX.c.position)
         with self.transaction() as connection:
-            return [Command.model_validate_json(payload) for payload in connection.execute(query).scalars()]
+            rows = connection.execute(query).all()
+        return [(read_command(row.envelope), _held_already(row.receipt, replica)) for row in rows]
 
     def counts(self) -> dict[Standing, int]:
         """How many commands stand where."""
@@ -427,7 +432,14 @@ class DeviceStore:
                 if record.kind == "conflict" and record.fields["status"] == ConflictStatus.RESOLVED:
                     settled = OUTBOX.c.id == record.fields["command"]
                     connection.execute(update(OUTBOX).where(settled).values(resolved=True))
-            _put(connection, "cursor", cursor)
+            if read_cursor(cursor) > read_cursor(self.meta("cursor")):
+                _put(connection, "cursor", cursor)
+
+    def forget_cursor(self) -> None:
+        """Start the download again from the beginning; records that are here stay until newer ones come."""
+        self._changes += 1
+        with self.transaction() as connection:
+            connection.execute(delete(META).where(META.c.key == "cursor"))
 
     # -- decisions
 
@@ -488,6 +500,13 @@ def _check_schema(connection: Connection) -> None:
         raise StoreError(f"The database was written by a newer Tailboard (schema {stored}). Update this program.")
 
 
+def _held_already(receipt: bytes | None, replica: Mapping[str, Record]) -> frozenset[str]:
+    if receipt is None:
+        return frozenset()
+    versions = Receipt.model_validate_json(receipt).versions
+    return frozenset(ref for ref, version in versions.items() if ref in replica and replica[ref].version >= version)
+
+
 def _put(connection: Connection, key: str, value: str) -> None:
     statement = upsert(META).values(key=key, value=value)
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
@@ -512,7 +531,7 @@ def _record(body: str) -> Record:
 def _item(row: Mapping[str, Any]) -> Item:
     return Item(
         position=row["position"],
-        command=Command.model_validate_json(row["envelope"]),
+        command=read_command(row["envelope"]),
         envelope=Envelope(COMMAND_TYPE, row["envelope"], ((row["keyid"], row["signature"]),)),
         summary=row["summary"],
         state=State(row["state"]),
@@ -525,7 +544,7 @@ def _item(row: Mapping[str, Any]) -> Item:
 
 def _standing(row: Mapping[str, Any]) -> Standing:
     """What a screen may say. A conflict is in review until the replica shows that a person settled it."""
-    if row["resolved"]:
+    if row["resolved"] and row["outcome"] == Outcome.CONFLICT:
         return Standing.ACCEPTED
     if row["outcome"]:
         return OUTCOME_STANDING[Outcome(row["outcome"])]

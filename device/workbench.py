@@ -23,7 +23,7 @@ from reconciliation.lifecycle import steps
 from reconciliation.preview import Preview, preview
 from reconciliation.rebase import View, rebase
 from shared.commands import CATALOGUE, UnknownKind, payload_class
-from shared.commands.base import Command
+from shared.commands.base import Command, read_command
 from shared.commands.note_added import NoteAdded
 from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, seal
@@ -32,7 +32,6 @@ from shared.outcomes import Standing
 from shared.ports import Ports
 from shared.records import NoteEntry, PartEntry, Reading, Record, WorkOrder, WorkStatus, rule_of
 from shared.routing import Decision, Route, RouteRequest, highest
-from shared.sync import read_cursor
 
 OPEN_STATES = frozenset({WorkStatus.OPEN, WorkStatus.IN_PROGRESS, WorkStatus.ON_HOLD})
 
@@ -97,8 +96,8 @@ class Workbench:
         with self._store.transaction():
             generation = self._store.generation()
             if self._view is None or generation != self._view_of:
-                _, absorbed = read_cursor(self._store.meta("cursor"))
-                self._view = rebase(self._store.replica(), self._store.pending(absorbed))
+                replica = self._store.replica()
+                self._view = rebase(replica, self._store.pending(replica))
                 self._view_of = generation
         return self._view
 
@@ -244,7 +243,7 @@ class Workbench:
             raise LocalError(f"This cannot be saved: {_words(error)}") from error
         if obstacle := preview(command, view).obstacle:
             raise LocalError(f"This cannot be saved: {obstacle}")
-        envelope = seal(COMMAND_TYPE, command.to_bytes(), self._keys.technician)
+        envelope = seal(COMMAND_TYPE, _readable(command), self._keys.technician)
         self._store.append(command, envelope, payload.summary(id_of(proposal.record)))
         view.add(command)
         return command
@@ -267,6 +266,16 @@ class Workbench:
         with self._store.transaction():
             self._store.set_meta("link", "online" if online else "offline")
             self._store.set_meta("link_since", self._ports.clock.now().isoformat())
+
+
+def _readable(command: Command) -> bytes:
+    """The command's bytes, read once as the server will: what it could not read must never enter the chain."""
+    raw = command.to_bytes()
+    try:
+        read_command(raw)
+    except ValueError as error:
+        raise LocalError(f"This cannot be saved: {_words(error)}") from error
+    return raw
 
 
 def _version(kind: str) -> int:

@@ -21,7 +21,7 @@ from reconciliation.merge import Combined, Impossible, combine
 from shared.commands.base import OFFICE, Base, Command, Edit
 from shared.ids import kind_of
 from shared.outcomes import Reason
-from shared.records import Clash, Merge, Record, Side, Stamp, rule_of
+from shared.records import Clash, Merge, Record, Side, Stamp, check_value, rule_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,8 @@ def judge(edit: Edit, record: Record, command: Command, produced: Mapping[str, M
     """
     base = _base_of(edit, command)
     seen = _seen_version(edit.record, base, command, produced)
+    if seen > record.version:
+        seen = 0  # nobody can have seen a version that does not exist; a restored server is asked by people who did
     changed = foreign_since(record.stamp(edit.field), seen, command)
     current = record.fields.get(edit.field)
     if edit.decided and changed:
@@ -77,7 +79,7 @@ def judge(edit: Edit, record: Record, command: Command, produced: Mapping[str, M
     result = combine(current, edit)
     if isinstance(result, Combined) and (not changed or result.value == current or _merges(edit)):
         return Clean(edit, result.value, changed)
-    if changed:
+    if changed and not (isinstance(result, Impossible) and result.reason is Reason.PAYLOAD_INVALID):
         return Clashing(edit, clash_of(edit, record, command))
     assert isinstance(result, Impossible), "an edit of an unchanged field either combines or is impossible"
     return Refused(edit, result.reason, result.detail)
@@ -90,11 +92,21 @@ def clash_of(edit: Edit, record: Record, command: Command) -> Clash:
     return Clash(
         record=edit.record,
         field=edit.field,
-        base=base.value if base else None,
+        base=_fitting(base),
         mine=Side(value=edit.value, actor=command.actor, device=command.device, at=command.issued_at),
         theirs=Side(value=record.fields.get(edit.field), actor=theirs.actor, device=theirs.device, at=theirs.at),
         version=record.version,
     )
+
+
+def _fitting(base: Base | None) -> JsonValue:
+    """What the author says to have seen, if the field could ever have held it: it goes into everybody's replica."""
+    if base is None:
+        return None
+    try:
+        return check_value(kind_of(base.record), base.field, base.value)
+    except ValueError:
+        return None
 
 
 def _merges(edit: Edit) -> bool:

@@ -21,22 +21,27 @@ from pydantic import JsonValue
 from reconciliation.conflict import Clashing, Clean, Refused, Verdict, clash_of, foreign_since, judge
 from reconciliation.expiry import expired, too_long
 from shared.commands import read_payload
-from shared.commands.base import OFFICE, Command, Creation, Edit, Effect, Kind, Payload, Records, Role
+from shared.commands.base import OFFICE, Base, Command, Creation, Edit, Effect, Kind, Payload, Records, Role
 from shared.ids import kind_of, record_ref
 from shared.outcomes import EFFECTIVE, FieldName, Outcome, Reason
 from shared.records import Conflict, Record, Stamp, check_fields
+
+#: Words of a refusal beyond this are cut: a receipt is not the place for somebody's megabyte.
+DETAIL_CHARS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
     """What is known of a command that this one rests on.
 
+    `known` is False if it was never received; what it needs comes before a command in its chain, so it never will be.
     `outcome` is None while it is not settled. `resolved` says of a conflict that a person has settled it; `versions`
     are then those that the settlement produced.
     """
 
     outcome: Outcome | None = None
     resolved: bool = False
+    known: bool = True
     versions: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -88,11 +93,13 @@ def decide(facts: Facts) -> Ruling | Wait:
         payload = read_payload(command)
     except ValueError as error:
         return _rejected(Reason.PAYLOAD_INVALID, f"the payload does not fit {command.kind}: {_first_line(error)}")
+    if misplaced := payload.misplaced(command.record):
+        return _rejected(Reason.OBJECTION, misplaced)
     return _out_of_time(facts) or _not_permitted(facts, payload.kind) or _needs(facts) or _on_merits(facts, payload)
 
 
 def _rejected(reason: Reason, detail: str) -> Ruling:
-    return Ruling(Outcome.REJECTED, reason, detail)
+    return Ruling(Outcome.REJECTED, reason, detail[:DETAIL_CHARS_MAX])
 
 
 def _out_of_time(facts: Facts) -> Ruling | None:
@@ -112,6 +119,8 @@ def _not_permitted(facts: Facts, kind: Kind) -> Ruling | None:
 def _needs(facts: Facts) -> Ruling | Wait | None:
     needs = sorted(facts.command.needs)
     past = {need: facts.past.get(need, Past()) for need in needs}
+    if unknown := [n for n in needs if not past[n].known or n == facts.command.id]:
+        return _rejected(Reason.DEPENDENCY_FAILED, f"it rests on {unknown[0]}, which does not come before it")
     failed = [n for n in needs if past[n].outcome in {Outcome.REJECTED, Outcome.EXPIRED}]
     if failed:
         return _rejected(Reason.DEPENDENCY_FAILED, f"it rests on {failed[0]}, which did not take effect")
@@ -121,7 +130,10 @@ def _needs(facts: Facts) -> Ruling | Wait | None:
 
 def _on_merits(facts: Facts, payload: Payload) -> Ruling:
     command = facts.command
-    effects = payload.effects(command)
+    try:
+        effects = payload.effects(command)
+    except ValueError as error:
+        return _rejected(Reason.PAYLOAD_INVALID, _first_line(error))
     if senseless := _senseless(facts, payload, effects):
         return senseless
     produced = {need: _produced(need, facts) for need in command.needs}
@@ -143,9 +155,14 @@ def _produced(need: str, facts: Facts) -> Mapping[str, int]:
     as_seen = {
         base.record
         for base in facts.command.bases
-        if base.command == need and facts.records[base.record].fields.get(base.field) == base.value
+        if base.command == need and _stands(facts.records.get(base.record), base)
     }
     return {ref: version for ref, version in past.versions.items() if ref in as_seen}
+
+
+def _stands(record: Record | None, base: Base) -> bool:
+    """Whether what the author saw is what stands now."""
+    return record is not None and record.fields.get(base.field) == base.value
 
 
 def _senseless(facts: Facts, payload: Payload, effects: Iterable[Effect]) -> Ruling | None:

@@ -33,10 +33,10 @@ class Impossible:
 
 
 def combine(current: JsonValue, edit: Edit) -> Combined | Impossible:
-    """`edit` applied to `current` by the rule beside the field. Raises `ValueError` for an unknown field."""
+    """`edit` applied to `current` by the rule beside the field."""
     kind = kind_of(edit.record)
-    rule = rule_of(kind, edit.field)
     try:
+        rule = rule_of(kind, edit.field)
         if not edit.decided and (obstacle := _obstacle(kind, rule, current, edit)):
             return obstacle
         if rule.merge is Merge.APPEND and not edit.decided:

@@ -37,6 +37,8 @@ def preview(command: Command, view: View) -> Preview:
         UnknownKind, ValueError: as `read_payload`.
     """
     payload = read_payload(command)
+    if misplaced := payload.misplaced(command.record):
+        return Preview((), misplaced)
     effects = payload.effects(command)
     created = {effect.record for effect in effects if isinstance(effect, Creation)}
     needed = {command.record, *(effect.record for effect in effects)} - created

@@ -32,14 +32,16 @@ class View:
     born_by: dict[str, str] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
 
-    def add(self, command: Command) -> None:
-        """Replay one more command on top."""
+    def add(self, command: Command, held: frozenset[str] = frozenset()) -> None:
+        """Replay one more command on top, except on the records that are `held` with its effect already."""
         try:
             effects = read_payload(command).effects(command)
         except (UnknownKind, ValueError) as error:
             self.blocked[command.id] = str(error)
             return
         for effect in effects:
+            if effect.record in held:
+                continue
             obstacle = self._create(effect, command) if isinstance(effect, Creation) else self._edit(effect, command)
             if obstacle:
                 self.blocked[command.id] = obstacle
@@ -68,9 +70,9 @@ class View:
         return None
 
 
-def rebase(replica: Mapping[str, Record], pending: Iterable[Command]) -> View:
-    """The view over `replica` with `pending` replayed in order."""
+def rebase(replica: Mapping[str, Record], pending: Iterable[tuple[Command, frozenset[str]]]) -> View:
+    """The view over `replica` with `pending` replayed in order: commands, each with the records that hold it."""
     view = View(dict(replica))
-    for command in pending:
-        view.add(command)
+    for command, held in pending:
+        view.add(command, held)
     return view

@@ -7,9 +7,7 @@ surprise for later.
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, StringConstraints
-
-__all__ = ["CommandId", "Contract", "Hash", "Instant", "JsonValue", "KeyId", "Name", "RecordRef", "Text"]
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 
 class Contract(BaseModel):
@@ -42,6 +40,10 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,6
 
 #: Which record, anywhere: ``kind/id``, for example ``work_order/WO-1042``.
 RecordRef = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}/[A-Za-z0-9._-]{1,64}$")]
+
+#: References to records of one kind.
+AssetRef = Annotated[str, StringConstraints(pattern=r"^asset/[A-Za-z0-9._-]{1,64}$")]
+StockItemRef = Annotated[str, StringConstraints(pattern=r"^stock_item/[A-Za-z0-9._-]{1,64}$")]
 
 #: What a person typed: at most 4,000 characters.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000)]

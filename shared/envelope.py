@@ -14,12 +14,13 @@ Source: DSSE v1.0.2 (Dead Simple Signing Envelope), protocol and JSON envelope; 
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import Field, StringConstraints
 
-from shared.contract import Contract
+from shared.contract import Contract, KeyId
 from shared.ids import key_id, sha256_hex
 
 COMMAND_TYPE = "application/vnd.tailboard.command.v1+json"
@@ -34,16 +35,16 @@ class BadSignature(Exception):
 class Signature(Contract):
     """One signature over an envelope; `sig` is base64 of 64 bytes."""
 
-    keyid: str
-    sig: str
+    keyid: KeyId
+    sig: Annotated[str, StringConstraints(max_length=128)]
 
 
 class WireEnvelope(Contract):
     """An envelope as JSON. Source: DSSE v1.0.2, envelope.md."""
 
-    payloadType: str  # noqa: N815 - the standard's spelling
+    payloadType: Annotated[str, StringConstraints(max_length=100)]  # noqa: N815 - the standard's spelling
     payload: str
-    signatures: tuple[Signature, ...]
+    signatures: Annotated[tuple[Signature, ...], Field(max_length=4)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """A JSON reader for bytes from outside: it refuses what two readers could understand differently.
 
-Refused before anything is believed: more bytes or deeper nesting than allowed, text that is not UTF-8, duplicate
-keys, NaN and infinities, integers of absurd length. Source: RFC 8259, sections 4 and 6 (what an interoperable
-document avoids).
+Refused before anything is believed: more bytes or deeper nesting than allowed, text that is not UTF-8 or holds half a
+surrogate pair, duplicate keys, NaN and infinities, integers of absurd length. Source: RFC 8259, sections 4, 6 and 8
+(what an interoperable document avoids).
 """
 
 import json
@@ -33,13 +33,18 @@ def parse(raw: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX)
     if raw.count(b"[") + raw.count(b"{") > depth_max and _depth(raw) > depth_max:
         raise BadJson(f"document nested deeper than {depth_max} levels")
     try:
-        return json.loads(
+        value = json.loads(
             raw.decode("utf-8"),
             object_pairs_hook=_unique,
             parse_constant=_no_constant,
             parse_float=_finite,
             parse_int=_short_int,
         )
+        if b"\\ud" in raw or b"\\uD" in raw:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError as error:
+        raise BadJson("half a surrogate pair is no text") from error
     except UnicodeDecodeError as error:
         raise BadJson("document is not UTF-8") from error
     except json.JSONDecodeError as error:

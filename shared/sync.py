@@ -23,6 +23,10 @@ BODY_BYTES_MAX = 4 << 20
 CHANGES_MAX = 500
 
 
+#: ``incarnation:change_seq``.
+Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,9}:[0-9]{1,16}$")]
+
+
 def cursor_at(incarnation: int, change_seq: int) -> str:
     """The cursor for everything up to and including `change_seq` of a server's `incarnation`."""
     return f"{incarnation}:{change_seq}"
@@ -93,7 +97,7 @@ class SyncReply(Contract):
     protocol: int
     answers: tuple[Answer, ...]
     changes: tuple[WireRecord, ...]
-    cursor: str
+    cursor: Cursor
     more: bool
     server_time: Instant
     incarnation: int

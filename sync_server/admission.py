@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from shared import strict_json
+from shared import commands, strict_json
 from shared.commands.base import OFFICE, Command
 from shared.envelope import COMMAND_TYPE, BadSignature, Envelope, verify
 from shared.problems import Code, Refused
@@ -26,7 +26,7 @@ class Admitted:
 def read_command(envelope: Envelope) -> Command:
     """The command in an envelope, strictly read. Raises `Refused`."""
     try:
-        return Command.model_validate(strict_json.parse(envelope.payload))
+        return commands.read_command(envelope.payload)
     except strict_json.BadJson as error:
         raise Refused(Code.MALFORMED, str(error)) from error
     except ValidationError as error:

@@ -10,6 +10,7 @@ Rules
 """
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,10 @@ from shared.outcomes import Hold, Outcome, Receipt
 from shared.problems import Code, Refused, problem
 from shared.records import ConflictStatus, Record
 from sync_server.admission import Admitted
+from sync_server.logs import where
 from sync_server.store import Device, Entry, TenantHead, Tx
+
+log = logging.getLogger("tailboard.server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +93,46 @@ class Batch:
         return False
 
     def _close_gap(self, device: str) -> None:
-        while early := self._next_early(device):
-            if not self._takes_place(replace(early, hold=None, problem=None)):
-                return
-            self._settle_or_hold(replace(early, hold=None, problem=None))
+        """Take what came early, as far as the chain goes on; what claims a place that another took is a fork."""
+        while (early := self._early(device)) is not None:
+            for entry in early:
+                if self._takes_place(entry):
+                    self._settle_or_hold(entry)
 
-    def _next_early(self, device: str) -> Entry | None:
+    def _early(self, device: str) -> list[Entry] | None:
+        """The early ones whose turn has come, the one that fits first; None if there is none."""
         head = self._device(device)
-        place = (device, head.epoch, head.head_seq + 1)
-        return next(
-            (e for e in self._all_waiting().values() if (e.command.device, e.command.epoch, e.command.seq) == place),
-            None,
-        )
+        due = [
+            replace(entry, hold=None, problem=None)
+            for entry in self._all_waiting().values()
+            if entry.problem is not None
+            and (entry.command.device, entry.command.epoch) == (device, head.epoch)
+            and (entry.command.seq or 0) <= head.head_seq + 1
+        ]
+        return sorted(due, key=lambda entry: entry.command.prev != head.head_hash) or None
 
     # -- settling
 
-    def _settle_or_hold(self, entry: Entry) -> None:
+    def _settle_or_hold(self, entry: Entry) -> bool:
+        """Settle the entry, or hold it with the reason. Whether it is settled."""
         try:
             ruling = decide(self._facts(entry))
         except UnknownKind as error:
             unreadable = problem(Code.KIND_UNKNOWN, str(error))
             self._hold(replace(entry, hold=Hold.UNREADABLE, problem=unreadable))
-            return
+            return False
+        except Exception as error:  # noqa: BLE001  # one poison command must not stop the others
+            log.error("a command could not be decided", extra={"command_id": entry.command.id, **where(error)})
+            fault = problem(Code.INTERNAL, "the server could not decide it; the office looks into it")
+            self._hold(replace(entry, hold=Hold.QUARANTINED, problem=fault))
+            return False
         if isinstance(ruling, Wait):
-            self._hold(replace(entry, hold=Hold.WAITING, problem=None))
-            return
+            known = self._all_waiting().get(entry.command.id)
+            if known is None or known.problem is not None:
+                self._hold(replace(entry, hold=Hold.WAITING, problem=None))
+            return False
         self._settle(entry, ruling)
+        return True
 
     def _settle(self, entry: Entry, ruling: Ruling) -> None:
         settled = replace(entry, hold=None, problem=None)
@@ -149,9 +167,7 @@ class Batch:
         while moved:
             moved = False
             for entry in list(self._all_waiting().values()):
-                if entry.problem is None and not isinstance(ruling := decide(self._facts(entry)), Wait):
-                    self._settle(entry, ruling)
-                    moved = True
+                moved |= entry.problem is None and self._settle_or_hold(entry)
 
     def _facts(self, entry: Entry) -> Facts:
         command = entry.command
@@ -170,7 +186,7 @@ class Batch:
     def _past(self, command_id: str) -> Past:
         entry = self.entry(command_id)
         if entry is None:
-            return Past()
+            return Past(known=False)
         settled = self._settled.get(command_id)
         outcome = settled.ruling.outcome if settled else entry.receipt and entry.receipt.outcome
         if outcome is not Outcome.CONFLICT:

@@ -118,6 +118,7 @@ PROGRAM = Program(
                 ),
                 argument("--value", help="with --keep edit: what shall stand"),
                 argument("--reason", default=""),
+                argument("--seen", type=int, metavar="VERSION", help="of the record, if you looked at it since"),
                 _AS,
                 _TENANT,
             ),

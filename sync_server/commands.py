@@ -171,7 +171,13 @@ def conflict_resolve(arguments: argparse.Namespace) -> Report:
         raise UsageError("--value goes with --keep edit, and only with it.")
     office, tenant = _office(arguments)
     receipt = office.resolve(
-        tenant, arguments.actor, arguments.conflict, choices[arguments.keep], arguments.reason, arguments.value
+        tenant,
+        arguments.actor,
+        arguments.conflict,
+        choices[arguments.keep],
+        arguments.reason,
+        arguments.value,
+        seen=arguments.seen,
     )
     return _receipt_report(receipt)
 

@@ -6,6 +6,8 @@ Never sentences, payloads, keys or codes: callers log ids and codes, and this mo
 import json
 import logging
 import sys
+import traceback
+from pathlib import Path
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -21,9 +23,18 @@ class JsonLines(logging.Formatter):
             "event": record.getMessage(),
             **{name: value for name, value in vars(record).items() if name not in _STANDARD},
         }
-        if record.exc_info:
-            line["fault"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            line |= where(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def where(error: BaseException) -> dict[str, object]:
+    """What kind of fault, and the places it came through. Never its words: they may quote what somebody typed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "fault": type(error).__name__,
+        "trace": [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames],
+    }
 
 
 def log_to_stderr(level: str) -> None:

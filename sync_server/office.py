@@ -141,13 +141,27 @@ class Office:
         return [each for each in found if everything or each.fields["status"] == ConflictStatus.OPEN]
 
     def resolve(
-        self, tenant: str, actor: str, conflict: str, choice: Choice, reason: str, value: JsonValue = None
+        self,
+        tenant: str,
+        actor: str,
+        conflict: str,
+        choice: Choice,
+        reason: str,
+        value: JsonValue = None,
+        *,
+        seen: int | None = None,
     ) -> Receipt:
-        """Settle every clash of a conflict the same way; `value` is for `Choice.EDIT`."""
+        """Settle every clash of a conflict the same way.
+
+        `value` is for `Choice.EDIT`. `seen` is the version of the record that the person looked at; None if they know
+        what the conflict shows and no more, so that a later change of the field makes the decision stale.
+        """
         ref = conflict if "/" in conflict else record_ref("conflict", conflict)
         body = Conflict.model_validate(self.record(tenant, ref).fields)
         settlements = tuple(_settlement(clash, choice, value) for clash in body.clashes)
-        return self._give(tenant, actor, ref, ConflictResolved(settlements=settlements, reason=reason))
+        looked_at = {clash.record: clash.version if seen is None else seen for clash in body.clashes}
+        payload = ConflictResolved(settlements=settlements, reason=reason)
+        return self.service.office(tenant, actor, [(ref, payload)], looked_at)[0]
 
     # -- files that bring records
 

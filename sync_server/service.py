@@ -4,6 +4,7 @@ Callers run these blocking functions off the event loop.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -79,12 +80,14 @@ class Service:
             raise Refused(Code.PROTOCOL_UNSUPPORTED, f"protocol {request.protocol}; spoken here: {PROTOCOL}")
         with self.store.transaction() as tx:
             caller = self._authenticate(tx, message, body)
+            after = _position(request.cursor, incarnation(tx), tx.change_seq(caller.tenant))
+            tx.touch(caller.tenant, caller.device, self.ports.clock.now())
             batch = self.batch(tx, caller.tenant)
             if request.in_doubt:
                 answers = self._recall(batch, caller, request.in_doubt)
             else:
                 answers = self._receive(tx, batch, caller, request)
-            return self._reply(tx, caller, request, answers)
+            return self._reply(tx, caller, after, answers)
 
     def _authenticate(self, tx: Tx, message: Message, body: bytes) -> Caller:
         try:
@@ -141,11 +144,9 @@ class Service:
         _log_answers(caller, answers)
         return [answers[index] for index in sorted(answers)]
 
-    def _reply(self, tx: Tx, caller: Caller, request: SyncRequest, answers: list[Answer]) -> SyncReply:
+    def _reply(self, tx: Tx, caller: Caller, after: int, answers: list[Answer]) -> SyncReply:
         life = incarnation(tx)
-        after = _position(request.cursor, life, tx.change_seq(caller.tenant))
-        page = tx.changes(caller.tenant, after, CHANGES_MAX)
-        more = len(page) == CHANGES_MAX
+        page, more = tx.changes(caller.tenant, after, CHANGES_MAX)
         reached = page[-1][1] if more else tx.change_seq(caller.tenant)
         return SyncReply(
             protocol=PROTOCOL,
@@ -223,13 +224,20 @@ class Service:
 
     # -- the office
 
-    def office(self, tenant: str, actor: str, work: "list[tuple[str, Payload]]") -> list[Receipt]:
+    def office(
+        self,
+        tenant: str,
+        actor: str,
+        work: "list[tuple[str, Payload]]",
+        seen: "Mapping[str, int] | None" = None,
+    ) -> list[Receipt]:
         """Commands that a signed-in person confirmed, one after the other in one transaction.
 
         Args:
             tenant: whose records.
             actor: the person.
             work: (record, payload) pairs.
+            seen: record → the version that the person looked at, where that may not be what stands now.
 
         Raises:
             Refused: `not_found`, if there is no such person.
@@ -238,16 +246,22 @@ class Service:
             if tx.person(tenant, actor) is None:
                 raise Refused(Code.NOT_FOUND, f"there is no person {actor} in {tenant}")
             batch = self.batch(tx, tenant)
-            ids = [self._give(tx, batch, tenant, actor, record, payload) for record, payload in work]
+            author = (tenant, actor)
+            ids = [self._give(tx, batch, author, record, payload, seen or {}) for record, payload in work]
             batch.flush()
             entries = [batch.entry(command_id) for command_id in ids]
         return [entry.receipt for entry in entries if entry and entry.receipt]
 
-    def _give(self, tx: Tx, batch: Batch, tenant: str, actor: str, record: str, payload: Payload) -> str:
+    def _give(
+        self, tx: Tx, batch: Batch, who: tuple[str, str], record: str, payload: Payload, seen: Mapping[str, int]
+    ) -> str:
+        tenant, actor = who
         key = self.ring.active(tx, tenant, OFFICE_KEY)
         author = Author(self.ports.new_id(), tenant, OFFICE, actor, self.ports.clock.now(), "office")
         draft = compose(payload, record, author, View({}))
         command = compose(payload, record, author, View(batch.look(refs_of(draft))))
+        bases = tuple(b.model_copy(update={"version": seen.get(b.record, b.version)}) for b in command.bases)
+        command = command.model_copy(update={"bases": bases})
         envelope = seal(COMMAND_TYPE, command.to_bytes(), key)
         batch.receive(admit(tx, envelope, tenant, OFFICE))
         return command.id

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import (
@@ -36,7 +37,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, MetaData, SQLModel
 
-from shared.commands.base import Command, Role
+from shared.commands.base import Command, Role, read_command
 from shared.contract import to_instant
 from shared.envelope import Envelope, wire_from
 from shared.outcomes import Hold, Receipt
@@ -44,6 +45,7 @@ from shared.problems import Code, Problem, Refused
 from shared.records import Record, record_from_json, record_to_json
 
 BUSY_TIMEOUT_MS = 10_000
+PAGE_CHARS_MAX = 4 << 20
 
 
 class _Table(SQLModel):
@@ -248,7 +250,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         """`url` such as ``sqlite:////var/lib/tailboard/server.db``."""
-        self.engine: Engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        # parameters stay out of error messages: they are people's words
+        self.engine: Engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
@@ -452,13 +455,24 @@ class Tx:
         new = {name: statement.excluded[name] for name in ("version", "change_seq", "body")}
         self._connection.execute(statement.on_conflict_do_update(index_elements=["tenant", "ref"], set_=new), rows)
 
-    def changes(self, tenant: str, after: int, limit: int) -> list[tuple[Record, int]]:
-        """Records whose last change lies beyond `after`, in feed order, at most `limit`."""
+    def changes(self, tenant: str, after: int, limit: int) -> tuple[list[tuple[Record, int]], bool]:
+        """Records whose last change lies beyond `after`, in feed order, and whether there are more.
+
+        A page holds at most `limit` records and about `PAGE_CHARS_MAX` characters, and at least one record.
+        """
         query = select(RECORD.c.body, RECORD.c.change_seq).where(
             RECORD.c.tenant == tenant, RECORD.c.change_seq > after
         )
         rows = self._all(query.order_by(RECORD.c.change_seq, RECORD.c.ref).limit(limit))
-        return [(_record(row.body), row.change_seq) for row in rows]
+        room = accumulate(len(row.body) for row in rows)
+        page = [row for row, size in zip(rows, room, strict=True) if size <= PAGE_CHARS_MAX] or rows[:1]
+        more = len(page) < len(rows) or len(rows) == limit
+        return [(_record(row.body), row.change_seq) for row in page], more
+
+    def touch(self, tenant: str, device: str, seen_at: datetime) -> None:
+        """Remember when a laptop was last heard."""
+        this = (DEVICE.c.tenant == tenant) & (DEVICE.c.id == device)
+        self._connection.execute(update(DEVICE).where(this).values(last_seen_at=seen_at.isoformat()))
 
     # -- ledger and audit
 
@@ -550,7 +564,7 @@ def _entry(row: Any) -> Entry:
     envelope = wire_from(json.loads(row.envelope))
     receipt = wire_from(json.loads(row.receipt)) if row.receipt else None
     return Entry(
-        command=Command.model_validate_json(envelope.payload),
+        command=read_command(envelope.payload),
         envelope=envelope,
         received_at=to_instant(row.received_at),
         hold=Hold(row.hold) if row.hold else None,

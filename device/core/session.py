@@ -20,6 +20,8 @@ from shared.sync import COMMANDS_MAX
 BACKOFF_FIRST = timedelta(seconds=1)
 BACKOFF_MAX = timedelta(minutes=5)
 POLL_EVERY = timedelta(seconds=30)
+#: Whoever must wait longer than this lives with a clock that was set back, and need not wait at all.
+WAIT_MAX = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Session:
         """What to do at `now`, given `queue`."""
         if not self.online:
             return Rest(None)
-        waiting = self.not_before is not None and now < self.not_before
+        waiting = self.not_before is not None and now < self.not_before <= now + WAIT_MAX
         fresh = self.failures == 0 and (queue.saved or queue.in_doubt or self.more)
         if waiting and not fresh:
             return Rest(self.not_before)
@@ -88,7 +90,7 @@ class Session:
         """A round brought no usable answer. `spread` in [0, 1) keeps a herd of devices apart."""
         self.failures += 1
         longest = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(self.failures - 1, 16))
-        self.not_before = now + max(longest * (0.5 + spread / 2), retry_after or timedelta(0))
+        self.not_before = now + min(WAIT_MAX, max(longest * (0.5 + spread / 2), retry_after or timedelta(0)))
 
     def send_now(self) -> None:
         """A person asked for a round: forget the waiting, keep the state."""

@@ -8,7 +8,9 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 
-from shared.commands.base import Command, Payload
+from shared.commands.base import Command, Payload, read_command
+
+__all__ = ["CATALOGUE", "UnknownKind", "payload_class", "read_command", "read_payload"]
 
 
 class UnknownKind(Exception):

@@ -13,12 +13,17 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, JsonValue
 
+from shared import strict_json
 from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef
+from shared.ids import kind_of
 from shared.records import Record
 from shared.routing import DataClass
 
 #: The device name in commands that a signed-in person gives at the office; such commands have no chain.
 OFFICE = "office"
+
+#: The largest whole number that every JSON reader and every store holds exactly. Source: RFC 8259, section 6.
+NUMBER_MAX = 2**53 - 1
 
 
 class Role(StrEnum):
@@ -49,7 +54,7 @@ class Base(Contract):
     record: RecordRef
     field: Name
     value: JsonValue
-    version: int = Field(ge=0)
+    version: int = Field(ge=0, le=NUMBER_MAX)
     command: CommandId | None = None
 
 
@@ -62,15 +67,15 @@ class Command(Contract):
 
     id: CommandId
     kind: Name
-    schema_version: int = Field(ge=1)
+    schema_version: int = Field(ge=1, le=NUMBER_MAX)
     tenant: Name
     device: Name
-    epoch: int | None = Field(default=None, ge=1)
-    seq: int | None = Field(default=None, ge=1)
+    epoch: int | None = Field(default=None, ge=1, le=NUMBER_MAX)
+    seq: int | None = Field(default=None, ge=1, le=NUMBER_MAX)
     prev: Hash | None = None
     actor: Name
     record: RecordRef
-    base_version: int = Field(ge=0)
+    base_version: int = Field(ge=0, le=NUMBER_MAX)
     bases: Annotated[tuple[Base, ...], Field(max_length=64)] = ()
     issued_at: Instant
     expires_at: Instant
@@ -83,6 +88,16 @@ class Command(Contract):
     def needs(self) -> frozenset[str]:
         """The commands that must take effect before this one: named, or implied by a base."""
         return frozenset(self.depends_on) | {base.command for base in self.bases if base.command}
+
+
+def read_command(payload: bytes) -> Command:
+    """The command in an envelope's payload: the one reader, for admission, storage and the device alike.
+
+    Raises:
+        BadJson: not one acceptable JSON document.
+        ValueError: not a command (pydantic's error is one).
+    """
+    return Command.model_validate(strict_json.parse(payload))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +162,13 @@ class Payload(Contract):
     def summary(self, label: str) -> str:
         """One line for a person; `label` is what the subject record is called."""
         raise NotImplementedError
+
+    def misplaced(self, record: str) -> str | None:
+        """Why the kind cannot be about `record`; None if it can."""
+        subject = self.kind.subject
+        return (
+            f"{self.kind.name} is about a {subject}, not {record}" if subject and kind_of(record) != subject else None
+        )
 
     def objection(self, command: Command, records: Records) -> str | None:
         """Why the command makes no sense against `records`, in words for its author; None if it does."""

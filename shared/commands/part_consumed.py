@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from shared.commands.base import FIELD_AND_STAFF, Command, Edit, Effect, Kind, Payload
-from shared.contract import RecordRef
+from shared.contract import StockItemRef
 from shared.ids import id_of
 
 
@@ -21,7 +21,7 @@ class PartConsumed(Payload):
         atomic=(frozenset({"work_order.parts_used", "stock_item.on_hand"}),),
     )
 
-    stock_item: RecordRef
+    stock_item: StockItemRef
     quantity: Annotated[int, Field(ge=1, le=1000)]
 
     def effects(self, command: Command) -> tuple[Effect, ...]:

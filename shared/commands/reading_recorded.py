@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from shared.commands.base import FIELD_AND_STAFF, Command, Creation, Effect, Kind, Payload, Records
-from shared.contract import RecordRef
+from shared.contract import AssetRef
 from shared.ids import record_ref
 from shared.records import Quantity
 
@@ -15,7 +15,7 @@ class ReadingRecorded(Payload):
 
     kind = Kind("reading.recorded", 1, "work_order", "Record reading", FIELD_AND_STAFF)
 
-    asset: RecordRef
+    asset: AssetRef
     quantity: Quantity
     value: float
     unit: Annotated[str, Field(min_length=1, max_length=12)]

@@ -82,7 +82,8 @@ def _say_problems(app: FastAPI) -> None:
 
     async def other(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException), "registered for this type"
-        return _document(problem(Code.NOT_FOUND, str(error.detail)), status=error.status_code)
+        told = problem(Code.NOT_FOUND, str(error.detail))
+        return _document(told.model_copy(update={"status": error.status_code, "title": str(error.detail)}))
 
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(HTTPException, other)
@@ -96,6 +97,6 @@ def _say_problems(app: FastAPI) -> None:
             return _document(problem(Code.INTERNAL, "the fault is in the server's log"))
 
 
-def _document(document: Problem, status: int | None = None) -> Response:
+def _document(document: Problem) -> Response:
     headers = {"Retry-After": str(RETRY_AFTER_S)} if document.code is Code.BUSY else {}
-    return Response(document.to_bytes(), status or document.status, headers, MEDIA_TYPE)
+    return Response(document.to_bytes(), document.status, headers, MEDIA_TYPE)

@@ -1,9 +1,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.rebase import rebase
+from reconciliation.rebase import View
+from reconciliation.rebase import rebase as rebase_held
+from shared.commands.base import Command
 from shared.outcomes import EFFECTIVE
+from shared.records import Record
 from tests.builders import JOB, PUMP, RESOLVER, SEAL, Person, World, office, record
+
+
+def rebase(replica: dict[str, Record], pending: list[Command]) -> View:
+    return rebase_held(replica, [(command, frozenset()) for command in pending])
 
 
 def world() -> World:

@@ -67,7 +67,9 @@ def test_another_key_did_not_sign() -> None:
 @pytest.mark.parametrize("payload", ["not base64!", "YQ"])
 def test_what_is_not_base64_is_no_envelope(payload: str) -> None:
     with pytest.raises(ValueError, match="base64"):
-        wire_from({"payloadType": COMMAND_TYPE, "payload": payload, "signatures": [{"keyid": "k", "sig": "YQ=="}]})
+        wire_from(
+            {"payloadType": COMMAND_TYPE, "payload": payload, "signatures": [{"keyid": "0" * 32, "sig": "YQ=="}]}
+        )
 
 
 def test_nobody_signed() -> None:

@@ -1,0 +1,228 @@
+"""One bad command, however it is made, stops itself and nothing else: not its round, its device or its tenant."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciliation.decide import decide
+from shared.commands.base import Command
+from shared.envelope import COMMAND_TYPE, Envelope, seal
+from shared.outcomes import Outcome, Reason
+from shared.records import Choice
+from sync_server import batch
+from tests.contract.test_sync import JOB, notes
+from tests.served import TENANT, Laptop, Server, new_laptop, receipt
+
+SEAL, PUMP = "stock_item/SEAL-1", "asset/PUMP-1"
+
+
+def forged(laptop: Laptop, **changes: Any) -> Command:
+    """A command that no honest screen would make, under an honest signature."""
+    return laptop.command("note.added", JOB, advance=False, text="x").model_copy(update=changes)
+
+
+MISPLACED: list[dict[str, Any]] = [
+    {"record": PUMP},
+    {"record": "conflict/x"},
+    {"kind": "part.consumed", "payload": {"stock_item": PUMP, "quantity": 1}},
+    {
+        "kind": "reading.recorded",
+        "record": SEAL,
+        "payload": {"asset": PUMP, "quantity": "flow", "value": 1, "unit": "l"},
+    },
+    {"kind": "conflict.resolved", "payload": {"settlements": [], "reason": ""}},
+    {"kind": "field.updated", "payload": {"field": "priority", "value": "x" * 5000}},
+    {"kind": "field.updated", "payload": {"field": "notes", "value": "x"}},
+    {"payload": {"text": 5}},
+]
+
+
+@pytest.mark.parametrize("changes", MISPLACED)
+async def test_a_command_that_cannot_be_is_rejected_and_the_next_one_is_not(
+    server: Server, laptop: Laptop, changes: dict[str, Any]
+) -> None:
+    reply = await laptop.round(laptop.seal(forged(laptop, **changes)), laptop.say("note.added", JOB, text="after"))
+    assert receipt(reply.answers[0]).outcome is Outcome.REJECTED
+    assert receipt(reply.answers[1]).outcome is Outcome.APPLIED
+    assert notes(server) == ["after"]
+
+
+async def test_a_fault_of_our_own_quarantines_the_command_and_nothing_else(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(facts: Any) -> Any:
+        if facts.command.payload["text"] == "poison":
+            raise RuntimeError("a bug")
+        return decide(facts)
+
+    monkeypatch.setattr(batch, "decide", faulty)
+    reply = await laptop.round(*(laptop.say("note.added", JOB, text=text) for text in ("poison", "fine")))
+    held = reply.answers[0]
+    assert held.status == "held"
+    assert (held.hold, held.problem and held.problem.code) == ("quarantined", "internal")
+    assert notes(server) == ["fine"]
+
+
+async def test_half_a_surrogate_pair_is_no_text_and_harms_nobody(server: Server, laptop: Laptop) -> None:
+    for _ in range(4):
+        laptop.say("note.added", JOB, text="never sent")
+    raw = forged(laptop).to_bytes().replace(b'"text":"x"', b'"text":"\\ud800"')
+    reply = await laptop.round(seal(COMMAND_TYPE, raw, laptop.technician_key))
+    assert reply.answers[0].status == "refused"
+    other = new_laptop(server, b"\x03", "b.lind")
+    await other.enrol()
+    await other.round(other.say("note.added", JOB, text="hello"))
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "high")
+    assert notes(server) == ["hello"]
+
+
+@pytest.mark.parametrize("place", ["seq", "epoch", "base_version"])
+async def test_numbers_that_no_store_holds_are_malformed(server: Server, laptop: Laptop, place: str) -> None:
+    reply = await laptop.round(laptop.seal(forged(laptop, **{place: 2**63})))
+    assert reply.answers[0].status == "refused"
+
+
+async def test_what_an_author_claims_to_have_seen_cannot_spoil_the_feed(server: Server, laptop: Laptop) -> None:
+    command = laptop.command("field.updated", JOB, advance=False, field="priority", value="urgent")
+    deep: Any = "x"
+    for _ in range(15):
+        deep = [deep]
+    base = command.bases[0].model_copy(update={"value": deep})
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    reply = await laptop.round(laptop.seal(command.model_copy(update={"bases": (base,)})))
+    told = receipt(reply.answers[0])
+    assert told.outcome is Outcome.CONFLICT
+    clashes: Any = server.records("conflict")[str(told.conflict)].fields["clashes"]
+    assert clashes[0]["base"] is None
+    assert clashes[0]["mine"]["value"] == "urgent"
+
+
+async def test_a_base_from_the_future_does_not_overwrite(server: Server, laptop: Laptop) -> None:
+    command = laptop.command("field.updated", JOB, advance=False, field="priority", value="urgent")
+    base = command.bases[0].model_copy(update={"version": 999})
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    reply = await laptop.round(laptop.seal(command.model_copy(update={"bases": (base,)})))
+    assert receipt(reply.answers[0]).outcome is Outcome.CONFLICT
+    assert server.records()[JOB].fields["priority"] == "low"
+
+
+async def test_a_command_that_rests_on_itself_or_on_nothing_is_rejected(server: Server, laptop: Laptop) -> None:
+    itself = forged(laptop)
+    sent = [laptop.seal(itself.model_copy(update={"depends_on": (itself.id,)}))]
+    sent.append(laptop.seal(forged(laptop, depends_on=(forged(laptop).id,))))
+    for answer in (await laptop.round(*sent)).answers:
+        assert receipt(answer).reason is Reason.DEPENDENCY_FAILED
+
+
+# -- the chain
+
+
+def resealed(laptop: Laptop, command: Command, **changes: Any) -> Envelope:
+    return seal(COMMAND_TYPE, command.model_copy(update=changes).to_bytes(), laptop.technician_key)
+
+
+async def test_a_right_number_with_a_wrong_history_is_a_fork(server: Server, laptop: Laptop) -> None:
+    await laptop.round(laptop.say("note.added", JOB, text="first"))
+    command = laptop.command("note.added", JOB, advance=False, text="second")
+    reply = await laptop.round(resealed(laptop, command, prev="0" * 64))
+    assert (reply.answers[0].status, notes(server)) == ("held", ["first"])
+
+
+async def test_two_early_ones_at_one_place_do_not_strand_the_honest_chain(server: Server, laptop: Laptop) -> None:
+    first = laptop.say("note.added", JOB, text="first")
+    twin = resealed(laptop, laptop.command("note.added", JOB, advance=False, text="twin"), prev="0" * 64)
+    second, third = laptop.say("note.added", JOB, text="second"), laptop.say("note.added", JOB, text="third")
+    await laptop.round(twin, second, third)
+    await laptop.round(first)
+    assert notes(server) == ["first", "second", "third"]
+    (answer,) = (await laptop.round(in_doubt=(json.loads(twin.payload)["id"],))).answers
+    assert answer.status == "held"
+    assert answer.hold == "quarantined"
+
+
+async def test_a_chain_of_three_is_released_link_by_link(server: Server, laptop: Laptop) -> None:
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    links: list[Command] = []
+    for value in ("urgent", "high", "normal"):
+        link = laptop.command("field.updated", JOB, advance=False, field="priority", value=value)
+        if links:
+            seen = {"command": links[-1].id, "value": links[-1].payload["value"]}
+            link = link.model_copy(update={"bases": (link.bases[0].model_copy(update=seen),), "prev": laptop.prev})
+        links.append(link)
+        laptop.seal(link)
+    sealed = [seal(COMMAND_TYPE, link.to_bytes(), laptop.technician_key) for link in links]
+    assert [a.status for a in (await laptop.round(*sealed)).answers] == ["settled", "held", "held"]
+    server.office.resolve(TENANT, "m.reyes", links[0].id, Choice.KEEP_MINE, "seen")
+    assert server.records()[JOB].fields["priority"] == "normal"
+
+
+# -- who may speak
+
+
+async def test_a_revoked_device_reads_and_writes_nothing(server: Server, laptop: Laptop) -> None:
+    deactivate(server, laptop.device_key.keyid)
+    response = await laptop.post(b'{"protocol":1}')
+    assert (response.status_code, response.json()["code"]) == (403, "device_revoked")
+
+
+async def test_a_revoked_technicians_key_signs_nothing(server: Server, laptop: Laptop) -> None:
+    deactivate(server, laptop.technician_key.keyid)
+    reply = await laptop.round(laptop.say("note.added", JOB, text="x"))
+    assert (reply.answers[0].status, notes(server)) == ("refused", [])
+
+
+async def test_a_technicians_key_does_not_sign_requests(laptop: Laptop) -> None:
+    response = await laptop.post(b'{"protocol":1}', key=laptop.technician_key)
+    assert response.json()["code"] == "not_authentic"
+
+
+async def test_a_key_of_another_tenant_is_nobody_here(server: Server, laptop: Laptop) -> None:
+    server.office.add_tenant("other", "Other")
+    with server.office.service.store.transaction() as tx:
+        key = tx.key(laptop.technician_key.keyid)
+        assert key is not None
+        foreign = new_laptop(server, b"\x08").technician_key
+        tx.add_key(replace(key, keyid=foreign.keyid, public=foreign.public, tenant="other"))
+    laptop.technician_key = foreign
+    reply = await laptop.round(laptop.say("note.added", JOB, text="x"))
+    assert (reply.answers[0].status, notes(server)) == ("refused", [])
+
+
+def deactivate(server: Server, keyid: str) -> None:
+    with server.office.service.store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE key SET state = 'revoked' WHERE keyid = ?", (keyid,))
+
+
+async def test_a_round_with_a_foreign_cursor_does_nothing(server: Server, laptop: Laptop) -> None:
+    laptop.cursor = "7:1"
+    with pytest.raises(AssertionError, match="cursor_invalid"):
+        await laptop.round(laptop.say("note.added", JOB, text="x"))
+    assert notes(server) == []
+
+
+async def test_a_page_is_bounded_by_size_too(server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync_server.store.PAGE_CHARS_MAX", 700)
+    rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(9))
+    office = server.office
+    office.apply_import(TENANT, "root", office.plan_import(TENANT, "stock_item", f"id,name,part_no\n{rows}"))
+    pages = [await laptop.round()]
+    while pages[-1].more:
+        pages.append(await laptop.round())
+    assert len(pages) > 3
+    assert sum(ref.startswith("stock_item/B-") for ref in laptop.replica) == 9
+
+
+async def test_a_resolver_who_looked_too_early_is_told(server: Server, laptop: Laptop) -> None:
+    command = laptop.command("field.updated", JOB, advance=False, field="priority", value="urgent")
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    await laptop.round(laptop.seal(command))
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "high")
+    told = server.office.resolve(TENANT, "m.reyes", command.id, Choice.TAKE_THEIRS, "")
+    assert (told.outcome, told.reason) == (Outcome.REJECTED, Reason.STALE)
+    assert server.records()[JOB].fields["priority"] == "high"
+    again = server.office.resolve(
+        TENANT, "m.reyes", command.id, Choice.EDIT, "seen", "high", seen=server.records()[JOB].version
+    )
+    assert again.outcome is Outcome.APPLIED
