@@ -15,6 +15,7 @@ from device.store import State
 from shared.outcomes import Standing
 from shared.records import Choice
 from simulators.network import LosesFirstReply, Refusing, Switch
+from tests.builders import NOW as AT
 from tests.served import TENANT, Server, in_place
 
 JOB, PIN = "work_order/WO-1", "2468"
@@ -266,3 +267,93 @@ async def test_enrolling_again_after_a_lost_answer_gives_the_same_device(
     assert len(server.office.devices(TENANT)) == 1
     with pytest.raises(LocalError, match="already"):
         await bootstrap.enrol(settings, "http://server", code, PIN, "test", ports, transport=lossy)
+
+
+# -- what a hostile or unlucky link must not achieve
+
+
+def fake_resolution(device: Device) -> Callable[[bytes], bytes]:
+    import json
+
+    def spoil(body: bytes) -> bytes:
+        reply = json.loads(body)
+        record = {**reply["changes"][0]} if reply["changes"] else {}
+        command = device.workbench.outbox()[0].command.id
+        born = record.get("born") or {"version": 1, "command": "x", "device": "office", "actor": "x", "at": str(AT)}
+        fields = {"status": "resolved", "command": command, "record": JOB, "clashes": [], "settled": [], "reason": ""}
+        made = {"ref": f"conflict/{command}", "version": 1, "fields": fields, "born": born, "stamps": {}}
+        held = {"status": "held", "id": command, "hold": "waiting", "problem": None, "detail": ""}
+        return json.dumps({**reply, "answers": [held], "changes": [made]}).encode()
+
+    return spoil
+
+
+async def test_accepted_is_said_only_after_a_receipt(device: Device, cable: Switch) -> None:
+    device.workbench.note(JOB, "x")
+    cable.inner = Forger(cable.inner, fake_resolution(device))
+    await device.agent.step()
+    assert standings(device) == [Standing.SAVED]
+
+
+async def test_amounts_are_not_counted_twice_while_pages_are_on_the_way(device: Device, server: Server) -> None:
+    from device.core.interpret import Proposal
+
+    used = Proposal("part.consumed", JOB, {"stock_item": "stock_item/SEAL-1", "quantity": 2}, {})
+    device.workbench.confirm([used], sentence="two seals", source="form")
+    office = server.office
+    rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(900))
+    office.apply_import(TENANT, "root", office.plan_import(TENANT, "stock_item", f"id,name,part_no\n{rows}"))
+    for _ in range(3):
+        step = await device.agent.step()
+        assert not step.error
+        assert device.workbench.record("stock_item/SEAL-1").fields["on_hand"] == 3
+
+
+async def test_an_older_page_that_comes_late_moves_nothing_back(device: Device, server: Server) -> None:
+    device.workbench.note(JOB, "x")
+    await device.agent.settle()
+    cursor, view = device.store.meta("cursor"), dict(device.workbench.view().records)
+    device.store.absorb([], "1:1")
+    assert device.store.meta("cursor") == cursor
+    assert device.workbench.view().records == view
+
+
+async def test_a_cursor_that_the_server_does_not_know_starts_the_download_again(
+    device: Device, server: Server
+) -> None:
+    device.workbench.note(JOB, "kept")
+    device.store.set_meta("cursor", "9:99999")
+    await device.agent.settle()
+    await device.agent.settle()
+    assert standings(device) == [Standing.ACCEPTED]
+    assert texts(server) == ["kept"]
+
+
+async def test_a_nonsense_cursor_is_not_believed(device: Device, cable: Switch) -> None:
+    inner, cable.inner = cable.inner, Forger(cable.inner, lambda body: body.replace(b'"cursor":"1:', b'"cursor":"x:'))
+    await again(device)
+    assert device.workbench.status().last_error
+    assert device.workbench.jobs()
+    cable.inner = inner
+    await again(device)
+    assert not device.workbench.status().last_error
+
+
+async def test_more_words_than_one_body_holds_go_in_several(device: Device, server: Server) -> None:
+    for _ in range(200):
+        device.workbench.note(JOB, "\N{WRENCH}" * 4000)
+    steps = await device.agent.settle()
+    assert len(steps) > 1
+    assert {step.error for step in steps} == {None}
+    assert len(texts(server)) == 200
+
+
+async def test_what_the_server_could_not_read_never_enters_the_chain(device: Device) -> None:
+    from device.core.interpret import Proposal
+
+    huge = Proposal("field.updated", "stock_item/SEAL-1", {"field": "reorder_at", "value": 10**70}, {})
+    half = Proposal("note.added", JOB, {"text": "\ud800"}, {})
+    for proposal in (huge, half):
+        with pytest.raises(LocalError, match="cannot be saved"):
+            device.workbench.confirm([proposal], sentence="x", source="form")
+    assert device.workbench.outbox() == []

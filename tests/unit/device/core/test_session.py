@@ -70,3 +70,9 @@ def test_a_person_who_asks_does_not_wait() -> None:
     session.failed(NOW, 0.9)
     session.send_now()
     assert session.next_action(NOW, Queue(in_doubt=("x",))) == Ask(("x",))
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_work() -> None:
+    session = Session()
+    session.failed(NOW, 0.5)
+    assert session.next_action(NOW - timedelta(days=1), Queue(saved=("x",))) == Push(("x",))
