@@ -357,3 +357,62 @@ async def test_what_the_server_could_not_read_never_enters_the_chain(device: Dev
         with pytest.raises(LocalError, match="cannot be saved"):
             device.workbench.confirm([proposal], sentence="x", source="form")
     assert device.workbench.outbox() == []
+
+
+async def test_a_receipt_for_our_id_but_other_bytes_is_not_believed(
+    device: Device, server: Server, cable: Switch
+) -> None:
+    """Signed by the right key, about the right id, and still not ours: what a server restored wrongly might send."""
+    import json
+
+    from shared.envelope import RECEIPT_TYPE, Envelope, WireEnvelope, seal
+
+    device.workbench.note(JOB, "mine")
+    office = server.office
+    with office.service.store.transaction() as tx:
+        key = office.service.ring.active(tx, TENANT, "receipt")
+
+    def swap(body: bytes) -> bytes:
+        reply = json.loads(body)
+        for answer in reply["answers"]:
+            told = json.loads(Envelope.from_wire(WireEnvelope.model_validate(answer["receipt"])).payload)
+            told["envelope_hash"] = "0" * 64
+            answer["receipt"] = seal(RECEIPT_TYPE, json.dumps(told).encode(), key).to_wire().model_dump()
+        return json.dumps(reply).encode()
+
+    cable.inner = Forger(cable.inner, swap)
+    steps = await device.agent.settle()
+    assert "other bytes" in str(steps[-1].error)
+    assert standings(device) == [Standing.SENT]
+
+
+async def test_a_settled_command_is_never_unsettled_again(device: Device) -> None:
+    from shared.outcomes import Hold
+
+    (command,) = device.workbench.note(JOB, "x")
+    await device.agent.settle()
+    device.store.mark_unknown([command.id])
+    device.store.mark_held(command.id, Hold.WAITING, None)
+    device.store.mark_sent([command.id])
+    assert standings(device) == [Standing.ACCEPTED]
+
+
+async def test_a_policy_that_denies_is_obeyed_before_any_model_is_asked(device: Device) -> None:
+    from importlib import resources
+
+    from policies.bundle import parse_bundle
+    from shared.routing import Route
+
+    class Forbidden:
+        name, sha256 = "model", "0" * 64
+
+        def generate(self, *_: Any, **__: Any) -> Any:
+            raise AssertionError("the model was asked")
+
+    schema = (resources.files("policies.default") / "boundary.cedarschema").read_text()
+    deny = '@id("none") @reason("not today") forbid (principal, action, resource);'
+    device.workbench._bundle = parse_bundle("2", deny, schema)
+    device.workbench.model = Forbidden()
+    with pytest.raises(LocalError, match="The forms work"):
+        device.workbench.propose("replaced the seal", JOB)
+    assert [decision.route for decision in device.workbench.decisions()] == [Route.REFUSE]
