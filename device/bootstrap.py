@@ -135,6 +135,7 @@ async def enrol(
         LocalError: enrolled already, wrong PIN for the keys of an earlier try, or a code that does not work.
         TransportError: the server cannot be reached.
     """
+    check_url(url)
     settings.home.mkdir(parents=True, exist_ok=True)
     again = settings.keys.exists()
     keys = device_keys.unlock(settings.keys, pin) if again else device_keys.make(settings.keys, pin, ports.randomness)
@@ -150,12 +151,28 @@ async def enrol(
     return identity
 
 
+def check_url(url: str) -> None:
+    """Raises `LocalError` if `url` cannot be a server's address."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise LocalError(f"{url} is not an address. It looks like https://sync.example.") from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise LocalError(f"{url} is not an address. It looks like https://sync.example.")
+
+
 async def _exchange(
     url: str, code: str, name: str, keys: DeviceKeys, ports: Ports, transport: httpx.AsyncBaseTransport | None
 ) -> EnrolReply:
-    enrolment = Enrolment(
-        code=code, device_key=keys.device.public.hex(), technician_key=keys.technician.public.hex(), device_name=name
-    )
+    try:
+        enrolment = Enrolment(
+            code=code,
+            device_key=keys.device.public.hex(),
+            technician_key=keys.technician.public.hex(),
+            device_name=name[:60],
+        )
+    except ValueError as error:
+        raise LocalError("That is not an enrolment code. It looks like ABCD-EFGH-JKMN; ask the office.") from error
     envelope = seal(ENROLMENT_TYPE, enrolment.to_bytes(), keys.device, keys.technician)
     client = SyncClient(url, transport or httpx.AsyncHTTPTransport(), Meter(), ports)
     try:

@@ -38,6 +38,12 @@ def screen(arguments: argparse.Namespace) -> Report:
 
 def enrol(arguments: argparse.Namespace) -> Report:
     """Make keys and exchange the code."""
+    try:
+        bootstrap.check_url(arguments.url)
+    except LocalError as error:
+        raise UsageError(str(error)) from error
+    if not 8 <= len(arguments.code) <= 64:
+        raise UsageError("That is not an enrolment code. It looks like ABCD-EFGH-JKMN; ask the office.")
     settings = from_environment(home=arguments.home)
     name = arguments.name or platform.node() or "laptop"
     pin = _pin(arguments, new=not settings.keys.exists())

@@ -10,11 +10,13 @@ Source: RFC 9106 (argon2id, second recommended option: 64 MiB, 3 passes), NIST S
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from argon2.exceptions import Argon2Error
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from device.errors import LocalError
 from shared.contract import Contract
@@ -30,9 +32,9 @@ class _Sealed(Contract):
     salt: str
     nonce: str
     box: str
-    memory_kib: int
-    passes: int
-    lanes: int
+    memory_kib: Annotated[int, Field(ge=8, le=4 << 20)]
+    passes: Annotated[int, Field(ge=1, le=64)]
+    lanes: Annotated[int, Field(ge=1, le=64)]
 
 
 class _Secrets(Contract):
@@ -86,7 +88,7 @@ def unlock(path: Path, pin: str) -> DeviceKeys:
         secrets = AESGCM(_stretch(pin, sealed)).decrypt(nonce, box, _ASSOCIATED)
     except FileNotFoundError as error:
         raise LocalError("This device is not enrolled yet. Run: tailboard enrol URL CODE") from error
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, Argon2Error) as error:
         raise LocalError(f"{path.name} is not a key file, or it is damaged. Restore it or enrol again.") from error
     except InvalidTag as error:
         raise LocalError("Wrong PIN. Nothing was changed; try again.") from error

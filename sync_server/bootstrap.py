@@ -30,8 +30,10 @@ def build_service(settings: Settings, ports: Ports | None = None) -> Service:
     """
     if not settings.secret.exists():
         raise Refused(Code.NOT_FOUND, f"there is no server in {settings.home}; run: tailboard-server init")
-    store = Store(settings.database)
-    return Service(store, KeyRing(settings.secret.read_bytes()), ports or system_ports())
+    secret = settings.secret.read_bytes()
+    if len(secret) != SECRET_BYTES:
+        raise Refused(Code.INTERNAL, f"{settings.secret} is damaged; restore its backup")
+    return Service(Store(settings.database), KeyRing(secret), ports or system_ports())
 
 
 def build_office(settings: Settings, ports: Ports | None = None) -> Office:

@@ -84,6 +84,7 @@ PROGRAM = Program(
                 argument("kind", help="asset, stock_item or work_order"),
                 argument("file"),
                 argument("--apply", action="store_true", help="do it; without this, only say what would be done"),
+                argument("--overwrite", action="store_true", help="also set states and counts of existing records"),
                 _AS,
                 _TENANT,
             ),

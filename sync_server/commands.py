@@ -12,14 +12,16 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from shared import strict_json
 from shared.commandline import Report, UsageError
 from shared.commands.base import Role
-from shared.ids import id_of, kind_of
+from shared.ids import id_of, kind_of, record_ref
 from shared.outcomes import Outcome, Receipt
 from shared.records import Choice, Record, check_value, record_to_json
 from sync_server.batch import link_hash
 from sync_server.bootstrap import build_office, initialise
-from sync_server.office import ImportPlan, Office
+from sync_server.imports import ImportPlan
+from sync_server.office import Office
 from sync_server.service import AUDIT_START
 from sync_server.settings import Settings, from_environment
 from sync_server.store import Person
@@ -89,19 +91,23 @@ def device_list(arguments: argparse.Namespace) -> Report:
 
 
 def sample_load(arguments: argparse.Namespace) -> Report:
-    """Load the sample organisation; a second run changes nothing."""
+    """Load the sample organisation: what is missing is added, what is there is left alone."""
     office, tenant = _office(arguments)
     folder = resources.files("sync_server.sample")
     organisation = json.loads((folder / "organisation.json").read_text(encoding="utf-8"))
+    known = {person.id for person in office.people(tenant)}
     for person in organisation["people"]:
+        if person["id"] in known:
+            continue
         roles = frozenset(Role(role) for role in person["roles"])
         office.put_person(tenant, Person(person["id"], person["name"], roles))
     actor = next(person["id"] for person in organisation["people"] if "admin" in person["roles"])
     done: dict[str, Any] = {"people": len(organisation["people"])}
     for kind in SAMPLE_KINDS:
         plan = office.plan_import(tenant, kind, (folder / f"{kind}.csv").read_text(encoding="utf-8"))
-        office.apply_import(tenant, actor, plan)
-        done[kind] = {"new": len(plan.new), "changed": len(plan.changes), "same": plan.same}
+        only_new = plan.only_new()  # what people changed since stays
+        office.apply_import(tenant, actor, only_new)
+        done[kind] = {"new": len(plan.new), "kept": len(only_new.kept), "same": plan.same}
     lines = [f"{done['people']} people", *(f"{kind}: {_counts(done[kind])}" for kind in SAMPLE_KINDS)]
     return Report("tailboard.sample.v1", done, lines)
 
@@ -109,12 +115,13 @@ def sample_load(arguments: argparse.Namespace) -> Report:
 def import_file(arguments: argparse.Namespace) -> Report:
     """Plan an import, and apply it if that was asked for."""
     office, tenant = _office(arguments)
-    plan = office.plan_import(tenant, arguments.kind, _read_text(Path(arguments.file)))
+    text = _read_text(Path(arguments.file))
+    plan = office.plan_import(tenant, arguments.kind, text, overwrite=arguments.overwrite)
     if arguments.apply and not plan.bad:
         office.apply_import(tenant, arguments.actor, plan)
     applied = bool(arguments.apply and not plan.bad)
     bad = [{"line": row.line, "why": row.why} for row in plan.bad]
-    data = {"kind": plan.kind, "applied": applied, **_plan_counts(plan), "bad": bad}
+    data = {"kind": plan.kind, "applied": applied, **_plan_counts(plan), "kept": plan.kept, "bad": bad}
     return Report("tailboard.import.v1", data, _import_lines(plan, applied), ok=not plan.bad)
 
 
@@ -130,7 +137,7 @@ def record_list(arguments: argparse.Namespace) -> Report:
 def record_show(arguments: argparse.Namespace) -> Report:
     """One record."""
     office, tenant = _office(arguments)
-    record = office.record(tenant, arguments.record)
+    record = office.record(tenant, _ref(arguments.record))
     lines = [f"{record.ref} version {record.version}"]
     for name, value in record.fields.items():
         stamp = record.stamp(name)
@@ -141,8 +148,9 @@ def record_show(arguments: argparse.Namespace) -> Report:
 def record_set(arguments: argparse.Namespace) -> Report:
     """Set a field."""
     office, tenant = _office(arguments)
-    value = _typed(kind_of(arguments.record), arguments.field, arguments.value)
-    return _receipt_report(office.set_field(tenant, arguments.actor, arguments.record, arguments.field, value))
+    ref = _ref(arguments.record)
+    value = _typed(kind_of(ref), arguments.field, arguments.value)
+    return _receipt_report(office.set_field(tenant, arguments.actor, ref, arguments.field, value))
 
 
 def conflict_list(arguments: argparse.Namespace) -> Report:
@@ -260,14 +268,19 @@ def _read_text(path: Path) -> str:
         raise UsageError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from error
 
 
+def _ref(record: str) -> str:
+    """A record as people name it: a bare number is a work order's."""
+    return record if "/" in record else record_ref("work_order", record)
+
+
 def _typed(kind: str, name: str, text: str) -> JsonValue:
     """The text as the field's own type: as it stands if the field takes it so, else as JSON."""
     try:
         return check_value(kind, name, text)
-    except (KeyError, ValueError):
+    except ValueError:
         try:
-            value: JsonValue = json.loads(text)
-        except json.JSONDecodeError:
+            value: JsonValue = strict_json.parse(text.encode())
+        except strict_json.BadJson:
             return text
         return value
 
@@ -284,6 +297,7 @@ def _import_lines(plan: ImportPlan, applied: bool) -> list[str]:
     lines = [f"line {row.line}: {row.why}" for row in plan.bad]
     lines += [f"new      {id_of(ref)}" for ref in plan.new]
     lines += [f"changed  {id_of(ref)}: {', '.join(fields)}" for ref, fields in plan.changes.items()]
+    lines += [f"kept     {id_of(ref)}: {', '.join(names)} (--overwrite sets it)" for ref, names in plan.kept.items()]
     lines.append(_counts(_plan_counts(plan)) + (f", {len(plan.bad)} bad" if plan.bad else ""))
     if plan.bad:
         lines.append("Nothing was imported. Mend the lines above and run it again.")

@@ -4,26 +4,21 @@ The command line and the console are two ways to it.
 
 Rules
 1. Records change through commands only, imports and sample data included.
-2. An import says everything that is wrong before anything is changed, and a second run of the same file changes
-   nothing.
+2. What a person decides rests on what that person looked at: if it changed since, the decision is stale.
 """
 
-import csv
-import io
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from shared.commands.base import Payload
 from shared.commands.conflict_resolved import ConflictResolved
 from shared.commands.field_updated import FieldUpdated
-from shared.commands.record_imported import IMPORTABLE, RecordImported
-from shared.ids import id_of, record_ref
+from shared.commands.record_imported import RecordImported
+from shared.contract import Name
+from shared.ids import kind_of, record_ref
 from shared.outcomes import Outcome, Receipt
 from shared.problems import Code, Refused
-from shared.records import KINDS, Choice, Clash, Conflict, ConflictStatus, Record, Settlement, check_fields
+from shared.records import Choice, Clash, Conflict, ConflictStatus, Record, Settlement
+from sync_server.imports import ImportPlan, plan
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY
 from sync_server.service import AUDIT_START, CODE_LIFETIME, Service, code_hash
 from sync_server.store import Device, EnrolCode, Person
@@ -32,23 +27,7 @@ from sync_server.store import Device, EnrolCode, Person
 _CODE_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row of a file that cannot be imported: its line number, and why."""
-
-    line: int
-    why: str
-
-
-@dataclass(frozen=True)
-class ImportPlan:
-    """What a file would do. `changes` maps a record to the fields that it sets."""
-
-    kind: str
-    new: Mapping[str, dict[str, JsonValue]] = field(default_factory=dict)
-    changes: Mapping[str, dict[str, JsonValue]] = field(default_factory=dict)
-    same: int = 0
-    bad: Sequence[BadRow] = ()
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 class Office:
@@ -61,6 +40,7 @@ class Office:
 
     def add_tenant(self, tenant: str, name: str) -> bool:
         """Open an organisation with its keys. False if it is there already."""
+        _check_name("tenant", tenant)
         with self.service.store.transaction() as tx:
             if tenant in tx.tenants():
                 return False
@@ -82,6 +62,7 @@ class Office:
 
     def put_person(self, tenant: str, person: Person) -> None:
         """Add somebody, or change name and roles; the act is audited."""
+        _check_name("person", person.id)
         with self.service.store.transaction() as tx:
             if tx.person(tenant, person.id) == person:
                 return
@@ -157,40 +138,35 @@ class Office:
         what the conflict shows and no more, so that a later change of the field makes the decision stale.
         """
         ref = conflict if "/" in conflict else record_ref("conflict", conflict)
+        if kind_of(ref) != "conflict":
+            raise Refused(Code.NOT_FOUND, f"{ref} is not a conflict; see: tailboard-server conflict list")
         body = Conflict.model_validate(self.record(tenant, ref).fields)
+        if choice is Choice.EDIT and len(body.clashes) > 1:
+            raise Refused(Code.MALFORMED, "an edit settles one clash at a time, and this conflict has several")
         settlements = tuple(_settlement(clash, choice, value) for clash in body.clashes)
         looked_at = {clash.record: clash.version if seen is None else seen for clash in body.clashes}
-        payload = ConflictResolved(settlements=settlements, reason=reason)
+        try:
+            payload = ConflictResolved(settlements=settlements, reason=reason)
+        except ValueError as error:
+            raise Refused(Code.MALFORMED, "the reason has more than 400 characters") from error
         return self.service.office(tenant, actor, [(ref, payload)], looked_at)[0]
 
     # -- files that bring records
 
-    def plan_import(self, tenant: str, kind: str, text: str) -> ImportPlan:
-        """What a CSV file of `kind` would do. The header names `id` and fields; an empty cell leaves a field alone.
-
-        Cells of fields that hold lists or objects are JSON. Raises `Refused` if the file cannot be one of `kind`.
-        """
-        if kind not in IMPORTABLE:
-            raise Refused(Code.MALFORMED, f"{kind} cannot be imported; importable: {', '.join(IMPORTABLE)}")
-        reader = csv.DictReader(io.StringIO(text), strict=True)
-        header = reader.fieldnames or []
-        if unknown := sorted(set(header) - set(KINDS[kind].model_fields) - {"id"}) or "id" not in header:
-            why = f"no field {unknown[0]}" if isinstance(unknown, list) else "no column id"
-            raise Refused(
-                Code.MALFORMED,
-                f"a file of {kind} has {why}; its header is: id, {', '.join(KINDS[kind].model_fields)}",
-            )
+    def plan_import(self, tenant: str, kind: str, text: str, *, overwrite: bool = False) -> ImportPlan:
+        """What a CSV file of `kind` would do (`sync_server.imports`). Raises `Refused` if it cannot be one."""
         standing = {record.ref: record for record in self.records(tenant, kind)}
-        return _plan(kind, reader, standing)
+        assets = {record.ref for record in self.records(tenant, "asset")}
+        return plan(kind, text, standing, assets, overwrite=overwrite)
 
-    def apply_import(self, tenant: str, actor: str, plan: ImportPlan) -> list[Receipt]:
+    def apply_import(self, tenant: str, actor: str, planned: ImportPlan) -> list[Receipt]:
         """Do what a plan without bad rows says. Raises `Refused` if it has some, or a row was not accepted."""
-        if plan.bad:
-            raise Refused(Code.MALFORMED, f"{len(plan.bad)} bad rows; nothing was imported")
+        if planned.bad:
+            raise Refused(Code.MALFORMED, f"{len(planned.bad)} bad rows; nothing was imported")
         work: list[tuple[str, Payload]] = [
-            (ref, RecordImported(fields=fields)) for ref, fields in {**plan.new, **plan.changes}.items()
+            (ref, RecordImported(fields=fields)) for ref, fields in {**planned.new, **planned.changes}.items()
         ]
-        receipts = self.service.office(tenant, actor, work)
+        receipts = self.service.office(tenant, actor, work, planned.versions)
         for receipt in receipts:
             if receipt.outcome not in {Outcome.APPLIED, Outcome.MERGED}:
                 raise Refused(Code.STALE, f"{receipt.detail}; run the import again")
@@ -202,53 +178,10 @@ def _settlement(clash: Clash, choice: Choice, edited: JsonValue) -> Settlement:
     return Settlement(record=clash.record, field=clash.field, choice=choice, value=values[choice])
 
 
-def _plan(kind: str, reader: "csv.DictReader[str]", standing: Mapping[str, Record]) -> ImportPlan:
-    new: dict[str, dict[str, JsonValue]] = {}
-    changes: dict[str, dict[str, JsonValue]] = {}
-    bad: list[BadRow] = []
-    same = 0
-    for row in reader:
-        ref = record_ref(kind, (row.get("id") or "").strip())
-        try:
-            fields = _fields(kind, row)
-            if ref in new or ref in changes:
-                raise ValueError(f"{id_of(ref)} stands twice in the file")
-            record = standing.get(ref)
-            full = check_fields(kind, {**(record.fields if record else {}), **fields})
-        except ValueError as error:
-            bad.append(BadRow(reader.line_num, _why(error)))
-            continue
-        if record is None:
-            new[ref] = fields
-        elif changed := {name: full[name] for name in fields if full[name] != record.fields.get(name)}:
-            changes[ref] = changed
-        else:
-            same += 1
-    return ImportPlan(kind, new, changes, same, bad)
-
-
-def _fields(kind: str, row: Mapping[str, str | None]) -> dict[str, JsonValue]:
-    if not (row.get("id") or "").strip():
-        raise ValueError("no id")
-    if None in row:
-        raise ValueError("more cells than the header has columns")
-    cells = {name: (cell or "").strip() for name, cell in row.items() if name != "id"}
-    return {name: _cell(name, cell) for name, cell in cells.items() if cell}
-
-
-def _cell(name: str, cell: str) -> JsonValue:
-    if cell[0] in "[{":
-        try:
-            value: JsonValue = json.loads(cell)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{name} is not readable JSON") from error
-        return value
-    return cell
-
-
-def _why(error: ValueError) -> str:
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    first = errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+def _check_name(what: str, name: str) -> None:
+    """Raises `Refused` if `name` cannot be one."""
+    try:
+        _NAME.validate_python(name)
+    except ValueError:
+        words = f"{name!r} cannot be the short name of a {what}: letters, digits, . _ - and at most 64 of them"
+        raise Refused(Code.MALFORMED, words) from None

@@ -258,8 +258,11 @@ class Service:
         tenant, actor = who
         key = self.ring.active(tx, tenant, OFFICE_KEY)
         author = Author(self.ports.new_id(), tenant, OFFICE, actor, self.ports.clock.now(), "office")
-        draft = compose(payload, record, author, View({}))
-        command = compose(payload, record, author, View(batch.look(refs_of(draft))))
+        try:
+            draft = compose(payload, record, author, View({}))
+            command = compose(payload, record, author, View(batch.look(refs_of(draft))))
+        except ValueError as error:
+            raise Refused(Code.MALFORMED, f"{record}: {' '.join(str(error).split())[:200]}") from error
         bases = tuple(b.model_copy(update={"version": seen.get(b.record, b.version)}) for b in command.bases)
         command = command.model_copy(update={"bases": bases})
         envelope = seal(COMMAND_TYPE, command.to_bytes(), key)

@@ -67,6 +67,17 @@ def test_a_second_sample_load_changes_nothing(home: Path) -> None:
     }
 
 
+def test_a_sample_load_keeps_what_people_did(home: Path) -> None:
+    set_title = ["record", "set", "WO-1042", "title", "By a person", "--as", "m.reyes"]
+    assert processes.administer(home, *set_title)["receipt"]["outcome"] == "applied"
+    processes.administer(home, "person", "add", "b.lind", "--name", "B. Lind-Moe", "--role", "technician")
+    again = processes.administer(home, "sample", "load")
+    assert (again["work_order"]["new"], again["work_order"]["kept"]) == (0, 1)
+    assert processes.administer(home, "record", "show", "WO-1042")["record"]["fields"]["title"] == "By a person"
+    names = {person["id"]: person["name"] for person in processes.administer(home, "person", "list")["people"]}
+    assert names["b.lind"] == "B. Lind-Moe"
+
+
 def test_an_import_is_planned_then_applied_then_changes_nothing(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "stock.csv"
     file.write_text(GOOD)
@@ -102,6 +113,13 @@ def test_an_import_names_every_bad_row_and_does_nothing(home: Path, tmp_path: Pa
         (["record", "set", "work_order/WO-1042", "priority", "shouting", "--as", "m.reyes"], 1, "cannot hold"),
         (["conflict", "resolve", "x", "--keep", "edit", "--as", "m.reyes"], 2, "--value"),
         (["no-such-verb"], 2, "invalid choice"),
+        (["record", "set", "WO-1042", "priority", "shouting", "--as", "m.reyes"], 1, "cannot hold"),
+        (["record", "set", "work_order/WO-1042", "foo", "bar", "--as", "m.reyes"], 1, "no field foo"),
+        (["record", "set", "work_order/WO-1042", "title", "x" * 1001, "--as", "m.reyes"], 1, "cannot hold"),
+        (["record", "set", "work_order/WO-1042", "due_on", "[" * 5000, "--as", "m.reyes"], 1, "cannot hold"),
+        (["conflict", "resolve", "work_order/WO-1042", "--keep", "mine", "--as", "m.reyes"], 1, "not a conflict"),
+        (["init", "--tenant", "harrow valley", "--name", "H"], 1, "short name of a tenant"),
+        (["person", "add", "M Reyes", "--name", "M", "--role", "admin"], 1, "short name of a person"),
     ],
 )
 def test_a_mistake_at_the_office_is_a_sentence(home: Path, words: list[str], code: int, sentence: str) -> None:
@@ -115,6 +133,39 @@ def test_a_server_that_was_never_made_says_how(tmp_path: Path) -> None:
     done = call("sync_server", "serve", "--home", str(tmp_path))
     assert done.returncode == 1
     assert "tailboard-server init" in done.stderr
+
+
+def test_a_damaged_secret_is_a_sentence(tmp_path: Path) -> None:
+    processes.administer(tmp_path, "init", "--tenant", "t", "--name", "T")
+    (tmp_path / "server.secret").write_bytes(b"")
+    for words in (["person", "list"], ["serve", "--port", "0"], ["init", "--tenant", "u", "--name", "U"]):
+        done = call("sync_server", *words, "--home", str(tmp_path))
+        assert (done.returncode, "restore its backup" in done.stderr) == (1, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "sentence"),
+    [
+        ("http://127.0.0.1:9", "ABC", "not an enrolment code"),
+        ("http://[::1", "ABCD-EFGH-JKMN", "not an address"),
+        ("sync.example:8750", "ABCD-EFGH-JKMN", "not an address"),
+        ("http://", "ABCD-EFGH-JKMN", "not an address"),
+    ],
+)
+def test_a_mistake_at_enrolment_is_a_sentence(tmp_path: Path, url: str, code: str, sentence: str) -> None:
+    (tmp_path / "pin").write_text("2468")
+    where = ["--home", str(tmp_path / "home"), "--pin-file", str(tmp_path / "pin")]
+    done = call("device", "enrol", url, code, *where)
+    assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_long_laptop_name_is_cut(home: Path, url: str, tmp_path: Path) -> None:
+    (tmp_path / "pin").write_text("2468")
+    where = ["--home", str(tmp_path / "home"), "--pin-file", str(tmp_path / "pin"), "--name", "n" * 80]
+    done = call("device", "enrol", url, processes.administer(home, "enrol-code", "b.lind")["code"], *where)
+    assert done.returncode == 0, done.stderr
+    assert "n" * 60 in {each["name"] for each in processes.administer(home, "device", "list")["devices"]}
 
 
 def test_a_day_on_the_command_line(laptop: list[str], home: Path) -> None:

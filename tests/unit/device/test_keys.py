@@ -56,6 +56,26 @@ def test_a_flipped_bit_in_the_box_is_noticed(tmp_path: Path) -> None:
         keys.unlock(path, PIN)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("salt", "abc"),
+        ("salt", "ab"),
+        ("nonce", "ab"),
+        ("memory_kib", 1 << 40),
+        ("memory_kib", -1),
+        ("passes", 0),
+        ("lanes", 1 << 30),
+    ],
+)
+def test_a_damaged_number_or_salt_is_a_sentence(tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / "keys.json"
+    keys.make(path, PIN, Counting())
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    with pytest.raises(LocalError, match="damaged"):
+        keys.unlock(path, PIN)
+
+
 def test_keys_are_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     keys.make(path, PIN, Counting())
