@@ -32,7 +32,7 @@ class _Sealed(Contract):
     salt: str
     nonce: str
     box: str
-    memory_kib: Annotated[int, Field(ge=8, le=4 << 20)]
+    memory_kib: Annotated[int, Field(ge=8, le=1 << 20)]
     passes: Annotated[int, Field(ge=1, le=64)]
     lanes: Annotated[int, Field(ge=1, le=64)]
 

@@ -279,7 +279,7 @@ def _typed(kind: str, name: str, text: str) -> JsonValue:
         return check_value(kind, name, text)
     except ValueError:
         try:
-            value: JsonValue = strict_json.parse(text.encode())
+            value: JsonValue = strict_json.parse(text.encode(errors="replace"))
         except strict_json.BadJson:
             return text
         return value
