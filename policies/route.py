@@ -2,8 +2,8 @@
 
 Rules
 1. Every candidate is asked about, permitted or not, so that each has its why-not.
-2. The nearest permitted and capable place is taken. If none is, the task is refused, with the reason; nothing crosses
-   a boundary for want of a better place.
+2. The nearest permitted and capable place is taken. If none is, the task is refused, with the reason against this
+   laptop; nothing crosses a boundary for want of a better place.
 3. The decision's hash covers everything in it, so that it can be made again and compared.
 """
 
@@ -32,7 +32,7 @@ def choose(bundle: Bundle, request: RouteRequest, decided_at: datetime) -> Decis
         route=route,
         bundle_version=bundle.version,
         policies=chosen.policies if chosen else (),
-        reason=chosen.reason if chosen else "no place is both permitted and able",
+        reason=chosen.reason if chosen else str(obstacles[Route.DEVICE]),
         why_not=tuple(Refusal(route=b, reason=reason) for b, reason in obstacles.items() if reason),
         disclosure=_DISCLOSURE[route],
         hash="0" * 64,

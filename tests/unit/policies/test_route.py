@@ -64,6 +64,7 @@ def test_the_same_facts_give_the_same_decision_and_other_facts_another_hash() ->
 def test_without_a_model_nothing_runs_and_the_person_is_told() -> None:
     decision = choose(BUNDLE, request(local_model=False), NOW)
     assert decision.route is Route.REFUSE
+    assert decision.reason == "no model is loaded on this laptop"
     assert any(refusal.reason == "no model is loaded on this laptop" for refusal in decision.why_not)
 
 
