@@ -14,6 +14,7 @@ Source: DSSE v1.0.2 (Dead Simple Signing Envelope), protocol and JSON envelope; 
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
 from cryptography.exceptions import InvalidSignature
@@ -47,7 +48,7 @@ class WireEnvelope(Contract):
     signatures: Annotated[tuple[Signature, ...], Field(max_length=4)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Envelope:
     """Bytes, what they are for, and who signed them: `signatures` are (key id, 64 bytes)."""
 
@@ -55,7 +56,7 @@ class Envelope:
     payload: bytes
     signatures: tuple[tuple[str, bytes], ...]
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 of the pre-authentication encoding, hexadecimal."""
         return sha256_hex(pae(self.payload_type, self.payload))

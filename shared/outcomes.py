@@ -48,6 +48,10 @@ class Reason(StrEnum):
     DEPENDENCY_FAILED = "dependency_failed"
     STALE = "stale"
     LIFETIME_TOO_LONG = "lifetime_too_long"
+    WITHDRAWN = "withdrawn"
+    OUT_OF_SCOPE = "out_of_scope"
+    NOT_APPROVED = "not_approved"
+    DISMISSED = "dismissed"
 
 
 class FieldName(Contract):

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.contract import Contract
+from shared.envelope import WireEnvelope
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -26,6 +27,7 @@ class Code(StrEnum):
     NOT_AUTHENTIC = "not_authentic"
     CLOCK_SKEW = "clock_skew"
     DEVICE_REVOKED = "device_revoked"
+    DEVICE_FORKED = "device_forked"
     BAD_SIGNATURE = "bad_signature"
     UNKNOWN_KEY = "unknown_key"
     NOT_ENROLLED_FOR = "not_enrolled_for"
@@ -33,6 +35,12 @@ class Code(StrEnum):
     KIND_UNKNOWN = "kind_unknown"
     CHAIN_GAP = "chain_gap"
     CHAIN_FORK = "chain_fork"
+    CLOCK_DOUBT = "clock_doubt"
+    APPROVAL_NEEDED = "approval_needed"
+    BYTES_MISSING = "bytes_missing"
+    SETTLED_PURGED = "settled_purged"
+    QUARANTINE_FULL = "quarantine_full"
+    SERVER_STOPPED = "server_stopped"
     CODE_INVALID = "code_invalid"
     CURSOR_INVALID = "cursor_invalid"
     NOT_FOUND = "not_found"
@@ -58,6 +66,11 @@ TABLE: dict[Code, Row] = {
     Code.NOT_AUTHENTIC: Row(401, "The request could not be authenticated", "Enrol the device again."),
     Code.CLOCK_SKEW: Row(401, "The device's clock is too far off", "Set the clock; the next round retries."),
     Code.DEVICE_REVOKED: Row(403, "This device is revoked", "Ask the office; nothing on the device is lost."),
+    Code.DEVICE_FORKED: Row(
+        403,
+        "This device's history does not fit what it sent before",
+        "Ask the office to look at it; what you sent is kept, and nothing on the device is lost.",
+    ),
     Code.BAD_SIGNATURE: Row(422, "The signature does not fit the bytes", "The command was damaged; enter it again."),
     Code.UNKNOWN_KEY: Row(422, "Signed by a key that is not enrolled", "Enrol the device, or ask the office."),
     Code.NOT_ENROLLED_FOR: Row(
@@ -75,6 +88,26 @@ TABLE: dict[Code, Row] = {
         "Another command holds this place in the device's chain",
         "The office reviews it; nothing is lost.",
     ),
+    Code.CLOCK_DOUBT: Row(
+        409,
+        "The device's clock was changed after this was confirmed",
+        "The office looks at it; nothing is lost.",
+    ),
+    Code.APPROVAL_NEEDED: Row(409, "It needs an approval", "The office approves or refuses it; nothing to do here."),
+    Code.BYTES_MISSING: Row(409, "Its file has not arrived yet", "The file follows by itself; stay connected."),
+    Code.SETTLED_PURGED: Row(
+        409,
+        "It was settled so long ago that the details are gone",
+        "Nothing is to be done; the record shows what came of it.",
+    ),
+    Code.QUARANTINE_FULL: Row(
+        507, "Too much of this device waits for review", "Ask the office to review it, then send again."
+    ),
+    Code.SERVER_STOPPED: Row(
+        503,
+        "The server was set back to an older state and accepts nothing until an operator has looked at it",
+        "Nothing to do on the device; nothing is lost.",
+    ),
     Code.CODE_INVALID: Row(403, "The enrolment code is wrong, used or expired", "Ask the office for a new code."),
     Code.CURSOR_INVALID: Row(422, "The cursor is not one of this server's", "Start the download again."),
     Code.NOT_FOUND: Row(404, "There is no such thing", "Check the name."),
@@ -86,7 +119,10 @@ TABLE: dict[Code, Row] = {
 
 
 class Problem(Contract):
-    """A problem document. `type` is the code as a relative reference."""
+    """A problem document. `type` is the code as a relative reference.
+
+    With `clock_skew` comes `time`: the server's signed time (`shared.statements.TimeTold`).
+    """
 
     type: str
     title: str
@@ -94,6 +130,11 @@ class Problem(Contract):
     detail: str
     code: Code
     remedy: str
+    time: WireEnvelope | None = None
+
+    def to_bytes(self) -> bytes:
+        """The document; a `time` that is not told is left out, as in protocol 1."""
+        return self.model_dump_json(exclude_none=True).encode()
 
 
 class Refused(Exception):

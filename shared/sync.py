@@ -4,63 +4,128 @@ Rules
 1. A round that asks about doubt carries no commands: outcome before replay.
 2. Every command sent is answered by name: settled, held, refused, or (when only asked about) unknown.
 3. `unknown` is not final: it permits sending the same bytes again, and nothing else.
+4. The cursor belongs to the server; a device keeps it and shows it again. A reply that says `restart` begins a whole
+   copy: when `more` has ended, what was not delivered is no longer the device's to hold.
+5. Contracts are closed, so what is added comes under a new protocol number. The number before is still spoken.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.contract import CommandId, Contract, Instant, KeyId, Name
+from shared.contract import CommandId, Contract, Hash, Instant, KeyId, Name, RecordRef
 from shared.envelope import WireEnvelope
-from shared.outcomes import Hold
+from shared.merkle import PATH_MAX
+from shared.outcomes import Hold, Outcome, Reason
 from shared.problems import Problem
 from shared.records import WireRecord
 
-PROTOCOL = 1
-PROTOCOLS_UNDERSTOOD = frozenset({1})
-COMMANDS_MAX = 200
+PROTOCOL = 2
+PROTOCOLS_UNDERSTOOD = frozenset({1, 2})
+COMMANDS_MAX = 500
 BODY_BYTES_MAX = 4 << 20
-CHANGES_MAX = 500
+CHANGES_MAX = 2000
+
+#: ``incarnation:change_seq:scope``. Devices of protocol 1 show it without the scope.
+Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,9}:[0-9]{1,16}(:[0-9]{1,16})?$")]
 
 
-#: ``incarnation:change_seq``.
-Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,9}:[0-9]{1,16}$")]
+def cursor_at(incarnation: int, change_seq: int, scope: int = 0) -> str:
+    """The cursor for everything up to and including `change_seq` of a server's `incarnation`.
 
-
-def cursor_at(incarnation: int, change_seq: int) -> str:
-    """The cursor for everything up to and including `change_seq` of a server's `incarnation`."""
-    return f"{incarnation}:{change_seq}"
+    `scope` is the place in the feed at which the device was last given other records to see.
+    """
+    return f"{incarnation}:{change_seq}:{scope}"
 
 
 def read_cursor(cursor: str | None) -> tuple[int, int]:
     """Incarnation and change_seq of a cursor; (0, 0) for none. Raises `ValueError` if it is no cursor."""
+    incarnation, change_seq, _ = read_scoped(cursor)
+    return incarnation, change_seq
+
+
+def read_scoped(cursor: str | None) -> tuple[int, int, int]:
+    """Incarnation, change_seq and scope of a cursor; zeros for none. Raises `ValueError` if it is no cursor."""
     if cursor is None:
-        return 0, 0
-    incarnation, _, change_seq = cursor.partition(":")
-    return int(incarnation), int(change_seq)
+        return 0, 0, 0
+    incarnation, change_seq, *scope = map(int, cursor.split(":"))
+    return incarnation, change_seq, scope[0] if scope else 0
+
+
+class DeviceReport(Contract):
+    """What a device says of itself, for the people who look after it. It is shown and never decided upon.
+
+    `waiting` counts the commands that are not settled, `oldest_at` is when the oldest of them was confirmed.
+    """
+
+    app: Annotated[str, Field(max_length=40)] = ""
+    model: Annotated[str, Field(max_length=120)] = ""
+    bundle: Annotated[str, Field(max_length=40)] = ""
+    waiting: int = 0
+    waiting_bytes: int = 0
+    oldest_at: Instant | None = None
+
+
+class EpochEnd(Contract):
+    """The device cannot go on with its chain, and says why and what is missing.
+
+    `missing` are numbers of commands whose bytes are lost here; `received` of the server's head shows those that are
+    there nevertheless. The server answers with a new epoch.
+    """
+
+    epoch: int
+    reason: Literal["restored", "bytes_lost", "unreadable"]
+    missing: Annotated[tuple[int, ...], Field(max_length=COMMANDS_MAX)] = ()
 
 
 class SyncRequest(Contract):
-    """What a device says: where its replica stands, what it is in doubt about, or what is new."""
+    """What a device says: where its replica stands, what it is in doubt about, or what is new.
+
+    Args:
+        withdrawals: signed by the author, each beside its command or for one sent before.
+        doubtful: commands confirmed before the device's clock stepped or it rebooted.
+        head: the newest signed head that the device holds, shown once a session.
+        sent_at: the device's own clock.
+    """
 
     protocol: int
     cursor: Annotated[str, Field(max_length=80)] | None = None
     in_doubt: Annotated[tuple[CommandId, ...], Field(max_length=COMMANDS_MAX)] = ()
     commands: Annotated[tuple[WireEnvelope, ...], Field(max_length=COMMANDS_MAX)] = ()
+    withdrawals: Annotated[tuple[WireEnvelope, ...], Field(max_length=COMMANDS_MAX)] = ()
+    doubtful: Annotated[tuple[CommandId, ...], Field(max_length=COMMANDS_MAX)] = ()
+    head: WireEnvelope | None = None
+    report: DeviceReport | None = None
+    ended: EpochEnd | None = None
+    sent_at: Instant | None = None
 
     @model_validator(mode="after")
     def _outcome_before_replay(self) -> Self:
-        if self.in_doubt and self.commands:
+        if self.in_doubt and (self.commands or self.withdrawals):
             raise ValueError("a round that asks about doubt carries no commands")
         return self
 
 
+class WireProof(Contract):
+    """Which of the reply's `roots` signs a receipt, and its place under it (`shared.merkle`); hashes are hexadecimal.
+
+    `size` is 0 where the envelope signs this one receipt alone.
+    """
+
+    root: int
+    index: int = 0
+    size: int = 0
+    path: Annotated[tuple[Hash, ...], Field(max_length=PATH_MAX)] = ()
+
+
 class Settled(Contract):
-    """The final word, as a receipt envelope."""
+    """The final word: the receipt's payload as it was signed, and its proof."""
 
     status: Literal["settled"] = "settled"
     id: CommandId
-    receipt: WireEnvelope
+    receipt: str
+    proof: WireProof
 
 
 class Held(Contract):
@@ -70,7 +135,6 @@ class Held(Contract):
     id: CommandId
     hold: Hold
     problem: Problem | None = None
-    detail: str = ""
 
 
 class Unknown(Contract):
@@ -92,15 +156,67 @@ Answer = Annotated[Settled | Held | Unknown | Turned, Field(discriminator="statu
 
 
 class SyncReply(Contract):
-    """What the server says back. `more` asks for another round at once: this page of changes was not the last."""
+    """What the server says back. `more` asks for another round at once: this page of changes was not the last.
 
+    Args:
+        removals: records that left the device's scope.
+        restart: this page is the first of a whole copy.
+        roots: the signed envelopes that the answers' proofs name.
+        head: signed, see `shared.statements.Head`.
+        epoch: where the device's next commands go.
+        receipt_keys: how the receipt key was handed on, oldest first.
+        bundle: the policy bundle's version in force at the office; None if it says nothing.
+        retry_after_s: how long to leave the server alone; None for as usual.
+    """
+
+    changes: tuple[WireRecord, ...]
     protocol: int
     answers: tuple[Answer, ...]
-    changes: tuple[WireRecord, ...]
+    removals: tuple[RecordRef, ...] = ()
     cursor: Cursor
     more: bool
+    restart: bool = False
+    roots: tuple[WireEnvelope, ...] = ()
+    head: WireEnvelope
+    epoch: int
     server_time: Instant
     incarnation: int
+    receipt_keys: tuple[WireEnvelope, ...] = ()
+    bundle: str | None = None
+    retry_after_s: float | None = None
+
+
+def with_changes(reply: SyncReply, records: Sequence[str]) -> bytes:
+    """`reply`, which carries no changes itself, as JSON with `records` put in: the store's own JSON, letter for letter."""
+    raw = reply.to_bytes()
+    opening = b'{"changes":['
+    assert raw.startswith(opening + b"]"), "a reply begins with its changes, and has none yet"
+    return opening + ",".join(records).encode() + raw[len(opening) :]
+
+
+class CheckRequest(Contract):
+    """The body of ``POST /v1/check``: what would become of these, were they sent now?"""
+
+    protocol: int
+    commands: Annotated[tuple[WireEnvelope, ...], Field(max_length=COMMANDS_MAX)]
+
+
+class Forecast(Contract):
+    """What would become of one command: an outcome, or a hold."""
+
+    id: CommandId
+    outcome: Outcome | None = None
+    hold: Hold | None = None
+    reason: Reason | None = None
+    detail: str = ""
+    conflicting: tuple[str, ...] = ()
+
+
+class CheckReply(Contract):
+    """One forecast a command, in their order. Nothing was stored."""
+
+    forecasts: tuple[Forecast, ...]
+    server_time: Instant
 
 
 class Enrolment(Contract):

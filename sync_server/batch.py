@@ -3,31 +3,41 @@
 Rules
 1. Ledger first: an id that is known gets its recorded answer, and nothing happens twice.
 2. A validly signed envelope always takes its place: settled, or held with a reason.
-3. A device's commands are received in the order of its chain; what comes early waits for the gap to close.
-4. What waits for another command is settled in the same unit as soon as that one is.
+3. A device's commands are received in the order of its chain (`sync_server.chain`); what comes early waits for the gap
+   to close. From a device that is forked or revoked nothing is received: what it sends is kept apart for review.
+4. What waits for a command, a decision or bytes is decided again in the unit in which that comes.
 5. `flush` takes the tenant's head last and gives out places in the changes feed and the audit in one range; records,
    outcomes, audit and receipts are written together or not at all.
+6. One signature covers all receipts of the unit (`shared.receipts`).
 """
 
 import json
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from reconciliation.decide import Facts, Past, Ruling, Wait, decide, refs_of
 from shared.commands import UnknownKind
-from shared.commands.base import OFFICE, Command, Role
-from shared.envelope import RECEIPT_TYPE, Envelope, SigningKey, seal
-from shared.ids import record_ref, sha256_hex
+from shared.commands.base import OFFICE, Command
+from shared.envelope import Envelope, SigningKey
+from shared.ids import id_of, record_ref, sha256_hex
 from shared.outcomes import Hold, Outcome, Receipt
-from shared.problems import Code, Refused, problem
+from shared.problems import Code, Problem, Refused, problem
+from shared.receipts import Proof, seal_all
 from shared.records import ConflictStatus, Record
+from shared.statements import ReceiptsRoot
 from sync_server.admission import Admitted
+from sync_server.chain import Adrift, Early, Fork, Place, Taken, place_of
 from sync_server.logs import where
-from sync_server.store import Device, Entry, TenantHead, Tx
+from sync_server.store import Device, DeviceState, Entry, Epoch, Person, TenantHead, Tx, Write
 
 log = logging.getLogger("tailboard.server")
+
+#: What one device may have waiting for review; beyond this its envelopes are refused, and it keeps them.
+QUARANTINE_MAX = 1000
+_NOBODY = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +52,30 @@ class Batch:
     def __init__(self, tx: Tx, tenant: str, now: datetime, receipt_key: SigningKey, incarnation: int) -> None:
         self._tx, self._tenant, self._now = tx, tenant, now
         self._key, self._incarnation = receipt_key, incarnation
-        self._entries: dict[str, Entry] = {}
-        self._records: dict[str, Record] = {}
-        self._missing: set[str] = set()
-        self._written: dict[str, Record] = {}
+        self._entries: dict[str, Entry | None] = {}
+        self._new: set[str] = set()
+        self._changed: dict[str, Entry] = {}
         self._settled: dict[str, _Settled] = {}
-        self._touched: dict[str, Entry] = {}
+        self._needs: dict[str, frozenset[str]] = {}
+        self._freed: set[str] = set()
+        self._there: set[str] = set()
+        self._withdrawn: dict[str, str] = {}
         self._notes: list[dict[str, Any]] = []
-        self._waiting: dict[str, Entry] | None = None
-        self._roles: dict[str, frozenset[Role]] = {}
+        self._records: dict[str, Record | None] = {}
+        self._stored: dict[str, Record] = {}
+        self._written: dict[str, Record] = {}
+        self._people: dict[str, Person | None] = {}
         self._devices: dict[str, Device] = {}
+        self._epochs: dict[str, dict[int, Epoch]] = {}
+        self._early: dict[tuple[str, int], list[Entry]] = {}
 
     # -- receiving
 
-    def receive(self, admitted: Admitted) -> None:
-        """Take a verified command in.
+    def receive(self, admitted: Admitted, *, doubtful: bool = False) -> None:
+        """Take a verified command in; `doubtful` says that its device's clock was changed after it was confirmed.
 
         Raises:
-            Refused: `id_reused`, if the id is known with other bytes.
+            Refused: `id_reused`, `settled_purged` or `quarantine_full`.
         """
         command, envelope = admitted.command, admitted.envelope
         known = self.entry(command.id)
@@ -67,107 +83,201 @@ class Batch:
             if known.envelope.hash != envelope.hash:
                 raise Refused(Code.ID_REUSED, f"{command.id} is known with other bytes")
             return
-        entry = Entry(command, envelope, self._now)
+        entry = Entry(command, envelope, self._now, doubtful=doubtful)
         if command.device == OFFICE:
-            self._settle_or_hold(entry)
-        elif self._takes_place(entry):
-            self._settle_or_hold(entry)
-            self._close_gap(command.device)
-        self._release()
-
-    def _takes_place(self, entry: Entry) -> bool:
-        """Whether the entry extends its device's chain; if it does not, it is held with the reason."""
-        command = entry.command
-        device = self._device(command.device)
-        place = (command.epoch, command.seq)
-        expected = (device.epoch, device.head_seq + 1)
-        if place == expected and command.prev == device.head_hash:
-            self._devices[device.id] = replace(device, head_seq=device.head_seq + 1, head_hash=entry.envelope.hash)
-            return True
-        if command.epoch == device.epoch and (command.seq or 0) > expected[1]:
-            gap = problem(Code.CHAIN_GAP, f"number {expected[1]} of this device has not arrived yet")
-            self._hold(replace(entry, hold=Hold.WAITING, problem=gap))
+            self._take(entry)
+        elif self.device(command.device).state is not DeviceState.ACTIVE:
+            self._set_apart(entry, problem(_STATES[self.device(command.device).state], "kept for review"))
         else:
-            fork = problem(Code.CHAIN_FORK, f"place {command.epoch}/{command.seq} of this device is taken")
-            self._hold(replace(entry, hold=Hold.QUARANTINED, problem=fork))
-        return False
+            self._place(entry)
 
-    def _close_gap(self, device: str) -> None:
+    def _take(self, entry: Entry) -> None:
+        self._new.add(entry.command.id)
+        self._settle_or_hold(entry)
+
+    def _place(self, entry: Entry) -> None:
+        command = entry.command
+        assert command.epoch is not None, "a device command has a place"
+        found = place_of(command, entry.envelope.hash, self._epochs_of(command.device).get(command.epoch))
+        match found:
+            case Taken(epoch):
+                self._epochs[command.device][command.epoch] = epoch
+                self._take(entry)
+                self._close_gap(command.device, command.epoch)
+            case Early(expected):
+                gap = problem(Code.CHAIN_GAP, f"number {expected} of this device has not arrived yet")
+                self._new.add(command.id)
+                waiting = self._hold(entry, Hold.WAITING, gap)
+                self._early_of(command.device, command.epoch).append(waiting)
+            case Adrift():
+                lost = problem(Code.CHAIN_GAP, "what came before it was lost on the device")
+                self._set_apart(entry, lost)
+            case Fork():
+                self._fork(entry)
+
+    def _fork(self, entry: Entry) -> None:
+        """Another history. In the epoch that is open, it says that the laptop was cloned or set back."""
+        command = entry.command
+        assert command.epoch is not None, "a device command has a place"
+        assert command.seq is not None, "a device command has a place"
+        device, epoch = self.device(command.device), self._epochs_of(command.device).get(command.epoch)
+        used = epoch is not None and command.seq <= epoch.head_seq
+        if used and not self._tx.at_place(self._tenant, device.id, command.epoch, command.seq) and not self._is_new(
+            command.epoch, command.seq
+        ):
+            raise Refused(Code.SETTLED_PURGED, f"place {command.epoch}/{command.seq} of this device is long settled")
+        if command.epoch == device.epoch:
+            self._devices[device.id] = replace(device, state=DeviceState.FORKED)
+            self.note(act="forked", device=device.id, epoch=command.epoch, seq=command.seq)
+        self._set_apart(entry, problem(Code.CHAIN_FORK, f"place {command.epoch}/{command.seq} of this device is taken"))
+
+    def _is_new(self, epoch: int, seq: int) -> bool:
+        places = (entry.command for entry in self._entries.values() if entry and entry.command.id in self._new)
+        return any((command.epoch, command.seq) == (epoch, seq) for command in places)
+
+    def _close_gap(self, device: str, epoch: int) -> None:
         """Take what came early, as far as the chain goes on; what claims a place that another took is a fork."""
-        while (early := self._early(device)) is not None:
-            for entry in early:
-                if self._takes_place(entry):
-                    self._settle_or_hold(entry)
+        early = self._early_of(device, epoch)
+        while early:
+            chain = self._epochs[device][epoch]
+            due = [entry for entry in early if (entry.command.seq or 0) <= chain.head_seq + 1]
+            if not due:
+                return
+            early[:] = [entry for entry in early if entry not in due]
+            for entry in sorted(due, key=lambda each: each.command.prev != chain.head_hash):
+                self._place_again(entry)
 
-    def _early(self, device: str) -> list[Entry] | None:
-        """The early ones whose turn has come, the one that fits first; None if there is none."""
-        head = self._device(device)
-        due = [
-            replace(entry, hold=None, problem=None)
-            for entry in self._all_waiting().values()
-            if entry.problem is not None
-            and (entry.command.device, entry.command.epoch) == (device, head.epoch)
-            and (entry.command.seq or 0) <= head.head_seq + 1
-        ]
-        return sorted(due, key=lambda entry: entry.command.prev != head.head_hash) or None
+    def _place_again(self, entry: Entry) -> None:
+        command = entry.command
+        assert command.epoch is not None, "a device command has a place"
+        found: Place = place_of(command, entry.envelope.hash, self._epochs[command.device][command.epoch])
+        if isinstance(found, Taken):
+            self._epochs[command.device][command.epoch] = found.epoch
+            self._settle_or_hold(entry)
+        else:
+            self._fork(entry)
+
+    def _set_apart(self, entry: Entry, why: Problem) -> None:
+        """Keep it for a person to look at. Raises `Refused` if too much of this device waits for that already."""
+        device = entry.command.device
+        here = sum(each.hold is Hold.QUARANTINED for each in self._changed.values())
+        if self._tx.held_count(self._tenant, device, Hold.QUARANTINED) + here >= QUARANTINE_MAX:
+            raise Refused(Code.QUARANTINE_FULL, f"{QUARANTINE_MAX} commands of {device} wait for review")
+        if self.entry(entry.command.id) is None:
+            self._new.add(entry.command.id)
+        self._hold(entry, Hold.QUARANTINED, why)
+
+    def withdraw(self, command_id: str, envelope_hash: str, statement: Envelope) -> None:
+        """The author takes a command back. Without effect if it is settled, or if other bytes were meant."""
+        self._tx.put_withdrawal(self._tenant, command_id, envelope_hash, statement)
+        self._withdrawn[command_id] = envelope_hash
+        known = self.entry(command_id)
+        if known is not None and known.hold in _DECIDED_AGAIN:
+            self._settle_or_hold(known)
+
+    # -- epochs
+
+    def open_epoch(self, device_id: str, reason: str, missing: tuple[int, ...] | None = None) -> Epoch:
+        """Begin a new stretch of a device's chain. What came early in the old one, and what is lost, is for review."""
+        device = self.device(device_id)
+        old = self._epochs_of(device_id)[device.epoch]
+        opened = Epoch(device_id, device.epoch + 1, 0, None, self._now, reason)
+        ended = replace(old, missing=missing or ())
+        self._epochs[device_id] |= {old.epoch: ended, opened.epoch: opened}
+        self._devices[device_id] = replace(device, epoch=opened.epoch)
+        for entry in self._early_of(device_id, old.epoch):
+            self._hold(entry, Hold.QUARANTINED, problem(Code.CHAIN_GAP, "what came before it was lost on the device"))
+        self._early[device_id, old.epoch] = []
+        self.note(
+            act="epoch", device=device_id, epoch=opened.epoch, why=reason, head=old.head_seq, missing=list(missing or ())
+        )
+        return opened
+
+    def set_device(self, device: Device) -> None:
+        """Change a device's state or scope."""
+        self._devices[device.id] = device
 
     # -- settling
 
-    def _settle_or_hold(self, entry: Entry) -> bool:
-        """Settle the entry, or hold it with the reason. Whether it is settled."""
+    def again(self, entries: Iterable[Entry]) -> None:
+        """Decide held commands anew: a decision was taken, time has passed, or the program knows more."""
+        for entry in entries:
+            current = self.entry(entry.command.id)
+            if current is not None and current.hold is not None:
+                self._settle_or_hold(current)
+
+    def bytes_arrived(self, sha256: str) -> None:
+        """The bytes of an attachment are here; what waits for them is decided when the unit is written."""
+        self._there.add(sha256)
+
+    def settle_apart(self, entry: Entry, ruling: Ruling) -> None:
+        """Settle a quarantined command as a reviewer decided."""
+        self._settle(entry, ruling)
+
+    def _settle_or_hold(self, entry: Entry) -> None:
+        """Settle the entry, or hold it with the reason."""
         try:
-            ruling = decide(self._facts(entry))
+            verdict = decide(self._facts(entry))
         except UnknownKind as error:
-            unreadable = problem(Code.KIND_UNKNOWN, str(error))
-            self._hold(replace(entry, hold=Hold.UNREADABLE, problem=unreadable))
-            return False
+            self._hold(entry, Hold.UNREADABLE, problem(Code.KIND_UNKNOWN, str(error)))
+            return
         except Exception as error:  # noqa: BLE001  # one poison command must not stop the others
             log.error("a command could not be decided", extra={"command_id": entry.command.id, **where(error)})
             fault = problem(Code.INTERNAL, "the server could not decide it; the office looks into it")
-            self._hold(replace(entry, hold=Hold.QUARANTINED, problem=fault))
-            return False
-        if isinstance(ruling, Wait):
-            known = self._all_waiting().get(entry.command.id)
-            if known is None or known.problem is not None:
-                self._hold(replace(entry, hold=Hold.WAITING, problem=None))
-            return False
-        self._settle(entry, ruling)
-        return True
+            self._hold(entry, Hold.QUARANTINED, fault)
+            return
+        if isinstance(verdict, Wait):
+            self._hold(entry, Hold.WAITING, None, needs=frozenset(verdict.needs))
+        else:
+            self._settle(entry, verdict)
 
     def _settle(self, entry: Entry, ruling: Ruling) -> None:
-        settled = replace(entry, hold=None, problem=None)
-        self._settled[entry.command.id] = _Settled(settled, ruling)
-        self._keep(settled)
-        for record in ruling.writes:
+        command_id = entry.command.id
+        if entry.hold is Hold.WAITING and command_id not in self._new:
+            self._freed.add(command_id)
+        settled = replace(entry, hold=None, problem=None, due_at=None)
+        self._settled[command_id] = _Settled(settled, ruling)
+        self._entries[command_id] = settled
+        self._changed.pop(command_id, None)
+        self._needs.pop(command_id, None)
+        self._there.add(command_id)
+        self._write(ruling.writes)
+
+    def _write(self, records: Iterable[Record]) -> None:
+        for record in records:
             self._records[record.ref] = self._written[record.ref] = record
+            if record.kind == "conflict" and record.fields["status"] == ConflictStatus.RESOLVED:
+                self._there.add(id_of(record.ref))
+            self._there.add(record.ref)
 
-    def _hold(self, entry: Entry) -> None:
-        self._keep(entry)
-        self._touched[entry.command.id] = entry
-        self._notes.append(
-            {
-                "act": "held",
-                "command": entry.command.id,
-                "hold": entry.hold,
-                "code": entry.problem and entry.problem.code,
-            }
-        )
-
-    def _keep(self, entry: Entry) -> None:
-        self._entries[entry.command.id] = entry
-        waiting = self._all_waiting()
-        if entry.hold is Hold.WAITING:
-            waiting[entry.command.id] = entry
-        else:
-            waiting.pop(entry.command.id, None)
+    def _hold(
+        self,
+        entry: Entry,
+        hold: Hold,
+        why: Problem | None,
+        *,
+        needs: frozenset[str] = _NOBODY,
+        due_at: datetime | None = None,
+    ) -> Entry:
+        command_id = entry.command.id
+        held = replace(entry, hold=hold, problem=why, due_at=due_at)
+        self._entries[command_id] = self._changed[command_id] = held
+        self._needs[command_id] = needs
+        if (entry.hold, entry.problem) != (hold, why):
+            self.note(act="held", command=command_id, hold=hold, code=why and why.code)
+        return held
 
     def _release(self) -> None:
-        """Settle what was waiting for something that is settled now, until nothing more moves."""
-        moved = True
-        while moved:
-            moved = False
-            for entry in list(self._all_waiting().values()):
-                moved |= entry.problem is None and self._settle_or_hold(entry)
+        """Decide again what was waiting for something that is there now, until nothing more moves."""
+        while self._there:
+            there, self._there = self._there, set()
+            waiting = set(self._tx.needing(self._tenant, there))
+            waiting |= {command for command, needs in self._needs.items() if needs & there}
+            waiting -= self._settled.keys()
+            self._load_entries(waiting)
+            entries = [entry for command in waiting if (entry := self._entries.get(command)) and entry.hold]
+            for entry in sorted(entries, key=_turn):
+                self._settle_or_hold(entry)
 
     def _facts(self, entry: Entry) -> Facts:
         command = entry.command
@@ -175,9 +285,10 @@ class Batch:
             refs = refs_of(command)
         except ValueError:  # a payload that does not fit; `decide` says so
             refs = frozenset({command.record})
+        person = self._person(command.actor)
         return Facts(
             command=command,
-            roles=self._roles_of(command.actor),
+            roles=person.roles if person else frozenset(),
             records=self._load(refs | {base.record for base in command.bases}),
             past={need: self._past(need) for need in command.needs},
             received_at=entry.received_at,
@@ -207,13 +318,19 @@ class Batch:
     def entry(self, command_id: str) -> Entry | None:
         """What the ledger, or this unit, knows of a command."""
         if command_id not in self._entries:
-            self._entries.update(self._tx.entries(self._tenant, [command_id]))
-        return self._entries.get(command_id)
+            self._load_entries({command_id})
+        return self._entries[command_id]
+
+    def _load_entries(self, ids: Iterable[str]) -> None:
+        unknown = set(ids) - self._entries.keys()
+        if unknown:
+            self._entries |= dict.fromkeys(unknown) | self._tx.entries(self._tenant, unknown)
 
     def preload(self, commands: list[Command]) -> None:
-        """Fetch what a round's commands will ask for, in two queries instead of many."""
-        ids = {command.id for command in commands} | {need for command in commands for need in command.needs}
-        self._entries.update(self._tx.entries(self._tenant, ids))
+        """Fetch what a round's commands will ask for, in few queries instead of many."""
+        ids = {command.id for command in commands}
+        self._load_entries(ids | {need for command in commands for need in command.needs})
+        self._withdrawn |= self._tx.withdrawn(self._tenant, ids)
         self._load({command.record for command in commands} | {b.record for c in commands for b in c.bases})
 
     def look(self, refs: frozenset[str]) -> dict[str, Record]:
@@ -221,30 +338,41 @@ class Batch:
         return self._load(refs)
 
     def _load(self, refs: "set[str] | frozenset[str]") -> dict[str, Record]:
-        unknown = refs - self._records.keys() - self._missing
+        unknown = refs - self._records.keys()
         if unknown:
             found = self._tx.records(self._tenant, unknown)
-            self._records.update(found)
-            self._missing |= unknown - found.keys()
-        return {ref: self._records[ref] for ref in refs if ref in self._records}
+            self._stored |= found
+            self._records |= dict.fromkeys(unknown) | found
+        return {ref: record for ref in refs if (record := self._records[ref]) is not None}
 
-    def _all_waiting(self) -> dict[str, Entry]:
-        if self._waiting is None:
-            self._waiting = {entry.command.id: entry for entry in self._tx.waiting(self._tenant)}
-        return self._waiting
+    def _early_of(self, device: str, epoch: int) -> list[Entry]:
+        if (device, epoch) not in self._early:
+            self._early[device, epoch] = self._tx.early(self._tenant, device, epoch)
+            self._entries |= {entry.command.id: entry for entry in self._early[device, epoch]}
+        return self._early[device, epoch]
 
-    def _roles_of(self, actor: str) -> frozenset[Role]:
-        if actor not in self._roles:
-            person = self._tx.person(self._tenant, actor)
-            self._roles[actor] = person.roles if person else frozenset()
-        return self._roles[actor]
+    def _person(self, actor: str) -> Person | None:
+        if actor not in self._people:
+            self._people[actor] = self._tx.person(self._tenant, actor)
+        return self._people[actor]
 
-    def _device(self, device: str) -> Device:
+    def device(self, device: str) -> Device:
+        """An enrolled device as this unit sees it, held until the transaction ends."""
         if device not in self._devices:
             stored = self._tx.device(self._tenant, device, lock=True)
             assert stored is not None, "an admitted command names an enrolled device"
             self._devices[device] = stored
         return self._devices[device]
+
+    def _epochs_of(self, device: str) -> dict[int, Epoch]:
+        if device not in self._epochs:
+            self.device(device)
+            self._epochs[device] = self._tx.epochs(self._tenant, device)
+        return self._epochs[device]
+
+    def epoch(self, device: str) -> Epoch:
+        """The open epoch of a device."""
+        return self._epochs_of(device)[self.device(device).epoch]
 
     # -- writing
 
@@ -254,31 +382,62 @@ class Batch:
 
     def flush(self) -> None:
         """Write everything that this unit decided."""
-        if not (self._settled or self._touched or self._notes):
+        self._release()
+        if not (self._settled or self._changed or self._notes or self._written):
             return
         head = self._tx.lock_head(self._tenant)
-        places = enumerate(self._written.values(), start=head.change_seq + 1)
-        placed = [(record, place) for place, record in places]
-        change_seq = head.change_seq + len(placed)
-        position, chain = head.audit_position, _Chain(head)
+        writes = [self._placed(record, head.change_seq + n) for n, record in enumerate(self._written.values(), 1)]
+        change_seq = head.change_seq + len(writes)
+        chain = _Chain(head)
         for note in self._notes:
             chain.add({"at": self._now.isoformat(), **note})
-        settled = [self._sealed(each, change_seq, chain) for each in self._settled.values()]
-        self._tx.put_records(self._tenant, placed)
-        self._tx.put_entries(self._tenant, [e for e in self._touched.values() if e.command.id not in self._settled])
-        self._tx.put_entries(self._tenant, settled)
+        settled = self._sealed(change_seq, chain)
+        self._tx.put_records(self._tenant, writes)
+        self._put_entries(settled, chain.position)
         self._tx.add_audit(self._tenant, chain.links)
-        self._tx.set_head(self._tenant, TenantHead(change_seq, position + len(chain.links), chain.hash))
+        self._tx.set_head(self._tenant, TenantHead(change_seq, chain.position, chain.hash))
         for device in self._devices.values():
-            self._tx.advance(self._tenant, device, self._now)
-        self._entries.update({entry.command.id: entry for entry in settled})
+            self._tx.put_device(self._tenant, device)
+        for epochs in self._epochs.values():
+            for epoch in epochs.values():
+                self._tx.put_epoch(self._tenant, epoch)
 
-    def _sealed(self, settled: _Settled, change_seq: int, chain: "_Chain") -> Entry:
-        """The entry with its receipt, and its link in the audit."""
+    def _placed(self, record: Record, change_seq: int) -> Write:
+        stored = self._stored.get(record.ref)
+        return Write(record, change_seq, None, stored.version if stored else 0)
+
+    def _put_entries(self, settled: list[Entry], root: int) -> None:
+        if settled and settled[0].proof:
+            self._tx.put_root(self._tenant, root, settled[0].proof.envelope)
+        entries = [*self._changed.values(), *settled]
+        self._tx.add_entries(self._tenant, [e for e in entries if e.command.id in self._new], root)
+        self._tx.put_entries(self._tenant, [e for e in entries if e.command.id not in self._new], root)
+        self._entries |= {entry.command.id: entry for entry in settled}
+        moved = self._freed | {command for command in self._needs if command not in self._new}
+        if moved:
+            self._tx.drop_needs(self._tenant, moved)
+        self._tx.put_needs(self._tenant, ((need, command) for command, ns in self._needs.items() for need in ns))
+
+    def _sealed(self, change_seq: int, chain: "_Chain") -> list[Entry]:
+        """The settled entries with their receipts, proved by one signature; each has its link in the audit."""
+        if not self._settled:
+            return []
+        receipts = [self._receipt(each, change_seq, chain) for each in self._settled.values()]
+        payloads = [receipt.to_bytes() for receipt in receipts]
+        root = ReceiptsRoot(
+            tenant=self._tenant, incarnation=self._incarnation, size=1, root=sha256_hex(b""), at=self._now
+        )
+        proofs: list[Proof] = seal_all(payloads, root, self._key)
+        return [
+            replace(each.entry, receipt=receipt, receipt_payload=payload, proof=proof)
+            for each, receipt, payload, proof in zip(self._settled.values(), receipts, payloads, proofs, strict=True)
+        ]
+
+    def _receipt(self, settled: _Settled, change_seq: int, chain: "_Chain") -> Receipt:
         entry, ruling = settled.entry, settled.ruling
         versions = {record.ref: record.version for record in ruling.writes}
         position = chain.add(_audit_body(entry, ruling, versions, self._now))
-        receipt = Receipt(
+        return Receipt(
             tenant=self._tenant,
             command=entry.command.id,
             envelope_hash=entry.envelope.hash,
@@ -295,8 +454,18 @@ class Batch:
             settled_at=self._now,
             key_id=self._key.keyid,
         )
-        envelope: Envelope = seal(RECEIPT_TYPE, receipt.to_bytes(), self._key)
-        return replace(entry, receipt=receipt, receipt_envelope=envelope)
+
+
+_DECIDED_AGAIN = frozenset({Hold.WAITING, Hold.DEFERRED, Hold.UNREADABLE})
+_STATES: Mapping[DeviceState, Code] = {
+    DeviceState.FORKED: Code.DEVICE_FORKED,
+    DeviceState.REVOKED: Code.DEVICE_REVOKED,
+}
+
+
+def _turn(entry: Entry) -> tuple[datetime, str, int, int]:
+    command = entry.command
+    return entry.received_at, command.device, command.epoch or 0, command.seq or 0
 
 
 class _Chain:
@@ -304,16 +473,16 @@ class _Chain:
 
     def __init__(self, head: TenantHead) -> None:
         self.hash = head.audit_hash
-        self._position = head.audit_position
+        self.position = head.audit_position
         self.links: list[tuple[int, str, str, str]] = []
 
     def add(self, body: dict[str, Any]) -> int:
         """Append a link; its position."""
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         before, self.hash = self.hash, link_hash(self.hash, text)
-        self._position += 1
-        self.links.append((self._position, before, self.hash, text))
-        return self._position
+        self.position += 1
+        self.links.append((self.position, before, self.hash, text))
+        return self.position
 
 
 def link_hash(prev: str, body: str) -> str:

@@ -1,0 +1,78 @@
+"""Small signed statements beside commands and receipts: each has its own payload type and one contract.
+
+Source: DSSE v1.0.2; see `shared.envelope`.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.contract import CommandId, Contract, Hash, Instant, KeyId, Name
+
+WITHDRAWAL_TYPE = "application/vnd.tailboard.withdrawal.v1+json"
+RECEIPTS_TYPE = "application/vnd.tailboard.receipts.v1+json"
+HEAD_TYPE = "application/vnd.tailboard.head.v1+json"
+TIME_TYPE = "application/vnd.tailboard.time.v1+json"
+TRANSFER_TYPE = "application/vnd.tailboard.transfer.v1+json"
+ANSWER_TYPE = "application/vnd.tailboard.answer.v1+json"
+SUCCESSION_TYPE = "application/vnd.tailboard.succession.v1+json"
+
+RawKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Place = Annotated[int, Field(ge=0)]
+
+
+class Withdrawal(Contract):
+    """The author takes a command back, signed with the key that signed the command; `hash` is the envelope's."""
+
+    tenant: Name
+    device: Name
+    actor: Name
+    command: CommandId
+    hash: Hash
+    at: Instant
+
+
+class ReceiptsRoot(Contract):
+    """The server's one signature over the `size` receipts of a unit of work (`shared.merkle`)."""
+
+    tenant: Name
+    incarnation: int
+    size: Annotated[int, Field(ge=1)]
+    root: Hash
+    at: Instant
+
+
+class Head(Contract):
+    """How far the server is: the ends of its sequences, and of the asking device's chain.
+
+    `received` is the last place taken in `epoch`, with the hash of the envelope there. `settled` certifies that every
+    command of this epoch up to that number has its one outcome.
+    """
+
+    tenant: Name
+    device: Name
+    incarnation: int
+    audit_position: Place
+    audit_hash: Hash
+    change_seq: Place
+    epoch: Annotated[int, Field(ge=1)]
+    received: Place
+    received_hash: Hash | None
+    settled: Place
+    at: Instant
+
+
+class TimeTold(Contract):
+    """The server's time, for a request with this nonce and no other."""
+
+    nonce: Annotated[str, Field(max_length=64)]
+    at: Instant
+
+
+class Succession(Contract):
+    """The receipt key in force hands over to a new one (raw public key, hexadecimal)."""
+
+    tenant: Name
+    key: RawKey
+    key_id: KeyId
+    at: Instant

@@ -1,0 +1,128 @@
+"""The server's database: rows in, values out, one transaction at a time.
+
+Rules
+1. Every key begins with the tenant.
+2. A transaction is one unit of work and never spans an await. On SQLite it begins immediately, so that two writers
+   take turns instead of failing half-way.
+3. The tenant's head (last place in the changes feed, last place and hash of the audit) is one row, locked last, so
+   that places are given in commit order and a cursor can never pass a change that commits later.
+4. Where the database gives way to another writer, or its connection is lost, the whole unit of work is done again:
+   it begins by reading the ledger, so what was committed before is found and not repeated.
+5. Rows never leave this package. Each concern has a module; `Tx` puts them together.
+
+Not handled here: what anything means. The store verifies nothing and decides nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from shared.problems import Code, Refused
+from sync_server.store.audit import Audit, Link
+from sync_server.store.base import Contended, Table
+from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
+from sync_server.store.ledger import Entry, Ledger
+from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
+from sync_server.store.records import Page, Records, Write
+
+__all__ = [
+    "Contended",
+    "Device",
+    "DeviceState",
+    "EnrolCode",
+    "Entry",
+    "Epoch",
+    "Key",
+    "Link",
+    "Page",
+    "Person",
+    "Store",
+    "TenantHead",
+    "TenantSettings",
+    "Tx",
+    "Write",
+]
+
+T = TypeVar("T")
+BUSY_TIMEOUT_MS = 10_000
+TRIES = 5
+#: Serialization failure, deadlock, and a unique key that another writer took first. Source: PostgreSQL, appendix A.
+_GIVES_WAY = frozenset({"40001", "40P01", "23505"})
+
+
+class Tx(Organisation, Devices, Records, Ledger, Audit):
+    """The open transaction."""
+
+
+class Store:
+    """The database behind a SQLAlchemy URL."""
+
+    def __init__(self, url: str) -> None:
+        """`url` such as ``sqlite:////var/lib/tailboard/server.db`` or ``postgresql+psycopg://host/tailboard``."""
+        # parameters stay out of error messages: they are people's words
+        self.engine: Engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+
+    def create_tables(self) -> None:
+        """Make what is missing."""
+        with self.engine.begin() as connection:
+            Table.metadata.create_all(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Tx]:
+        """One unit of work: everything or nothing.
+
+        Raises:
+            Refused: `busy` or `store_full`, with nothing done.
+            Contended: another writer was faster, with nothing done.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield Tx(connection)
+        except DBAPIError as error:
+            raise _meaning(error) from error
+
+    def attempt(self, work: Callable[[Tx], T]) -> T:
+        """`work` in a transaction, again where it had to give way. It must be a whole unit that reads the ledger first.
+
+        Raises:
+            Refused: what `work` refuses; `busy` after several tries.
+        """
+        for _ in range(TRIES):
+            try:
+                with self.transaction() as tx:
+                    return work(tx)
+            except Contended:
+                continue
+        raise Refused(Code.BUSY, "other writers were faster several times")
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves, immediately
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _meaning(error: DBAPIError) -> Exception:
+    if getattr(error.orig, "sqlstate", None) in _GIVES_WAY or error.connection_invalidated:
+        return Contended("the database gave way to another writer, or its connection was lost")
+    words = str(error.orig).lower()
+    if "locked" in words or "busy" in words:
+        return Refused(Code.BUSY, "the database is busy")
+    if "full" in words:
+        return Refused(Code.STORE_FULL, "the database cannot grow")
+    return error

@@ -1,0 +1,41 @@
+"""What every part of the store stands on: the tables' common base, and the open transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import MetaData, SQLModel
+
+
+class Contended(Exception):
+    """Another writer was faster. Nothing was done; the whole unit of work is to be tried again."""
+
+
+class Table(SQLModel):
+    """A table of the server's database."""
+
+    metadata = MetaData()
+
+
+def table_of(row: type[Table]) -> Any:
+    """The Core table behind a row class: hot paths use Core statements."""
+    return Table.metadata.tables[str(row.__tablename__)]
+
+
+class Part:
+    """One concern of the open transaction; `sync_server.store.Tx` puts them together."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+        self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[self._dialect]
+
+    def _one(self, query: Any, **values: Any) -> Any:
+        return self._connection.execute(query, values).one_or_none()
+
+    def _all(self, query: Any, **values: Any) -> Sequence[Any]:
+        return self._connection.execute(query, values).all()
+
+    def _do(self, statement: Any, rows: Any = None) -> Any:
+        return self._connection.execute(statement, rows)

@@ -1,0 +1,366 @@
+"""The ledger: every command that was received, byte for byte, and the one thing that became of it.
+
+A command is settled if it has a receipt, else held. Beside it stand what it waits for, and what was taken back.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    LargeBinary,
+    Text,
+    and_,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    text,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field
+
+from shared.commands.base import Command, read_command
+from shared.contract import to_instant
+from shared.envelope import COMMAND_TYPE, Envelope, wire_from
+from shared.merkle import Inclusion
+from shared.outcomes import Hold, Receipt
+from shared.problems import Problem
+from shared.receipts import Proof
+from sync_server.store.base import Contended, Part, Table, table_of
+
+_HELD = text("hold IS NOT NULL")
+
+
+class LedgerRow(Table, table=True):
+    """A received command, its raw bytes, and what became of it.
+
+    `receipt` is the receipt's payload; `root` and `place` prove it: the signed envelope, and the place under it.
+    """
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        Index("ledger_chain", "tenant", "device", "epoch", "seq"),
+        Index("ledger_held", "tenant", "device", "epoch", "seq", sqlite_where=_HELD, postgresql_where=_HELD),
+    )
+    tenant: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    hash: str
+    device: str
+    epoch: int | None
+    seq: int | None = Field(default=None, sa_column=Column(BigInteger))
+    keyid: str
+    payload: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    signature: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    received_at: str
+    hold: str | None = None
+    due_at: str | None = None
+    problem: str | None = Field(default=None, sa_column=Column(Text))
+    doubtful: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    outcome: str | None = None
+    settled_at: str | None = None
+    receipt: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    root: int | None = Field(default=None, sa_column=Column(BigInteger))
+    place: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class RootRow(Table, table=True):
+    """A signed envelope over the receipts of one unit of work; `id` is the audit position at its end."""
+
+    __tablename__ = "receipts_root"
+    tenant: str = Field(primary_key=True)
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    envelope: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class NeedRow(Table, table=True):
+    """`command` is held until `need` (a command id, or the sha256 of bytes) is there."""
+
+    __tablename__ = "need"
+    tenant: str = Field(primary_key=True)
+    need: str = Field(primary_key=True)
+    command: str = Field(primary_key=True)
+
+
+class WithdrawalRow(Table, table=True):
+    """The author's signed word that a command is taken back; it may come before the command."""
+
+    __tablename__ = "withdrawal"
+    tenant: str = Field(primary_key=True)
+    command: str = Field(primary_key=True)
+    hash: str
+    envelope: str = Field(sa_column=Column(Text, nullable=False))
+
+
+LEDGER, ROOT, NEED, WITHDRAWAL = (table_of(row) for row in (LedgerRow, RootRow, NeedRow, WithdrawalRow))
+_ENTRIES = select(LEDGER, ROOT.c.envelope).outerjoin(
+    ROOT, and_(ROOT.c.tenant == LEDGER.c.tenant, ROOT.c.id == LEDGER.c.root)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A received command in the ledger: settled if it has a receipt, else held.
+
+    Args:
+        command: as it was read when it was received.
+        envelope: its bytes.
+        received_at: the server's time at first receipt.
+        hold, problem: why it is not settled yet.
+        due_at: when the hold ends by itself; None for never.
+        doubtful: the device's clock was changed between confirming and sending.
+        receipt, receipt_payload, proof: the final word, its signed bytes, and what proves them.
+    """
+
+    command: Command
+    envelope: Envelope
+    received_at: datetime
+    hold: Hold | None = None
+    problem: Problem | None = None
+    due_at: datetime | None = None
+    doubtful: bool = False
+    receipt: Receipt | None = None
+    receipt_payload: bytes | None = None
+    proof: Proof | None = None
+
+
+class Ledger(Part):
+    """Commands and what became of them."""
+
+    def entries(self, tenant: str, ids: Iterable[str]) -> dict[str, Entry]:
+        """The named commands, as far as they were ever received."""
+        wanted = sorted(ids)
+        rows = self._all(_ENTRIES.where(LEDGER.c.tenant == tenant, LEDGER.c.id.in_(wanted))) if wanted else []
+        return {entry.command.id: entry for entry in map(_entry, rows)}
+
+    def known(self, tenant: str, ids: Iterable[str]) -> frozenset[str]:
+        """Which of `ids` were ever received."""
+        query = select(LEDGER.c.id).where(LEDGER.c.tenant == tenant, LEDGER.c.id.in_(sorted(ids)))
+        return frozenset(row.id for row in self._all(query))
+
+    def held(self, tenant: str, *holds: Hold, device: str | None = None, limit: int = 100_000) -> list[Entry]:
+        """The commands under one of `holds`, in the order of receipt; only one device's if it is named."""
+        query = _ENTRIES.where(LEDGER.c.tenant == tenant, LEDGER.c.hold.in_([*map(str, holds)]))
+        query = query if device is None else query.where(LEDGER.c.device == device)
+        order = (LEDGER.c.received_at, LEDGER.c.device, LEDGER.c.epoch, LEDGER.c.seq, LEDGER.c.id)
+        return [_entry(row) for row in self._all(query.order_by(*order).limit(limit))]
+
+    def held_count(self, tenant: str, device: str, hold: Hold) -> int:
+        """How many of a device's commands are under `hold`."""
+        query = select(func.count()).where(
+            LEDGER.c.tenant == tenant, LEDGER.c.device == device, LEDGER.c.hold == str(hold)
+        )
+        return int(self._one(query.select_from(LEDGER))[0])
+
+    def early(self, tenant: str, device: str, epoch: int) -> list[Entry]:
+        """What a device sent before its turn in `epoch`, by place: held for a gap, not for another command."""
+        query = _ENTRIES.where(
+            LEDGER.c.tenant == tenant,
+            LEDGER.c.device == device,
+            LEDGER.c.epoch == epoch,
+            LEDGER.c.hold == str(Hold.WAITING),
+            LEDGER.c.problem.is_not(None),
+        )
+        entries = [_entry(row) for row in self._all(query.order_by(LEDGER.c.seq))]
+        return [entry for entry in entries if entry.problem and entry.problem.code == "chain_gap"]
+
+    def due(self, tenant: str, now: datetime) -> list[Entry]:
+        """The held commands whose hold ends by itself at or before `now`."""
+        query = _ENTRIES.where(
+            LEDGER.c.tenant == tenant, LEDGER.c.hold.is_not(None), LEDGER.c.due_at <= now.isoformat()
+        )
+        return [_entry(row) for row in self._all(query.order_by(LEDGER.c.due_at))]
+
+    def at_place(self, tenant: str, device: str, epoch: int, seq: int) -> str | None:
+        """The hash of the envelope that took a place in a device's chain; None if it is not in the ledger (any more)."""
+        query = (
+            select(LEDGER.c.hash, LEDGER.c.hold, LEDGER.c.problem)
+            .where(
+                LEDGER.c.tenant == tenant, LEDGER.c.device == device, LEDGER.c.epoch == epoch, LEDGER.c.seq == seq
+            )
+            .order_by(LEDGER.c.received_at)
+        )
+        return next((row.hash for row in self._all(query)), None)
+
+    def settled_through(self, tenant: str, device: str, epoch: int, received: int) -> int:
+        """The largest number N such that everything up to N in the epoch's chain is settled."""
+        query = select(func.min(LEDGER.c.seq)).where(
+            LEDGER.c.tenant == tenant,
+            LEDGER.c.device == device,
+            LEDGER.c.epoch == epoch,
+            LEDGER.c.seq <= received,
+            LEDGER.c.hold.is_not(None),
+        )
+        first = self._one(query)[0]
+        return received if first is None else int(first) - 1
+
+    def put_entries(self, tenant: str, entries: Iterable[Entry], root: int | None = None) -> None:
+        """Write commands and what became of them. A settled one is never overwritten.
+
+        Args:
+            tenant: whose.
+            entries: new ones, and ones that move on from a hold.
+            root: the signed root (see `put_root`) that proves the receipts among them.
+
+        Raises:
+            Contended: one of them was settled by another writer.
+        """
+        rows = [_row(tenant, entry, root) for entry in entries]
+        if not rows:
+            return
+        statement = self._insert(LEDGER)
+        names = ("hold", "due_at", "problem", "outcome", "settled_at", "receipt", "root", "place")
+        new = {name: statement.excluded[name] for name in names}
+        upsert = statement.on_conflict_do_update(
+            index_elements=["tenant", "id"], set_=new, where=LEDGER.c.outcome.is_(None)
+        )
+        if self._do(upsert, rows).rowcount not in {len(rows), -1}:
+            raise Contended("another writer settled the command")
+
+    def add_entries(self, tenant: str, entries: Iterable[Entry], root: int | None = None) -> None:
+        """Write commands that were never received before: the short way. Raises `Contended` if one was."""
+        rows = [_row(tenant, entry, root) for entry in entries]
+        try:
+            if rows:
+                self._do(insert(LEDGER), rows)
+        except IntegrityError as error:
+            raise Contended("another writer received the command") from error
+
+    def put_root(self, tenant: str, root: int, envelope: Envelope) -> None:
+        """Keep the signed envelope over a unit's receipts."""
+        values = {"tenant": tenant, "id": root, "envelope": envelope.to_wire().model_dump_json()}
+        self._do(insert(ROOT), values)
+
+    # -- needs
+
+    def put_needs(self, tenant: str, needs: Iterable[tuple[str, str]]) -> None:
+        """(need, command) pairs: the command is held until the need is there."""
+        rows = [{"tenant": tenant, "need": need, "command": command} for need, command in needs]
+        if rows:
+            self._do(self._insert(NEED).on_conflict_do_nothing(), rows)
+
+    def drop_needs(self, tenant: str, commands: Iterable[str]) -> None:
+        """Nothing is waited for any more by `commands`."""
+        self._do(delete(NEED).where(NEED.c.tenant == tenant, NEED.c.command.in_(sorted(commands))))
+
+    def needing(self, tenant: str, needs: Iterable[str]) -> frozenset[str]:
+        """The commands that are held until one of `needs` is there."""
+        wanted = sorted(needs)
+        if not wanted:
+            return frozenset()
+        query = select(NEED.c.command).where(NEED.c.tenant == tenant, NEED.c.need.in_(wanted))
+        return frozenset(row.command for row in self._all(query))
+
+    def all_needs(self, tenant: str) -> list[tuple[str, str]]:
+        """Every (need, command) pair."""
+        query = select(NEED.c.need, NEED.c.command).where(NEED.c.tenant == tenant)
+        return [(row.need, row.command) for row in self._all(query.order_by(NEED.c.command))]
+
+    # -- withdrawals
+
+    def put_withdrawal(self, tenant: str, command: str, envelope_hash: str, envelope: Envelope) -> None:
+        """Keep the author's word that a command is taken back."""
+        values = {"hash": envelope_hash, "envelope": envelope.to_wire().model_dump_json()}
+        statement = self._insert(WITHDRAWAL).values(tenant=tenant, command=command, **values)
+        self._do(statement.on_conflict_do_nothing())
+
+    def withdrawn(self, tenant: str, ids: Iterable[str]) -> dict[str, str]:
+        """Those of `ids` that were taken back: command id → hash of the envelope that was meant."""
+        wanted = sorted(ids)
+        if not wanted:
+            return {}
+        query = select(WITHDRAWAL.c.command, WITHDRAWAL.c.hash).where(
+            WITHDRAWAL.c.tenant == tenant, WITHDRAWAL.c.command.in_(wanted)
+        )
+        return {row.command: row.hash for row in self._all(query)}
+
+    # -- retention
+
+    def purge(self, tenant: str, before: datetime) -> int:
+        """Drop what was settled before an instant; how many. What is not settled is never dropped."""
+        old = and_(LEDGER.c.tenant == tenant, LEDGER.c.outcome.is_not(None), LEDGER.c.settled_at < before.isoformat())
+        dropped = int(self._do(delete(LEDGER).where(old)).rowcount)
+        still = select(LEDGER.c.root).where(LEDGER.c.tenant == tenant, LEDGER.c.root.is_not(None))
+        self._do(delete(ROOT).where(ROOT.c.tenant == tenant, ROOT.c.id.not_in(still)))
+        gone = select(LEDGER.c.id).where(LEDGER.c.tenant == tenant)
+        orphaned = and_(WITHDRAWAL.c.tenant == tenant, WITHDRAWAL.c.command.not_in(gone))
+        self._do(delete(WITHDRAWAL).where(orphaned))
+        return dropped
+
+    def count_entries(self, tenant: str, **where: str) -> int:
+        """How many commands the ledger holds, with these columns' values."""
+        matching = [LEDGER.c[name] == value for name, value in where.items()]
+        query = select(func.count()).select_from(LEDGER).where(LEDGER.c.tenant == tenant, *matching)
+        return int(self._one(query)[0])
+
+    def search(self, tenant: str, *, device: str | None, record: str | None, limit: int) -> list[Entry]:
+        """The newest commands, only of `device` or about `record` (in the payload's own spelling) if they are named."""
+        query = _ENTRIES.where(LEDGER.c.tenant == tenant)
+        query = query if device is None else query.where(LEDGER.c.device == device)
+        rows = self._all(query.order_by(LEDGER.c.received_at.desc(), LEDGER.c.id.desc()).limit(limit))
+        found = [_entry(row) for row in rows]
+        return [entry for entry in found if record is None or entry.command.record == record]
+
+
+def _entry(row: Any) -> Entry:
+    envelope = Envelope(COMMAND_TYPE, bytes(row.payload), ((row.keyid, bytes(row.signature)),))
+    receipt = None if row.receipt is None else bytes(row.receipt)
+    return Entry(
+        command=read_command(envelope.payload),
+        envelope=envelope,
+        received_at=to_instant(row.received_at),
+        hold=Hold(row.hold) if row.hold else None,
+        problem=Problem.model_validate_json(row.problem) if row.problem else None,
+        due_at=to_instant(row.due_at) if row.due_at else None,
+        doubtful=row.doubtful,
+        receipt=None if receipt is None else Receipt.model_validate_json(receipt),
+        receipt_payload=receipt,
+        proof=_proof(row) if receipt is not None else None,
+    )
+
+
+def _proof(row: Any) -> Proof:
+    envelope = wire_from(json.loads(row.envelope))
+    if row.place is None:
+        return Proof(envelope)
+    index, size, path = json.loads(row.place)
+    return Proof(envelope, Inclusion(index, size, tuple(map(bytes.fromhex, path))))
+
+
+def _row(tenant: str, entry: Entry, root: int | None) -> dict[str, Any]:
+    command, receipt = entry.command, entry.receipt
+    keyid, signature = entry.envelope.signatures[0]
+    inclusion = entry.proof.inclusion if entry.proof else None
+    return {
+        "tenant": tenant,
+        "id": command.id,
+        "hash": entry.envelope.hash,
+        "device": command.device,
+        "epoch": command.epoch,
+        "seq": command.seq,
+        "keyid": keyid,
+        "payload": entry.envelope.payload,
+        "signature": signature,
+        "received_at": entry.received_at.isoformat(),
+        "hold": entry.hold,
+        "due_at": entry.due_at.isoformat() if entry.due_at else None,
+        "problem": entry.problem.model_dump_json() if entry.problem else None,
+        "doubtful": entry.doubtful,
+        "outcome": receipt.outcome if receipt else None,
+        "settled_at": receipt.settled_at.isoformat() if receipt else None,
+        "receipt": entry.receipt_payload,
+        "root": root if receipt else None,
+        "place": _place(inclusion) if inclusion else None,
+    }
+
+
+def _place(inclusion: Inclusion) -> str:
+    path = ",".join(f'"{each.hex()}"' for each in inclusion.path)
+    return f"[{inclusion.index},{inclusion.size},[{path}]]"

@@ -1,0 +1,188 @@
+"""The records as they stand, and the changes feed over them.
+
+The feed is current state in commit order: each record at the place of its last change. A record that moves to another
+team leaves a removal at that place, for those who may no longer see it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Text, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field
+
+from shared.records import Record, record_from_json, record_to_json
+from sync_server.store.base import Contended, Part, Table, table_of
+
+#: A page of the feed holds about this many characters, and at least one record.
+PAGE_CHARS_MAX = 4 << 20
+
+
+class RecordRow(Table, table=True):
+    """A record as it stands; `change_seq` is its last place in the changes feed, `team` who may see it (null: all)."""
+
+    __tablename__ = "record"
+    __table_args__ = (Index("record_feed", "tenant", "change_seq"), Index("record_kind", "tenant", "kind"))
+    tenant: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    kind: str
+    version: int
+    change_seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    team: str | None = None
+
+
+class RemovalRow(Table, table=True):
+    """At `change_seq`, `ref` went to another team."""
+
+    __tablename__ = "removal"
+    tenant: str = Field(primary_key=True)
+    change_seq: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    ref: str
+
+
+RECORD, REMOVAL = table_of(RecordRow), table_of(RemovalRow)
+_INSERT = insert(RECORD)
+_UPDATE = (
+    update(RECORD)
+    .where(
+        RECORD.c.tenant == bindparam("of"), RECORD.c.ref == bindparam("named"), RECORD.c.version == bindparam("before")
+    )
+    .values(
+        version=bindparam("version"),
+        change_seq=bindparam("change_seq"),
+        body=bindparam("body"),
+        team=bindparam("team"),
+    )
+)
+
+Teams = frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A record's new state, its place in the feed, who may see it, and the version that it replaces (0: none)."""
+
+    record: Record
+    change_seq: int
+    team: str | None
+    before: int
+    left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the feed: records as stored (JSON), what left the scope, and how far the page reaches."""
+
+    records: tuple[str, ...]
+    removals: tuple[str, ...]
+    reached: int
+    more: bool
+
+
+class Records(Part):
+    """Records and their feed."""
+
+    def records(self, tenant: str, refs: Iterable[str]) -> dict[str, Record]:
+        """The named records, held until the transaction ends; missing ones are left out."""
+        query = select(RECORD.c.body).where(RECORD.c.tenant == tenant, RECORD.c.ref.in_(sorted(refs)))
+        rows = self._all(query.order_by(RECORD.c.ref).with_for_update())
+        return {record.ref: record for record in (_record(row.body) for row in rows)}
+
+    def records_of(self, tenant: str, kind: str) -> list[Record]:
+        """Every record of a kind, by reference."""
+        query = select(RECORD.c.body).where(RECORD.c.tenant == tenant, RECORD.c.kind == kind)
+        return [_record(row.body) for row in self._all(query.order_by(RECORD.c.ref))]
+
+    def put_records(self, tenant: str, writes: Iterable[Write]) -> None:
+        """Write records at their places in the feed.
+
+        Raises:
+            Contended: a record is not at the version that its new state was made from.
+        """
+        listed = list(writes)
+        new = [_row(tenant, write) for write in listed if not write.before]
+        changed = [_change(tenant, write) for write in listed if write.before]
+        moved = [{"tenant": tenant, "change_seq": w.change_seq, "ref": w.record.ref} for w in listed if w.left]
+        try:
+            if new:
+                self._do(_INSERT, new)
+        except IntegrityError as error:
+            raise Contended("another writer created the record") from error
+        if changed and self._do(_UPDATE, changed).rowcount not in {len(changed), -1}:
+            raise Contended("another writer changed the record")
+        if moved:
+            self._do(insert(REMOVAL), moved)
+
+    def feed(self, tenant: str, after: int, end: int, limit: int, teams: Teams) -> Page:
+        """What changed beyond `after`, in feed order, as far as members of `teams` may see it; None sees all.
+
+        `end` is the tenant's last place, read before: what is committed while this runs belongs to the next page.
+        A page holds at most `limit` records and about `PAGE_CHARS_MAX` characters, and at least one record.
+        """
+        query = select(RECORD.c.body, RECORD.c.change_seq, func.length(RECORD.c.body).label("size")).where(
+            RECORD.c.tenant == tenant, RECORD.c.change_seq > after, RECORD.c.change_seq <= end, *_visible(teams)
+        )
+        rows = self._all(query.order_by(RECORD.c.change_seq).limit(limit))
+        room = accumulate(row.size for row in rows)
+        page = [row for row, size in zip(rows, room, strict=True) if size <= PAGE_CHARS_MAX] or rows[:1]
+        more = len(page) < len(rows) or len(rows) == limit
+        reached = page[-1].change_seq if more else end
+        return Page(tuple(row.body for row in page), self._removals(tenant, after, reached, teams), reached, more)
+
+    def _removals(self, tenant: str, after: int, reached: int, teams: Teams) -> tuple[str, ...]:
+        """What went out of sight in (after, reached] and has not come back."""
+        if teams is None:
+            return ()
+        query = (
+            select(REMOVAL.c.ref)
+            .join(RECORD, (RECORD.c.tenant == REMOVAL.c.tenant) & (RECORD.c.ref == REMOVAL.c.ref))
+            .where(REMOVAL.c.tenant == tenant, REMOVAL.c.change_seq > after, REMOVAL.c.change_seq <= reached)
+            .where(RECORD.c.team.is_not(None), RECORD.c.team.not_in(sorted(teams)))
+            .distinct()
+        )
+        return tuple(row.ref for row in self._all(query.order_by(REMOVAL.c.ref)))
+
+    def forget_removals(self, tenant: str, up_to: int) -> None:
+        """Drop the removals up to a place in the feed; older cursors start over."""
+        self._do(delete(REMOVAL).where(REMOVAL.c.tenant == tenant, REMOVAL.c.change_seq <= up_to))
+
+
+def _visible(teams: Teams) -> list[Any]:
+    return [] if teams is None else [or_(RECORD.c.team.is_(None), RECORD.c.team.in_(sorted(teams)))]
+
+
+def _row(tenant: str, write: Write) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "ref": write.record.ref,
+        "kind": write.record.kind,
+        "version": write.record.version,
+        "change_seq": write.change_seq,
+        "body": _body(write.record),
+        "team": write.team,
+    }
+
+
+def _change(tenant: str, write: Write) -> dict[str, Any]:
+    return {
+        "of": tenant,
+        "named": write.record.ref,
+        "before": write.before,
+        "version": write.record.version,
+        "change_seq": write.change_seq,
+        "body": _body(write.record),
+        "team": write.team,
+    }
+
+
+def _body(record: Record) -> str:
+    return json.dumps(record_to_json(record), ensure_ascii=False, separators=(",", ":"))
+
+
+def _record(body: str) -> Record:
+    value: Mapping[str, Any] = json.loads(body)
+    return record_from_json(value)
