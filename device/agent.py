@@ -16,12 +16,14 @@ from device.errors import RemoteError, TransportError
 from device.keys import DeviceKeys
 from device.store import DeviceStore, Identity, Item
 from device.transport import SyncClient
-from shared.envelope import RECEIPT_TYPE, BadSignature, Envelope, verify
+from shared.envelope import BadSignature, Envelope
 from shared.outcomes import Receipt
 from shared.ports import Ports, RunBlocking
 from shared.problems import Code, Problem
+from shared.receipts import Proof, read_receipt, verify_root
 from shared.records import record_from_wire
-from shared.sync import BODY_BYTES_MAX, PROTOCOL, Held, Settled, SyncReply, SyncRequest, Turned, Unknown
+from shared.statements import ReceiptsRoot
+from shared.sync import BODY_BYTES_MAX, PROTOCOL, Held, Settled, SyncReply, SyncRequest, Turned, Unknown, proof_of
 
 #: What an envelope adds to its payload on the wire, rounded up.
 ENVELOPE_BYTES = 512
@@ -41,16 +43,34 @@ class Step:
     rested: bool = False
 
 
+_Receipt = tuple[Receipt, bytes, Proof]
+
+
+class _Roots:
+    """The signed envelopes of a reply, each verified once."""
+
+    def __init__(self, reply: SyncReply, key: bytes) -> None:
+        self.envelopes = [Envelope.from_wire(wire) for wire in reply.roots]
+        self._key = key
+        self._signed: dict[int, ReceiptsRoot | None] = {}
+
+    def signed(self, number: int) -> ReceiptsRoot | None:
+        """What the envelope signs (`shared.receipts.verify_root`). Raises as that does."""
+        if number not in self._signed:
+            self._signed[number] = verify_root(self.envelopes[number], self._key)
+        return self._signed[number]
+
+
 @dataclass(frozen=True, slots=True)
 class _Verified:
-    receipts: tuple[tuple[Receipt, Envelope], ...]
+    receipts: tuple[_Receipt, ...]
     held: tuple[Held, ...]
     unknown: tuple[str, ...]
     turned: tuple[tuple[str, Problem], ...]
 
     def check_complete(self, items: list[Item]) -> None:
         """Every command of the round is answered by name. Raises `TransportError` if the server left one out."""
-        answered = {receipt.command for receipt, _ in self.receipts} | {held.id for held in self.held}
+        answered = {receipt.command for receipt, *_ in self.receipts} | {held.id for held in self.held}
         answered |= set(self.unknown) | {command_id for command_id, _ in self.turned}
         if left_out := [item.summary for item in items if item.command.id not in answered]:
             raise TransportError(f"The answer leaves {len(left_out)} of our commands out; it is not believed.")
@@ -107,7 +127,7 @@ class Agent:
             return self._step(now, action, error=str(error))
         await self._run(lambda: self._take(reply, verified))
         self.session.answered(self._ports.clock.now(), more=reply.more)
-        settled = tuple(receipt.command for receipt, _ in verified.receipts)
+        settled = tuple(receipt.command for receipt, *_ in verified.receipts)
         return self._step(now, action, settled=settled, changes=len(reply.changes))
 
     async def settle(self, *, rounds_max: int = 1000) -> list[Step]:
@@ -142,32 +162,33 @@ class Agent:
 
     def _verify(self, reply: SyncReply, items: list[Item]) -> _Verified:
         known = {item.command.id: item for item in items}
+        roots = _Roots(reply, bytes.fromhex(self._identity.receipt_key))
         settled = [answer for answer in reply.answers if isinstance(answer, Settled)]
         turned = [answer for answer in reply.answers if isinstance(answer, Turned)]
         return _Verified(
-            receipts=tuple(self._receipt(answer, known) for answer in settled),
+            receipts=tuple(self._receipt(answer, known, roots) for answer in settled),
             held=tuple(a for a in reply.answers if isinstance(a, Held) and a.id in known),
             unknown=tuple(a.id for a in reply.answers if isinstance(a, Unknown) and a.id in known),
             turned=tuple((items[a.index].command.id, a.problem) for a in turned if 0 <= a.index < len(items)),
         )
 
-    def _receipt(self, answer: Settled, known: dict[str, Item]) -> tuple[Receipt, Envelope]:
+    def _receipt(self, answer: Settled, known: dict[str, Item], roots: "_Roots") -> _Receipt:
+        payload = answer.receipt.encode()
         try:
-            envelope = Envelope.from_wire(answer.receipt)
-            verify(envelope, RECEIPT_TYPE, bytes.fromhex(self._identity.receipt_key))
-            receipt = Receipt.model_validate_json(envelope.payload)
+            proof = proof_of(answer.proof, roots.envelopes)
+            receipt = read_receipt(payload, proof, roots.signed(answer.proof.root))
         except (BadSignature, ValueError) as error:
             raise TransportError("The answer does not carry the server's signature; it is not believed.") from error
         item = known.get(answer.id)
         ours = item and (self._identity.tenant, answer.id, item.envelope.hash)
         if (receipt.tenant, receipt.command, receipt.envelope_hash) != ours:
             raise TransportError("The answer is about other bytes than ours; it is not believed.")
-        return receipt, envelope
+        return receipt, payload, proof
 
     def _take(self, reply: SyncReply, verified: _Verified) -> None:
         with self._store.transaction():
-            for receipt, envelope in verified.receipts:
-                self._store.mark_settled(receipt, envelope)
+            for receipt, payload, proof in verified.receipts:
+                self._store.mark_settled(receipt, payload, proof)
             for held in verified.held:
                 self._store.mark_held(held.id, held.hold, held.problem)
             self._store.mark_unknown(verified.unknown)

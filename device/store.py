@@ -56,6 +56,7 @@ from shared.outcomes import (
     Standing,
 )
 from shared.problems import Problem
+from shared.receipts import Proof, proof_to_json
 from shared.records import ConflictStatus, Record, record_from_json, record_to_json
 from shared.routing import Decision
 from shared.sync import read_cursor
@@ -105,7 +106,7 @@ class OutboxRow(_Table, table=True):
     resolved: bool = False
     change_seq: int | None = None
     receipt: bytes | None = None
-    receipt_envelope: str | None = None
+    proof: str | None = None
 
 
 class JournalRow(_Table, table=True):
@@ -402,7 +403,7 @@ class DeviceStore:
         """The server would not take the envelope; it stays here, with the reason."""
         self._set([command_id], state=State.TURNED, problem=problem.model_dump_json())
 
-    def mark_settled(self, receipt: Receipt, envelope: Envelope) -> None:
+    def mark_settled(self, receipt: Receipt, payload: bytes, proof: Proof) -> None:
         """The final word, with the bytes that prove it."""
         self._set(
             [receipt.command],
@@ -411,8 +412,8 @@ class DeviceStore:
             problem=None,
             outcome=receipt.outcome,
             change_seq=receipt.change_seq,
-            receipt=envelope.payload,
-            receipt_envelope=envelope.to_wire().model_dump_json(),
+            receipt=payload,
+            proof=proof_to_json(proof),
         )
 
     def _set(self, ids: Sequence[str], **values: object) -> None:

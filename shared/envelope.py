@@ -25,6 +25,13 @@ from shared.contract import Contract, KeyId
 from shared.ids import key_id, sha256_hex
 
 COMMAND_TYPE = "application/vnd.tailboard.command.v1+json"
+WITHDRAWAL_TYPE = "application/vnd.tailboard.withdrawal.v1+json"
+RECEIPTS_TYPE = "application/vnd.tailboard.receipts.v1+json"
+HEAD_TYPE = "application/vnd.tailboard.head.v1+json"
+TIME_TYPE = "application/vnd.tailboard.time.v1+json"
+TRANSFER_TYPE = "application/vnd.tailboard.transfer.v1+json"
+ANSWER_TYPE = "application/vnd.tailboard.answer.v1+json"
+SUCCESSION_TYPE = "application/vnd.tailboard.succession.v1+json"
 RECEIPT_TYPE = "application/vnd.tailboard.receipt.v1+json"
 ENROLMENT_TYPE = "application/vnd.tailboard.enrolment.v1+json"
 

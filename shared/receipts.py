@@ -4,13 +4,26 @@ A receipt's payload is kept byte for byte as it was signed. Its proof is a signe
 signs many receipts at once, the receipt's place under the signed root.
 """
 
+import json
 from dataclasses import dataclass
 
 from shared import strict_json
-from shared.envelope import RECEIPT_TYPE, BadSignature, Envelope, SigningKey, seal, verify
-from shared.merkle import Inclusion, proves, tree
+from shared.envelope import RECEIPT_TYPE, RECEIPTS_TYPE, BadSignature, Envelope, SigningKey, seal, verify
+from shared.merkle import Tree, included
 from shared.outcomes import Receipt
-from shared.statements import RECEIPTS_TYPE, ReceiptsRoot
+from shared.statements import ReceiptsRoot
+
+#: No unit of work has more receipts than a path of this length can lead through.
+PATH_MAX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """A receipt's place: `index` from 0 among `size`, and the sibling hashes from it up to the root."""
+
+    index: int
+    size: int
+    path: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +34,26 @@ class Proof:
     inclusion: Inclusion | None = None
 
 
+def proof_to_json(proof: Proof) -> str:
+    """The proof as it is kept beside its receipt."""
+    place = proof.inclusion
+    return json.dumps(
+        {
+            "envelope": proof.envelope.to_wire().model_dump(mode="json"),
+            "place": place and [place.index, place.size, [each.hex() for each in place.path]],
+        }
+    )
+
+
 def seal_all(payloads: list[bytes], root: ReceiptsRoot, key: SigningKey) -> list[Proof]:
     """Proofs for `payloads` under one signature; `root` gives everything but the hash and the size."""
-    top, inclusions = tree(payloads)
-    signed = root.model_copy(update={"root": top.hex(), "size": len(payloads)})
+    tree = Tree(payloads)
+    signed = root.model_copy(update={"root": tree.root.hex(), "size": tree.size})
     envelope = seal(RECEIPTS_TYPE, signed.to_bytes(), key)
-    return [Proof(envelope, inclusion) for inclusion in inclusions]
+    return [Proof(envelope, Inclusion(index, tree.size, tree.path(index))) for index in range(tree.size)]
 
 
-def verify_root(envelope: Envelope, public_key: bytes) -> bytes | None:
+def verify_root(envelope: Envelope, public_key: bytes) -> ReceiptsRoot | None:
     """The root that `envelope` signs, or None if it signs one receipt alone.
 
     Raises:
@@ -40,10 +64,10 @@ def verify_root(envelope: Envelope, public_key: bytes) -> bytes | None:
         verify(envelope, RECEIPT_TYPE, public_key)
         return None
     verify(envelope, RECEIPTS_TYPE, public_key)
-    return bytes.fromhex(ReceiptsRoot.model_validate(strict_json.parse(envelope.payload)).root)
+    return ReceiptsRoot.model_validate(strict_json.parse(envelope.payload))
 
 
-def read_receipt(payload: bytes, proof: Proof, root: bytes | None) -> Receipt:
+def read_receipt(payload: bytes, proof: Proof, root: ReceiptsRoot | None) -> Receipt:
     """The receipt in `payload`, given what `verify_root` said of its envelope.
 
     Raises:
@@ -53,7 +77,14 @@ def read_receipt(payload: bytes, proof: Proof, root: bytes | None) -> Receipt:
     if root is None:
         covered = proof.envelope.payload == payload
     else:
-        covered = proof.inclusion is not None and proves(payload, proof.inclusion, root)
+        covered = proof.inclusion is not None and _included(payload, proof.inclusion, root)
     if not covered:
         raise BadSignature("the signature covers other bytes than this receipt")
     return Receipt.model_validate(strict_json.parse(payload))
+
+
+def _included(payload: bytes, place: Inclusion, root: ReceiptsRoot) -> bool:
+    """The size is under the signature too: a path proves nothing without it."""
+    return place.size == root.size and included(
+        payload, place.index, place.size, place.path, bytes.fromhex(root.root)
+    )

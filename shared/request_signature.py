@@ -88,9 +88,18 @@ def sign_request(message: Message, body: bytes, key: SigningKey, created: dateti
 
 def claimed_key_id(headers: Any) -> str:
     """The key id that a request claims, before anything is verified. Raises `NotAuthentic` if it claims none."""
+    return _claimed(headers, "keyid")
+
+
+def claimed_nonce(headers: Any) -> str:
+    """The nonce of a request, at most 64 characters. Raises `NotAuthentic` if it has none."""
+    return _claimed(headers, "nonce")[:64]
+
+
+def _claimed(headers: Any, parameter: str) -> str:
     try:
         inputs: Any = http_sf.parse(headers.get("signature-input", "").encode(), tltype="dictionary")
-        claimed = [params["keyid"] for _, params in inputs.values() if params.get("tag") == TAG]
+        claimed = [params[parameter] for _, params in inputs.values() if params.get("tag") == TAG]
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise NotAuthentic("no readable Signature-Input header") from error
     if len(claimed) != 1 or not isinstance(claimed[0], str):

@@ -1,28 +1,25 @@
-"""Small signed statements beside commands and receipts: each has its own payload type and one contract.
+"""What is signed beside commands: each statement travels in an envelope of its own payload type (`shared.envelope`).
 
-Source: DSSE v1.0.2; see `shared.envelope`.
+A statement has no place in a chain and no outcome of its own.
 """
 
 from typing import Annotated
 
 from pydantic import Field
 
+from shared import strict_json
+from shared.commands.base import Command
 from shared.contract import CommandId, Contract, Hash, Instant, KeyId, Name
-
-WITHDRAWAL_TYPE = "application/vnd.tailboard.withdrawal.v1+json"
-RECEIPTS_TYPE = "application/vnd.tailboard.receipts.v1+json"
-HEAD_TYPE = "application/vnd.tailboard.head.v1+json"
-TIME_TYPE = "application/vnd.tailboard.time.v1+json"
-TRANSFER_TYPE = "application/vnd.tailboard.transfer.v1+json"
-ANSWER_TYPE = "application/vnd.tailboard.answer.v1+json"
-SUCCESSION_TYPE = "application/vnd.tailboard.succession.v1+json"
 
 RawKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Place = Annotated[int, Field(ge=0)]
 
 
 class Withdrawal(Contract):
-    """The author takes a command back, signed with the key that signed the command; `hash` is the envelope's."""
+    """The author takes a command back (`WITHDRAWAL_TYPE`). It counts unless the command is settled already.
+
+    `hash` names the exact envelope, so that nothing else under the same id is meant.
+    """
 
     tenant: Name
     device: Name
@@ -30,6 +27,22 @@ class Withdrawal(Contract):
     command: CommandId
     hash: Hash
     at: Instant
+
+
+def read_withdrawal(payload: bytes) -> Withdrawal:
+    """The withdrawal in an envelope's payload.
+
+    Raises:
+        BadJson: not one acceptable JSON document.
+        ValueError: not a withdrawal (pydantic's error is one).
+    """
+    return Withdrawal.model_validate(strict_json.parse(payload))
+
+
+def withdraws(withdrawal: Withdrawal, command: Command, envelope_hash: str) -> bool:
+    """Whether `withdrawal` takes back exactly this command, in its own author's name."""
+    named = (withdrawal.tenant, withdrawal.device, withdrawal.actor, withdrawal.command, withdrawal.hash)
+    return named == (command.tenant, command.device, command.actor, command.id, envelope_hash)
 
 
 class ReceiptsRoot(Contract):

@@ -15,10 +15,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.contract import CommandId, Contract, Hash, Instant, KeyId, Name, RecordRef
-from shared.envelope import WireEnvelope
-from shared.merkle import PATH_MAX
+from shared.envelope import Envelope, WireEnvelope
 from shared.outcomes import Hold, Outcome, Reason
 from shared.problems import Problem
+from shared.receipts import PATH_MAX, Inclusion, Proof
 from shared.records import WireRecord
 
 PROTOCOL = 2
@@ -27,30 +27,30 @@ COMMANDS_MAX = 500
 BODY_BYTES_MAX = 4 << 20
 CHANGES_MAX = 2000
 
-#: ``incarnation:change_seq:scope``. Devices of protocol 1 show it without the scope.
+#: ``incarnation:change_seq:since``. Devices of protocol 1 show it without the last part.
 Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,9}:[0-9]{1,16}(:[0-9]{1,16})?$")]
 
 
-def cursor_at(incarnation: int, change_seq: int, scope: int = 0) -> str:
+def cursor_at(incarnation: int, change_seq: int, since: int = 0) -> str:
     """The cursor for everything up to and including `change_seq` of a server's `incarnation`.
 
-    `scope` is the place in the feed at which the device was last given other records to see.
+    `since` is the end of the feed at which the device's copy was begun.
     """
-    return f"{incarnation}:{change_seq}:{scope}"
+    return f"{incarnation}:{change_seq}:{since}"
 
 
 def read_cursor(cursor: str | None) -> tuple[int, int]:
     """Incarnation and change_seq of a cursor; (0, 0) for none. Raises `ValueError` if it is no cursor."""
-    incarnation, change_seq, _ = read_scoped(cursor)
+    incarnation, change_seq, _ = cursor_parts(cursor)
     return incarnation, change_seq
 
 
-def read_scoped(cursor: str | None) -> tuple[int, int, int]:
-    """Incarnation, change_seq and scope of a cursor; zeros for none. Raises `ValueError` if it is no cursor."""
+def cursor_parts(cursor: str | None) -> tuple[int, int, int]:
+    """Incarnation, change_seq and since of a cursor; zeros for none. Raises `ValueError` if it is no cursor."""
     if cursor is None:
         return 0, 0, 0
-    incarnation, change_seq, *scope = map(int, cursor.split(":"))
-    return incarnation, change_seq, scope[0] if scope else 0
+    incarnation, change_seq, since = [*map(int, cursor.split(":")), 0][:3]
+    return incarnation, change_seq, since
 
 
 class DeviceReport(Contract):
@@ -186,8 +186,17 @@ class SyncReply(Contract):
     retry_after_s: float | None = None
 
 
+def proof_of(proof: WireProof, roots: Sequence[Envelope]) -> Proof:
+    """The proof behind its wire form. Raises `ValueError` if it names a root that is not there."""
+    if not 0 <= proof.root < len(roots):
+        raise ValueError(f"there is no root {proof.root} in the reply")
+    if not proof.size:
+        return Proof(roots[proof.root])
+    return Proof(roots[proof.root], Inclusion(proof.index, proof.size, tuple(map(bytes.fromhex, proof.path))))
+
+
 def with_changes(reply: SyncReply, records: Sequence[str]) -> bytes:
-    """`reply`, which carries no changes itself, as JSON with `records` put in: the store's own JSON, letter for letter."""
+    """`reply`, which has no changes itself, as JSON with `records` put in: the store's own JSON."""
     raw = reply.to_bytes()
     opening = b'{"changes":['
     assert raw.startswith(opening + b"]"), "a reply begins with its changes, and has none yet"

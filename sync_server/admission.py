@@ -4,8 +4,8 @@ Rules
 1. Order of the checks: the JSON is strict; the contract fits; the key is enrolled and of the right purpose; tenant,
    device and person in the payload are those the key was enrolled for; the signature fits.
 2. Every command carries the hash of the one before it in its device's chain. So in a run of commands by one key, each
-   linked to the next, a signature that fits authenticates its command and all that the run holds before it. Signatures
-   are tried from the end of the run, and one is enough (ADR 15).
+   linked to the next, a signature that fits authenticates its command and all that the run holds before it.
+   Signatures are tried from the end of the run, and one is enough (ADR 15).
 """
 
 from collections.abc import Iterator, Sequence

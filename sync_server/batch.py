@@ -3,8 +3,8 @@
 Rules
 1. Ledger first: an id that is known gets its recorded answer, and nothing happens twice.
 2. A validly signed envelope always takes its place: settled, or held with a reason.
-3. A device's commands are received in the order of its chain (`sync_server.chain`); what comes early waits for the gap
-   to close. From a device that is forked or revoked nothing is received: what it sends is kept apart for review.
+3. A device's commands are received in the order of its chain (`sync_server.chain`); what comes early waits for the
+   gap to close. From a device that is forked or revoked nothing is received: what it sends is kept apart for review.
 4. What waits for a command, a decision or bytes is decided again in the unit in which that comes.
 5. `flush` takes the tenant's head last and gives out places in the changes feed and the audit in one range; records,
    outcomes, audit and receipts are written together or not at all.
@@ -15,12 +15,14 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, assert_never
 
-from reconciliation.decide import Facts, Past, Ruling, Wait, decide, refs_of
+from reconciliation.decide import Defer, Doubt, Facts, Lacks, Past, Pending, Ruling, Wait, decide, draft_of
+from reconciliation.scope import team_of, visible
 from shared.commands import UnknownKind
 from shared.commands.base import OFFICE, Command
+from shared.contract import to_instant
 from shared.envelope import Envelope, SigningKey
 from shared.ids import id_of, record_ref, sha256_hex
 from shared.outcomes import Hold, Outcome, Receipt
@@ -31,7 +33,7 @@ from shared.statements import ReceiptsRoot
 from sync_server.admission import Admitted
 from sync_server.chain import Adrift, Early, Fork, Place, Taken, place_of
 from sync_server.logs import where
-from sync_server.store import Device, DeviceState, Entry, Epoch, Person, TenantHead, Tx, Write
+from sync_server.store import Device, DeviceState, Entry, Epoch, Person, TenantHead, TenantSettings, Tx, Write
 
 log = logging.getLogger("tailboard.server")
 
@@ -60,6 +62,7 @@ class Batch:
         self._freed: set[str] = set()
         self._there: set[str] = set()
         self._withdrawn: dict[str, str] = {}
+        self._settings: TenantSettings | None = None
         self._notes: list[dict[str, Any]] = []
         self._records: dict[str, Record | None] = {}
         self._stored: dict[str, Record] = {}
@@ -71,8 +74,13 @@ class Batch:
 
     # -- receiving
 
-    def receive(self, admitted: Admitted, *, doubtful: bool = False) -> None:
-        """Take a verified command in; `doubtful` says that its device's clock was changed after it was confirmed.
+    def receive(self, admitted: Admitted, *, offset_s: float = 0.0, doubtful: bool = False) -> None:
+        """Take a verified command in.
+
+        Args:
+            admitted: the command.
+            offset_s: its device's clock minus ours, as measured now.
+            doubtful: the device's clock was changed after the command was confirmed.
 
         Raises:
             Refused: `id_reused`, `settled_purged` or `quarantine_full`.
@@ -83,7 +91,7 @@ class Batch:
             if known.envelope.hash != envelope.hash:
                 raise Refused(Code.ID_REUSED, f"{command.id} is known with other bytes")
             return
-        entry = Entry(command, envelope, self._now, doubtful=doubtful)
+        entry = Entry(command, envelope, self._now, offset_s=offset_s, doubtful=doubtful)
         if command.device == OFFICE:
             self._take(entry)
         elif self.device(command.device).state is not DeviceState.ACTIVE:
@@ -122,14 +130,18 @@ class Batch:
         assert command.seq is not None, "a device command has a place"
         device, epoch = self.device(command.device), self._epochs_of(command.device).get(command.epoch)
         used = epoch is not None and command.seq <= epoch.head_seq
-        if used and not self._tx.at_place(self._tenant, device.id, command.epoch, command.seq) and not self._is_new(
-            command.epoch, command.seq
+        if (
+            used
+            and not self._tx.at_place(self._tenant, device.id, command.epoch, command.seq)
+            and not self._is_new(command.epoch, command.seq)
         ):
             raise Refused(Code.SETTLED_PURGED, f"place {command.epoch}/{command.seq} of this device is long settled")
         if command.epoch == device.epoch:
             self._devices[device.id] = replace(device, state=DeviceState.FORKED)
             self.note(act="forked", device=device.id, epoch=command.epoch, seq=command.seq)
-        self._set_apart(entry, problem(Code.CHAIN_FORK, f"place {command.epoch}/{command.seq} of this device is taken"))
+        self._set_apart(
+            entry, problem(Code.CHAIN_FORK, f"place {command.epoch}/{command.seq} of this device is taken")
+        )
 
     def _is_new(self, epoch: int, seq: int) -> bool:
         places = (entry.command for entry in self._entries.values() if entry and entry.command.id in self._new)
@@ -172,13 +184,13 @@ class Batch:
         self._tx.put_withdrawal(self._tenant, command_id, envelope_hash, statement)
         self._withdrawn[command_id] = envelope_hash
         known = self.entry(command_id)
-        if known is not None and known.hold in _DECIDED_AGAIN:
-            self._settle_or_hold(known)
+        if known is not None:
+            self.again([known])
 
     # -- epochs
 
     def open_epoch(self, device_id: str, reason: str, missing: tuple[int, ...] | None = None) -> Epoch:
-        """Begin a new stretch of a device's chain. What came early in the old one, and what is lost, is for review."""
+        """Begin a new stretch of a device's chain. What came early in the old one is for review."""
         device = self.device(device_id)
         old = self._epochs_of(device_id)[device.epoch]
         opened = Epoch(device_id, device.epoch + 1, 0, None, self._now, reason)
@@ -189,7 +201,12 @@ class Batch:
             self._hold(entry, Hold.QUARANTINED, problem(Code.CHAIN_GAP, "what came before it was lost on the device"))
         self._early[device_id, old.epoch] = []
         self.note(
-            act="epoch", device=device_id, epoch=opened.epoch, why=reason, head=old.head_seq, missing=list(missing or ())
+            act="epoch",
+            device=device_id,
+            epoch=opened.epoch,
+            why=reason,
+            head=old.head_seq,
+            missing=list(missing or ()),
         )
         return opened
 
@@ -203,7 +220,7 @@ class Batch:
         """Decide held commands anew: a decision was taken, time has passed, or the program knows more."""
         for entry in entries:
             current = self.entry(entry.command.id)
-            if current is not None and current.hold is not None:
+            if current is not None and _undecided(current):
                 self._settle_or_hold(current)
 
     def bytes_arrived(self, sha256: str) -> None:
@@ -226,14 +243,32 @@ class Batch:
             fault = problem(Code.INTERNAL, "the server could not decide it; the office looks into it")
             self._hold(entry, Hold.QUARANTINED, fault)
             return
-        if isinstance(verdict, Wait):
-            self._hold(entry, Hold.WAITING, None, needs=frozenset(verdict.needs))
-        else:
+        if isinstance(verdict, Ruling):
             self._settle(entry, verdict)
+        else:
+            self._hold_for(entry, verdict)
+
+    def _hold_for(self, entry: Entry, pending: Pending) -> None:
+        match pending:
+            case Wait(needs):
+                self._hold(entry, Hold.WAITING, None, needs=frozenset(needs))
+            case Lacks(sha256s):
+                lacks = problem(Code.BYTES_MISSING, f"{len(sha256s)} of its files are still on the device")
+                self._hold(entry, Hold.WAITING, lacks, needs=frozenset(sha256s))
+            case Defer(approval):
+                if self._records.get(approval.ref) != approval:
+                    self._write([approval])
+                asked = problem(Code.APPROVAL_NEEDED, f"asked as {approval.ref}")
+                due_at = to_instant(str(approval.fields["expires_at"]))
+                self._hold(entry, Hold.DEFERRED, asked, needs=frozenset({approval.ref}), due_at=due_at)
+            case Doubt(detail):
+                self._hold(entry, Hold.QUARANTINED, problem(Code.CLOCK_DOUBT, detail))
+            case _:
+                assert_never(pending)
 
     def _settle(self, entry: Entry, ruling: Ruling) -> None:
         command_id = entry.command.id
-        if entry.hold is Hold.WAITING and command_id not in self._new:
+        if entry.hold is not None and command_id not in self._new:
             self._freed.add(command_id)
         settled = replace(entry, hold=None, problem=None, due_at=None)
         self._settled[command_id] = _Settled(settled, ruling)
@@ -275,24 +310,57 @@ class Batch:
             waiting |= {command for command, needs in self._needs.items() if needs & there}
             waiting -= self._settled.keys()
             self._load_entries(waiting)
-            entries = [entry for command in waiting if (entry := self._entries.get(command)) and entry.hold]
+            entries = [entry for command in waiting if (entry := self._entries.get(command)) and _undecided(entry)]
             for entry in sorted(entries, key=_turn):
                 self._settle_or_hold(entry)
 
     def _facts(self, entry: Entry) -> Facts:
         command = entry.command
         try:
-            refs = refs_of(command)
+            draft = draft_of(command)
         except ValueError:  # a payload that does not fit; `decide` says so
-            refs = frozenset({command.record})
+            draft = None
+        refs = draft.refs if draft else frozenset({command.record})
+        records = self._load(refs | {base.record for base in command.bases})
         person = self._person(command.actor)
+        sha256s = {each.sha256 for each in draft.payload.attachments()} if draft else set()
         return Facts(
             command=command,
             roles=person.roles if person else frozenset(),
-            records=self._load(refs | {base.record for base in command.bases}),
+            records=records,
             past={need: self._past(need) for need in command.needs},
             received_at=entry.received_at,
+            hash=entry.envelope.hash,
+            draft=draft,
+            withdrawn=self._withdrawn_hash(entry) == entry.envelope.hash,
+            in_scope=command.device == OFFICE or _in_scope(person, refs, records),
+            doubtful=entry.doubtful,
+            lacks=tuple(sorted(self._missing_bytes(sha256s))) if sha256s else (),
+            approval=self._approval(entry),
+            now=self._now,
+            offset=timedelta(seconds=entry.offset_s),
+            newest=self._newest(),
         )
+
+    def _withdrawn_hash(self, entry: Entry) -> str | None:
+        command_id = entry.command.id
+        if command_id not in self._new and command_id not in self._withdrawn:
+            self._withdrawn |= self._tx.withdrawn(self._tenant, [command_id])
+        return self._withdrawn.get(command_id)
+
+    def _approval(self, entry: Entry) -> Record | None:
+        if entry.hold is not Hold.DEFERRED:
+            return None
+        ref = record_ref("approval", entry.command.id)
+        return self._load({ref}).get(ref)
+
+    def _newest(self) -> frozenset[str]:
+        if self._settings is None:
+            self._settings = self._tx.settings(self._tenant)
+        return self._settings.newest
+
+    def _missing_bytes(self, sha256s: set[str]) -> set[str]:
+        return set()
 
     def _past(self, command_id: str) -> Past:
         entry = self.entry(command_id)
@@ -403,8 +471,10 @@ class Batch:
                 self._tx.put_epoch(self._tenant, epoch)
 
     def _placed(self, record: Record, change_seq: int) -> Write:
-        stored = self._stored.get(record.ref)
-        return Write(record, change_seq, None, stored.version if stored else 0)
+        stored, team = self._stored.get(record.ref), team_of(record)
+        if stored is None:
+            return Write(record, change_seq, team, before=0)
+        return Write(record, change_seq, team, before=stored.version, left=team_of(stored) != team)
 
     def _put_entries(self, settled: list[Entry], root: int) -> None:
         if settled and settled[0].proof:
@@ -456,11 +526,22 @@ class Batch:
         )
 
 
-_DECIDED_AGAIN = frozenset({Hold.WAITING, Hold.DEFERRED, Hold.UNREADABLE})
 _STATES: Mapping[DeviceState, Code] = {
     DeviceState.FORKED: Code.DEVICE_FORKED,
     DeviceState.REVOKED: Code.DEVICE_REVOKED,
 }
+
+
+def _undecided(entry: Entry) -> bool:
+    """Whether it is held for something that may have come. What is early has no place; what is apart, a person."""
+    if entry.hold is None or entry.hold is Hold.QUARANTINED:
+        return False
+    return entry.problem is None or entry.problem.code is not Code.CHAIN_GAP
+
+
+def _in_scope(person: Person | None, refs: frozenset[str], records: Mapping[str, Record]) -> bool:
+    teams = person.teams if person else None
+    return teams is None or all(visible(records[ref], teams) for ref in refs if ref in records)
 
 
 def _turn(entry: Entry) -> tuple[datetime, str, int, int]:

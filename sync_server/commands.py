@@ -75,15 +75,14 @@ def device_list(arguments: argparse.Namespace) -> Report:
                 "name": d.name,
                 "actor": d.actor,
                 "state": d.state,
-                "received": d.head_seq,
+                "epoch": d.epoch,
                 "last_seen_at": d.last_seen_at,
             }
             for d in devices
         ]
     }
     lines = [
-        f"{d.id:<8} {d.actor:<16} {d.state:<10} {d.head_seq} commands, last seen {_when(d.last_seen_at)}"
-        for d in devices
+        f"{d.id:<8} {d.actor:<16} {d.state:<10} epoch {d.epoch}, last seen {_when(d.last_seen_at)}" for d in devices
     ]
     return Report(
         "tailboard.devices.v1", data, lines or ["No device is enrolled. Run: tailboard-server enrol-code PERSON"]
@@ -193,15 +192,14 @@ def conflict_resolve(arguments: argparse.Namespace) -> Report:
 def verify_audit(arguments: argparse.Namespace) -> Report:
     """Walk the chain."""
     office, tenant = _office(arguments)
-    with office.service.store.transaction() as tx:
-        links = tx.audit(tenant)
-        head = tx.lock_head(tenant)
     expected, position = AUDIT_START, 0
-    for position, prev, stored, body in links:
-        if prev != expected or stored != link_hash(prev, body):
-            said = f"The audit of {tenant} is broken at position {position}."
-            return Report("tailboard.audit.v1", {"tenant": tenant, "broken_at": position}, [said], ok=False)
-        expected = stored
+    with office.service.store.transaction() as tx:
+        head = tx.head(tenant)
+        for number, prev, stored, body in tx.audit(tenant, up_to=head.audit_position):
+            if number != position + 1 or prev != expected or stored != link_hash(prev, body):
+                said = f"The audit of {tenant} is broken at position {position + 1}."
+                return Report("tailboard.audit.v1", {"tenant": tenant, "broken_at": position + 1}, [said], ok=False)
+            position, expected = number, stored
     whole = (position, expected) == (head.audit_position, head.audit_hash)
     said = (
         f"{position} links, all sound."

@@ -7,6 +7,8 @@ Rules
 2. What a person decides rests on what that person looked at: if it changed since, the decision is stale.
 """
 
+from dataclasses import replace
+
 from pydantic import JsonValue, TypeAdapter
 
 from shared.commands.base import Payload
@@ -21,7 +23,7 @@ from shared.records import Choice, Clash, Conflict, ConflictStatus, Record, Sett
 from sync_server.imports import ImportPlan, plan
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY
 from sync_server.service import AUDIT_START, CODE_LIFETIME, Service, code_hash
-from sync_server.store import Device, EnrolCode, Person
+from sync_server.store import Device, DeviceState, EnrolCode, Person, Tx
 
 #: Letters and digits that are not mistaken for one another when read aloud.
 _CODE_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
@@ -91,6 +93,37 @@ class Office:
         """Every laptop, by id."""
         with self.service.store.transaction() as tx:
             return tx.devices(tenant)
+
+    def device(self, tenant: str, device: str) -> Device:
+        """One laptop. Raises `Refused` if there is none."""
+        found = {each.id: each for each in self.devices(tenant)}
+        if device not in found:
+            raise Refused(Code.NOT_FOUND, f"there is no device {device}; see: tailboard-server device list")
+        return found[device]
+
+    def revoke_device(self, tenant: str, device: str, actor: str, reason: str) -> None:
+        """From now on the laptop may only upload, and what it brings is kept for review."""
+        self._move_device(tenant, device, DeviceState.REVOKED, {"act": "revoked", "actor": actor, "why": reason})
+
+    def readmit_device(self, tenant: str, device: str, actor: str, reason: str) -> None:
+        """A revoked or forked laptop syncs again, in a new epoch; what is in quarantine stays there."""
+        self._move_device(tenant, device, DeviceState.ACTIVE, {"act": "readmitted", "actor": actor, "why": reason})
+
+    def _move_device(self, tenant: str, device: str, state: DeviceState, note: dict[str, str]) -> None:
+        self.device(tenant, device)
+
+        def unit(tx: Tx) -> None:
+            batch = self.service.batch(tx, tenant)
+            stored = batch.device(device)
+            if stored.state is state:
+                raise Refused(Code.STALE, f"{device} is {state} already")
+            batch.set_device(replace(stored, state=state))
+            if state is DeviceState.ACTIVE:
+                batch.open_epoch(device, "readmitted")
+            batch.note(device=device, **note)
+            batch.flush()
+
+        self.service.store.attempt(unit)
 
     # -- what records hold
 

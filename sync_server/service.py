@@ -1,64 +1,44 @@
 """What the server does, each piece in one transaction. Knows nothing of HTTP.
 
-Callers run these blocking functions off the event loop.
+Callers run these blocking functions off the event loop. The sync round is in `sync_server.round`.
 """
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import TypeVar
-
-from pydantic import ValidationError
+from datetime import datetime, timedelta
 
 from reconciliation.compose import Author, compose
 from reconciliation.decide import refs_of
 from reconciliation.rebase import View
-from shared import strict_json
 from shared.commands.base import OFFICE, Payload
-from shared.contract import Contract
-from shared.envelope import COMMAND_TYPE, ENROLMENT_TYPE, BadSignature, Envelope, WireEnvelope, seal, verify
+from shared.envelope import COMMAND_TYPE, ENROLMENT_TYPE, BadSignature, seal, verify
 from shared.ids import key_id, sha256_hex
-from shared.outcomes import Receipt
+from shared.outcomes import Hold, Receipt
 from shared.ports import Ports
 from shared.problems import Code, Refused
-from shared.records import WireRecord, record_to_json
-from shared.request_signature import Message, NotAuthentic, TooFarOff, claimed_key_id, verify_request
+from shared.request_signature import Message, TooFarOff, claimed_key_id
 from shared.sync import (
-    BODY_BYTES_MAX,
-    CHANGES_MAX,
     PROTOCOL,
     PROTOCOLS_UNDERSTOOD,
-    Answer,
+    CheckReply,
+    CheckRequest,
     Enrolment,
     EnrolReply,
     EnrolRequest,
-    Held,
-    Settled,
-    SyncReply,
     SyncRequest,
-    Turned,
-    Unknown,
-    cursor_at,
-    read_cursor,
 )
-from sync_server.admission import admit
+from sync_server import round as sync_round
+from sync_server.admission import Admission
+from sync_server.authentication import Caller, Seen, authenticate, device_key, time_told
 from sync_server.batch import Batch
+from sync_server.reading import envelope_of, read
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
-from sync_server.store import Device, Entry, Key, Store, Tx
+from sync_server.standing import refuse_if_stopped
+from sync_server.store import Device, DeviceState, Key, Store, Tx
 
 log = logging.getLogger("tailboard.server")
-C = TypeVar("C", bound=Contract)
 AUDIT_START = "0" * 64
 CODE_LIFETIME = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The device behind a verified request."""
-
-    tenant: str
-    device: str
 
 
 class Service:
@@ -67,96 +47,78 @@ class Service:
     def __init__(self, store: Store, ring: KeyRing, ports: Ports) -> None:
         self.store, self.ring, self.ports = store, ring, ports
 
-    # -- the sync round
-
-    def sync(self, message: Message, body: bytes) -> SyncReply:
-        """One sync round of the device that signed `message`.
-
-        Raises:
-            Refused: the whole round; nothing was done.
-        """
-        request = _read(SyncRequest, body)
-        if request.protocol not in PROTOCOLS_UNDERSTOOD:
-            raise Refused(Code.PROTOCOL_UNSUPPORTED, f"protocol {request.protocol}; spoken here: {PROTOCOL}")
-        with self.store.transaction() as tx:
-            caller = self._authenticate(tx, message, body)
-            after = _position(request.cursor, incarnation(tx), tx.change_seq(caller.tenant))
-            tx.touch(caller.tenant, caller.device, self.ports.clock.now())
-            batch = self.batch(tx, caller.tenant)
-            if request.in_doubt:
-                answers = self._recall(batch, caller, request.in_doubt)
-            else:
-                answers = self._receive(tx, batch, caller, request)
-            return self._reply(tx, caller, after, answers)
-
-    def _authenticate(self, tx: Tx, message: Message, body: bytes) -> Caller:
-        try:
-            key = tx.key(claimed_key_id(message.headers))
-            if key is None or key.purpose != "device" or key.device is None:
-                raise NotAuthentic("no such device key")
-            verify_request(message, body, key.public, self.ports.clock.now())
-        except TooFarOff as error:
-            log.warning("request refused", extra={"why": str(error)})
-            raise Refused(
-                Code.CLOCK_SKEW, f"the server's time is {self.ports.clock.now():%Y-%m-%d %H:%M} UTC"
-            ) from error
-        except NotAuthentic as error:
-            log.warning("request refused", extra={"why": str(error)})
-            raise Refused(
-                Code.NOT_AUTHENTIC, "the request carries no valid signature of an enrolled device"
-            ) from error
-        if key.state != "active":
-            raise Refused(Code.DEVICE_REVOKED, f"device {key.device} may not sync")
-        return Caller(key.tenant, key.device)
-
     def batch(self, tx: Tx, tenant: str) -> Batch:
         """A fresh unit of work inside `tx`."""
         receipt_key = self.ring.active(tx, tenant, RECEIPT_KEY)
         return Batch(tx, tenant, self.ports.clock.now(), receipt_key, incarnation(tx))
 
-    def _recall(self, batch: Batch, caller: Caller, ids: tuple[str, ...]) -> list[Answer]:
-        """What became of the commands that the device is in doubt about; only its own are told."""
-        answers: list[Answer] = []
-        for command_id in ids:
-            entry = batch.entry(command_id)
-            known = entry if entry and entry.command.device == caller.device else None
-            answers.append(_answer(known) if known else Unknown(id=command_id))
-        return answers
+    # -- devices speak
 
-    def _receive(self, tx: Tx, batch: Batch, caller: Caller, request: SyncRequest) -> list[Answer]:
-        answers: dict[int, Answer] = {}
-        received: dict[int, str] = {}
-        admitted = {}
-        for index, wire in enumerate(request.commands):
-            try:
-                admitted[index] = admit(tx, _envelope(wire), caller.tenant, caller.device)
-            except Refused as refused:
-                answers[index] = Turned(index=index, problem=refused.problem)
-        batch.preload([each.command for each in admitted.values()])
-        for index, each in admitted.items():
-            try:
-                batch.receive(each)
-                received[index] = each.command.id
-            except Refused as refused:
-                answers[index] = Turned(index=index, problem=refused.problem)
-        batch.flush()
-        answers |= {index: _answer(batch.entry(command_id)) for index, command_id in received.items()}
-        _log_answers(caller, answers)
-        return [answers[index] for index in sorted(answers)]
+    def sync(self, message: Message, body: bytes) -> bytes:
+        """One sync round of the device that signed `message`: the reply's JSON.
 
-    def _reply(self, tx: Tx, caller: Caller, after: int, answers: list[Answer]) -> SyncReply:
-        life = incarnation(tx)
-        page, more = tx.changes(caller.tenant, after, CHANGES_MAX)
-        reached = page[-1][1] if more else tx.change_seq(caller.tenant)
-        return SyncReply(
-            protocol=PROTOCOL,
-            answers=tuple(answers),
-            changes=tuple(WireRecord.model_validate(record_to_json(record)) for record, _ in page),
-            cursor=cursor_at(life, reached),
-            more=more,
-            server_time=self.ports.clock.now(),
-            incarnation=life,
+        Raises:
+            Refused: the whole round. Nothing was done, except where the refusal says that what came was kept.
+        """
+        request = read(SyncRequest, body)
+        if request.protocol not in PROTOCOLS_UNDERSTOOD:
+            raise Refused(Code.PROTOCOL_UNSUPPORTED, f"protocol {request.protocol}; spoken here: {PROTOCOL}")
+        seen = Seen()
+
+        def work(tx: Tx) -> bytes | Refused:
+            return self.round(tx, self._caller(tx, message, body, seen), request)
+
+        return _answer(self.store.attempt(work))
+
+    def check(self, message: Message, body: bytes) -> bytes:
+        """What would become of a device's commands, were they sent now. Nothing is stored. Raises `Refused`."""
+        request = read(CheckRequest, body)
+        with self.store.transaction() as tx:
+            caller = self._caller(tx, message, body, Seen())
+        with self.store.rehearsal() as tx:
+            forecasts = sync_round.forecast(self.batch(tx, caller.tenant), tx, caller, request.commands)
+        return CheckReply(forecasts=forecasts, server_time=self.ports.clock.now()).to_bytes()
+
+    def round(self, tx: Tx, caller: Caller, request: SyncRequest) -> bytes | Refused:
+        """One round of a device that is known to be `caller`; a refusal that is returned is to be committed."""
+        key = self.ring.active(tx, caller.tenant, RECEIPT_KEY)
+        desk = sync_round.Desk(
+            tx, self.batch(tx, caller.tenant), caller, key, self.ports.clock.now(), incarnation(tx)
         )
+        return desk.answer(request)
+
+    def _caller(self, tx: Tx, message: Message, body: bytes, seen: Seen) -> Caller:
+        now = self.ports.clock.now()
+        try:
+            return authenticate(tx, message, body, now, seen)
+        except TooFarOff as error:
+            log.warning("request refused", extra={"why": str(error)})
+            raise self._time_told(tx, message, now) from error
+
+    def _time_told(self, tx: Tx, message: Message, now: datetime) -> Refused:
+        tenant = device_key(tx, claimed_key_id(message.headers)).tenant
+        return time_told(message.headers, now, self.ring.active(tx, tenant, RECEIPT_KEY))
+
+    # -- what time and other events bring
+
+    def sweep(self) -> None:
+        """Decide again what was held until now: approvals whose time is over, kinds that this program has learnt."""
+        with self.store.transaction() as tx:
+            tenants = list(tx.tenants())
+        for tenant in tenants:
+            self.sweep_tenant(tenant)
+
+    def sweep_tenant(self, tenant: str) -> None:
+        """The same for one tenant."""
+        self.store.attempt(lambda tx: self._sweep(tx, tenant))
+
+    def _sweep(self, tx: Tx, tenant: str) -> None:
+        due = tx.due(tenant, self.ports.clock.now())
+        unreadable = tx.held(tenant, Hold.UNREADABLE)
+        if due or unreadable:
+            batch = self.batch(tx, tenant)
+            batch.again([*due, *unreadable])
+            batch.flush()
 
     # -- enrolment
 
@@ -166,17 +128,15 @@ class Service:
         Raises:
             Refused: `code_invalid`, `bad_signature`, `malformed`.
         """
-        envelope = _envelope(_read(EnrolRequest, body).enrolment)
-        enrolment = _read(Enrolment, envelope.payload)
+        envelope = envelope_of(read(EnrolRequest, body).enrolment)
+        enrolment = read(Enrolment, envelope.payload)
         keys = [bytes.fromhex(enrolment.device_key), bytes.fromhex(enrolment.technician_key)]
         try:
             for key in keys:
                 verify(envelope, ENROLMENT_TYPE, key)
         except (BadSignature, ValueError) as error:
             raise Refused(Code.BAD_SIGNATURE, "the enrolment is not signed by both of its keys") from error
-        with self.store.transaction() as tx:
-            device = self._enrol(tx, enrolment, key_id(keys[0]))
-            return self._welcome(tx, device)
+        return self.store.attempt(lambda tx: self._welcome(tx, self._enrol(tx, enrolment, key_id(keys[0]))))
 
     def _enrol(self, tx: Tx, enrolment: Enrolment, keyid: str) -> Key:
         code = tx.code(code_hash(enrolment.code))
@@ -189,7 +149,10 @@ class Service:
             raise Refused(Code.CODE_INVALID, f"the code was good until {code.expires_at:%Y-%m-%d %H:%M} UTC")
         name = f"TB-{len(tx.devices(code.tenant)) + 1:02d}"
         tx.use_code(code.hash, keyid)
-        tx.add_device(code.tenant, Device(name, enrolment.device_name, code.person, "active", 1, 0, None, now, None))
+        tx.add_device(
+            code.tenant,
+            Device(name, enrolment.device_name, code.person, DeviceState.ACTIVE, epoch=1, enrolled_at=now),
+        )
         device_key = bytes.fromhex(enrolment.device_key)
         technician_key = bytes.fromhex(enrolment.technician_key)
         key = Key(keyid, code.tenant, "device", name, code.person, device_key, "active")
@@ -242,22 +205,33 @@ class Service:
         Raises:
             Refused: `not_found`, if there is no such person.
         """
-        with self.store.transaction() as tx:
+        ids = [self.ports.new_id() for _ in work]
+
+        def unit(tx: Tx) -> list[Receipt]:
             if tx.person(tenant, actor) is None:
                 raise Refused(Code.NOT_FOUND, f"there is no person {actor} in {tenant}")
+            refuse_if_stopped(tx, tenant)
             batch = self.batch(tx, tenant)
-            author = (tenant, actor)
-            ids = [self._give(tx, batch, author, record, payload, seen or {}) for record, payload in work]
+            for command_id, (record, payload) in zip(ids, work, strict=True):
+                self._give(
+                    tx,
+                    batch,
+                    Author(command_id, tenant, OFFICE, actor, self.ports.clock.now(), "office"),
+                    record,
+                    payload,
+                    seen or {},
+                )
             batch.flush()
             entries = [batch.entry(command_id) for command_id in ids]
-        return [entry.receipt for entry in entries if entry and entry.receipt]
+            return [entry.receipt for entry in entries if entry and entry.receipt]
+
+        return self.store.attempt(unit)
 
     def _give(
-        self, tx: Tx, batch: Batch, who: tuple[str, str], record: str, payload: Payload, seen: Mapping[str, int]
-    ) -> str:
-        tenant, actor = who
-        key = self.ring.active(tx, tenant, OFFICE_KEY)
-        author = Author(self.ports.new_id(), tenant, OFFICE, actor, self.ports.clock.now(), "office")
+        self, tx: Tx, batch: Batch, author: Author, record: str, payload: Payload, seen: Mapping[str, int]
+    ) -> None:
+        if batch.entry(author.id):
+            return  # the answer to this very unit's commit was lost
         try:
             draft = compose(payload, record, author, View({}))
             command = compose(payload, record, author, View(batch.look(refs_of(draft))))
@@ -265,9 +239,8 @@ class Service:
             raise Refused(Code.MALFORMED, f"{record}: {' '.join(str(error).split())[:200]}") from error
         bases = tuple(b.model_copy(update={"version": seen.get(b.record, b.version)}) for b in command.bases)
         command = command.model_copy(update={"bases": bases})
-        envelope = seal(COMMAND_TYPE, command.to_bytes(), key)
-        batch.receive(admit(tx, envelope, tenant, OFFICE))
-        return command.id
+        envelope = seal(COMMAND_TYPE, command.to_bytes(), self.ring.active(tx, author.tenant, OFFICE_KEY))
+        batch.receive(Admission(tx, author.tenant, OFFICE).admit(envelope))
 
 
 def incarnation(tx: Tx) -> int:
@@ -280,46 +253,7 @@ def code_hash(code: str) -> str:
     return sha256_hex(code.replace("-", "").upper().encode())
 
 
-def _read(contract: type[C], raw: bytes) -> C:
-    try:
-        return contract.model_validate(strict_json.parse(raw, bytes_max=BODY_BYTES_MAX))
-    except strict_json.BadJson as error:
-        code = Code.TOO_LARGE if len(raw) > BODY_BYTES_MAX else Code.MALFORMED
-        raise Refused(code, str(error)) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Refused(Code.MALFORMED, f"{'.'.join(map(str, first['loc'])) or 'message'}: {first['msg']}") from error
-
-
-def _envelope(wire: WireEnvelope) -> Envelope:
-    try:
-        return Envelope.from_wire(wire)
-    except ValueError as error:
-        raise Refused(Code.MALFORMED, f"not an envelope: {error}") from error
-
-
-def _position(cursor: str | None, life: int, last: int) -> int:
-    try:
-        cursor_life, position = read_cursor(cursor)
-    except ValueError as error:
-        raise Refused(Code.CURSOR_INVALID, "the cursor is not readable") from error
-    if cursor_life not in (0, life) or not 0 <= position <= last:
-        raise Refused(Code.CURSOR_INVALID, f"the cursor {cursor} lies beyond this server's feed")
-    return position
-
-
-def _answer(entry: Entry | None) -> Settled | Held:
-    assert entry is not None, "what was received is in the ledger"
-    if entry.receipt_envelope is not None:
-        return Settled(id=entry.command.id, receipt=entry.receipt_envelope.to_wire())
-    assert entry.hold is not None, "a command is settled or held"
-    return Held(id=entry.command.id, hold=entry.hold, problem=entry.problem)
-
-
-def _log_answers(caller: Caller, answers: dict[int, Answer]) -> None:
-    for answer in answers.values():
-        extra = {"tenant": caller.tenant, "device": caller.device, "status": answer.status}
-        if isinstance(answer, Turned):
-            log.warning("command turned away", extra={**extra, "code": answer.problem.code})
-        elif not isinstance(answer, Unknown):
-            log.info("command answered", extra={**extra, "command_id": answer.id})
+def _answer(outcome: bytes | Refused) -> bytes:
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome

@@ -119,7 +119,7 @@ class Laptop:
 def receipt(answer: Any) -> Receipt:
     """The receipt in an answer that must be settled."""
     assert answer.status == "settled", answer
-    return Receipt.model_validate_json(Envelope.from_wire(answer.receipt).payload)
+    return Receipt.model_validate_json(answer.receipt)
 
 
 PEOPLE = (

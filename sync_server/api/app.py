@@ -1,4 +1,4 @@
-"""The HTTP surface: three routes, one form of error.
+"""The HTTP surface: four routes, one form of error.
 
 Rules
 1. Every handler is `async` and hands blocking work to the injected `run_blocking`: in a simulation nothing may reach
@@ -17,7 +17,6 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from shared.contract import Contract
 from shared.ports import RunBlocking
 from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
 from shared.sync import BODY_BYTES_MAX
@@ -46,10 +45,16 @@ def build_app(service: Service, run_blocking: RunBlocking) -> FastAPI:
         message = SignedMessage(request.method, request.url, request.headers)
         return _json(await run_blocking(lambda: service.sync(message, body)))
 
+    @app.post("/v1/check")
+    async def check(request: Request) -> Response:
+        body = await _body(request)
+        message = SignedMessage(request.method, request.url, request.headers)
+        return _json(await run_blocking(lambda: service.check(message, body)))
+
     @app.post("/v1/enrol")
     async def enrol(request: Request) -> Response:
         body = await _body(request)
-        return _json(await run_blocking(lambda: service.enrol(body)))
+        return _json(await run_blocking(lambda: service.enrol(body).to_bytes()))
 
     @app.get("/v1/health")
     async def health() -> dict[str, str]:
@@ -71,8 +76,8 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _json(contract: Contract) -> Response:
-    return Response(contract.to_bytes(), media_type="application/json")
+def _json(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
 
 
 def _say_problems(app: FastAPI) -> None:

@@ -88,7 +88,7 @@ class Store:
             raise _meaning(error) from error
 
     def attempt(self, work: Callable[[Tx], T]) -> T:
-        """`work` in a transaction, again where it had to give way. It must be a whole unit that reads the ledger first.
+        """`work` in a transaction, again where it had to give way: a whole unit that reads the ledger first.
 
         Raises:
             Refused: what `work` refuses; `busy` after several tries.
@@ -100,6 +100,16 @@ class Store:
             except Contended:
                 continue
         raise Refused(Code.BUSY, "other writers were faster several times")
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[Tx]:
+        """A transaction of which nothing is kept. Raises as `transaction`."""
+        try:
+            with self.engine.connect() as connection, connection.begin() as transaction:
+                yield Tx(connection)
+                transaction.rollback()
+        except DBAPIError as error:
+            raise _meaning(error) from error
 
     def close(self) -> None:
         """Give the connections back."""

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     LargeBinary,
     Text,
@@ -30,10 +31,9 @@ from sqlmodel import Field
 from shared.commands.base import Command, read_command
 from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, Envelope, wire_from
-from shared.merkle import Inclusion
 from shared.outcomes import Hold, Receipt
 from shared.problems import Problem
-from shared.receipts import Proof
+from shared.receipts import Inclusion, Proof
 from sync_server.store.base import Contended, Part, Table, table_of
 
 _HELD = text("hold IS NOT NULL")
@@ -63,6 +63,7 @@ class LedgerRow(Table, table=True):
     hold: str | None = None
     due_at: str | None = None
     problem: str | None = Field(default=None, sa_column=Column(Text))
+    offset_s: float = Field(default=0.0, sa_column=Column(Float, nullable=False, server_default="0"))
     doubtful: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     outcome: str | None = None
     settled_at: str | None = None
@@ -115,6 +116,7 @@ class Entry:
         received_at: the server's time at first receipt.
         hold, problem: why it is not settled yet.
         due_at: when the hold ends by itself; None for never.
+        offset_s: the device's clock minus the server's, when it was received.
         doubtful: the device's clock was changed between confirming and sending.
         receipt, receipt_payload, proof: the final word, its signed bytes, and what proves them.
     """
@@ -125,6 +127,7 @@ class Entry:
     hold: Hold | None = None
     problem: Problem | None = None
     due_at: datetime | None = None
+    offset_s: float = 0.0
     doubtful: bool = False
     receipt: Receipt | None = None
     receipt_payload: bytes | None = None
@@ -179,12 +182,10 @@ class Ledger(Part):
         return [_entry(row) for row in self._all(query.order_by(LEDGER.c.due_at))]
 
     def at_place(self, tenant: str, device: str, epoch: int, seq: int) -> str | None:
-        """The hash of the envelope that took a place in a device's chain; None if it is not in the ledger (any more)."""
+        """The hash of the envelope at a place in a device's chain; None if it is not in the ledger (any more)."""
         query = (
             select(LEDGER.c.hash, LEDGER.c.hold, LEDGER.c.problem)
-            .where(
-                LEDGER.c.tenant == tenant, LEDGER.c.device == device, LEDGER.c.epoch == epoch, LEDGER.c.seq == seq
-            )
+            .where(LEDGER.c.tenant == tenant, LEDGER.c.device == device, LEDGER.c.epoch == epoch, LEDGER.c.seq == seq)
             .order_by(LEDGER.c.received_at)
         )
         return next((row.hash for row in self._all(query)), None)
@@ -301,7 +302,7 @@ class Ledger(Part):
         return int(self._one(query)[0])
 
     def search(self, tenant: str, *, device: str | None, record: str | None, limit: int) -> list[Entry]:
-        """The newest commands, only of `device` or about `record` (in the payload's own spelling) if they are named."""
+        """The newest commands; only those of `device` or about `record`, if they are named."""
         query = _ENTRIES.where(LEDGER.c.tenant == tenant)
         query = query if device is None else query.where(LEDGER.c.device == device)
         rows = self._all(query.order_by(LEDGER.c.received_at.desc(), LEDGER.c.id.desc()).limit(limit))
@@ -319,6 +320,7 @@ def _entry(row: Any) -> Entry:
         hold=Hold(row.hold) if row.hold else None,
         problem=Problem.model_validate_json(row.problem) if row.problem else None,
         due_at=to_instant(row.due_at) if row.due_at else None,
+        offset_s=row.offset_s,
         doubtful=row.doubtful,
         receipt=None if receipt is None else Receipt.model_validate_json(receipt),
         receipt_payload=receipt,
@@ -352,6 +354,7 @@ def _row(tenant: str, entry: Entry, root: int | None) -> dict[str, Any]:
         "hold": entry.hold,
         "due_at": entry.due_at.isoformat() if entry.due_at else None,
         "problem": entry.problem.model_dump_json() if entry.problem else None,
+        "offset_s": entry.offset_s,
         "doubtful": entry.doubtful,
         "outcome": receipt.outcome if receipt else None,
         "settled_at": receipt.settled_at.isoformat() if receipt else None,

@@ -22,7 +22,7 @@ PAGE_CHARS_MAX = 4 << 20
 
 
 class RecordRow(Table, table=True):
-    """A record as it stands; `change_seq` is its last place in the changes feed, `team` who may see it (null: all)."""
+    """A record as it stands; `change_seq` is its last place in the changes feed, `team` who may see it."""
 
     __tablename__ = "record"
     __table_args__ = (Index("record_feed", "tenant", "change_seq"), Index("record_kind", "tenant", "kind"))
@@ -49,7 +49,9 @@ _INSERT = insert(RECORD)
 _UPDATE = (
     update(RECORD)
     .where(
-        RECORD.c.tenant == bindparam("of"), RECORD.c.ref == bindparam("named"), RECORD.c.version == bindparam("before")
+        RECORD.c.tenant == bindparam("of"),
+        RECORD.c.ref == bindparam("named"),
+        RECORD.c.version == bindparam("before"),
     )
     .values(
         version=bindparam("version"),

@@ -9,7 +9,7 @@ import pytest
 from reconciliation.decide import decide
 from shared.commands.base import Command
 from shared.envelope import COMMAND_TYPE, Envelope, seal
-from shared.outcomes import Outcome, Reason
+from shared.outcomes import Hold, Outcome, Reason
 from shared.records import Choice
 from sync_server import batch
 from tests.contract.test_sync import JOB, notes
@@ -137,9 +137,9 @@ async def test_two_early_ones_at_one_place_do_not_strand_the_honest_chain(server
     await laptop.round(twin, second, third)
     await laptop.round(first)
     assert notes(server) == ["first", "second", "third"]
-    (answer,) = (await laptop.round(in_doubt=(json.loads(twin.payload)["id"],))).answers
-    assert answer.status == "held"
-    assert answer.hold == "quarantined"
+    twin_id = json.loads(twin.payload)["id"]
+    with server.office.service.store.transaction() as tx:
+        assert [entry.command.id for entry in tx.held(TENANT, Hold.QUARANTINED)] == [twin_id]
 
 
 async def test_a_chain_of_three_is_released_link_by_link(server: Server, laptop: Laptop) -> None:
@@ -162,15 +162,19 @@ async def test_a_chain_of_three_is_released_link_by_link(server: Server, laptop:
 
 
 async def test_a_revoked_device_reads_and_writes_nothing(server: Server, laptop: Laptop) -> None:
-    deactivate(server, laptop.device_key.keyid)
+    server.office.revoke_device(TENANT, laptop.name, "root", "stolen")
     response = await laptop.post(b'{"protocol":1}')
     assert (response.status_code, response.json()["code"]) == (403, "device_revoked")
 
 
-async def test_a_revoked_technicians_key_signs_nothing(server: Server, laptop: Laptop) -> None:
-    deactivate(server, laptop.technician_key.keyid)
-    reply = await laptop.round(laptop.say("note.added", JOB, text="x"))
-    assert (reply.answers[0].status, notes(server)) == ("refused", [])
+async def test_what_a_revoked_device_brings_is_kept_and_has_no_effect(server: Server, laptop: Laptop) -> None:
+    server.office.revoke_device(TENANT, laptop.name, "root", "stolen")
+    with pytest.raises(AssertionError, match="device_revoked"):
+        await laptop.round(laptop.say("note.added", JOB, text="x"))
+    assert notes(server) == []
+    with server.office.service.store.transaction() as tx:
+        (kept,) = tx.held(TENANT, Hold.QUARANTINED)
+    assert kept.command.payload == {"text": "x"}
 
 
 async def test_a_technicians_key_does_not_sign_requests(laptop: Laptop) -> None:
@@ -190,20 +194,26 @@ async def test_a_key_of_another_tenant_is_nobody_here(server: Server, laptop: La
     assert (reply.answers[0].status, notes(server)) == ("refused", [])
 
 
-def deactivate(server: Server, keyid: str) -> None:
-    with server.office.service.store.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE key SET state = 'revoked' WHERE keyid = ?", (keyid,))
+@pytest.mark.parametrize("cursor", ["7:1:0", "1:999999:0"])
+async def test_a_cursor_of_another_life_or_from_the_future_starts_a_whole_copy(
+    server: Server, laptop: Laptop, cursor: str
+) -> None:
+    laptop.cursor = cursor
+    reply = await laptop.round(laptop.say("note.added", JOB, text="x"))
+    assert reply.restart
+    assert {record.ref for record in reply.changes} >= server.records().keys()
+    assert not (await laptop.round()).restart
 
 
-async def test_a_round_with_a_foreign_cursor_does_nothing(server: Server, laptop: Laptop) -> None:
-    laptop.cursor = "7:1"
+async def test_a_round_with_an_unreadable_cursor_does_nothing(server: Server, laptop: Laptop) -> None:
+    laptop.cursor = "yesterday"
     with pytest.raises(AssertionError, match="cursor_invalid"):
         await laptop.round(laptop.say("note.added", JOB, text="x"))
     assert notes(server) == []
 
 
 async def test_a_page_is_bounded_by_size_too(server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sync_server.store.PAGE_CHARS_MAX", 700)
+    monkeypatch.setattr("sync_server.store.records.PAGE_CHARS_MAX", 700)
     rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(9))
     office = server.office
     office.apply_import(TENANT, "root", office.plan_import(TENANT, "stock_item", f"id,name,part_no\n{rows}"))

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from shared.envelope import COMMAND_TYPE, RECEIPT_TYPE, Envelope, SigningKey, seal, verify
+from shared.envelope import COMMAND_TYPE, RECEIPT_TYPE, Envelope, SigningKey, seal
 from shared.outcomes import Outcome, Reason
 from shared.problems import MEDIA_TYPE
-from shared.sync import BODY_BYTES_MAX, Settled, Turned
+from shared.receipts import read_receipt, verify_root
+from shared.sync import BODY_BYTES_MAX, CHANGES_MAX, Settled, Turned, proof_of
 from sync_server.batch import link_hash
 from tests.served import TENANT, Laptop, Server, new_laptop, receipt
 
@@ -27,9 +28,8 @@ async def test_a_command_is_settled_with_a_receipt_for_exactly_its_bytes(server:
     reply = await laptop.round(envelope)
     (answer,) = reply.answers
     assert isinstance(answer, Settled)
-    signed = Envelope.from_wire(answer.receipt)
-    verify(signed, RECEIPT_TYPE, laptop.receipt_key)
-    told = receipt(answer)
+    proof = proof_of(answer.proof, [Envelope.from_wire(root) for root in reply.roots])
+    told = read_receipt(answer.receipt.encode(), proof, verify_root(proof.envelope, laptop.receipt_key))
     assert (told.outcome, told.envelope_hash, told.tenant) == (Outcome.APPLIED, envelope.hash, TENANT)
     assert notes(server) == ["hello"]
     assert laptop.replica[JOB].version == told.versions[JOB]
@@ -67,7 +67,7 @@ async def test_another_devices_outcomes_are_nobodys_business(server: Server, lap
 
 
 async def test_changes_come_in_pages_and_none_is_skipped(server: Server, laptop: Laptop) -> None:
-    rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(1100))
+    rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(2 * CHANGES_MAX + 100))
     office = server.office
     office.apply_import(TENANT, "root", office.plan_import(TENANT, "stock_item", f"id,name,part_no\n{rows}"))
     pages = 0
@@ -76,7 +76,7 @@ async def test_changes_come_in_pages_and_none_is_skipped(server: Server, laptop:
         reply = await laptop.round()
         more, pages = reply.more, pages + 1
     assert pages == 3
-    assert sum(ref.startswith("stock_item/B-") for ref in laptop.replica) == 1100
+    assert sum(ref.startswith("stock_item/B-") for ref in laptop.replica) == 2 * CHANGES_MAX + 100
 
 
 async def test_a_command_that_comes_early_waits_for_the_gap_to_close(server: Server, laptop: Laptop) -> None:
@@ -237,7 +237,7 @@ async def test_signed_nonsense_is_turned_away_as_malformed(server: Server, lapto
         (b'{"protocol":1,"protocol":1}', 422, "malformed"),
         (b'{"protocol":1,"surprise":true}', 422, "malformed"),
         (b'{"protocol":99}', 422, "protocol_unsupported"),
-        (b'{"protocol":1,"cursor":"1:999999"}', 422, "cursor_invalid"),
+        (b'{"protocol":2,"cursor":"soon"}', 422, "cursor_invalid"),
         (b'{"protocol":1,"cursor":"hello"}', 422, "cursor_invalid"),
         (b'{"a":' * 60 + b"1" + b"}" * 60, 422, "malformed"),
         (b" " * (BODY_BYTES_MAX + 1), 413, "too_large"),

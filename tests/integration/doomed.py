@@ -48,8 +48,8 @@ def server(point: str, home: str) -> None:
     receive, sync = Batch.receive, Service.sync
     received = []
 
-    def armed(self: Batch, admitted: Any) -> None:
-        receive(self, admitted)
+    def armed(self: Batch, admitted: Any, **measured: Any) -> None:
+        receive(self, admitted, **measured)
         received.append(admitted)
         {
             "before-flush": lambda: before(Batch, "flush"),

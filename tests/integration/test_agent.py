@@ -13,6 +13,7 @@ from device.errors import LocalError
 from device.settings import Settings
 from device.store import State
 from shared.outcomes import Standing
+from shared.sync import CHANGES_MAX
 from shared.records import Choice
 from simulators.network import LosesFirstReply, Refusing, Switch
 from tests.builders import NOW as AT
@@ -137,10 +138,9 @@ def other_signature(body: bytes) -> bytes:
     import json
 
     reply = json.loads(body)
-    for answer in reply["answers"]:
-        if answer["status"] == "settled":
-            sig = answer["receipt"]["signatures"][0]
-            sig["sig"] = ("A" if sig["sig"][0] != "A" else "B") + sig["sig"][1:]
+    for root in reply["roots"]:
+        sig = root["signatures"][0]
+        sig["sig"] = ("A" if sig["sig"][0] != "A" else "B") + sig["sig"][1:]
     return json.dumps(reply).encode()
 
 
@@ -170,13 +170,17 @@ async def test_a_receipt_for_another_command_is_not_believed(device: Device, cab
         reply = json.loads(body)
         old = device.store.items()[0]
         assert old.receipt == receipt
+        reply["roots"] = [saved["envelope"]]
         for answer in reply["answers"]:
-            answer["receipt"] = saved
+            answer |= {"receipt": told.decode(), "proof": place}
         return json.dumps(reply).encode()
 
     with device.store.transaction() as connection:
-        row = connection.exec_driver_sql("SELECT receipt_envelope FROM outbox WHERE id = ?", (first.id,)).scalar_one()
+        query = "SELECT receipt, proof FROM outbox WHERE id = ?"
+        told, row = connection.exec_driver_sql(query, (first.id,)).one()
     saved = json.loads(row)
+    index, size, path = saved["place"]
+    place = {"root": 0, "index": index, "size": size, "path": path}
     cable.inner = Forger(cable.inner, swap)
     steps = await device.agent.settle()
     assert "other bytes" in str(steps[-1].error)
@@ -206,13 +210,13 @@ async def test_a_server_that_leaves_a_command_out_is_not_believed_and_not_hammer
 async def test_the_view_never_goes_back_while_a_receipt_is_ahead_of_the_changes(
     device: Device, server: Server
 ) -> None:
-    rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(900))
+    rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(CHANGES_MAX + 400))
     office = server.office
     office.apply_import(TENANT, "root", office.plan_import(TENANT, "stock_item", f"id,name,part_no\n{rows}"))
     device.workbench.note(JOB, "seen")
     step = await device.agent.step()
     assert step.settled
-    assert step.changes == 500
+    assert step.changes == CHANGES_MAX
     assert standings(device) == [Standing.ACCEPTED]
     assert [line.what for line in device.workbench.history(JOB)] == ["“seen”"]
     await device.agent.settle()
@@ -365,7 +369,7 @@ async def test_a_receipt_for_our_id_but_other_bytes_is_not_believed(
     """Signed by the right key, about the right id, and still not ours: what a server restored wrongly might send."""
     import json
 
-    from shared.envelope import RECEIPT_TYPE, Envelope, WireEnvelope, seal
+    from shared.envelope import RECEIPT_TYPE, seal
 
     device.workbench.note(JOB, "mine")
     office = server.office
@@ -375,9 +379,9 @@ async def test_a_receipt_for_our_id_but_other_bytes_is_not_believed(
     def swap(body: bytes) -> bytes:
         reply = json.loads(body)
         for answer in reply["answers"]:
-            told = json.loads(Envelope.from_wire(WireEnvelope.model_validate(answer["receipt"])).payload)
-            told["envelope_hash"] = "0" * 64
-            answer["receipt"] = seal(RECEIPT_TYPE, json.dumps(told).encode(), key).to_wire().model_dump()
+            told = json.dumps(json.loads(answer["receipt"]) | {"envelope_hash": "0" * 64})
+            reply["roots"] = [seal(RECEIPT_TYPE, told.encode(), key).to_wire().model_dump()]
+            answer |= {"receipt": told, "proof": {"root": 0}}
         return json.dumps(reply).encode()
 
     cable.inner = Forger(cable.inner, swap)

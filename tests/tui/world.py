@@ -19,12 +19,24 @@ from device.store import DeviceStore, Identity
 from device.transport import Meter, SyncClient
 from device.workbench import Workbench
 from shared.commands.base import Command
-from shared.envelope import RECEIPT_TYPE, Envelope, SigningKey, seal
+from shared.envelope import HEAD_TYPE, RECEIPT_TYPE, Envelope, SigningKey, WireEnvelope, seal
 from shared.outcomes import FieldName, Hold, Outcome, Reason, Receipt
 from shared.ports import Ports, SystemRandomness
 from shared.problems import Code, problem
 from shared.records import Record, Stamp, WireRecord, check_fields, record_to_json
-from shared.sync import Answer, Held, Settled, SyncReply, SyncRequest, Turned, Unknown, cursor_at
+from shared.statements import Head
+from shared.sync import (
+    PROTOCOL,
+    Answer,
+    Held,
+    Settled,
+    SyncReply,
+    SyncRequest,
+    Turned,
+    Unknown,
+    WireProof,
+    cursor_at,
+)
 from tests.builders import StillClock
 
 NOW = datetime(2026, 11, 21, 8, 14, tzinfo=UTC)
@@ -115,6 +127,7 @@ class ScriptedServer:
     changes: list[Record] = field(default_factory=list)
     received: list[Command] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
+    roots: list[WireEnvelope] = field(default_factory=list)
     rounds: int = 0
     change_seq: int = 1
 
@@ -158,14 +171,35 @@ class ScriptedServer:
             settled_at=self.clock.now(),
             key_id=SERVER_KEY.keyid,
         )
-        return Settled(id=command.id, receipt=seal(RECEIPT_TYPE, receipt.to_bytes(), SERVER_KEY).to_wire())
+        envelope = seal(RECEIPT_TYPE, receipt.to_bytes(), SERVER_KEY)
+        self.roots.append(envelope.to_wire())
+        return Settled(id=command.id, receipt=envelope.payload.decode(), proof=WireProof(root=len(self.roots) - 1))
+
+    def _head(self) -> WireEnvelope:
+        head = Head(
+            tenant="t",
+            device="TB-01",
+            incarnation=1,
+            audit_position=7,
+            audit_hash="0" * 64,
+            change_seq=self.change_seq,
+            epoch=1,
+            received=len(self.received),
+            received_hash=None,
+            settled=0,
+            at=self.clock.now(),
+        )
+        return seal(HEAD_TYPE, head.to_bytes(), SERVER_KEY).to_wire()
 
     def _reply(self, answers: list[Answer]) -> bytes:
         changes, self.changes = tuple(self.changes), []
         self.change_seq += len(changes)
         return SyncReply(
-            protocol=1,
+            protocol=PROTOCOL,
             answers=tuple(answers),
+            roots=tuple(self.roots),
+            head=self._head(),
+            epoch=1,
             changes=tuple(WireRecord.model_validate(record_to_json(each)) for each in changes),
             cursor=cursor_at(1, self.change_seq),
             more=False,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.decide import Past, Wait
+from reconciliation.decide import Past, Ruling, Wait
 from shared.commands.base import Role
 from shared.outcomes import Outcome, Reason
 from tests.builders import JOB, NOW, OTHER_JOB, PUMP, RESOLVER, SEAL, Person, World, new_id, office, record
@@ -351,7 +351,7 @@ def test_nothing_is_silently_overwritten_whoever_edits_what(
     for command in commands:
         name, wanted = command.payload["field"], command.payload["value"]
         ruling = outcomes[command.id]
-        if isinstance(ruling, Wait):
+        if not isinstance(ruling, Ruling):
             continue  # it builds on a conflict, which holds the earlier wish
         if ruling.outcome is Outcome.CONFLICT:
             (clash,) = fields(w, str(ruling.conflict))["clashes"]

@@ -1,0 +1,294 @@
+"""The sync round of one device: what it brings is received, what it asks is answered, and what changed goes down.
+
+Order
+1. A head that it shows is compared with our own; a server that was set back refuses everything (`standing`).
+2. A device that is revoked or forked may only upload: what it brings is kept for review, and it is refused.
+3. It closes an epoch, or asks about what it is in doubt about, or brings withdrawals and commands.
+4. One page of changes, from where its replica stands, and a signed head.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, SigningKey, WireEnvelope, seal, verify
+from shared.problems import Code, Problem, Refused
+from shared.statements import Head, Withdrawal
+from shared.sync import (
+    CHANGES_MAX,
+    PROTOCOL,
+    Answer,
+    EpochEnd,
+    Forecast,
+    Held,
+    Settled,
+    SyncReply,
+    SyncRequest,
+    Turned,
+    Unknown,
+    WireProof,
+    cursor_at,
+    cursor_parts,
+    with_changes,
+)
+from sync_server import protocol_1
+from sync_server.admission import Admission, Admitted
+from sync_server.authentication import Caller
+from sync_server.batch import Batch
+from sync_server.reading import envelope_of, read
+from sync_server.server_keys import RECEIPT_KEY
+from sync_server.standing import refuse_if_stopped, shown
+from sync_server.store import Device, DeviceState, Entry, Page, Tx
+
+log = logging.getLogger("tailboard.server")
+
+_REFUSALS = {
+    DeviceState.FORKED: (Code.DEVICE_FORKED, "what it sends is kept for review"),
+    DeviceState.REVOKED: (Code.DEVICE_REVOKED, "what it sends is kept for review"),
+}
+
+
+@dataclass
+class Roots:
+    """The signed envelopes that a reply's proofs name, each once."""
+
+    envelopes: list[Envelope] = field(default_factory=list)
+    _known: dict[bytes, int] = field(default_factory=dict)
+
+    def number(self, envelope: Envelope) -> int:
+        """The envelope's place in the reply."""
+        signature = envelope.signatures[0][1]
+        if signature not in self._known:
+            self._known[signature] = len(self.envelopes)
+            self.envelopes.append(envelope)
+        return self._known[signature]
+
+
+@dataclass
+class Desk:
+    """Where one round of one device is worked on, inside one transaction."""
+
+    tx: Tx
+    batch: Batch
+    caller: Caller
+    key: SigningKey
+    now: datetime
+    incarnation: int
+    roots: Roots = field(default_factory=Roots)
+
+    def answer(self, request: SyncRequest) -> bytes | Refused:
+        """The reply's JSON, or a refusal that is to be committed together with what it reports."""
+        tenant = self.caller.tenant
+        cursor = _cursor(request.cursor)
+        if request.head and (refused := shown(self.tx, tenant, envelope_of(request.head), self.incarnation)):
+            return refused
+        refuse_if_stopped(self.tx, tenant)
+        report = request.report.model_dump_json() if request.report else None
+        self.tx.touch(tenant, self.caller.device, self.now, report)
+        state = self.batch.device(self.caller.device).state
+        answers = self._answers(request)
+        self.batch.flush()
+        if state in _REFUSALS:
+            code, detail = _REFUSALS[state]
+            return Refused(code, f"{self.caller.device}: {detail}")
+        entries = [answer if isinstance(answer, Unknown | Turned) else self._told(answer) for answer in answers]
+        return self._reply(request, cursor, entries)
+
+    # -- up
+
+    def _answers(self, request: SyncRequest) -> "list[str | Unknown | Turned]":
+        """One answer for each thing asked or brought: an id that the ledger now knows, or why not."""
+        if request.ended:
+            self._end_epoch(request.ended)
+        if request.in_doubt:
+            return [self._recall(command_id) for command_id in request.in_doubt]
+        for wire in request.withdrawals:
+            self._withdraw(envelope_of(wire))
+        return self._receive(request)
+
+    def _recall(self, command_id: str) -> "str | Unknown":
+        """What became of a command that the device is in doubt about; only its own are told."""
+        entry = self.batch.entry(command_id)
+        return command_id if entry and entry.command.device == self.caller.device else Unknown(id=command_id)
+
+    def _end_epoch(self, ended: EpochEnd) -> None:
+        if self.batch.device(self.caller.device).epoch == ended.epoch:
+            self.batch.open_epoch(self.caller.device, ended.reason, ended.missing)
+
+    def _withdraw(self, envelope: Envelope) -> None:
+        key = Admission(self.tx, self.caller.tenant, self.caller.device).key(envelope.keyid)
+        try:
+            verify(envelope, WITHDRAWAL_TYPE, key.public)
+        except BadSignature as error:
+            raise Refused(Code.BAD_SIGNATURE, f"a withdrawal: {error}") from error
+        said = read(Withdrawal, envelope.payload)
+        if (said.tenant, said.device, said.actor) != (self.caller.tenant, key.device, key.actor):
+            raise Refused(Code.NOT_ENROLLED_FOR, "a withdrawal in another name than its key's")
+        self.batch.withdraw(said.command, said.hash, envelope)
+
+    def _receive(self, request: SyncRequest) -> "list[str | Unknown | Turned]":
+        offset_s = (request.sent_at - self.now).total_seconds() if request.sent_at else 0.0
+        doubtful = frozenset(request.doubtful)
+        admitted = admit_all(self.tx, self.caller, request.commands)
+        self.batch.preload([each.command for each in admitted if isinstance(each, Admitted)])
+        answers: list[str | Unknown | Turned] = []
+        for index, each in enumerate(admitted):
+            if isinstance(each, Problem):
+                answers.append(self._turned(index, each))
+                continue
+            try:
+                self.batch.receive(each, offset_s=offset_s, doubtful=each.command.id in doubtful)
+                answers.append(each.command.id)
+            except Refused as refused:
+                answers.append(self._turned(index, refused.problem))
+        return answers
+
+    def _turned(self, index: int, problem: Problem) -> Turned:
+        extra = {"tenant": self.caller.tenant, "device": self.caller.device, "code": problem.code}
+        log.warning("command turned away", extra=extra)
+        return Turned(index=index, problem=problem)
+
+    # -- down
+
+    def _told(self, command_id: str) -> Settled | Held:
+        entry = self.batch.entry(command_id)
+        assert entry is not None, "what was received is in the ledger"
+        if entry.proof is None or entry.receipt_payload is None:
+            assert entry.hold is not None, "a command is settled or held"
+            return Held(id=command_id, hold=entry.hold, problem=entry.problem)
+        return Settled(id=command_id, receipt=entry.receipt_payload.decode(), proof=self._proof(entry))
+
+    def _proof(self, entry: Entry) -> WireProof:
+        assert entry.proof is not None, "settled"
+        number, place = self.roots.number(entry.proof.envelope), entry.proof.inclusion
+        if place is None:
+            return WireProof(root=number)
+        return WireProof(root=number, index=place.index, size=place.size, path=tuple(p.hex() for p in place.path))
+
+    def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: list[Answer]) -> bytes:
+        tenant, device = self.caller.tenant, self.batch.device(self.caller.device)
+        head, (after, since) = self._head(device), self._position(cursor, device)
+        person = self.tx.person(tenant, self.caller.actor)
+        page = self.tx.feed(tenant, after, head.change_seq, CHANGES_MAX, person.teams if person else frozenset())
+        restart = since is None
+        reply = SyncReply(
+            changes=(),
+            protocol=PROTOCOL,
+            answers=tuple(answers),
+            removals=page.removals,
+            cursor=cursor_at(self.incarnation, page.reached, head.change_seq if since is None else since),
+            more=page.more,
+            restart=restart,
+            roots=tuple(envelope.to_wire() for envelope in self.roots.envelopes),
+            head=seal(HEAD_TYPE, head.to_bytes(), self.key).to_wire(),
+            epoch=device.epoch,
+            server_time=self.now,
+            incarnation=self.incarnation,
+            receipt_keys=self._successions(),
+            bundle=self.tx.server_value("bundle"),
+        )
+        self._log(answers, page)
+        if request.protocol == protocol_1.PROTOCOL:
+            return protocol_1.reply(reply, page.records, self.key)
+        return with_changes(reply, page.records)
+
+    def _position(self, cursor: tuple[int, int, int], device: Device) -> tuple[int, int | None]:
+        """Where the page begins, and when the device's copy was begun; None if it must begin anew."""
+        tenant = self.caller.tenant
+        life, after, since = cursor
+        kept_from = max(device.scope_seq, self.tx.removals_from(tenant))
+        if life != self.incarnation or after > self.tx.head(tenant).change_seq or since < kept_from:
+            return 0, None
+        return after, since
+
+    def _head(self, device: Device) -> Head:
+        tenant, epoch = self.caller.tenant, self.batch.epoch(device.id)
+        ends = self.tx.head(tenant)
+        return Head(
+            tenant=tenant,
+            device=device.id,
+            incarnation=self.incarnation,
+            audit_position=ends.audit_position,
+            audit_hash=ends.audit_hash,
+            change_seq=ends.change_seq,
+            epoch=epoch.epoch,
+            received=epoch.head_seq,
+            received_hash=epoch.head_hash,
+            settled=self.tx.settled_through(tenant, device.id, epoch.epoch, epoch.head_seq),
+            at=self.now,
+        )
+
+    def _successions(self) -> tuple[WireEnvelope, ...]:
+        keys = self.tx.keys(self.caller.tenant, RECEIPT_KEY)
+        told = [WireEnvelope.model_validate_json(key.succession) for key in keys if key.succession]
+        return tuple(told)
+
+    def _log(self, answers: Sequence[Answer], page: Page) -> None:
+        """One line a round; the ids of what is settled or held are the thread through the logs."""
+        by_status: dict[str, list[str]] = {}
+        for answer in answers:
+            if not isinstance(answer, Turned):
+                by_status.setdefault(answer.status, []).append(answer.id)
+        log.info(
+            "round",
+            extra={
+                "tenant": self.caller.tenant,
+                "device": self.caller.device,
+                "changes": len(page.records),
+                **by_status,
+            },
+        )
+
+
+def admit_all(tx: Tx, caller: Caller, wires: Sequence[WireEnvelope]) -> list[Admitted | Problem]:
+    """What a device brings, each verified or with the reason why not, in its order."""
+    envelopes: list[Envelope] = []
+    answers: dict[int, Admitted | Problem] = {}
+    places: list[int] = []
+    for place, wire in enumerate(wires):
+        try:
+            envelopes.append(envelope_of(wire))
+            places.append(place)
+        except Refused as refused:
+            answers[place] = refused.problem
+    admitted = Admission(tx, caller.tenant, caller.device).admit_all(envelopes)
+    answers |= dict(zip(places, admitted, strict=True))
+    return [answers[place] for place in sorted(answers)]
+
+
+def forecast(batch: Batch, tx: Tx, caller: Caller, wires: Sequence[WireEnvelope]) -> tuple[Forecast, ...]:
+    """What would become of a device's commands. The transaction is to be undone.
+
+    Raises:
+        Refused: one of them could not even be received.
+    """
+    told = []
+    for each in admit_all(tx, caller, wires):
+        if isinstance(each, Problem):
+            raise Refused(each.code, each.detail)
+        batch.receive(each)
+        told.append(each.command.id)
+    batch.flush()
+    return tuple(_forecast(batch.entry(command_id)) for command_id in told)
+
+
+def _forecast(entry: Entry | None) -> Forecast:
+    assert entry is not None, "it was received"
+    receipt = entry.receipt
+    if receipt is None:
+        return Forecast(id=entry.command.id, hold=entry.hold, detail=entry.problem.detail if entry.problem else "")
+    return Forecast(
+        id=entry.command.id,
+        outcome=receipt.outcome,
+        reason=receipt.reason,
+        detail=receipt.detail,
+        conflicting=tuple(f"{each.record} {each.field}" for each in receipt.conflicting),
+    )
+
+
+def _cursor(cursor: str | None) -> tuple[int, int, int]:
+    try:
+        return cursor_parts(cursor)
+    except ValueError as error:
+        raise Refused(Code.CURSOR_INVALID, "the cursor is not readable") from error

@@ -1,0 +1,68 @@
+"""Is this server as far as the world has seen it? Detects a database that was set back, and stops writing to it.
+
+Rules
+1. A device shows the newest head that the server signed for it. A head of a later life, beyond our own end, or with
+   another history at a place that we hold, proves that this database is older than what was acknowledged.
+2. From then on nothing is written for that tenant until an operator raises the incarnation: devices then bring again
+   what this database lacks.
+"""
+
+from shared.envelope import HEAD_TYPE, BadSignature, Envelope, verify
+from shared.problems import Code, Refused
+from shared.statements import Head
+from sync_server.reading import read
+from sync_server.store import Tx
+
+_STOPPED = "stopped:"
+
+
+def refuse_if_stopped(tx: Tx, tenant: str) -> None:
+    """Raises `Refused` (`server_stopped`) if an operator must look first."""
+    if why := tx.server_value(_STOPPED + tenant):
+        raise Refused(Code.SERVER_STOPPED, why)
+
+
+def stopped(tx: Tx) -> dict[str, str]:
+    """Tenant → why it is stopped, for those that are."""
+    values = tx.server_values()
+    return {key.removeprefix(_STOPPED): why for key, why in values.items() if key.startswith(_STOPPED)}
+
+
+def go_on(tx: Tx, incarnation: int) -> None:
+    """An operator begins a new life of this database: it writes again, and says so in every cursor and receipt."""
+    for tenant in stopped(tx):
+        tx.drop_server_value(_STOPPED + tenant)
+    tx.set_server_value("incarnation", str(incarnation))
+
+
+def shown(tx: Tx, tenant: str, envelope: Envelope, incarnation: int) -> Refused | None:
+    """What follows from a head that a device shows; a refusal is to be committed with the stop that it reports."""
+    head = _read(tx, tenant, envelope)
+    if head is None or head.incarnation < incarnation:
+        return None
+    if head.incarnation == incarnation and _held(tx, tenant, head):
+        return None
+    ours = tx.head(tenant).audit_position
+    why = (
+        f"a device has seen life {head.incarnation} up to audit position {head.audit_position}; this database is at "
+        f"life {incarnation}, position {ours}. Restore the newest backup, or run: tailboard-server incarnation raise"
+    )
+    tx.set_server_value(_STOPPED + tenant, why)
+    return Refused(Code.SERVER_STOPPED, why)
+
+
+def _held(tx: Tx, tenant: str, head: Head) -> bool:
+    return head.audit_position == 0 or tx.link_hash_at(tenant, head.audit_position) == head.audit_hash
+
+
+def _read(tx: Tx, tenant: str, envelope: Envelope) -> Head | None:
+    """The head, if one of this tenant's receipt keys signed it: what anybody else made proves nothing."""
+    key = tx.key(envelope.keyid)
+    if key is None or (key.tenant, key.purpose) != (tenant, "receipt"):
+        return None
+    try:
+        verify(envelope, HEAD_TYPE, key.public)
+    except BadSignature:
+        return None
+    head = read(Head, envelope.payload)
+    return head if head.tenant == tenant else None
