@@ -13,21 +13,15 @@ from datetime import date, datetime
 from pydantic import JsonValue
 
 from device.store import Item, State
-from reconciliation.explain import explain
+from reconciliation.explain import explain, explain_hold
 from reconciliation.preview import Change
 from shared.ids import id_of, kind_of
-from shared.outcomes import Hold, Outcome, Standing
+from shared.outcomes import Outcome, Standing
 from shared.records import Clash, Merge, Record, Settlement, rule_of
 
 #: Fields whose values are names from a closed list, written with an underscore where people write a space.
 _CODES = frozenset({"status", "priority", "activity", "quantity"})
 _MARK = "\N{REPLACEMENT CHARACTER}"
-_HOLDS: Mapping[Hold, str] = {
-    Hold.WAITING: "The server has it. It waits for an earlier command.",
-    Hold.DEFERRED: "The server has it. It waits for an approval at the office.",
-    Hold.QUARANTINED: "The server keeps it apart until the office has looked at it. Nothing is lost.",
-    Hold.UNREADABLE: "The server does not know this kind yet. It is kept until the server is updated.",
-}
 _UNSURE = (
     "Sent; the answer was not seen. It may or may not have arrived: the next round asks first, and nothing is "
     "entered twice."
@@ -156,7 +150,7 @@ def why(item: Item, outbox: Sequence[Item], conflicts: Sequence[Record], blocked
     """Why `item` stands where it stands, what it means, and what can be done: one sentence or more per line."""
     if item.receipt is not None:
         return [plain(line) for line in _settled(item, conflicts)]
-    lines = [_HOLDS[item.hold]] if item.hold else []
+    lines = [explain_hold(item.hold)] if item.hold else []
     if item.problem is not None:
         lines += [f"{item.problem.title}: {item.problem.detail}.", item.problem.remedy]
     if item.state is State.SENT:

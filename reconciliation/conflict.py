@@ -12,7 +12,7 @@ Rules
    looked, the decision is stale.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -59,7 +59,13 @@ def foreign_since(stamp: Stamp, version: int, command: Command) -> bool:
     return stamp.version > version and not own
 
 
-def judge(edit: Edit, record: Record, command: Command, produced: Mapping[str, Mapping[str, int]]) -> Verdict:
+def judge(
+    edit: Edit,
+    record: Record,
+    command: Command,
+    produced: Mapping[str, Mapping[str, int]],
+    newest: Set[str] = frozenset(),
+) -> Verdict:
     """What becomes of one edit.
 
     Args:
@@ -67,6 +73,7 @@ def judge(edit: Edit, record: Record, command: Command, produced: Mapping[str, M
         record: what stands now.
         command: the command around the edit; its bases say what the author saw.
         produced: command id → record → version that the command produced, for every command that a base names.
+        newest: ``record_kind.field`` of the registers in which the later edit stands, by the server's order.
     """
     base = _base_of(edit, command)
     seen = _seen_version(edit.record, base, command, produced)
@@ -77,7 +84,7 @@ def judge(edit: Edit, record: Record, command: Command, produced: Mapping[str, M
     if edit.decided and changed:
         return Refused(edit, Reason.STALE, f"{edit.field} of {edit.record} changed since you looked")
     result = combine(current, edit)
-    if isinstance(result, Combined) and (not changed or result.value == current or _merges(edit)):
+    if isinstance(result, Combined) and (not changed or result.value == current or _merges(edit, newest)):
         return Clean(edit, result.value, changed)
     if changed and not (isinstance(result, Impossible) and result.reason is Reason.PAYLOAD_INVALID):
         return Clashing(edit, clash_of(edit, record, command))
@@ -109,8 +116,8 @@ def _fitting(base: Base | None) -> JsonValue:
         return None
 
 
-def _merges(edit: Edit) -> bool:
-    return rule_of(kind_of(edit.record), edit.field).merge is not Merge.REGISTER
+def _merges(edit: Edit, newest: Set[str]) -> bool:
+    return rule_of(kind_of(edit.record), edit.field).merge is not Merge.REGISTER or edit.place in newest
 
 
 def _base_of(edit: Edit, command: Command) -> Base | None:

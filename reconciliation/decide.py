@@ -1,150 +1,162 @@
 """One command against the records: the ruling.
 
 Order of the questions, first answer wins
-1. Is its lifetime one that a command may have, and has it not passed?
-2. May this person give this kind of command?
-3. Have the commands that it rests on taken effect? Not settled yet → it waits. Failed → it fails with them.
-4. Does it make sense: payload, records, the kind's own objection?
-5. Edit by edit: clean, clashing or refused (`conflict`). One refused edit refuses the command.
-6. Fields that the kind declares atomic clash together.
-7. The clean edits are applied, the clashes become one `conflict` record, and nothing is lost.
+1. Has its author taken it back? That needs no reading.
+2. Can it be read, and can its kind be about that record?
+3. Is its lifetime one that a command may have, and has it not passed when it was received?
+4. May this person give this kind of command, and still see the records that it is about?
+5. Have the commands that it rests on taken effect? Not settled yet → it waits. Failed → it fails with them.
+6. Does it make sense: records, the kind's own objection?
+7. Edit by edit: clean, clashing or refused (`conflict`). One refused edit refuses the command. Fields that the kind
+   declares atomic clash together.
+8. Are the bytes here that it names? If not, it waits for them.
+9. Does it need central authority? Then its time must not be over now, its device's clock must be beyond doubt, and
+   somebody else must have approved exactly what would happen (`approval`).
+10. The clean edits are applied, the clashes become one `conflict` record, and nothing is lost.
 
-The ruling is a value. Whoever called persists all of it in one transaction, or none.
+Whatever a person has to do (send bytes, look at a clock, approve) is asked only of a command that can still take
+effect. The ruling is a value. Whoever called persists all of it in one transaction, or none.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from reconciliation.conflict import Clashing, Clean, Refused, Verdict, clash_of, foreign_since, judge
+from reconciliation.approval import closed, unapproved
+from reconciliation.conflict import Clashing, Clean, Refused, clash_of, foreign_since, judge
+from reconciliation.draft import Draft, draft_of, refs_of
 from reconciliation.expiry import expired, too_long
-from shared.commands import read_payload
-from shared.commands.base import OFFICE, Base, Command, Creation, Edit, Effect, Kind, Payload, Records, Role
+from reconciliation.ruling import (
+    Defer,
+    Doubt,
+    Facts,
+    Lacks,
+    Past,
+    Pending,
+    Ruling,
+    Wait,
+    rejected,
+)
+from reconciliation.scope import team_of
+from shared.commands.base import OFFICE, Authority, Base, Creation, Edit, Kind
 from shared.ids import kind_of, record_ref
 from shared.outcomes import EFFECTIVE, FieldName, Outcome, Reason
-from shared.records import Conflict, Record, Stamp, check_fields
+from shared.records import Conflict, Record, check_fields
 
-#: Words of a refusal beyond this are cut: a receipt is not the place for somebody's megabyte.
-DETAIL_CHARS_MAX = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What is known of a command that this one rests on.
-
-    `known` is False if it was never received; what it needs comes before a command in its chain, so it never will be.
-    `outcome` is None while it is not settled. `resolved` says of a conflict that a person has settled it; `versions`
-    are then those that the settlement produced.
-    """
-
-    outcome: Outcome | None = None
-    resolved: bool = False
-    known: bool = True
-    versions: Mapping[str, int] = field(default_factory=dict)
+__all__ = [
+    "Defer",
+    "Doubt",
+    "Draft",
+    "Facts",
+    "Lacks",
+    "Past",
+    "Pending",
+    "Ruling",
+    "Wait",
+    "decide",
+    "draft_of",
+    "refs_of",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything a ruling depends on."""
-
-    command: Command
-    roles: frozenset[Role]
-    records: Records
-    past: Mapping[str, Past]
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What becomes of a command; `writes` are the new states of every record it changes."""
-
-    outcome: Outcome
-    reason: Reason | None = None
-    detail: str = ""
-    writes: tuple[Record, ...] = ()
-    applied: tuple[FieldName, ...] = ()
-    conflicting: tuple[FieldName, ...] = ()
-    conflict: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Not to be settled yet: the commands that it waits for."""
-
-    needs: tuple[str, ...]
-
-
-def refs_of(command: Command) -> frozenset[str]:
-    """Every record that deciding `command` needs. Raises as `read_payload` does."""
-    effects = read_payload(command).effects(command)
-    return frozenset({command.record}) | {effect.record for effect in effects}
-
-
-def decide(facts: Facts) -> Ruling | Wait:
-    """The ruling on `facts.command`.
+def decide(facts: Facts) -> Ruling | Pending:
+    """The ruling on `facts.command`, or what it takes to come to one.
 
     Raises:
         UnknownKind: a kind or schema version that this program does not know; the caller holds it unreadable.
     """
-    command = facts.command
+    answer = _answer(facts)
+    return closed(facts, answer) if isinstance(answer, Ruling) else answer
+
+
+def _answer(facts: Facts) -> Ruling | Pending:
+    if facts.withdrawn:
+        return rejected(Reason.WITHDRAWN, "its author took it back")
     try:
-        payload = read_payload(command)
+        draft = facts.draft or draft_of(facts.command)
     except ValueError as error:
-        return _rejected(Reason.PAYLOAD_INVALID, f"the payload does not fit {command.kind}: {_first_line(error)}")
-    if misplaced := payload.misplaced(command.record):
-        return _rejected(Reason.OBJECTION, misplaced)
-    return _out_of_time(facts) or _not_permitted(facts, payload.kind) or _needs(facts) or _on_merits(facts, payload)
-
-
-def _rejected(reason: Reason, detail: str) -> Ruling:
-    return Ruling(Outcome.REJECTED, reason, detail[:DETAIL_CHARS_MAX])
+        return rejected(
+            Reason.PAYLOAD_INVALID, f"the payload does not fit {facts.command.kind}: {_first_line(error)}"
+        )
+    if misplaced := draft.payload.misplaced(facts.command.record):
+        return rejected(Reason.OBJECTION, misplaced)
+    return (
+        _out_of_time(facts)
+        or _not_permitted(facts, draft.payload.kind)
+        or _needs(facts)
+        or _senseless(facts, draft)
+        or _on_merits(facts, draft)
+    )
 
 
 def _out_of_time(facts: Facts) -> Ruling | None:
     if too_long(facts.command):
-        return _rejected(Reason.LIFETIME_TOO_LONG, "it asks for a lifetime that no command may have")
-    if expired(facts.command, facts.received_at):
-        return Ruling(Outcome.EXPIRED, detail=f"it was good until {facts.command.expires_at:%Y-%m-%d %H:%M} UTC")
-    return None
+        return rejected(Reason.LIFETIME_TOO_LONG, "it asks for a lifetime that no command may have")
+    return _too_late(facts) if expired(facts.command, facts.received_at, facts.offset) else None
+
+
+def _too_late(facts: Facts) -> Ruling:
+    return Ruling(Outcome.EXPIRED, detail=f"it was good until {facts.command.expires_at:%Y-%m-%d %H:%M} UTC")
 
 
 def _not_permitted(facts: Facts, kind: Kind) -> Ruling | None:
-    if facts.roles & kind.roles:
-        return None
-    return _rejected(Reason.NOT_PERMITTED, f"{kind.name} needs one of: {', '.join(sorted(kind.roles))}")
+    if not facts.roles & kind.roles:
+        return rejected(Reason.NOT_PERMITTED, f"{kind.name} needs one of: {', '.join(sorted(kind.roles))}")
+    if not facts.in_scope:
+        return rejected(Reason.OUT_OF_SCOPE, f"{facts.command.record} is no longer among its author's records")
+    return None
 
 
 def _needs(facts: Facts) -> Ruling | Wait | None:
     needs = sorted(facts.command.needs)
     past = {need: facts.past.get(need, Past()) for need in needs}
     if unknown := [n for n in needs if not past[n].known or n == facts.command.id]:
-        return _rejected(Reason.DEPENDENCY_FAILED, f"it rests on {unknown[0]}, which does not come before it")
+        return rejected(Reason.DEPENDENCY_FAILED, f"it rests on {unknown[0]}, which does not come before it")
     failed = [n for n in needs if past[n].outcome in {Outcome.REJECTED, Outcome.EXPIRED}]
     if failed:
-        return _rejected(Reason.DEPENDENCY_FAILED, f"it rests on {failed[0]}, which did not take effect")
+        return rejected(Reason.DEPENDENCY_FAILED, f"it rests on {failed[0]}, which did not take effect")
     waiting = tuple(n for n in needs if past[n].outcome not in EFFECTIVE and not past[n].resolved)
     return Wait(waiting) if waiting else None
 
 
-def _on_merits(facts: Facts, payload: Payload) -> Ruling:
-    command = facts.command
+def _senseless(facts: Facts, draft: Draft) -> Ruling | None:
+    created = {effect.record: effect for effect in draft.effects if isinstance(effect, Creation)}
+    if there := sorted(created.keys() & facts.records.keys()):
+        return rejected(Reason.RECORD_EXISTS, f"{there[0]} exists already")
+    if missing := sorted(draft.refs - created.keys() - facts.records.keys()):
+        return rejected(Reason.RECORD_MISSING, f"there is no {missing[0]}")
+    if objection := draft.payload.objection(facts.command, facts.records):
+        return rejected(Reason.OBJECTION, objection)
+    return None
+
+
+def _on_merits(facts: Facts, draft: Draft) -> Ruling | Pending:
     try:
-        effects = payload.effects(command)
-    except ValueError as error:
-        return _rejected(Reason.PAYLOAD_INVALID, _first_line(error))
-    if senseless := _senseless(facts, payload, effects):
-        return senseless
-    produced = {need: _produced(need, facts) for need in command.needs}
-    edits = [effect for effect in effects if isinstance(effect, Edit)]
-    verdicts = [judge(edit, facts.records[edit.record], command, produced) for edit in edits]
-    if refused := next((v for v in verdicts if isinstance(v, Refused)), None):
-        return _rejected(refused.reason, refused.detail)
-    spread = _clash_together(verdicts, payload.kind.atomic, facts)
+        born = [_born(effect, facts) for effect in draft.effects if isinstance(effect, Creation)]
+    except _Misfit as misfit:
+        return rejected(Reason.PAYLOAD_INVALID, str(misfit))
+    judged = _judged(facts, draft)
+    if isinstance(judged, Ruling):
+        return judged
+    if facts.lacks:
+        return Lacks(facts.lacks)
+    return _uncertain(facts, draft, judged) or _ruling(facts, born, judged)
+
+
+def _judged(facts: Facts, draft: Draft) -> list[Clean | Clashing] | Ruling:
+    """Every edit with its verdict, atomic groups together, or the refusal that one of them is."""
+    edits = [effect for effect in draft.effects if isinstance(effect, Edit)]
+    produced = {need: _produced(need, facts) for need in facts.command.needs}
+    verdicts: list[Clean | Clashing] = []
+    for edit in edits:
+        verdict = judge(edit, facts.records[edit.record], facts.command, produced, facts.newest)
+        if isinstance(verdict, Refused):
+            return rejected(verdict.reason, verdict.detail)
+        verdicts.append(verdict)
+    spread = _clash_together(verdicts, draft.payload.kind.atomic, facts)
     if any(isinstance(v, Clashing) for v in spread) and any(edit.decided for edit in edits):
-        return _rejected(Reason.STALE, "what it decides changed since its author looked")
-    return _ruling(facts, [e for e in effects if isinstance(e, Creation)], spread)
+        return rejected(Reason.STALE, "what it decides changed since its author looked")
+    return spread
 
 
 def _produced(need: str, facts: Facts) -> Mapping[str, int]:
@@ -165,33 +177,14 @@ def _stands(record: Record | None, base: Base) -> bool:
     return record is not None and record.fields.get(base.field) == base.value
 
 
-def _senseless(facts: Facts, payload: Payload, effects: Iterable[Effect]) -> Ruling | None:
-    created = {effect.record for effect in effects if isinstance(effect, Creation)}
-    if there := sorted(created & facts.records.keys()):
-        return _rejected(Reason.RECORD_EXISTS, f"{there[0]} exists already")
-    touched = {facts.command.record, *(effect.record for effect in effects)} - created
-    if missing := sorted(touched - facts.records.keys()):
-        return _rejected(Reason.RECORD_MISSING, f"there is no {missing[0]}")
-    if objection := payload.objection(facts.command, facts.records):
-        return _rejected(Reason.OBJECTION, objection)
-    for effect in effects:
-        if isinstance(effect, Creation) and (misfit := _misfit(effect)):
-            return _rejected(Reason.PAYLOAD_INVALID, misfit)
-    return None
-
-
-def _misfit(creation: Creation) -> str | None:
-    try:
-        check_fields(kind_of(creation.record), creation.fields)
-    except ValueError as error:
-        return f"{creation.record} does not fit: {_first_line(error)}"
-    return None
-
-
-def _clash_together(verdicts: list[Verdict], groups: tuple[frozenset[str], ...], facts: Facts) -> list[Verdict]:
-    clashing = {_place(v.edit) for v in verdicts if isinstance(v, Clashing)}
+def _clash_together(
+    verdicts: list[Clean | Clashing], groups: tuple[frozenset[str], ...], facts: Facts
+) -> list[Clean | Clashing]:
+    clashing = {v.edit.place for v in verdicts if isinstance(v, Clashing)}
+    if not clashing:
+        return verdicts
     drawn_in = {place for group in groups if group & clashing for place in group}
-    return [_drawn_in(v, facts) if isinstance(v, Clean) and _place(v.edit) in drawn_in else v for v in verdicts]
+    return [_drawn_in(v, facts) if isinstance(v, Clean) and v.edit.place in drawn_in else v for v in verdicts]
 
 
 def _drawn_in(clean: Clean, facts: Facts) -> Clashing:
@@ -199,15 +192,21 @@ def _drawn_in(clean: Clean, facts: Facts) -> Clashing:
     return Clashing(clean.edit, clash_of(clean.edit, facts.records[clean.edit.record], facts.command))
 
 
-def _place(edit: Edit) -> str:
-    return f"{kind_of(edit.record)}.{edit.field}"
+def _uncertain(facts: Facts, draft: Draft, verdicts: list[Clean | Clashing]) -> Ruling | Doubt | Defer | None:
+    """What a command that only the office can settle still lacks; None for any other."""
+    if draft.payload.authority(facts.command, facts.records) is not Authority.CENTRAL:
+        return None
+    if expired(facts.command, facts.effect_at, facts.offset):
+        return _too_late(facts)
+    if facts.doubtful:
+        return Doubt("the device's clock stepped, or the device restarted, since this was confirmed")
+    return unapproved(facts, draft, verdicts)
 
 
-def _ruling(facts: Facts, creations: list[Creation], verdicts: list[Verdict]) -> Ruling:
+def _ruling(facts: Facts, born: list[Record], verdicts: list[Clean | Clashing]) -> Ruling:
     clean = [v for v in verdicts if isinstance(v, Clean)]
     clashes = [v for v in verdicts if isinstance(v, Clashing)]
-    writes = [_born(creation, facts) for creation in creations]
-    writes += _changed(clean, facts)
+    writes = born + _changed(clean, facts)
     conflict = _conflict_record(clashes, facts) if clashes else None
     if conflict:
         writes.append(conflict)
@@ -226,39 +225,43 @@ def _name(edit: Edit) -> FieldName:
 
 
 def _others_moved_on(facts: Facts) -> bool:
-    record = facts.records.get(facts.command.record)
-    if record is None or facts.command.device == OFFICE:
+    command, record = facts.command, facts.records.get(facts.command.record)
+    if record is None or command.device == OFFICE or record.version <= command.base_version:
         return False
     stamps = (record.born, *record.stamps.values())
-    return any(foreign_since(stamp, facts.command.base_version, facts.command) for stamp in stamps)
+    return any(foreign_since(stamp, command.base_version, command) for stamp in stamps)
 
 
-def _stamp(facts: Facts, version: int) -> Stamp:
-    command = facts.command
-    return Stamp(version, command.id, command.device, command.actor, facts.received_at)
+class _Misfit(Exception):
+    """A record that cannot be created as the command says."""
 
 
 def _born(creation: Creation, facts: Facts) -> Record:
-    fields = check_fields(kind_of(creation.record), creation.fields)
-    return Record(creation.record, 1, fields, _stamp(facts, 1))
+    try:
+        fields = check_fields(kind_of(creation.record), creation.fields)
+    except ValueError as error:
+        raise _Misfit(f"{creation.record} does not fit: {_first_line(error)}") from error
+    return Record(creation.record, 1, fields, facts.stamp(1))
 
 
 def _changed(clean: list[Clean], facts: Facts) -> list[Record]:
-    changed: dict[str, Record] = {}
+    values: dict[str, dict[str, JsonValue]] = {}
     for verdict in clean:
-        ref, name = verdict.edit.record, verdict.edit.field
-        before = facts.records[ref]
-        now = changed.get(ref) or replace(before, version=before.version + 1)
-        stamps = {**now.stamps, name: _stamp(facts, now.version)}
-        changed[ref] = replace(now, fields={**now.fields, name: verdict.value}, stamps=stamps)
-    return list(changed.values())
+        values.setdefault(verdict.edit.record, {})[verdict.edit.field] = verdict.value
+    before = facts.records
+    return [before[ref].changed(fields, facts.stamp(before[ref].version + 1)) for ref, fields in values.items()]
 
 
 def _conflict_record(clashes: list[Clashing], facts: Facts) -> Record:
     command = facts.command
-    body = Conflict(record=command.record, command=command.id, clashes=tuple(each.clash for each in clashes))
+    body = Conflict(
+        record=command.record,
+        command=command.id,
+        clashes=tuple(each.clash for each in clashes),
+        team=team_of(facts.records[command.record]),
+    )
     fields: dict[str, JsonValue] = body.model_dump(mode="json")
-    return Record(record_ref("conflict", command.id), 1, fields, _stamp(facts, 1))
+    return Record(record_ref("conflict", command.id), 1, fields, facts.stamp(1))
 
 
 def _first_line(error: ValueError) -> str:

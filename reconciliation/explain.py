@@ -1,7 +1,12 @@
-"""A receipt in plain words: what happened, and what its reader can do. Facts only; nothing is decided here."""
+"""Outcomes, holds and warnings in plain words: what happened, and what the reader can do.
+
+Facts only; nothing is decided here.
+"""
+
+from datetime import timedelta
 
 from shared.ids import id_of
-from shared.outcomes import FieldName, Outcome, Reason, Receipt
+from shared.outcomes import FieldName, Hold, Outcome, Reason, Receipt
 
 NEXT_STEP = {
     Reason.NOT_PERMITTED: "Ask the office to do it, or to give you the role.",
@@ -14,6 +19,17 @@ NEXT_STEP = {
     Reason.DEPENDENCY_FAILED: "Settle the earlier one first, then enter this again.",
     Reason.STALE: "Look again, then decide.",
     Reason.LIFETIME_TOO_LONG: "Enter it again.",
+    Reason.WITHDRAWN: "Nothing was changed.",
+    Reason.OUT_OF_SCOPE: "Another team has the job now; ask the office if it still has to be done.",
+    Reason.NOT_APPROVED: "Talk to the person who decided before you enter it again.",
+    Reason.DISMISSED: "The office looked at it and left it out; ask there, and enter it again if it still holds.",
+}
+
+HOLDS = {
+    Hold.WAITING: "The server has it. It waits for an earlier command, or for the bytes of an attachment.",
+    Hold.DEFERRED: "The server has it. It waits until somebody at the office approves it.",
+    Hold.QUARANTINED: "The server keeps it apart until the office has looked at it. Nothing is lost.",
+    Hold.UNREADABLE: "The server does not know this kind yet. It is kept until the server is updated.",
 }
 
 
@@ -29,11 +45,27 @@ def explain(receipt: Receipt) -> str:
                 f"Somebody else changed {_fields(receipt.conflicting)} meanwhile. Both values are kept; the office "
                 "decides which stands."
             )
+        case Outcome.REJECTED if receipt.reason is Reason.WITHDRAWN:
+            return f"You took it back. {NEXT_STEP[Reason.WITHDRAWN]}"
         case Outcome.EXPIRED:
             return f"It came too late: {receipt.detail}. Nothing was changed. Enter it again if it still holds."
         case Outcome.REJECTED:
             step = NEXT_STEP[receipt.reason] if receipt.reason else "Ask the office."
             return f"Not accepted: {receipt.detail}. {step}"
+
+
+def explain_hold(hold: Hold) -> str:
+    """Why the server has a command and no outcome yet, for its author."""
+    return HOLDS[hold]
+
+
+def explain_expiry(left: timedelta) -> str:
+    """What to do about a command that has `left` to go, as `expiry.warning` gives it."""
+    if left <= timedelta(0):
+        return "Its time is over. It is still sent; the server decides, and nothing is thrown away."
+    hours = int(left.total_seconds() // 3600)
+    amount = f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours >= 2 else "less than two hours"
+    return f"It is good for {amount} more. Go online before then, or it comes back to you to be entered again."
 
 
 def _fields(names: tuple[FieldName, ...]) -> str:

@@ -22,9 +22,17 @@ CONFLICT_STATUS: Mapping[str, frozenset[str]] = {
     "resolved": frozenset(),
 }
 
+APPROVAL_STATUS: Mapping[str, frozenset[str]] = {
+    "pending": frozenset({"approved", "refused", "expired"}),
+    "approved": frozenset({"pending"}),  # what was approved is no longer what would happen: it is asked again
+    "refused": frozenset(),
+    "expired": frozenset(),
+}
+
 TABLES: Mapping[tuple[str, str], Mapping[str, frozenset[str]]] = {
     ("work_order", "status"): WORK_ORDER_STATUS,
     ("conflict", "status"): CONFLICT_STATUS,
+    ("approval", "status"): APPROVAL_STATUS,
 }
 
 

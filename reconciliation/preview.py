@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from reconciliation.draft import Draft, draft_of
 from reconciliation.merge import Impossible, combine
 from reconciliation.rebase import View
-from shared.commands import read_payload
 from shared.commands.base import Command, Creation, Effect
 
 MISSING = "There is no {record} on this device."
@@ -30,24 +30,22 @@ class Preview:
     obstacle: str | None = None
 
 
-def preview(command: Command, view: View) -> Preview:
+def preview(command: Command | Draft, view: View) -> Preview:
     """What `command` would do to `view`.
 
     Raises:
-        UnknownKind, ValueError: as `read_payload`.
+        UnknownKind, ValueError: as `draft_of`.
     """
-    payload = read_payload(command)
-    if misplaced := payload.misplaced(command.record):
+    draft = draft_of(command)
+    if misplaced := draft.payload.misplaced(draft.command.record):
         return Preview((), misplaced)
-    effects = payload.effects(command)
-    created = {effect.record for effect in effects if isinstance(effect, Creation)}
-    needed = {command.record, *(effect.record for effect in effects)} - created
-    if missing := sorted(needed - view.records.keys()):
+    created = {effect.record for effect in draft.effects if isinstance(effect, Creation)}
+    if missing := sorted(draft.refs - created - view.records.keys()):
         return Preview((), MISSING.format(record=missing[0]))
-    if objection := payload.objection(command, view.records):
+    if objection := draft.payload.objection(draft.command, view.records):
         return Preview((), objection)
     changes: list[Change] = []
-    for effect in effects:
+    for effect in draft.effects:
         result = _changes(effect, view)
         if isinstance(result, Impossible):
             return Preview((), result.detail)

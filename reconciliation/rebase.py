@@ -12,9 +12,10 @@ Rules
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from reconciliation.draft import Draft, draft_of
 from reconciliation.merge import Impossible, combine
-from shared.commands import UnknownKind, read_payload
-from shared.commands.base import Command, Creation, Edit
+from shared.commands import UnknownKind
+from shared.commands.base import Command, Creation, Edit, Effect
 from shared.ids import kind_of
 from shared.records import Record, Stamp, check_fields
 
@@ -32,19 +33,20 @@ class View:
     born_by: dict[str, str] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
 
-    def add(self, command: Command, held: frozenset[str] = frozenset()) -> None:
+    def add(self, command: Command | Draft, held: frozenset[str] = frozenset()) -> None:
         """Replay one more command on top, except on the records that are `held` with its effect already."""
         try:
-            effects = read_payload(command).effects(command)
+            draft = draft_of(command)
         except (UnknownKind, ValueError) as error:
+            assert isinstance(command, Command), "a draft has been read"
             self.blocked[command.id] = str(error)
             return
-        for effect in effects:
-            if effect.record in held:
-                continue
-            obstacle = self._create(effect, command) if isinstance(effect, Creation) else self._edit(effect, command)
-            if obstacle:
-                self.blocked[command.id] = obstacle
+        for effect in draft.effects:
+            if effect.record not in held and (obstacle := self._replay(effect, draft.command)):
+                self.blocked[draft.command.id] = obstacle
+
+    def _replay(self, effect: Effect, command: Command) -> str | None:
+        return self._create(effect, command) if isinstance(effect, Creation) else self._edit(effect, command)
 
     def _create(self, creation: Creation, command: Command) -> str | None:
         if creation.record in self.records:
@@ -70,7 +72,7 @@ class View:
         return None
 
 
-def rebase(replica: Mapping[str, Record], pending: Iterable[tuple[Command, frozenset[str]]]) -> View:
+def rebase(replica: Mapping[str, Record], pending: Iterable[tuple[Command | Draft, frozenset[str]]]) -> View:
     """The view over `replica` with `pending` replayed in order: commands, each with the records that hold it."""
     view = View(dict(replica))
     for command, held in pending:

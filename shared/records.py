@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from shared.contract import CommandId, Contract, Instant, Name, RecordRef, Text, to_instant
+from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef, Text, to_instant
 from shared.ids import kind_of
 from shared.routing import DataClass
 
@@ -149,6 +149,7 @@ class WorkOrder(Body):
     description: Annotated[str, Rule(Merge.REGISTER, editable=True), Field(max_length=4000)] = ""
     access: Annotated[str, Rule(Merge.REGISTER, DataClass.PERSONAL, editable=True), Field(max_length=400)] = ""
     assignee: Annotated[Name | None, Rule(Merge.REGISTER, DataClass.PERSONAL)] = None
+    team: Annotated[Name | None, Rule(Merge.REGISTER, editable=True)] = None
     safety_critical: Annotated[bool, Rule(Merge.REGISTER)] = False
     notes: Annotated[tuple[NoteEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
     parts_used: Annotated[tuple[PartEntry, ...], Rule(Merge.APPEND)] = ()
@@ -245,6 +246,55 @@ class Conflict(Body):
     status: Annotated[ConflictStatus, Rule(Merge.TRANSITION)] = ConflictStatus.OPEN
     settled: Annotated[tuple[Settlement, ...], Rule(Merge.REGISTER, DataClass.PERSONAL)] = ()
     reason: Annotated[str, Rule(Merge.REGISTER, DataClass.PERSONAL), Field(max_length=400)] = ""
+    team: Annotated[Name | None, Rule(Merge.REGISTER)] = None
+
+
+class ApprovalStatus(StrEnum):
+    """What became of a request for approval; `EXPIRED` says that its command was settled without an answer."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+class ApprovalChoice(StrEnum):
+    """What an approver does with a command."""
+
+    APPROVE = "approve"
+    REFUSE = "refuse"
+
+
+class FieldChange(Body):
+    """One field as the approver is shown it, before and after; `old` is None for a new record."""
+
+    record: RecordRef
+    field: Name
+    old: JsonValue
+    new: JsonValue
+
+
+class Approval(Body):
+    """A command that waits for somebody else's yes. Its id is the command's id.
+
+    The answer binds exactly what was shown: the command by the hash of its envelope, its effect, the versions of the
+    records that it rests on and the version of its schema. If any of these differs when the answer is used, the
+    question is asked again, as a new version of this record.
+    """
+
+    record: Annotated[RecordRef, Rule(Merge.REGISTER)]
+    command: Annotated[CommandId, Rule(Merge.REGISTER)]
+    command_hash: Annotated[Hash, Rule(Merge.REGISTER)]
+    effect: Annotated[tuple[FieldChange, ...], Rule(Merge.REGISTER, DataClass.PERSONAL)]
+    versions: Annotated[dict[RecordRef, int], Rule(Merge.REGISTER)]
+    schema_version: Annotated[int, Rule(Merge.REGISTER), Field(ge=1)]
+    status: Annotated[ApprovalStatus, Rule(Merge.TRANSITION)] = ApprovalStatus.PENDING
+    requested_by: Annotated[Name, Rule(Merge.REGISTER, DataClass.PERSONAL)]
+    requested_at: Annotated[Instant, Rule(Merge.REGISTER)]
+    expires_at: Annotated[Instant, Rule(Merge.REGISTER)]
+    decided_by: Annotated[Name | None, Rule(Merge.REGISTER, DataClass.PERSONAL)] = None
+    reason: Annotated[str, Rule(Merge.REGISTER, DataClass.PERSONAL), Field(max_length=400)] = ""
+    team: Annotated[Name | None, Rule(Merge.REGISTER)] = None
 
 
 KINDS: Mapping[str, type[Body]] = {
@@ -253,6 +303,7 @@ KINDS: Mapping[str, type[Body]] = {
     "reading": Reading,
     "stock_item": StockItem,
     "conflict": Conflict,
+    "approval": Approval,
 }
 
 
@@ -288,6 +339,11 @@ class Record:
     def stamp(self, name: str) -> Stamp:
         """Who last changed the field `name`."""
         return self.stamps.get(name, self.born)
+
+    def changed(self, fields: Mapping[str, JsonValue], stamp: Stamp) -> "Record":
+        """The next version: `fields` set and stamped, even those that keep their value."""
+        stamps = {**self.stamps, **dict.fromkeys(fields, stamp)}
+        return Record(self.ref, stamp.version, {**self.fields, **fields}, self.born, stamps)
 
 
 class WireStamp(Contract):

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared import strict_json
+from shared.commands.base import Command
 from shared.contract import CommandId, Contract, Hash, Instant, KeyId, Name
 
 WITHDRAWAL_TYPE = "application/vnd.tailboard.withdrawal.v1+json"
@@ -30,6 +32,22 @@ class Withdrawal(Contract):
     command: CommandId
     hash: Hash
     at: Instant
+
+
+def read_withdrawal(payload: bytes) -> Withdrawal:
+    """The withdrawal in an envelope's payload.
+
+    Raises:
+        BadJson: not one acceptable JSON document.
+        ValueError: not a withdrawal (pydantic's error is one).
+    """
+    return Withdrawal.model_validate(strict_json.parse(payload))
+
+
+def withdraws(withdrawal: Withdrawal, command: Command, envelope_hash: str) -> bool:
+    """Whether `withdrawal` takes back exactly this command, in its own author's name."""
+    named = (withdrawal.tenant, withdrawal.device, withdrawal.actor, withdrawal.command, withdrawal.hash)
+    return named == (command.tenant, command.device, command.actor, command.id, envelope_hash)
 
 
 class ReceiptsRoot(Contract):

@@ -16,9 +16,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
-from reconciliation.decide import Facts, Past, Ruling, Wait, decide, refs_of
+from reconciliation.decide import Defer, Doubt, Facts, Lacks, Past, Ruling, Wait, decide, draft_of
 from shared.commands import UnknownKind
 from shared.commands.base import OFFICE, Command
 from shared.envelope import Envelope, SigningKey
@@ -226,10 +226,19 @@ class Batch:
             fault = problem(Code.INTERNAL, "the server could not decide it; the office looks into it")
             self._hold(entry, Hold.QUARANTINED, fault)
             return
-        if isinstance(verdict, Wait):
-            self._hold(entry, Hold.WAITING, None, needs=frozenset(verdict.needs))
-        else:
-            self._settle(entry, verdict)
+        match verdict:
+            case Ruling():
+                self._settle(entry, verdict)
+            case Wait(needs) | Lacks(needs):
+                self._hold(entry, Hold.WAITING, None, needs=frozenset(needs))
+            case Defer(approval):
+                if self._records.get(approval.ref) != approval:
+                    self._write([approval])
+                self._hold(entry, Hold.DEFERRED, None, needs=frozenset({approval.ref}))
+            case Doubt(detail):
+                self._hold(entry, Hold.QUARANTINED, problem(Code.CLOCK_DOUBT, detail))
+            case _:
+                assert_never(verdict)
 
     def _settle(self, entry: Entry, ruling: Ruling) -> None:
         command_id = entry.command.id
@@ -282,9 +291,11 @@ class Batch:
     def _facts(self, entry: Entry) -> Facts:
         command = entry.command
         try:
-            refs = refs_of(command)
+            draft = draft_of(command)
         except ValueError:  # a payload that does not fit; `decide` says so
-            refs = frozenset({command.record})
+            draft = None
+        refs = draft.refs if draft else frozenset({command.record})
+        approval = record_ref("approval", command.id) if entry.hold is Hold.DEFERRED else None
         person = self._person(command.actor)
         return Facts(
             command=command,
@@ -292,6 +303,11 @@ class Batch:
             records=self._load(refs | {base.record for base in command.bases}),
             past={need: self._past(need) for need in command.needs},
             received_at=entry.received_at,
+            hash=entry.envelope.hash,
+            draft=draft,
+            doubtful=entry.doubtful,
+            approval=self._load({approval}).get(approval) if approval else None,
+            now=self._now,
         )
 
     def _past(self, command_id: str) -> Past:

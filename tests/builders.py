@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciliation.compose import Author, compose
-from reconciliation.decide import Facts, Past, Ruling, Wait, decide
+from reconciliation.decide import Defer, Facts, Past, Pending, Ruling, decide
 from reconciliation.rebase import View
 from shared.commands import payload_class
 from shared.commands.base import OFFICE, Command, Role
-from shared.ids import uuid7
+from shared.ids import record_ref, sha256_hex, uuid7
 from shared.ports import Ports
 from shared.records import Record, Stamp, check_fields
 
@@ -86,17 +86,24 @@ class World:
     def of(cls, *records: Record) -> "World":
         return cls({each.ref: each for each in records})
 
-    def give(self, command: Command, roles: frozenset[Role] = TECHNICIAN, at: datetime = NOW) -> Ruling | Wait:
-        facts = Facts(command, roles, self.records, self.past, at)
-        ruling = decide(facts)
+    def give(
+        self, command: Command, roles: frozenset[Role] = TECHNICIAN, at: datetime = NOW, **more: Any
+    ) -> Ruling | Pending:
+        approval = self.records.get(record_ref("approval", command.id))
+        known: dict[str, Any] = {"hash": sha256_hex(command.to_bytes()), "approval": approval, **more}
+        ruling = decide(Facts(command, roles, self.records, self.past, at, **known))
+        if isinstance(ruling, Defer):
+            self.records[ruling.approval.ref] = ruling.approval
         if isinstance(ruling, Ruling):
             self.records |= {each.ref: each for each in ruling.writes}
             versions = {each.ref: each.version for each in ruling.writes}
             self.past[command.id] = Past(ruling.outcome, versions=versions)
         return ruling
 
-    def settle(self, command: Command, roles: frozenset[Role] = TECHNICIAN, at: datetime = NOW) -> Ruling:
-        ruling = self.give(command, roles, at)
+    def settle(
+        self, command: Command, roles: frozenset[Role] = TECHNICIAN, at: datetime = NOW, **more: Any
+    ) -> Ruling:
+        ruling = self.give(command, roles, at, **more)
         assert isinstance(ruling, Ruling), f"expected a ruling, got {ruling}"
         return ruling
 

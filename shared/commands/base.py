@@ -112,6 +112,11 @@ class Edit:
     value: JsonValue
     decided: bool = False
 
+    @property
+    def place(self) -> str:
+        """``record_kind.field``, as atomic groups and settings name it."""
+        return f"{kind_of(self.record)}.{self.field}"
+
 
 @dataclass(frozen=True, slots=True)
 class Creation:
@@ -137,7 +142,8 @@ class Kind:
         roles: who may give it.
         lifetime: from confirmation to expiry, unless the author chooses less.
         atomic: groups of ``record_kind.field`` that take effect together or not at all.
-        authority: who can settle it.
+        authority: who can settle it, where the payload does not say otherwise.
+        window: how long after its device's last contact a `CENTRAL` command may still be confirmed.
     """
 
     name: str
@@ -148,6 +154,7 @@ class Kind:
     lifetime: timedelta = timedelta(days=90)
     atomic: tuple[frozenset[str], ...] = ()
     authority: Authority = Authority.LOCAL_SAFE
+    window: timedelta = timedelta(hours=24)
 
 
 class Payload(Contract):
@@ -173,6 +180,10 @@ class Payload(Contract):
     def objection(self, command: Command, records: Records) -> str | None:
         """Why the command makes no sense against `records`, in words for its author; None if it does."""
         return None
+
+    def authority(self, command: Command, records: Records) -> Authority:
+        """Who can settle the command, given the records that it is about; all of them exist."""
+        return self.kind.authority
 
     def to_json(self) -> dict[str, Any]:
         """The payload as it stands in a command."""

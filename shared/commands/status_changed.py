@@ -1,6 +1,6 @@
 """``status.changed``: a work order moves on."""
 
-from shared.commands.base import FIELD_AND_STAFF, Command, Edit, Effect, Kind, Payload
+from shared.commands.base import FIELD_AND_STAFF, Authority, Command, Edit, Effect, Kind, Payload, Records
 from shared.records import WorkStatus
 
 
@@ -14,6 +14,11 @@ class StatusChanged(Payload):
     def effects(self, command: Command) -> tuple[Effect, ...]:
         """One step of the work order's life."""
         return (Edit(command.record, "status", self.to),)
+
+    def authority(self, command: Command, records: Records) -> Authority:
+        """Closing a safety-critical job is not for one person alone."""
+        closes = self.to == WorkStatus.CLOSED and records[command.record].fields["safety_critical"]
+        return Authority.CENTRAL if closes else self.kind.authority
 
     def summary(self, label: str) -> str:
         """The new state."""

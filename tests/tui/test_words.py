@@ -85,8 +85,8 @@ async def said(world: World) -> str:
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
-        (Hold.WAITING, "It waits for an earlier command."),
-        (Hold.DEFERRED, "It waits for an approval"),
+        (Hold.WAITING, "It waits for an earlier command, or for the bytes"),
+        (Hold.DEFERRED, "It waits until somebody at the office approves it"),
         (Hold.QUARANTINED, "until the office has looked at it"),
         (Hold.UNREADABLE, "kept until the server is updated"),
         (Code.BAD_SIGNATURE, "The command was damaged; enter it again."),

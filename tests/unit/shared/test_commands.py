@@ -22,6 +22,7 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         "conflict/x",
         {"settlements": [{"record": JOB, "field": "priority", "choice": "edit", "value": "low"}]},
     ),
+    "approval.decided": ("approval/x", {"choice": "approve"}),
     "record.imported": ("asset/NEW", {"fields": {"name": "New", "type": "pump"}}),
 }
 

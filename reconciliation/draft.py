@@ -1,0 +1,41 @@
+"""A command read once: its payload as its kind's class, and the effects that it asks for.
+
+Reading is the expensive part of a command; every rule that needs the payload or the effects takes them from here.
+"""
+
+from dataclasses import dataclass
+
+from shared.commands import read_payload
+from shared.commands.base import Command, Effect, Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A command with its payload and effects, made by `draft_of`."""
+
+    command: Command
+    payload: Payload
+    effects: tuple[Effect, ...]
+
+    @property
+    def refs(self) -> frozenset[str]:
+        """Every record that the command is about, creates or changes."""
+        return frozenset((self.command.record, *(effect.record for effect in self.effects)))
+
+
+def draft_of(command: Command | Draft) -> Draft:
+    """`command` read once; a draft is returned as it is.
+
+    Raises:
+        UnknownKind: kind or schema version not known here.
+        ValueError: known, but the payload does not fit.
+    """
+    if isinstance(command, Draft):
+        return command
+    payload = read_payload(command)
+    return Draft(command, payload, payload.effects(command))
+
+
+def refs_of(command: Command | Draft) -> frozenset[str]:
+    """Every record that deciding `command` needs. Raises as `draft_of` does."""
+    return draft_of(command).refs
