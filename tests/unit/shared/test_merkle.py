@@ -102,6 +102,12 @@ def test_a_node_does_not_pass_for_an_entry() -> None:
     assert not included(inner, 0, 1, (), tree.root)
 
 
+def test_a_path_longer_than_the_tree_is_high_proves_nothing() -> None:
+    tree = Tree([b"a", b"b"])
+    assert included(b"b", 1, 2, tree.path(1), tree.root)
+    assert not included(b"b", 0, 1, tree.path(1), tree.root)
+
+
 @pytest.mark.parametrize("index", [-1, 3])
 def test_there_is_no_path_to_an_entry_that_is_not_there(index: int) -> None:
     with pytest.raises(IndexError):
