@@ -292,7 +292,7 @@ class Batch:
         command = entry.command
         try:
             draft = draft_of(command)
-        except ValueError:  # a payload that does not fit; `decide` says so
+        except (UnknownKind, ValueError):  # `decide` says so, if it has to be read at all
             draft = None
         refs = draft.refs if draft else frozenset({command.record})
         approval = record_ref("approval", command.id) if entry.hold is Hold.DEFERRED else None
@@ -305,6 +305,7 @@ class Batch:
             received_at=entry.received_at,
             hash=entry.envelope.hash,
             draft=draft,
+            withdrawn=self._withdrawn.get(command.id) == entry.envelope.hash,
             doubtful=entry.doubtful,
             approval=self._load({approval}).get(approval) if approval else None,
             now=self._now,

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from shared.commands.base import Command
-from shared.envelope import COMMAND_TYPE, WITHDRAWAL_TYPE, BadSignature, SigningKey, seal, verify
-from shared.statements import Withdrawal, read_withdrawal, withdraws
+from shared.envelope import COMMAND_TYPE, BadSignature, SigningKey, seal, verify
+from shared.statements import WITHDRAWAL_TYPE, Withdrawal, read_withdrawal, withdraws
 from shared.strict_json import BadJson
 from tests.builders import JOB, NOW, Person, World, new_id, record
 
