@@ -1,83 +1,70 @@
-"""Merkle trees: one signature over many entries, each provable alone.
+"""One signature for many statements: a Merkle tree over them, and for each the path that proves it alone.
 
-Rules
-1. A leaf is hashed with a zero byte before it, a node with a one byte: no entry can pass itself off as a node.
-2. A level with an odd number of nodes hands its last one up unchanged. That is the same tree as the standard's, which
-   splits at the largest power of two, made from the bottom in one pass.
-3. A path proves an entry only together with the root *and* the size; whoever signs a root signs its size beside it.
-
-Source: RFC 9162, section 2.1, with SHA-256.
+Source: RFC 9162 (Certificate Transparency 2.0), section 2.1: leaf and node hashes are told apart by a first byte, a
+tree of n leaves splits at the largest power of two below n.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 
-
-class Tree:
-    """The hashes over `entries`, in their order; 32 bytes each."""
-
-    def __init__(self, entries: Sequence[bytes]) -> None:
-        self._levels = [[_leaf(entry) for entry in entries]]
-        while len(self._levels[-1]) > 1:
-            self._levels.append(_above(self._levels[-1]))
-
-    @property
-    def size(self) -> int:
-        """The number of entries."""
-        return len(self._levels[0])
-
-    @property
-    def root(self) -> bytes:
-        """The tree's head. Source: RFC 9162, section 2.1.1."""
-        return self._levels[-1][0] if self.size else sha256().digest()
-
-    def path(self, index: int) -> tuple[bytes, ...]:
-        """The inclusion path of the entry at `index` (from 0), nearest the leaf first.
-
-        Raises:
-            IndexError: there is no such entry.
-
-        Source: RFC 9162, section 2.1.3.1.
-        """
-        if not 0 <= index < self.size:
-            raise IndexError(f"no entry {index} in a tree of {self.size}")
-        path = []
-        for level in self._levels[:-1]:
-            if (sibling := index ^ 1) < len(level):
-                path.append(level[sibling])
-            index >>= 1
-        return tuple(path)
+HASH_BYTES = 32
+PATH_MAX = 40
 
 
-def included(entry: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
-    """Whether `path` proves that `entry` is at `index` (from 0) of the tree with that `root` and `size`.
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """Where a leaf stands: `index` from 0 in a tree of `size` leaves, and the sibling hashes from it upwards."""
 
-    Source: RFC 9162, section 2.1.3.2.
-    """
-    if not 0 <= index < size:
+    index: int
+    size: int
+    path: tuple[bytes, ...]
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """The hash of a leaf."""
+    return sha256(b"\x00" + leaf).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+def tree(leaves: Sequence[bytes]) -> tuple[bytes, list[Inclusion]]:
+    """The root over `leaves` (at least one), and each leaf's inclusion in their order."""
+    paths: list[list[bytes]] = [[] for _ in leaves]
+    root = _root([leaf_hash(leaf) for leaf in leaves], 0, paths)
+    return root, [Inclusion(index, len(leaves), tuple(path)) for index, path in enumerate(paths)]
+
+
+def _root(hashes: list[bytes], start: int, paths: list[list[bytes]]) -> bytes:
+    """The root of a subtree whose first leaf is number `start`; every path in it grows by the sibling's root."""
+    if len(hashes) == 1:
+        return hashes[0]
+    split = 1 << (len(hashes) - 1).bit_length() - 1
+    left, right = _root(hashes[:split], start, paths), _root(hashes[split:], start + split, paths)
+    for path in paths[start : start + split]:
+        path.append(right)
+    for path in paths[start + split : start + len(hashes)]:
+        path.append(left)
+    return node_hash(left, right)
+
+
+def proves(leaf: bytes, inclusion: Inclusion, root: bytes) -> bool:
+    """Whether `leaf` stands at its place under `root`. Source: RFC 9162, section 2.1.3.2."""
+    place, last = inclusion.index, inclusion.size - 1
+    if not 0 <= place <= last:
         return False
-    node, last = _leaf(entry), size - 1
-    for sibling in path:
+    reached = leaf_hash(leaf)
+    for sibling in inclusion.path:
         if last == 0:
             return False
-        if index & 1 or index == last:
-            node = _node(sibling, node)
-            while not index & 1 and index:  # this node was handed up unchanged, maybe more than once
-                index, last = index >> 1, last >> 1
+        if place & 1 or place == last:
+            reached = node_hash(sibling, reached)
+            while place & 1 == 0 and place:
+                place, last = place >> 1, last >> 1
         else:
-            node = _node(node, sibling)
-        index, last = index >> 1, last >> 1
-    return last == 0 and node == root
-
-
-def _above(level: list[bytes]) -> list[bytes]:
-    pairs = zip(level[::2], level[1::2], strict=False)
-    return [_node(left, right) for left, right in pairs] + level[len(level) & ~1 :]
-
-
-def _leaf(entry: bytes) -> bytes:
-    return sha256(b"\x00" + entry).digest()
-
-
-def _node(left: bytes, right: bytes) -> bytes:
-    return sha256(b"\x01" + left + right).digest()
+            reached = node_hash(reached, sibling)
+        place, last = place >> 1, last >> 1
+    return last == 0 and reached == root

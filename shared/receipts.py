@@ -9,21 +9,9 @@ from dataclasses import dataclass
 
 from shared import strict_json
 from shared.envelope import RECEIPT_TYPE, RECEIPTS_TYPE, BadSignature, Envelope, SigningKey, seal, verify
-from shared.merkle import Tree, included
+from shared.merkle import Inclusion, proves, tree
 from shared.outcomes import Receipt
 from shared.statements import ReceiptsRoot
-
-#: No unit of work has more receipts than a path of this length can lead through.
-PATH_MAX = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Inclusion:
-    """A receipt's place: `index` from 0 among `size`, and the sibling hashes from it up to the root."""
-
-    index: int
-    size: int
-    path: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +35,10 @@ def proof_to_json(proof: Proof) -> str:
 
 def seal_all(payloads: list[bytes], root: ReceiptsRoot, key: SigningKey) -> list[Proof]:
     """Proofs for `payloads` under one signature; `root` gives everything but the hash and the size."""
-    tree = Tree(payloads)
-    signed = root.model_copy(update={"root": tree.root.hex(), "size": tree.size})
+    top, inclusions = tree(payloads)
+    signed = root.model_copy(update={"root": top.hex(), "size": len(payloads)})
     envelope = seal(RECEIPTS_TYPE, signed.to_bytes(), key)
-    return [Proof(envelope, Inclusion(index, tree.size, tree.path(index))) for index in range(tree.size)]
+    return [Proof(envelope, inclusion) for inclusion in inclusions]
 
 
 def verify_root(envelope: Envelope, public_key: bytes) -> ReceiptsRoot | None:
@@ -85,6 +73,4 @@ def read_receipt(payload: bytes, proof: Proof, root: ReceiptsRoot | None) -> Rec
 
 def _included(payload: bytes, place: Inclusion, root: ReceiptsRoot) -> bool:
     """The size is under the signature too: a path proves nothing without it."""
-    return place.size == root.size and included(
-        payload, place.index, place.size, place.path, bytes.fromhex(root.root)
-    )
+    return place.size == root.size and proves(payload, place, bytes.fromhex(root.root))

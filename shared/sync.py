@@ -16,9 +16,10 @@ from pydantic import Field, model_validator
 
 from shared.contract import CommandId, Contract, Hash, Instant, KeyId, Name, RecordRef
 from shared.envelope import Envelope, WireEnvelope
+from shared.merkle import PATH_MAX, Inclusion
 from shared.outcomes import Hold, Outcome, Reason
 from shared.problems import Problem
-from shared.receipts import PATH_MAX, Inclusion, Proof
+from shared.receipts import Proof
 from shared.records import WireRecord
 
 PROTOCOL = 2

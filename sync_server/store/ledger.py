@@ -31,9 +31,10 @@ from sqlmodel import Field
 from shared.commands.base import Command, read_command
 from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, Envelope, wire_from
+from shared.merkle import Inclusion
 from shared.outcomes import Hold, Receipt
 from shared.problems import Problem
-from shared.receipts import Inclusion, Proof
+from shared.receipts import Proof
 from sync_server.store.base import Contended, Part, Table, table_of
 
 _HELD = text("hold IS NOT NULL")

@@ -13,8 +13,8 @@ from device.errors import LocalError
 from device.settings import Settings
 from device.store import State
 from shared.outcomes import Standing
-from shared.sync import CHANGES_MAX
 from shared.records import Choice
+from shared.sync import CHANGES_MAX
 from simulators.network import LosesFirstReply, Refusing, Switch
 from tests.builders import NOW as AT
 from tests.served import TENANT, Server, in_place
@@ -286,7 +286,7 @@ def fake_resolution(device: Device) -> Callable[[bytes], bytes]:
         born = record.get("born") or {"version": 1, "command": "x", "device": "office", "actor": "x", "at": str(AT)}
         fields = {"status": "resolved", "command": command, "record": JOB, "clashes": [], "settled": [], "reason": ""}
         made = {"ref": f"conflict/{command}", "version": 1, "fields": fields, "born": born, "stamps": {}}
-        held = {"status": "held", "id": command, "hold": "waiting", "problem": None, "detail": ""}
+        held = {"status": "held", "id": command, "hold": "waiting", "problem": None}
         return json.dumps({**reply, "answers": [held], "changes": [made]}).encode()
 
     return spoil

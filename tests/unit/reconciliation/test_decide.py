@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.decide import Past, Ruling, Wait
+from reconciliation.decide import Doubt, Facts, Lacks, Past, Ruling, Wait, decide, draft_of
+from reconciliation.preview import preview
+from reconciliation.rebase import View
+from shared import commands
 from shared.commands.base import Role
 from shared.outcomes import Outcome, Reason
 from tests.builders import JOB, NOW, OTHER_JOB, PUMP, RESOLVER, SEAL, Person, World, new_id, office, record
@@ -351,8 +354,9 @@ def test_nothing_is_silently_overwritten_whoever_edits_what(
     for command in commands:
         name, wanted = command.payload["field"], command.payload["value"]
         ruling = outcomes[command.id]
-        if not isinstance(ruling, Ruling):
+        if isinstance(ruling, Wait):
             continue  # it builds on a conflict, which holds the earlier wish
+        assert isinstance(ruling, Ruling)
         if ruling.outcome is Outcome.CONFLICT:
             (clash,) = fields(w, str(ruling.conflict))["clashes"]
             assert clash["mine"]["value"] == wanted
@@ -372,6 +376,100 @@ def test_a_version_counts_exactly_the_changes(mine: list[tuple[str, str]]) -> No
     for name, value in mine:
         w.settle(set_field(me, name, value))
     assert w.records[JOB].version == 1 + len(mine)
+
+
+# -- taken back, out of sight, still on the way
+
+
+def test_a_withdrawn_command_changes_nothing_even_if_nobody_here_can_read_it() -> None:
+    w = world()
+    command = set_field(Person.at(w), "priority", "high")
+    unreadable = command.model_copy(update={"kind": "pump.exploded"})
+    for each in (command, unreadable):
+        ruling = w.settle(each, withdrawn=True)
+        assert (ruling.outcome, ruling.reason) == (Outcome.REJECTED, Reason.WITHDRAWN)
+    assert fields(w)["priority"] == "normal"
+
+
+def test_what_left_its_authors_scope_is_refused_by_name() -> None:
+    w = world()
+    ruling = w.settle(set_field(Person.at(w), "priority", "high"), in_scope=False)
+    assert (ruling.outcome, ruling.reason) == (Outcome.REJECTED, Reason.OUT_OF_SCOPE)
+    assert fields(w)["priority"] == "normal"
+
+
+def test_what_names_bytes_that_are_not_here_waits_for_them() -> None:
+    w = world()
+    command = set_field(Person.at(w), "priority", "high")
+    assert w.give(command, lacks=("ab" * 32,)) == Lacks(("ab" * 32,))
+    assert fields(w)["priority"] == "normal"
+    assert w.settle(command).outcome is Outcome.APPLIED
+
+
+def test_nobody_sends_bytes_for_what_is_refused_anyway() -> None:
+    w = world()
+    command = Person.at(w).say("part.consumed", stock_item=SEAL, quantity=6)
+    assert w.settle(command, lacks=("ab" * 32,)).reason is Reason.BELOW_FLOOR
+
+
+def test_a_doubtful_clock_stops_no_command_that_may_be_confirmed_offline() -> None:
+    w = world()
+    assert w.settle(set_field(Person.at(w), "priority", "high"), doubtful=True).outcome is Outcome.APPLIED
+
+
+def test_a_doubtful_clock_holds_what_only_the_office_can_settle() -> None:
+    w = World.of(record(JOB, status="done", safety_critical=True))
+    command = Person.at(w).say("status.changed", to="closed")
+    assert isinstance(w.give(command, doubtful=True), Doubt)
+    assert fields(w)["status"] == "done"
+
+
+def test_the_measured_offset_decides_whether_a_slow_clock_made_it_late() -> None:
+    w = world()
+    command = set_field(Person.at(w), "priority", "high")
+    late = command.expires_at + timedelta(hours=1)
+    assert w.settle(command, at=late, offset=timedelta(minutes=-59)).outcome is Outcome.EXPIRED
+    assert w.settle(command, at=late, offset=timedelta(hours=-1)).outcome is Outcome.APPLIED
+
+
+# -- the organisation's order
+
+
+def test_where_the_organisation_says_newest_the_later_value_stands_without_a_conflict() -> None:
+    w = world()
+    mine = set_field(Person.at(w), "priority", "urgent")
+    other = set_field(Person.at(w), "access", "back")
+    w.settle(set_field(office(w), "priority", "low"), RESOLVER)
+    w.settle(set_field(office(w), "access", "front"), RESOLVER)
+    newest = frozenset({"work_order.priority"})
+    assert w.settle(mine, newest=newest).outcome is Outcome.MERGED
+    assert fields(w)["priority"] == "urgent"
+    assert w.settle(other, newest=newest).outcome is Outcome.CONFLICT
+
+
+def test_newest_moves_no_step_that_does_not_exist() -> None:
+    w = world()
+    mine = Person.at(w).say("status.changed", to="done")
+    w.settle(office(w).say("status.changed", to="cancelled"), RESOLVER)
+    assert w.settle(mine, newest=frozenset({"work_order.status"})).outcome is Outcome.CONFLICT
+
+
+# -- read once
+
+
+def test_a_command_that_was_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = world()
+    command = set_field(Person.at(w), "priority", "high")
+    draft = draft_of(command)
+    monkeypatch.setattr(commands, "CATALOGUE", {})
+    assert draft_of(draft) is draft
+    ruling = decide(Facts(command, RESOLVER, w.records, {}, NOW, draft=draft))
+    assert isinstance(ruling, Ruling)
+    assert ruling.writes[0].fields["priority"] == "high"
+    view = View(dict(w.records))
+    view.add(draft)
+    assert view.records[JOB].fields["priority"] == "high"
+    assert [change.new for change in preview(draft, View(dict(w.records))).changes] == ["high"]
 
 
 def test_ids_of_the_same_instant_differ() -> None:

@@ -1,0 +1,48 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciliation.dependants import dependants
+
+WAITING = {"d": ["b", "c"], "b": ["a"], "c": ["b"], "x": ["y"], "e": ["d"]}
+
+ids = st.sampled_from("abcdefgh")
+graphs = st.dictionaries(ids, st.sets(ids, max_size=4), max_size=8)
+
+
+def test_everything_that_waits_is_listed_after_what_it_waits_for() -> None:
+    assert dependants("a", WAITING) == ("b", "c", "d", "e")
+    assert dependants("c", WAITING) == ("d", "e")
+    assert dependants("e", WAITING) == ()
+
+
+def test_a_conflict_holds_what_its_command_holds_and_an_approval_its_command_too() -> None:
+    assert dependants("conflict/a", WAITING) == dependants("a", WAITING)
+    assert dependants("approval/b", {"b": [], "c": ["b"]}) == ("b", "c")
+    assert dependants("approval/a", WAITING) == dependants("a", WAITING)
+
+
+def test_a_circle_is_listed_and_does_not_hang() -> None:
+    circle = {"b": ["a", "c"], "c": ["b"], "d": ["c"]}
+    assert dependants("a", circle) == ("b", "c", "d")
+    assert set(dependants("b", circle)) == {"c", "d"}
+    assert dependants("s", {"s": ["s"]}) == ()
+
+
+@given(waiting=graphs, root=ids)
+def test_exactly_what_can_be_reached_is_listed_once(waiting: dict[str, set[str]], root: str) -> None:
+    """Against a slower way to say the same: grow the set until nothing more waits on it."""
+    reached = {root}
+    while more := {each for each, needs in waiting.items() if needs & reached} - reached:
+        reached |= more
+    found = dependants(root, waiting)
+    assert len(found) == len(set(found))
+    assert set(found) == reached - {root}
+
+
+@given(data=st.data(), size=st.integers(1, 8))
+def test_without_a_circle_everything_comes_after_what_it_waits_for(data: st.DataObject, size: int) -> None:
+    waiting = {n: data.draw(st.sets(st.integers(0, n - 1))) if n else set() for n in range(size)}
+    shuffled = data.draw(st.permutations(list(waiting)))
+    named = {str(n): [str(need) for need in waiting[n]] for n in shuffled}
+    order = dependants("0", named)
+    assert all(order.index(need) < order.index(each) for each in order for need in named[each] if need in order)
