@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,4 +58,11 @@ def seconds(work: Callable[[], object]) -> float:
     """How long `work()` takes, in seconds."""
     started = time.perf_counter()
     work()
+    return time.perf_counter() - started
+
+
+async def seconds_of(work: Callable[[], Awaitable[object]]) -> float:
+    """How long awaiting `work()` takes, in seconds."""
+    started = time.perf_counter()
+    await work()
     return time.perf_counter() - started

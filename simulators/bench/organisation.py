@@ -1,19 +1,19 @@
 """The organisation that benches work in, and the work that is done there.
 
-Records come by an import, as an office would bring them; thousands of further ones go straight into the store, which
-no figure measures. The work is a mix as technicians leave it: notes, readings, status changes, parts, set fields.
+Records come by an import, as an office would bring them. The work is a mix as technicians leave it: notes, readings,
+status changes, parts, set fields.
 """
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from shared.commands.base import Role
 from shared.ids import record_ref
-from shared.records import Record
+from shared.records import KINDS, Record
 from simulators.demo.notes import shipped
 from sync_server.bootstrap import initialise
 from sync_server.office import Office
@@ -73,23 +73,14 @@ def _files(jobs: int) -> Mapping[str, str]:
     }
 
 
-def multiply(organisation: Organisation, tenant: str, number: int) -> None:
-    """Put `number` more work orders into the tenant's feed, straight into the store."""
-    store = organisation.office.service.store
-    with store.transaction() as tx:
-        pattern = tx.records_of(tenant, "work_order")[0]
-        head = tx.lock_head(tenant)
-        tx.put_records(tenant, [(_copy(pattern, n), head.change_seq + n + 1) for n in range(number)])
-        tx.set_head(tenant, replace(head, change_seq=head.change_seq + number))
-
-
-def _copy(pattern: Record, number: int) -> Record:
-    fields = {**pattern.fields, "title": f"Inspect valve {number}", "access": f"Gate {number % 7}, day shift."}
-    return replace(pattern, ref=record_ref("work_order", f"BULK-{number:06d}"), fields=fields)
+def all_records(organisation: Organisation, tenant: str) -> dict[str, Record]:
+    """Every record that the server's database holds now."""
+    office = organisation.office
+    return {record.ref: record for kind in KINDS for record in office.records(tenant, kind)}
 
 
 def mix(jobs: int, first: int = 0) -> Iterator[Work]:
-    """Endless work over the work orders `first` … `first + jobs - 1`: (kind, record, payload), the same every time."""
+    """Endless work over the work orders from number `first`: (kind, record, payload), the same every time."""
     chance = random.Random(20)  # noqa: S311 - variety, not secrecy
     sentences = [each.text for each in shipped().notes]
     turn = 0

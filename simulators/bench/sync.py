@@ -3,8 +3,9 @@
 | figure | value | floor |
 |---|---|---|
 | `save` | confirm-to-saved, median | a bare durable commit of the same bytes |
+| `save_late` | the same on a laptop with the backlog behind it | the same |
 | `apply` | commands a second from a backlog until the laptop holds every receipt | one core's Ed25519 verifications |
-| `resync` | seconds until 500 records edited on both sides are settled | verifying and committing the same bytes bare |
+| `resync` | seconds to settle 500 records edited on both sides | verifying and committing the same bytes bare |
 | `pull` | records a second into a fresh laptop | `json.loads` of the same records |
 | `wire_…` | bytes a command, headers included | the commands' own bytes |
 
@@ -13,10 +14,9 @@ What was lost or doubled is found by reading both databases, never by what a pro
 
 import asyncio
 import json
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,15 +28,16 @@ from device.bootstrap import Device
 from device.core.interpret import Proposal
 from device.settings import Settings
 from device.store import Item, State
-from shared.commands.base import Command
+from shared.commands.base import Command, Payload
 from shared.commands.field_updated import FieldUpdated
 from shared.ids import record_ref
 from shared.outcomes import Outcome
 from shared.ports import system_ports
 from shared.records import Record, record_to_json
 from simulators.bench import floors, save
-from simulators.bench.figures import Figures, figure, say, scratch
-from simulators.bench.organisation import DISPATCHER, TECHNICIAN, Organisation, found, mix, multiply, settle_in
+from simulators.bench.figures import Figures, figure, say, scratch, seconds_of
+from simulators.bench.organisation import DISPATCHER, TECHNICIAN, Organisation, all_records, found, mix, settle_in
+from simulators.bench.rows import more_records
 from simulators.bench.wire import Counting, Tally
 from simulators.processes import server
 
@@ -93,11 +94,14 @@ async def _road(organisation: Organisation, folder: Path, url: str, sizes: Sizes
     try:
         await laptop.agent.settle()
         figures, counts = await bench.backlog(laptop)
+        late = bench.save_late(laptop)
+        await laptop.agent.settle()
         resync, edited = await bench.resync(laptop)
     finally:
         await laptop.close()
     pull, pulled = await bench.pull()
-    return Measured({**figures, "resync": resync, "pull": pull}, {"apply": counts, "resync": edited, "pull": pulled})
+    figures |= {"save_late": late, "resync": resync, "pull": pull}
+    return Measured(figures, {"apply": counts, "resync": edited, "pull": pulled})
 
 
 class _Bench:
@@ -118,13 +122,7 @@ class _Bench:
 
     def standing(self) -> dict[str, Record]:
         """What the server's database holds now."""
-        with self._office.service.store.transaction() as tx:
-            page, more = tx.changes(TENANT, 0, 10_000_000)
-            records = {record.ref: record for record, _ in page}
-            while more:
-                page, more = tx.changes(TENANT, page[-1][1], 10_000_000)
-                records |= {record.ref: record for record, _ in page}
-        return records
+        return all_records(self._organisation, TENANT)
 
     # -- apply
 
@@ -138,7 +136,7 @@ class _Bench:
         before = floors.verification_rate(envelopes, public)
         say(f"apply: {number} commands are sent")
         self.link.tally = Tally()
-        taken = await _timed(laptop.agent.settle)
+        taken = await seconds_of(laptop.agent.settle)
         floor = median([before, floors.verification_rate(envelopes, public)])
         payload = sum(len(each.payload) for each in envelopes) / number
         tally = self.link.tally
@@ -161,6 +159,19 @@ class _Bench:
             "different": _different(standing, laptop.store.replica()),
         }
 
+    # -- save, with a history
+
+    def save_late(self, laptop: Device) -> dict[str, Any]:
+        """Confirm-to-saved on a laptop that has sent the backlog."""
+        say(f"save_late: {self._sizes.saves} confirmations beside a backlog")
+        size = len(laptop.store.items(limit=1)[0].envelope.payload)
+        turns = count()
+
+        def confirm() -> None:
+            laptop.workbench.note(record_ref("work_order", f"WO-{next(turns) % self._sizes.jobs:05d}"), save.WORDS)
+
+        return save.measure_on(confirm, size, self._sizes.saves)
+
     # -- resync
 
     async def resync(self, laptop: Device) -> tuple[dict[str, Any], dict[str, int]]:
@@ -170,11 +181,13 @@ class _Bench:
         say(f"resync: {len(refs)} records edited on both sides")
         proposals = [Proposal("field.updated", ref, _field(FIELD_OF_BOTH, f"Laptop: {ref}"), {}) for ref in refs]
         laptop.workbench.confirm(proposals, sentence="resync", source="form")
-        by_office = [(ref, FieldUpdated(**_field(FIELD_OF_THE_OTHER, "high"))) for ref in refs[:half]]
+        by_office: list[tuple[str, Payload]] = [
+            (ref, FieldUpdated(**_field(FIELD_OF_THE_OTHER, "high"))) for ref in refs[:half]
+        ]
         by_office += [(ref, FieldUpdated(**_field(FIELD_OF_BOTH, f"Office: {ref}"))) for ref in refs[half:]]
         self._office.service.office(TENANT, DISPATCHER, by_office)
         sent = laptop.store.items(states=[State.SAVED])
-        taken = await _timed(laptop.agent.settle)
+        taken = await seconds_of(laptop.agent.settle)
         rate = floors.verification_rate([item.envelope for item in sent], laptop.keys.technician.public)
         floor = len(sent) / rate + floors.commit_s(self._folder, [item.envelope.payload for item in sent] * 2)
         return figure(taken, "s", floor), self._met(laptop, sent, refs, half)
@@ -197,10 +210,10 @@ class _Bench:
     async def pull(self) -> tuple[dict[str, Any], dict[str, int]]:
         """A fresh laptop takes everything."""
         say(f"pull: {self._sizes.records} more records, and a fresh laptop")
-        multiply(self._organisation, TENANT, self._sizes.records)
+        more_records(self._folder / "server" / "server.db", TENANT, self._sizes.records)
         laptop = await self.laptop("fresh")
         try:
-            taken = await _timed(laptop.agent.settle)
+            taken = await seconds_of(laptop.agent.settle)
             standing, replica = self.standing(), laptop.store.replica()
         finally:
             await laptop.close()
@@ -208,12 +221,6 @@ class _Bench:
         rate = len(standing) / taken
         counts = {"records": len(standing), "different": _different(standing, replica)}
         return figure(rate, "records/s", floors.parse_rate(documents)), counts
-
-
-async def _timed(work: Callable[[], Awaitable[object]]) -> float:
-    started = time.perf_counter()
-    await work()
-    return time.perf_counter() - started
 
 
 def _confirm(laptop: Device, number: int, jobs: int) -> list[Command]:
@@ -250,7 +257,7 @@ def _entries(record: Record, name: str, entry: str) -> int:
 
 def _missing_stock(commands: list[Command], standing: Mapping[str, Record]) -> int:
     """How many pieces too many or too few left the shelves."""
-    taken: Any = sum(int(str(c.payload["quantity"])) for c in commands if c.kind == "part.consumed")
+    taken = sum(int(str(c.payload["quantity"])) for c in commands if c.kind == "part.consumed")
     shelves = [record for record in standing.values() if record.kind == "stock_item"]
     left = sum(1_000_000 - int(str(record.fields["on_hand"])) for record in shelves)
     return abs(left - taken)
