@@ -134,11 +134,12 @@ META, REPLICA, OUTBOX, JOURNAL, DECISION = (
 )
 
 
-#: Statements of the hot path, built once: building one costs more than running it.
+#: Statements of the hot path, built once: building one costs more than running it. The chain's end is the last row of
+#: its epoch, found from the end of the table: sorting by `seq` would read every row at every confirmation.
 _HEAD = (
     select(OUTBOX.c.seq, OUTBOX.c.hash)
     .where(OUTBOX.c.epoch == bindparam("of"))
-    .order_by(OUTBOX.c.seq.desc())
+    .order_by(OUTBOX.c.position.desc())
     .limit(literal_column("1"))
 )
 _APPEND, _JOURNAL = insert(OUTBOX), insert(JOURNAL)

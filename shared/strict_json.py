@@ -8,14 +8,18 @@ surrogate pair, duplicate keys, NaN and infinities, integers of absurd length. S
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, Never
 
 BYTES_MAX = 1 << 20
 DEPTH_MAX = 24
 DIGITS_MAX = 64
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKETS = re.compile(rb"[\[\]{}]")
+#: A string, or the rest of the document if it never ends: were that no match, every quote in it would be tried as the
+#: beginning of another, which takes hours on a body that anybody may send.
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_OPENING = frozenset(b"[{")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class BadJson(ValueError):
@@ -55,17 +59,19 @@ def parse(raw: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX)
 
 def _depth(raw: bytes) -> int:
     level = deepest = 0
-    for bracket in _BRACKETS.findall(_STRING.sub(b"", raw)):
-        level += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, level)
+    for bracket in _STRING.sub(b"", raw).translate(None, _NO_BRACKETS):
+        if bracket in _OPENING:
+            level += 1
+            deepest = max(deepest, level)
+        else:
+            level -= 1
     return deepest
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen = dict(pairs)
     if len(seen) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise BadJson(f"the key {twice[:40]!r} stands twice in one object")
     return seen
 

@@ -15,6 +15,7 @@ PROGRAM = Program(
   tailboard-sim demo --headless --limit 20
   tailboard-sim demo --headless --notes notes.txt --json
   tailboard-sim bench save --json
+  tailboard-sim bench sync --full --json
   tailboard-sim picture screen.svg""",
     verbs=(
         Verb(
@@ -34,6 +35,12 @@ PROGRAM = Program(
             "How long from confirming to saved, beside a bare durable commit of the same bytes.",
             f"{_HERE}bench_save",
             (argument("--commands", type=int, default=400, metavar="N", help="how many (default: %(default)s)"),),
+        ),
+        Verb(
+            ("bench", "sync"),
+            "A real server and a real laptop: apply, pull, resync and bytes on the wire, each beside its floor.",
+            f"{_HERE}bench_sync",
+            (argument("--full", action="store_true", help="a million rows, 100,000 commands, PostgreSQL: minutes"),),
         ),
         Verb(
             ("picture",),

@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.commandline import Report, UsageError
 from shared.ports import system_ports
+from simulators.bench.figures import as_lines
 from simulators.demo.notes import Notes, from_file, shipped
 from simulators.demo.stage import PIN, Stage, enrol_laptop, open_laptop, prepare_server
 from simulators.processes import server
@@ -60,11 +61,31 @@ def bench_save(arguments: argparse.Namespace) -> Report:
     if arguments.commands < 10:
         raise UsageError("--commands needs at least 10 to say anything.")
     figures = measure(arguments.commands)
-    lines = [
-        f"{name:<12} {f['value']:>10} {f['unit']:<4} floor {f['floor']:>10}  ratio {f['ratio']}"
-        for name, f in figures.items()
-    ]
-    return Report("tailboard.bench.v1", {"bench": "save", "figures": figures}, lines)
+    return Report("tailboard.bench.v1", {"bench": "save", "figures": figures}, as_lines(figures))
+
+
+def bench_sync(arguments: argparse.Namespace) -> Report:
+    """The sync road; with `--full`, a long life and PostgreSQL too."""
+    from simulators.bench.sync import Sizes, measure
+
+    measured = measure(Sizes())
+    figures = {**measured.figures, **(_long_run() if arguments.full else {})}
+    data = {"bench": "sync", "cores": os.cpu_count(), "figures": figures, "counts": measured.counts}
+    lines = [*as_lines(figures), *(f"{name}: {counted}" for name, counted in measured.counts.items())]
+    if not measured.whole:
+        lines.append("Something was lost, doubled or left unsettled; the counts say where.")
+    return Report("tailboard.bench.v1", data, lines, ok=measured.whole)
+
+
+def _long_run() -> dict[str, Any]:
+    from simulators.bench.postgres import Load, postgres
+    from simulators.bench.scaling import Ages, ledger_scaling, server_rss_growth
+
+    return {
+        "ledger_scaling": ledger_scaling(Ages()),
+        "server_rss_growth": server_rss_growth(100_000),
+        **postgres(Load()),
+    }
 
 
 def picture(arguments: argparse.Namespace) -> Report:

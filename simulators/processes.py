@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,30 @@ def administer(home: Path, *words: str) -> dict[str, Any]:
     return report
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server process: where it listens, and which process it is."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
 def server(home: Path) -> Iterator[str]:
-    """A `tailboard-server serve` on a free loopback port while the block runs; its URL. Its log is in `home`.
+    """A `tailboard-server serve` on a free loopback port while the block runs; its URL."""
+    with running_server(home) as running:
+        yield running.url
+
+
+@contextmanager
+def running_server(home: Path, database: str | None = None) -> Iterator[Running]:
+    """A `tailboard-server serve` on a free loopback port while the block runs. Its log is in `home`.
 
     Raises:
         ProcessFailed: it did not start.
     """
     command = [sys.executable, "-m", "sync_server.cli", "serve", "--home", str(home), "--port", "0", "--json"]
+    command += ["--database", database] if database else []
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert process.stdout is not None, "asked for a pipe"
@@ -42,7 +59,7 @@ def server(home: Path) -> Iterator[str]:
             line = process.stdout.readline()
             if not line:
                 raise ProcessFailed(f"the server did not start; see {home / 'server.log'}")
-            yield json.loads(line)["url"]
+            yield Running(json.loads(line)["url"], process.pid)
         finally:
             process.terminate()
             try:
@@ -51,3 +68,9 @@ def server(home: Path) -> Iterator[str]:
                 process.kill()
                 process.wait()
             process.stdout.close()
+
+
+def resident_mb(pid: int) -> float:
+    """The memory of a process that is in the machine now, in MiB. Raises `OSError` where `ps` is not there."""
+    told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return int(told.stdout) / 1024

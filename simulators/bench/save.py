@@ -6,8 +6,6 @@ and on the same disk; floor and value alternate, so that a machine that slows do
 
 import os
 import sqlite3
-import tempfile
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +21,7 @@ from device.store import DeviceStore, Identity
 from shared.ids import record_ref
 from shared.ports import Ports, system_ports
 from shared.records import Record, Stamp, check_fields
+from simulators.bench.figures import figure, scratch, seconds
 
 PIN = "2468"
 JOB = record_ref("work_order", "WO-1")
@@ -31,19 +30,32 @@ WORDS = "Replaced the inlet filter and checked the coupling; discharge pressure 
 
 def measure(commands: int) -> dict[str, dict[str, Any]]:
     """`save_p50` and `save_p95` over `commands` confirmations, in milliseconds, beside the floor."""
-    with tempfile.TemporaryDirectory(prefix="tailboard-bench-", dir=os.environ.get("TAILBOARD_BENCH_DIR")) as folder:
-        home = Path(folder)
+    with scratch() as home:
         confirm, size = _device(home, system_ports())
         with closing(_bare(home / "floor.db")) as bare:
-            saves, floors = [], []
-            for _ in range(commands):
-                saves.append(_timed(confirm))
-                floors.append(_timed(lambda: _commit(bare, os.urandom(size))))
+            saves, floors = _in_turns(confirm, bare, size, commands)
     return {
-        "save_p50": _figure(median(saves), median(floors)),
-        "save_p95": _figure(quantiles(saves, n=20)[-1], quantiles(floors, n=20)[-1]),
-        "envelope": {"value": size, "unit": "B", "floor": size, "ratio": 1.0},
+        "save_p50": figure(median(saves), "ms", median(floors)),
+        "save_p95": figure(quantiles(saves, n=20)[-1], "ms", quantiles(floors, n=20)[-1]),
+        "envelope": figure(size, "B", size),
     }
+
+
+def measure_on(confirm: Callable[[], object], size: int, commands: int) -> dict[str, Any]:
+    """The median over `commands` calls of `confirm`, in milliseconds, beside the floor for `size` bytes."""
+    with scratch() as folder, closing(_bare(folder / "floor.db")) as bare:
+        saves, floors = _in_turns(confirm, bare, size, commands)
+    return figure(median(saves), "ms", median(floors))
+
+
+def _in_turns(
+    confirm: Callable[[], object], bare: sqlite3.Connection, size: int, commands: int
+) -> tuple[list[float], list[float]]:
+    saves, floors = [], []
+    for _ in range(commands):
+        saves.append(seconds(confirm) * 1000)
+        floors.append(seconds(lambda: _commit(bare, os.urandom(size))) * 1000)
+    return saves, floors
 
 
 def _device(home: Path, ports: Ports) -> tuple[Callable[[], object], int]:
@@ -85,13 +97,3 @@ def _commit(connection: sqlite3.Connection, envelope: bytes) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("INSERT INTO outbox (envelope) VALUES (?)", (envelope,))
     connection.execute("COMMIT")
-
-
-def _timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return (time.perf_counter() - started) * 1000
-
-
-def _figure(value: float, floor: float) -> dict[str, Any]:
-    return {"value": round(value, 3), "unit": "ms", "floor": round(floor, 3), "ratio": round(value / floor, 2)}

@@ -56,3 +56,11 @@ def test_depth_and_size_have_limits() -> None:
 def test_brackets_in_words_are_not_depth() -> None:
     text = "[{" * 100 + '"\\'
     assert strict_json.parse(json.dumps([text]).encode()) == [text]
+
+
+@pytest.mark.parametrize("end", [b"", b"\\"])
+def test_a_string_that_never_ends_is_read_over_once(end: bytes) -> None:
+    endless = b'"' + b'\\"' * 1000 + end
+    assert strict_json._STRING.findall(endless) == [endless], "each quote in it was tried as a beginning"
+    with pytest.raises(strict_json.BadJson):
+        strict_json.parse(b"[" * 30 + endless)

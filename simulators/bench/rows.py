@@ -1,0 +1,72 @@
+"""Rows by the million, written straight into a server's SQLite file.
+
+A row that the server wrote itself is the pattern; only what must differ is changed, so the copies are as large and as
+indexed as real ones, whatever columns the server's tables have.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+_NUMBERS = "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :number) "
+
+
+def more_records(database: Path, tenant: str, number: int) -> None:
+    """`number` further work orders at the end of the tenant's feed, as the server would have written them."""
+    name = "printf('work_order/BULK-%06d', n)"
+    differing = {
+        "ref": name,
+        "change_seq": "n + (SELECT change_seq FROM tenant WHERE id = :tenant)",
+        "body": f"replace(body, ref, {name})",
+    }
+    with closing(_open(database)) as connection:
+        pattern = "SELECT * FROM record WHERE tenant = :tenant AND ref = 'work_order/WO-00000'"
+        _copy(connection, "record", pattern, differing, {"tenant": tenant, "number": number})
+        connection.execute("UPDATE tenant SET change_seq = change_seq + ? WHERE id = ?", (number, tenant))
+
+
+def fill_ledger(database: Path, tenant: str, upto: int) -> None:
+    """Copies of settled commands of devices until the tenant's ledger holds `upto` rows.
+
+    Their ids are as old commands' are: in the order of their time, spread by their random part.
+    """
+    differing = {
+        "id": "printf('%08x-%04x-7%03x-8%03x-', 27000000 + n / 65536, n % 65536, n % 4096, n % 3001)"
+        " || lower(hex(randomblob(6)))",
+        "device": "printf('OLD-%03d', n % 200)",
+        "seq": "n",
+    }
+    with closing(_open(database)) as connection:
+        (there,) = connection.execute("SELECT count(*) FROM ledger WHERE tenant = ?", (tenant,)).fetchone()
+        pattern = "SELECT * FROM ledger WHERE tenant = :tenant AND seq IS NOT NULL AND outcome IS NOT NULL LIMIT 5000"
+        values: dict[str, str | int] = {"tenant": tenant, "number": upto - there}
+        if upto > there:
+            _copy(connection, "ledger", pattern, differing, values)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _open(database: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(database, isolation_level=None, timeout=30)
+    connection.execute("PRAGMA synchronous = OFF")  # nothing here is anybody's work
+    return connection
+
+
+def _copy(
+    connection: sqlite3.Connection,
+    table: str,
+    pattern: str,
+    differing: Mapping[str, str],
+    values: Mapping[str, str | int],
+) -> None:
+    """For every n from 1 to `values["number"]`, the next row of `pattern`, over and over, with `differing` values."""
+    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    connection.execute("DROP TABLE IF EXISTS temp.pattern")
+    connection.execute(f"CREATE TEMP TABLE pattern AS {pattern}", values)
+    wanted = ", ".join(differing.get(name, name) for name in columns)
+    turns = "(SELECT count(*) FROM pattern)"
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(columns)}) {_NUMBERS}"  # noqa: S608 - our own words only
+        f" SELECT {wanted} FROM counted JOIN pattern ON pattern.rowid = 1 + n % {turns}",
+        values,
+    )
