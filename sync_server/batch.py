@@ -270,7 +270,7 @@ class Batch:
         command_id = entry.command.id
         if entry.hold is not None and command_id not in self._new:
             self._freed.add(command_id)
-        settled = replace(entry, hold=None, problem=None, due_at=None)
+        settled = entry if entry.hold is None else replace(entry, hold=None, problem=None, due_at=None)
         self._settled[command_id] = _Settled(settled, ruling)
         self._entries[command_id] = settled
         self._changed.pop(command_id, None)
@@ -499,7 +499,7 @@ class Batch:
         )
         proofs: list[Proof] = seal_all(payloads, root, self._key)
         return [
-            replace(each.entry, receipt=receipt, receipt_payload=payload, proof=proof)
+            each.entry.settled(receipt, payload, proof)
             for each, receipt, payload, proof in zip(self._settled.values(), receipts, payloads, proofs, strict=True)
         ]
 
@@ -507,7 +507,7 @@ class Batch:
         entry, ruling = settled.entry, settled.ruling
         versions = {record.ref: record.version for record in ruling.writes}
         position = chain.add(_audit_body(entry, ruling, versions, self._now))
-        return Receipt(
+        return Receipt.model_construct(  # all of it is our own, and checked already
             tenant=self._tenant,
             command=entry.command.id,
             envelope_hash=entry.envelope.hash,

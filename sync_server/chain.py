@@ -9,7 +9,7 @@ Rules
 4. A used number whose command is no longer in the ledger was settled and purged. Heads are never purged.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.commands.base import Command
 from sync_server.store import Epoch
@@ -49,7 +49,7 @@ def place_of(command: Command, envelope_hash: str, epoch: Epoch | None) -> Place
         return Fork()
     expected = epoch.head_seq + 1
     if command.seq == expected and command.prev == epoch.head_hash:
-        return Taken(replace(epoch, head_seq=expected, head_hash=envelope_hash))
+        return Taken(epoch.at(expected, envelope_hash))
     if command.seq > expected:
         return Early(expected) if epoch.missing is None else Adrift()
     return Fork()

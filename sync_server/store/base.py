@@ -1,9 +1,10 @@
 """What every part of the store stands on: the tables' common base, and the open transaction."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ARRAY, Connection, Text, any_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import MetaData, SQLModel
 
@@ -30,6 +31,13 @@ class Part:
         self._connection = connection
         self._dialect = connection.dialect.name
         self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[self._dialect]
+
+    def _among(self, column: Any, values: Iterable[str]) -> Any:
+        """`column` is one of `values`, however many: one parameter, so the statement is the same every time."""
+        listed = sorted(values)
+        if self._dialect == "postgresql":
+            return column == any_(literal(listed, ARRAY(Text)))
+        return column.in_(select(func.json_each(json.dumps(listed)).table_valued("value").c.value))
 
     def _one(self, query: Any, **values: Any) -> Any:
         return self._connection.execute(query, values).one_or_none()

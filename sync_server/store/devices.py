@@ -124,6 +124,10 @@ class Epoch:
     reason: str
     missing: tuple[int, ...] | None = None
 
+    def at(self, head_seq: int, head_hash: str) -> "Epoch":
+        """The same stretch with another end."""
+        return Epoch(self.device, self.epoch, head_seq, head_hash, self.opened_at, self.reason, self.missing)
+
 
 @dataclass(frozen=True, slots=True)
 class Key:

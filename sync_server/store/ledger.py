@@ -134,19 +134,31 @@ class Entry:
     receipt_payload: bytes | None = None
     proof: Proof | None = None
 
+    def settled(self, receipt: Receipt, payload: bytes, proof: Proof) -> "Entry":
+        """The entry with its final word."""
+        return Entry(
+            command=self.command,
+            envelope=self.envelope,
+            received_at=self.received_at,
+            offset_s=self.offset_s,
+            doubtful=self.doubtful,
+            receipt=receipt,
+            receipt_payload=payload,
+            proof=proof,
+        )
+
 
 class Ledger(Part):
     """Commands and what became of them."""
 
     def entries(self, tenant: str, ids: Iterable[str]) -> dict[str, Entry]:
         """The named commands, as far as they were ever received."""
-        wanted = sorted(ids)
-        rows = self._all(_ENTRIES.where(LEDGER.c.tenant == tenant, LEDGER.c.id.in_(wanted))) if wanted else []
+        rows = self._all(_ENTRIES.where(LEDGER.c.tenant == tenant, self._among(LEDGER.c.id, ids)))
         return {entry.command.id: entry for entry in map(_entry, rows)}
 
     def known(self, tenant: str, ids: Iterable[str]) -> frozenset[str]:
         """Which of `ids` were ever received."""
-        query = select(LEDGER.c.id).where(LEDGER.c.tenant == tenant, LEDGER.c.id.in_(sorted(ids)))
+        query = select(LEDGER.c.id).where(LEDGER.c.tenant == tenant, self._among(LEDGER.c.id, ids))
         return frozenset(row.id for row in self._all(query))
 
     def held(self, tenant: str, *holds: Hold, device: str | None = None, limit: int = 100_000) -> list[Entry]:
@@ -250,14 +262,11 @@ class Ledger(Part):
 
     def drop_needs(self, tenant: str, commands: Iterable[str]) -> None:
         """Nothing is waited for any more by `commands`."""
-        self._do(delete(NEED).where(NEED.c.tenant == tenant, NEED.c.command.in_(sorted(commands))))
+        self._do(delete(NEED).where(NEED.c.tenant == tenant, self._among(NEED.c.command, commands)))
 
     def needing(self, tenant: str, needs: Iterable[str]) -> frozenset[str]:
         """The commands that are held until one of `needs` is there."""
-        wanted = sorted(needs)
-        if not wanted:
-            return frozenset()
-        query = select(NEED.c.command).where(NEED.c.tenant == tenant, NEED.c.need.in_(wanted))
+        query = select(NEED.c.command).where(NEED.c.tenant == tenant, self._among(NEED.c.need, needs))
         return frozenset(row.command for row in self._all(query))
 
     def all_needs(self, tenant: str) -> list[tuple[str, str]]:
@@ -275,11 +284,8 @@ class Ledger(Part):
 
     def withdrawn(self, tenant: str, ids: Iterable[str]) -> dict[str, str]:
         """Those of `ids` that were taken back: command id → hash of the envelope that was meant."""
-        wanted = sorted(ids)
-        if not wanted:
-            return {}
         query = select(WITHDRAWAL.c.command, WITHDRAWAL.c.hash).where(
-            WITHDRAWAL.c.tenant == tenant, WITHDRAWAL.c.command.in_(wanted)
+            WITHDRAWAL.c.tenant == tenant, self._among(WITHDRAWAL.c.command, ids)
         )
         return {row.command: row.hash for row in self._all(query)}
 

@@ -4,12 +4,12 @@ The feed is current state in commit order: each record at the place of its last 
 team leaves a removal at that place, for those who may no longer see it.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import BigInteger, Column, Index, Text, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
@@ -90,7 +90,7 @@ class Records(Part):
 
     def records(self, tenant: str, refs: Iterable[str]) -> dict[str, Record]:
         """The named records, held until the transaction ends; missing ones are left out."""
-        query = select(RECORD.c.body).where(RECORD.c.tenant == tenant, RECORD.c.ref.in_(sorted(refs)))
+        query = select(RECORD.c.body).where(RECORD.c.tenant == tenant, self._among(RECORD.c.ref, refs))
         rows = self._all(query.order_by(RECORD.c.ref).with_for_update())
         return {record.ref: record for record in (_record(row.body) for row in rows)}
 
@@ -182,9 +182,9 @@ def _change(tenant: str, write: Write) -> dict[str, Any]:
 
 
 def _body(record: Record) -> str:
-    return json.dumps(record_to_json(record), ensure_ascii=False, separators=(",", ":"))
+    return to_json(record_to_json(record)).decode()
 
 
 def _record(body: str) -> Record:
-    value: Mapping[str, Any] = json.loads(body)
+    value: Mapping[str, Any] = from_json(body)
     return record_from_json(value)
