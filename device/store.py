@@ -430,10 +430,11 @@ class DeviceStore:
         self._changes += 1
         with self.transaction() as connection:
             for record in records:
-                _upsert_record(connection, record)
-                if record.kind == "conflict" and record.fields["status"] == ConflictStatus.RESOLVED:
+                newer = _upsert_record(connection, record)
+                if newer and record.kind == "conflict":
                     settled = OUTBOX.c.id == record.fields["command"]
-                    connection.execute(update(OUTBOX).where(settled).values(resolved=True))
+                    resolved = record.fields["status"] == ConflictStatus.RESOLVED  # which can be undone
+                    connection.execute(update(OUTBOX).where(settled).values(resolved=resolved))
             if read_cursor(cursor) > read_cursor(self.meta("cursor")):
                 _put(connection, "cursor", cursor)
 
@@ -514,15 +515,17 @@ def _put(connection: Connection, key: str, value: str) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
-def _upsert_record(connection: Connection, record: Record) -> None:
+def _upsert_record(connection: Connection, record: Record) -> bool:
+    """Whether the record is not older than what was here."""
     body = json.dumps(record_to_json(record), ensure_ascii=False, separators=(",", ":"))
     statement = upsert(REPLICA).values(ref=record.ref, version=record.version, body=body)
     newer = statement.excluded.version >= REPLICA.c.version
-    connection.execute(
+    done = connection.execute(
         statement.on_conflict_do_update(
             index_elements=["ref"], set_={"version": record.version, "body": body}, where=newer
         )
     )
+    return done.rowcount > 0
 
 
 def _record(body: str) -> Record:

@@ -9,6 +9,7 @@ Rules
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Protocol
 
 from pydantic import JsonValue
 
@@ -17,10 +18,10 @@ from reconciliation.explain import explain, explain_hold
 from reconciliation.preview import Change
 from shared.ids import id_of, kind_of
 from shared.outcomes import Outcome, Standing
-from shared.records import Clash, Merge, Record, Settlement, rule_of
+from shared.records import Conflict, Merge, Record, SettledEntry, WorkOrder, rule_of
 
 #: Fields whose values are names from a closed list, written with an underscore where people write a space.
-_CODES = frozenset({"status", "priority", "activity", "quantity"})
+_CODES = frozenset({"status", "priority", "activity", "quantity", "severity"})
 _MARK = "\N{REPLACEMENT CHARACTER}"
 _UNSURE = (
     "Sent; the answer was not seen. It may or may not have arrived: the next round asks first, and nothing is "
@@ -62,8 +63,10 @@ def value_of(field: str, value: JsonValue) -> str:
             return f"{value:g}"
         case str():
             return named(value) if field in _CODES else plain(value)
+        case list() if value and all(isinstance(each, str) for each in value):
+            return ", ".join(plain(str(each)) for each in value)
         case list():
-            return f"{len(value)} entries"
+            return f"{len(value)} {'entry' if len(value) == 1 else 'entries'}" if value else "-"
         case _:
             return plain(str(value))
 
@@ -107,30 +110,94 @@ def due(value: JsonValue, now: datetime) -> str:
 
 def changes(proposed: Sequence[Change]) -> list[str]:
     """One line per change: record, field, old → new."""
-    born = {change.record for change in proposed if kind_of(change.record) == "reading"}
+    born = {change.record for change in proposed if _is_birth(change)}
     lines = [_born([change for change in proposed if change.record == record]) for record in sorted(born)]
     return lines + [_change(change) for change in proposed if change.record not in born]
 
 
+def _is_birth(change: Change) -> bool:
+    """Whether the change can only be part of a new record: what it is about is given once."""
+    return change.field == "asset" and change.old is None and kind_of(change.record) in {"reading", "work_order"}
+
+
 def _born(proposed: Sequence[Change]) -> str:
     new = {change.field: change.new for change in proposed}
+    if kind_of(proposed[0].record) == "work_order":
+        return _new_job(id_of(proposed[0].record), new)
     what = " ".join(value_of(name, new.get(name)) for name in ("quantity", "value", "unit"))
     return f"new reading at {id_of(str(new.get('asset')))}: {what}"
 
 
+def _new_job(name: str, new: Mapping[str, JsonValue]) -> str:
+    said = [f"new job {name} at {id_of(str(new['asset']))}: “{plain(str(new.get('title')))}”"]
+    said += [f"{named(each)} {value_of(each, new[each])}" for each in ("priority", "due_on", "team") if new.get(each)]
+    said += ["safety critical"] if new.get("safety_critical") else []
+    items = new.get("checklist")
+    said += [f"{len(items)} things to do"] if isinstance(items, list) and items else []
+    return ", ".join(said)
+
+
 def _change(change: Change) -> str:
     where = f"{id_of(change.record)} {named(change.field)}"
-    if rule_of(kind_of(change.record), change.field).merge is Merge.APPEND:
-        return f"{where}: + {_entry(change.new)}"
-    return f"{where}: {value_of(change.field, change.old)} → {value_of(change.field, change.new)}"
+    match rule_of(kind_of(change.record), change.field).merge:
+        case Merge.APPEND:
+            return f"{where}: + {_entry(change.new)}"
+        case Merge.TICKS:
+            return f"{where}: {_ticked(change)}"
+        case _:
+            return f"{where}: {value_of(change.field, change.old)} → {value_of(change.field, change.new)}"
 
 
 def _entry(entries: JsonValue) -> str:
     last = entries[-1] if isinstance(entries, list) and entries else {}
     entry = last if isinstance(last, Mapping) else {}
     if "text" in entry:
-        return f"“{plain(str(entry['text']))}”"
+        severity = f"{value_of('severity', entry['severity'])}: " if "severity" in entry else ""
+        return f"{severity}“{plain(str(entry['text']))}”"
+    if "sha256" in entry:
+        return f"file {plain(str(entry.get('name')))}"
     return f"{entry.get('quantity')} × {id_of(str(entry.get('stock_item')))}"
+
+
+def _ticked(change: Change) -> str:
+    """The items that differ, each with how it stands then."""
+    before = change.old if isinstance(change.old, list) else []
+    after = change.new if isinstance(change.new, list) else []
+    items = [each for each in after if isinstance(each, Mapping) and each not in before]
+    said = [f"“{plain(str(item.get('text')))}” {'done' if item.get('ticks') else 'not done'}" for item in items]
+    return ", ".join(said) or "no change"
+
+
+# -- history
+
+
+class Entry(Protocol):
+    """One thing that somebody did to a job; `id` is the command that brought it."""
+
+    @property
+    def id(self) -> str:
+        """The command."""
+
+    @property
+    def author(self) -> str:
+        """Who did it."""
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+
+
+def happened(order: WorkOrder) -> list[tuple[Entry, str]]:
+    """What people did to a job, in words; kind by kind, each oldest first."""
+    lines: list[tuple[Entry, str]] = [(each, f"“{each.text}”") for each in order.notes]
+    lines += [(each, f"{named(each.to)}: “{each.text}”") for each in order.reasons]
+    lines += [(each, f"{each.severity} finding “{each.text}”") for each in order.findings]
+    lines += [(each, f"used {each.quantity} × {id_of(each.stock_item)}") for each in order.parts_used]
+    lines += [(each, f"ordered {each.quantity} × {id_of(each.stock_item)}") for each in order.parts_ordered]
+    lines += [(each, f"file {each.name}") for each in order.attachments]
+    lines += [(tick, f"done: “{item.text}”") for item in order.checklist for tick in item.ticks]
+    lines += [(each, f"asked “{each.text}”") for each in order.questions]
+    return lines + [(each, f"answered “{each.text}”") for each in order.answers]
 
 
 # -- standing
@@ -178,27 +245,43 @@ def _settled(item: Item, conflicts: Sequence[Record]) -> list[str]:
 
 
 def _sides(conflict: Record) -> list[str]:
-    listed = conflict.fields["clashes"]
-    assert isinstance(listed, list), "a conflict's clashes are a list"
-    clashes = [Clash.model_validate(each) for each in listed]
-    return [
+    body = Conflict.model_validate(conflict.fields)
+    settled = body.standing()
+    lines = [
         f"{named(each.field)}: you {value_of(each.field, each.mine.value)}; "
         f"{each.theirs.actor} {value_of(each.field, each.theirs.value)} at {clock_time(each.theirs.at)}; "
         f"before {value_of(each.field, each.base)}"
-        for each in clashes
+        for each in body.unsettled()
+    ]
+    lines += [f"Decided: {_decision(entry)}." for entry in settled.values()]
+    lines += [f"Taken back: {_decision(entry)}." for entry in body.settled if entry.undone]
+    return lines + _asked(body)
+
+
+def _asked(conflict: Conflict) -> list[str]:
+    """The office's questions, each with what was answered."""
+    answers = {each.id: [a.text for a in conflict.answers if a.question == each.id] for each in conflict.questions}
+    return [
+        f"{each.author} asks: “{each.text}” "
+        + (
+            f"Answered: {'; '.join(f'“{text}”' for text in answers[each.id])}"
+            if answers[each.id]
+            else "No answer yet."
+        )
+        for each in conflict.questions
     ]
 
 
 def _resolution(conflict: Record) -> list[str]:
-    listed = conflict.fields["settled"]
-    assert isinstance(listed, list), "a conflict's settlements are a list"
+    body = Conflict.model_validate(conflict.fields)
     who = conflict.stamp("status").actor
-    chosen = [
-        f"{named(each.field)} = {value_of(each.field, each.value)} ({named(each.choice)}), {who}"
-        for each in map(Settlement.model_validate, listed)
-    ]
-    reason = [f"Reason: {conflict.fields['reason']}"] if conflict.fields["reason"] else []
+    chosen = [f"{_decision(entry)}, {entry.author or who}" for entry in body.standing().values()]
+    reason = [f"Reason: {body.reason}"] if body.reason else []
     return ["Others had changed it meanwhile; a person decided what stands.", *chosen, *reason]
+
+
+def _decision(entry: SettledEntry) -> str:
+    return f"{named(entry.field)} = {value_of(entry.field, entry.value)} ({named(entry.choice)})"
 
 
 def _after(item: Item, outbox: Sequence[Item]) -> list[str]:

@@ -16,6 +16,7 @@ from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.model.port import LanguageModel
 from device.store import DeviceStore, Identity, Item, JournalEntry
+from device.words import happened
 from policies.bundle import Bundle
 from policies.route import choose
 from reconciliation.compose import Author, compose
@@ -30,7 +31,7 @@ from shared.envelope import COMMAND_TYPE, seal
 from shared.ids import id_of
 from shared.outcomes import Standing
 from shared.ports import Ports
-from shared.records import NoteEntry, PartEntry, Reading, Record, WorkOrder, WorkStatus, rule_of
+from shared.records import Reading, Record, WorkOrder, WorkStatus, rule_of
 from shared.routing import Decision, Route, RouteRequest, highest
 
 OPEN_STATES = frozenset({WorkStatus.OPEN, WorkStatus.IN_PROGRESS, WorkStatus.ON_HOLD})
@@ -122,7 +123,7 @@ class Workbench:
         return sorted((record for record in records if record.kind == kind), key=lambda record: record.ref)
 
     def history(self, job: str) -> list[HistoryLine]:
-        """What happened on a job, oldest first: notes, readings and parts, saved here or held by the server."""
+        """What happened on a job, oldest first: its entries and readings, saved here or held by the server."""
         standing = {item.command.id: item.standing for item in self._store.items()}
         lines = [*_entries(self.record(job), standing), *_readings(job, self.of_kind("reading"), standing)]
         return sorted(lines, key=lambda line: line.at)
@@ -291,10 +292,8 @@ def _urgency(job: Record) -> tuple[bool, str, str]:
 
 
 def _entries(job: Record, standing: Mapping[str, Standing]) -> list[HistoryLine]:
-    order = WorkOrder.model_validate(job.fields)
-    lines: list[tuple[NoteEntry | PartEntry, str]] = [(note, f"“{note.text}”") for note in order.notes]
-    lines += [(part, f"used {part.quantity} × {id_of(part.stock_item)}") for part in order.parts_used]
-    return [HistoryLine(entry.at, entry.author, what, standing.get(entry.id)) for entry, what in lines]
+    done = happened(WorkOrder.model_validate(job.fields))
+    return [HistoryLine(entry.at, entry.author, what, standing.get(entry.id)) for entry, what in done]
 
 
 def _readings(job: str, readings: Sequence[Record], standing: Mapping[str, Standing]) -> list[HistoryLine]:

@@ -89,7 +89,7 @@ def _change(facts: Facts, verdict: Clean | Clashing) -> FieldChange:
     """The value that would stand; of a clash, the value that the command asks for."""
     edit = verdict.edit
     new = verdict.value if isinstance(verdict, Clean) else edit.value
-    old = facts.records[edit.record].fields.get(edit.field)
+    old = facts.records[edit.record].value(edit.field)
     return FieldChange(record=edit.record, field=edit.field, old=old, new=new)
 
 

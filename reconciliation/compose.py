@@ -57,7 +57,7 @@ def compose(payload: Payload, record: str, author: Author, seen: View) -> Comman
     return draft.model_copy(
         update={
             "bases": tuple(_base(effect, seen) for effect in effects if _rests_on_base(effect)),
-            "depends_on": tuple(sorted(_births(record, effects, seen))),
+            "depends_on": tuple(sorted(_births(payload.reads(draft) | {record}, effects, seen))),
             "data_class": highest(*(each for effect in effects for each in _classes(effect))),
         }
     )
@@ -76,14 +76,14 @@ def _base(effect: Effect, seen: View) -> Base:
     return Base(
         record=effect.record,
         field=effect.field,
-        value=record.fields.get(effect.field) if record else None,
+        value=record.value(effect.field) if record else None,
         version=record.version if record else 0,
         command=seen.pending.get((effect.record, effect.field)) if replaces else None,
     )
 
 
-def _births(record: str, effects: tuple[Effect, ...], seen: View) -> set[str]:
-    touched = {record, *(effect.record for effect in effects)}
+def _births(looked_at: frozenset[str], effects: tuple[Effect, ...], seen: View) -> set[str]:
+    touched = looked_at | {effect.record for effect in effects}
     return {seen.born_by[ref] for ref in touched if ref in seen.born_by}
 
 

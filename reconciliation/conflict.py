@@ -80,7 +80,7 @@ def judge(
     if seen > record.version:
         seen = 0  # nobody can have seen a version that does not exist; a restored server is asked by people who did
     changed = foreign_since(record.stamp(edit.field), seen, command)
-    current = record.fields.get(edit.field)
+    current = record.value(edit.field)
     if edit.decided and changed:
         return Refused(edit, Reason.STALE, f"{edit.field} of {edit.record} changed since you looked")
     result = combine(current, edit)
@@ -101,7 +101,7 @@ def clash_of(edit: Edit, record: Record, command: Command) -> Clash:
         field=edit.field,
         base=_fitting(base),
         mine=Side(value=edit.value, actor=command.actor, device=command.device, at=command.issued_at),
-        theirs=Side(value=record.fields.get(edit.field), actor=theirs.actor, device=theirs.device, at=theirs.at),
+        theirs=Side(value=record.value(edit.field), actor=theirs.actor, device=theirs.device, at=theirs.at),
         version=record.version,
     )
 

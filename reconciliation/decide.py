@@ -19,6 +19,7 @@ effect. The ruling is a value. Whoever called persists all of it in one transact
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import JsonValue
 
@@ -57,6 +58,8 @@ __all__ = [
     "draft_of",
     "refs_of",
 ]
+
+_Groups = tuple[frozenset[str], ...]
 
 
 def decide(facts: Facts) -> Ruling | Pending:
@@ -140,19 +143,24 @@ def _on_merits(facts: Facts, draft: Draft) -> Ruling | Pending:
         return judged
     if facts.lacks:
         return Lacks(facts.lacks)
-    return _uncertain(facts, draft, judged) or _ruling(facts, born, judged)
+    return _uncertain(facts, draft, judged) or _ruling(facts, born, judged, draft.payload.kind.atomic)
 
 
 def _judged(facts: Facts, draft: Draft) -> list[Clean | Clashing] | Ruling:
     """Every edit with its verdict, atomic groups together, or the refusal that one of them is."""
     edits = [effect for effect in draft.effects if isinstance(effect, Edit)]
     produced = {need: _produced(need, facts) for need in facts.command.needs}
+    standing = dict(facts.records)
     verdicts: list[Clean | Clashing] = []
     for edit in edits:
-        verdict = judge(edit, facts.records[edit.record], facts.command, produced, facts.newest)
+        verdict = judge(edit, standing[edit.record], facts.command, produced, facts.newest)
         if isinstance(verdict, Refused):
             return rejected(verdict.reason, verdict.detail)
         verdicts.append(verdict)
+        if isinstance(verdict, Clean) and len(edits) > 1:
+            # A second edit of the field meets what this one makes of it.
+            record = standing[edit.record]
+            standing[edit.record] = replace(record, fields={**record.fields, edit.field: verdict.value})
     spread = _clash_together(verdicts, draft.payload.kind.atomic, facts)
     if any(isinstance(v, Clashing) for v in spread) and any(edit.decided for edit in edits):
         return rejected(Reason.STALE, "what it decides changed since its author looked")
@@ -174,12 +182,10 @@ def _produced(need: str, facts: Facts) -> Mapping[str, int]:
 
 def _stands(record: Record | None, base: Base) -> bool:
     """Whether what the author saw is what stands now."""
-    return record is not None and record.fields.get(base.field) == base.value
+    return record is not None and record.value(base.field) == base.value
 
 
-def _clash_together(
-    verdicts: list[Clean | Clashing], groups: tuple[frozenset[str], ...], facts: Facts
-) -> list[Clean | Clashing]:
+def _clash_together(verdicts: list[Clean | Clashing], groups: _Groups, facts: Facts) -> list[Clean | Clashing]:
     clashing = {v.edit.place for v in verdicts if isinstance(v, Clashing)}
     if not clashing:
         return verdicts
@@ -203,11 +209,11 @@ def _uncertain(facts: Facts, draft: Draft, verdicts: list[Clean | Clashing]) -> 
     return unapproved(facts, draft, verdicts)
 
 
-def _ruling(facts: Facts, born: list[Record], verdicts: list[Clean | Clashing]) -> Ruling:
+def _ruling(facts: Facts, born: list[Record], verdicts: list[Clean | Clashing], atomic: _Groups) -> Ruling:
     clean = [v for v in verdicts if isinstance(v, Clean)]
     clashes = [v for v in verdicts if isinstance(v, Clashing)]
     writes = born + _changed(clean, facts)
-    conflict = _conflict_record(clashes, facts) if clashes else None
+    conflict = _conflict_record(clashes, facts, atomic) if clashes else None
     if conflict:
         writes.append(conflict)
     merged = any(v.met for v in clean) or _others_moved_on(facts)
@@ -252,16 +258,21 @@ def _changed(clean: list[Clean], facts: Facts) -> list[Record]:
     return [before[ref].changed(fields, facts.stamp(before[ref].version + 1)) for ref, fields in values.items()]
 
 
-def _conflict_record(clashes: list[Clashing], facts: Facts) -> Record:
+def _conflict_record(clashes: list[Clashing], facts: Facts, atomic: _Groups) -> Record:
     command = facts.command
+    grouped = tuple(each.clash.model_copy(update={"group": _group(each.edit, atomic)}) for each in clashes)
     body = Conflict(
         record=command.record,
         command=command.id,
-        clashes=tuple(each.clash for each in clashes),
+        clashes=grouped,
         team=team_of(facts.records[command.record]),
     )
     fields: dict[str, JsonValue] = body.model_dump(mode="json")
     return Record(record_ref("conflict", command.id), 1, fields, facts.stamp(1))
+
+
+def _group(edit: Edit, atomic: _Groups) -> str:
+    return next((" ".join(sorted(group)) for group in atomic if edit.place in group), "")
 
 
 def _first_line(error: ValueError) -> str:

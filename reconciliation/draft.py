@@ -38,4 +38,5 @@ def draft_of(command: Command | Draft) -> Draft:
 
 def refs_of(command: Command | Draft) -> frozenset[str]:
     """Every record that deciding `command` needs. Raises as `draft_of` does."""
-    return draft_of(command).refs
+    draft = draft_of(command)
+    return draft.refs | draft.payload.reads(draft.command)

@@ -19,7 +19,7 @@ WORK_ORDER_STATUS: Mapping[str, frozenset[str]] = {
 
 CONFLICT_STATUS: Mapping[str, frozenset[str]] = {
     "open": frozenset({"resolved"}),
-    "resolved": frozenset(),
+    "resolved": frozenset({"open"}),
 }
 
 APPROVAL_STATUS: Mapping[str, frozenset[str]] = {

@@ -71,6 +71,8 @@ def _raw(rule: Rule, current: JsonValue, edit: Edit) -> JsonValue:
             return _amount(current) + _amount(edit.value)
         case Merge.MEMBERS:
             return _members(current, edit.value)
+        case Merge.TICKS:
+            return _ticks(current, edit.value)
         case _:
             assert_never(rule.merge)
 
@@ -85,7 +87,7 @@ def _append(current: JsonValue, entry: JsonValue) -> JsonValue:
     entries = _list(current)
     if not isinstance(entry, Mapping):
         raise TypeError("an entry is an object with an id")
-    known = any(isinstance(each, Mapping) and each.get("id") == entry.get("id") for each in entries)
+    known = any(isinstance(each, Mapping) and _id_of(each) == _id_of(entry) for each in entries)
     return entries if known else [*entries, entry]
 
 
@@ -95,6 +97,28 @@ def _members(current: JsonValue, change: JsonValue) -> JsonValue:
     removed = _list(change.get("remove", []))
     kept = [each for each in _list(current) if each not in removed]
     return [*sorted({*map(str, kept), *map(str, _list(change.get("add", [])))})]
+
+
+def _ticks(current: JsonValue, change: JsonValue) -> JsonValue:
+    """The list with one item ticked (`tick`: the tick's entry) or freed of the ticks that `untick` names by id."""
+    if not isinstance(change, Mapping):
+        raise TypeError("a change of ticks is an object with `item` and `tick` or `untick`")
+    items = _list(current)
+    if change.get("item") not in map(_id_of, items):
+        raise ValueError(f"no item {change.get('item')!r}")
+    return [_ticked(item, change) if isinstance(item, Mapping) else item for item in items]
+
+
+def _ticked(item: Mapping[str, JsonValue], change: Mapping[str, JsonValue]) -> JsonValue:
+    if item.get("id") != change.get("item"):
+        return dict(item)
+    taken_back = _list(change.get("untick", []))
+    ticks: JsonValue = [tick for tick in _list(item.get("ticks", [])) if _id_of(tick) not in taken_back]
+    return {**item, "ticks": _append(ticks, change["tick"]) if "tick" in change else ticks}
+
+
+def _id_of(entry: JsonValue) -> JsonValue:
+    return entry.get("id") if isinstance(entry, Mapping) else None
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

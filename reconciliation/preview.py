@@ -56,7 +56,7 @@ def preview(command: Command | Draft, view: View) -> Preview:
 def _changes(effect: Effect, view: View) -> list[Change] | Impossible:
     if isinstance(effect, Creation):
         return [Change(effect.record, name, None, value) for name, value in effect.fields.items()]
-    old = view.records[effect.record].fields.get(effect.field)
+    old = view.records[effect.record].value(effect.field)
     result = combine(old, effect)
     if isinstance(result, Impossible):
         return result

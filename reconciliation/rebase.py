@@ -64,7 +64,7 @@ class View:
         record = self.records.get(edit.record)
         if record is None:
             return f"{edit.record} is not on this device"
-        result = combine(record.fields.get(edit.field), edit)
+        result = combine(record.value(edit.field), edit)
         if isinstance(result, Impossible):
             return result.detail
         self.records[edit.record] = replace(record, fields={**record.fields, edit.field: result.value})

@@ -43,6 +43,7 @@ RecordRef = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}/[A-Za-z0-9.
 
 #: References to records of one kind.
 AssetRef = Annotated[str, StringConstraints(pattern=r"^asset/[A-Za-z0-9._-]{1,64}$")]
+WorkOrderRef = Annotated[str, StringConstraints(pattern=r"^work_order/[A-Za-z0-9._-]{1,64}$")]
 StockItemRef = Annotated[str, StringConstraints(pattern=r"^stock_item/[A-Za-z0-9._-]{1,64}$")]
 
 #: What a person typed: at most 4,000 characters.

@@ -12,11 +12,13 @@ from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter
 from pydantic.fields import FieldInfo
 
+from shared.attachments import Attachment
 from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef, Text, to_instant
 from shared.ids import kind_of
+from shared.outcomes import FieldName
 from shared.routing import DataClass
 
 
@@ -28,6 +30,7 @@ class Merge(StrEnum):
     * `APPEND`: both entries are kept, each once.
     * `ADD`: the edit is a signed amount; amounts add up, never below the field's floor.
     * `MEMBERS`: the edit adds and removes members of a set.
+    * `TICKS`: the edit ticks one item of a list, or takes back the ticks that its author saw; no tick gets lost.
     * `TRANSITION`: the edit is a step of a state machine (`reconciliation.lifecycle`), taken if it is still allowed.
     """
 
@@ -36,11 +39,15 @@ class Merge(StrEnum):
     APPEND = "append"
     ADD = "add"
     MEMBERS = "members"
+    TICKS = "ticks"
     TRANSITION = "transition"
 
 
 #: Rules under which an edit replaces what stands, so that it rests on the value that its author saw.
 REPLACES = frozenset({Merge.REGISTER, Merge.NEWEST, Merge.TRANSITION})
+
+#: Rules under which a field grows by what people did to it; no file is imported over that.
+GROWS = frozenset({Merge.APPEND, Merge.TICKS})
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,16 @@ class Rule:
     data_class: DataClass = DataClass.INTERNAL
     floor: int | None = None
     editable: bool = False
+
+
+#: One word of a work order's tags.
+Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+
+#: The short name of a checklist's item, unique in its list.
+ItemId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+
+#: A file's name without a folder.
+FileName = Annotated[str, StringConstraints(pattern=r"^[^/\\\x00-\x1f\x7f]{1,120}$")]
 
 
 class Body(BaseModel):
@@ -109,6 +126,14 @@ class Quantity(StrEnum):
     TURBIDITY = "turbidity"
 
 
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    MINOR = "minor"
+    MAJOR = "major"
+    SAFETY = "safety"
+
+
 class Limit(Body):
     """The range in which an asset's quantity is normal; `low` or `high` may be open."""
 
@@ -137,8 +162,102 @@ class PartEntry(Body):
     at: Instant
 
 
+class ReasonEntry(Body):
+    """Why somebody moved a work order on to the state `to`; `id` is the command that did it."""
+
+    id: CommandId
+    to: WorkStatus
+    text: Annotated[str, Field(min_length=1, max_length=400)]
+    author: Name
+    at: Instant
+
+
+class Tick(Body):
+    """One person's tick on an item; `id` is the command that brought it."""
+
+    id: CommandId
+    author: Name
+    at: Instant
+
+
+class ChecklistItem(Body):
+    """One thing to do. It is done while at least one tick stands, so that two people's ticks are both kept."""
+
+    id: ItemId
+    text: Annotated[str, Field(min_length=1, max_length=200)]
+    ticks: tuple[Tick, ...] = ()
+
+    @property
+    def done_by(self) -> str | None:
+        """Who ticked it first."""
+        return self.ticks[0].author if self.ticks else None
+
+    @property
+    def done_at(self) -> datetime | None:
+        """When it was first ticked."""
+        return self.ticks[0].at if self.ticks else None
+
+
+class FindingEntry(Body):
+    """Something that somebody noticed; `id` is the command that brought it."""
+
+    id: CommandId
+    text: Text
+    severity: Severity
+    author: Name
+    at: Instant
+
+
+class OrderEntry(Body):
+    """A part that somebody asked the parts store for; `id` is the command that did."""
+
+    id: CommandId
+    stock_item: RecordRef
+    quantity: Annotated[int, Field(ge=1)]
+    author: Name
+    at: Instant
+
+
+class AttachmentEntry(Attachment):
+    """A file on a work order; `id` is the command that named it, `name` what people call it."""
+
+    id: CommandId
+    name: FileName
+    author: Name
+    at: Instant
+
+
+class QuestionEntry(Body):
+    """A question of the office to the technician; `about` is the clash of a conflict that it is about, if one."""
+
+    id: CommandId
+    text: Text
+    about: FieldName | None = None
+    author: Name
+    at: Instant
+
+
+class AnswerEntry(Body):
+    """An answer; `question` is the id of the question's entry."""
+
+    id: CommandId
+    question: CommandId
+    text: Text
+    author: Name
+    at: Instant
+
+
+def _unique_ids(items: tuple[ChecklistItem, ...]) -> tuple[ChecklistItem, ...]:
+    if len({item.id for item in items}) < len(items):
+        raise ValueError("two items of the checklist have the same id")
+    return items
+
+
+Checklist = Annotated[tuple[ChecklistItem, ...], AfterValidator(_unique_ids), Field(max_length=100)]
+
+
 class WorkOrder(Body):
-    """A job at an asset."""
+    """A job at an asset. `parent` is the work order that it follows up."""
 
     title: Annotated[str, Rule(Merge.REGISTER, editable=True), Field(min_length=1, max_length=120)]
     asset: Annotated[RecordRef, Rule(Merge.REGISTER)]
@@ -149,10 +268,19 @@ class WorkOrder(Body):
     description: Annotated[str, Rule(Merge.REGISTER, editable=True), Field(max_length=4000)] = ""
     access: Annotated[str, Rule(Merge.REGISTER, DataClass.PERSONAL, editable=True), Field(max_length=400)] = ""
     assignee: Annotated[Name | None, Rule(Merge.REGISTER, DataClass.PERSONAL)] = None
-    team: Annotated[Name | None, Rule(Merge.REGISTER, editable=True)] = None
+    team: Annotated[Name | None, Rule(Merge.REGISTER)] = None
     safety_critical: Annotated[bool, Rule(Merge.REGISTER)] = False
+    parent: Annotated[RecordRef | None, Rule(Merge.REGISTER)] = None
+    tags: Annotated[tuple[Tag, ...], Rule(Merge.MEMBERS), Field(max_length=40)] = ()
+    checklist: Annotated[Checklist, Rule(Merge.TICKS, DataClass.PERSONAL)] = ()
     notes: Annotated[tuple[NoteEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
+    reasons: Annotated[tuple[ReasonEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
+    findings: Annotated[tuple[FindingEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
     parts_used: Annotated[tuple[PartEntry, ...], Rule(Merge.APPEND)] = ()
+    parts_ordered: Annotated[tuple[OrderEntry, ...], Rule(Merge.APPEND)] = ()
+    attachments: Annotated[tuple[AttachmentEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
+    questions: Annotated[tuple[QuestionEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
+    answers: Annotated[tuple[AnswerEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
 
 
 class Asset(Body):
@@ -190,7 +318,7 @@ class StockItem(Body):
     unit: Annotated[str, Rule(Merge.REGISTER), Field(min_length=1, max_length=12)] = "pcs"
     on_hand: Annotated[int, Rule(Merge.ADD, floor=0), Field(ge=0)] = 0
     reorder_at: Annotated[int, Rule(Merge.REGISTER, editable=True), Field(ge=0)] = 0
-    bin: Annotated[str, Rule(Merge.REGISTER, editable=True), Field(max_length=40)] = ""
+    bin: Annotated[str, Rule(Merge.NEWEST, editable=True), Field(max_length=40)] = ""
 
 
 class Side(Body):
@@ -203,7 +331,10 @@ class Side(Body):
 
 
 class Clash(Body):
-    """One field that two people changed apart. `base` is what the losing command's author saw."""
+    """One field that two people changed apart. `base` is what the losing command's author saw.
+
+    `group` names the fields that its kind declares atomic with this one; clashes of one group are settled together.
+    """
 
     record: RecordRef
     field: Name
@@ -211,6 +342,7 @@ class Clash(Body):
     mine: Side
     theirs: Side
     version: int
+    group: str = ""
 
 
 class ConflictStatus(StrEnum):
@@ -221,11 +353,18 @@ class ConflictStatus(StrEnum):
 
 
 class Choice(StrEnum):
-    """What a resolver does with a clash."""
+    """What a resolver does with a clash; `ASK` leaves it open and asks the technician."""
 
     KEEP_MINE = "keep_mine"
     TAKE_THEIRS = "take_theirs"
     EDIT = "edit"
+    ASK = "ask"
+
+
+def _settles(choice: Choice) -> Choice:
+    if choice is Choice.ASK:
+        raise ValueError("asking the technician settles nothing")
+    return choice
 
 
 class Settlement(Body):
@@ -233,20 +372,52 @@ class Settlement(Body):
 
     record: RecordRef
     field: Name
-    choice: Choice
+    choice: Annotated[Choice, AfterValidator(_settles)]
     value: JsonValue
 
 
+class SettledEntry(Settlement):
+    """A settlement as its conflict keeps it, or the undoing of one.
+
+    `before` is what stood in the field when it was settled; `command` settled it. An entry that undoes says `undone`
+    and names the command that took the settlement back.
+    """
+
+    id: str = ""
+    before: JsonValue = None
+    command: CommandId | None = None
+    undone: bool = False
+    reason: Annotated[str, Field(max_length=400)] = ""
+    author: Name | None = None
+    at: Instant | None = None
+
+
 class Conflict(Body):
-    """Values that could not both stand. Its id is the id of the command whose values did not get in."""
+    """Values that could not both stand. Its id is the id of the command whose values did not get in.
+
+    `settled` is a history: of the entries about one clash the last one counts. The conflict is resolved when every
+    clash is settled.
+    """
 
     record: Annotated[RecordRef, Rule(Merge.REGISTER)]
     command: Annotated[CommandId, Rule(Merge.REGISTER)]
     clashes: Annotated[tuple[Clash, ...], Rule(Merge.REGISTER, DataClass.PERSONAL)]
     status: Annotated[ConflictStatus, Rule(Merge.TRANSITION)] = ConflictStatus.OPEN
-    settled: Annotated[tuple[Settlement, ...], Rule(Merge.REGISTER, DataClass.PERSONAL)] = ()
-    reason: Annotated[str, Rule(Merge.REGISTER, DataClass.PERSONAL), Field(max_length=400)] = ""
+    settled: Annotated[tuple[SettledEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
+    reason: Annotated[str, Rule(Merge.NEWEST, DataClass.PERSONAL), Field(max_length=400)] = ""
+    questions: Annotated[tuple[QuestionEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
+    answers: Annotated[tuple[AnswerEntry, ...], Rule(Merge.APPEND, DataClass.PERSONAL)] = ()
     team: Annotated[Name | None, Rule(Merge.REGISTER)] = None
+
+    def standing(self) -> "dict[tuple[str, str], SettledEntry]":
+        """The settlement of each clash that is settled, by record and field."""
+        last = {(entry.record, entry.field): entry for entry in self.settled}
+        return {place: entry for place, entry in last.items() if not entry.undone}
+
+    def unsettled(self) -> tuple[Clash, ...]:
+        """The clashes that wait for a decision."""
+        settled = self.standing()
+        return tuple(clash for clash in self.clashes if (clash.record, clash.field) not in settled)
 
 
 class ApprovalStatus(StrEnum):
@@ -345,6 +516,10 @@ class Record:
         stamps = {**self.stamps, **dict.fromkeys(fields, stamp)}
         return Record(self.ref, stamp.version, {**self.fields, **fields}, self.born, stamps)
 
+    def value(self, name: str) -> JsonValue:
+        """What the field `name` holds: its default, if the record is older than the field; None for no field."""
+        return self.fields[name] if name in self.fields else default_of(self.kind, name)
+
 
 class WireStamp(Contract):
     """A `Stamp` as JSON."""
@@ -405,6 +580,16 @@ def editable_fields(kind: str) -> tuple[str, ...]:
     """The fields of `kind` that a person may set directly, in the order of its declaration; none for no kind."""
     fields = KINDS[kind].model_fields if kind in KINDS else ()
     return tuple(name for name in fields if rule_of(kind, name).editable)
+
+
+@cache
+def default_of(kind: str, name: str) -> JsonValue:
+    """What a field holds in a record that does not name it (JSON form); None for no such field, or no default."""
+    info = KINDS[kind].model_fields.get(name) if kind in KINDS else None
+    if info is None or info.is_required():
+        return None
+    default: JsonValue = _adapter(kind, name).dump_python(info.get_default(call_default_factory=True), mode="json")
+    return default
 
 
 def check_value(kind: str, name: str, value: JsonValue) -> JsonValue:

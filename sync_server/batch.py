@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from reconciliation.decide import Defer, Doubt, Facts, Lacks, Past, Pending, Ruling, Wait, decide, draft_of
+from reconciliation.decide import Defer, Doubt, Facts, Lacks, Past, Pending, Ruling, Wait, decide, draft_of, refs_of
 from reconciliation.scope import team_of, visible
 from shared.commands import UnknownKind
 from shared.commands.base import OFFICE, Command
@@ -28,7 +28,7 @@ from shared.ids import id_of, record_ref, sha256_hex
 from shared.outcomes import Hold, Outcome, Receipt
 from shared.problems import Code, Problem, Refused, problem
 from shared.receipts import Proof, seal_all
-from shared.records import ConflictStatus, Record
+from shared.records import Conflict, ConflictStatus, Record
 from shared.statements import ReceiptsRoot
 from sync_server.admission import Admitted
 from sync_server.chain import Adrift, Early, Fork, Place, Taken, place_of
@@ -320,7 +320,7 @@ class Batch:
             draft = draft_of(command)
         except ValueError:  # a payload that does not fit; `decide` says so
             draft = None
-        refs = draft.refs if draft else frozenset({command.record})
+        refs = refs_of(draft) if draft else frozenset({command.record})
         records = self._load(refs | {base.record for base in command.bases})
         person = self._person(command.actor)
         sha256s = {each.sha256 for each in draft.payload.attachments()} if draft else set()
@@ -373,7 +373,17 @@ class Batch:
         conflict = self._load({record_ref("conflict", command_id)})[record_ref("conflict", command_id)]
         if conflict.fields["status"] != ConflictStatus.RESOLVED:
             return Past(outcome)
-        return Past(outcome, resolved=True, versions=self._versions(conflict.stamp("status").command))
+        return Past(outcome, resolved=True, versions=self._settled_at(conflict))
+
+    def _settled_at(self, conflict: Record) -> dict[str, int]:
+        """The versions that the settlements of a conflict produced, in whatever number of commands."""
+        standing = Conflict.model_validate(conflict.fields).standing().values()
+        commands = {conflict.stamp("status").command, *(entry.command for entry in standing)}
+        versions: dict[str, int] = {}
+        for command_id in filter(None, commands):
+            for ref, version in self._versions(command_id).items():
+                versions[ref] = max(version, versions.get(ref, 0))
+        return versions
 
     def _versions(self, command_id: str) -> dict[str, int]:
         if settled := self._settled.get(command_id):

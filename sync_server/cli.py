@@ -110,16 +110,43 @@ PROGRAM = Program(
         ),
         Verb(
             ("conflict", "resolve"),
-            "Decide what stands.",
+            "Decide what stands, for the whole conflict or field by field.",
             f"{_HERE}conflict_resolve",
             (
                 argument("conflict"),
                 argument(
-                    "--keep", required=True, choices=("mine", "theirs", "edit"), help="mine is the device's value"
+                    "--keep", choices=("mine", "theirs", "edit"), help="all that waits; mine is the device's value"
                 ),
                 argument("--value", help="with --keep edit: what shall stand"),
+                argument("--mine", action="append", default=[], metavar="FIELD", help="may be repeated"),
+                argument("--theirs", action="append", default=[], metavar="FIELD", help="may be repeated"),
+                argument("--edit", action="append", default=[], metavar="FIELD=VALUE", help="may be repeated"),
                 argument("--reason", default=""),
                 argument("--seen", type=int, metavar="VERSION", help="of the record, if you looked at it since"),
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(
+            ("conflict", "ask"),
+            "Ask the technician; the conflict stays open until somebody decides.",
+            f"{_HERE}conflict_ask",
+            (
+                argument("conflict"),
+                argument("question"),
+                argument("--field", help="the one that it is about"),
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(
+            ("conflict", "undo"),
+            "Take a decision back: what stood before stands again, if nobody changed it since.",
+            f"{_HERE}conflict_undo",
+            (
+                argument("conflict"),
+                argument("--field", action="append", default=[], help="only this one; may be repeated"),
+                argument("--reason", default=""),
                 _AS,
                 _TENANT,
             ),

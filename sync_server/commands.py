@@ -15,13 +15,14 @@ from pydantic import JsonValue
 from shared import strict_json
 from shared.commandline import Report, UsageError
 from shared.commands.base import Role
+from shared.commands.conflict_resolved import Place, place_of
 from shared.ids import id_of, kind_of, record_ref
 from shared.outcomes import Outcome, Receipt
-from shared.records import Choice, Record, check_value, record_to_json
+from shared.records import Choice, Conflict, Record, check_value, record_to_json
 from sync_server.batch import link_hash
 from sync_server.bootstrap import build_office, initialise
 from sync_server.imports import ImportPlan
-from sync_server.office import Office
+from sync_server.office import Office, Pick
 from sync_server.service import AUDIT_START
 from sync_server.settings import Settings, from_environment
 from sync_server.store import Person
@@ -153,40 +154,92 @@ def record_set(arguments: argparse.Namespace) -> Report:
 
 
 def conflict_list(arguments: argparse.Namespace) -> Report:
-    """Open conflicts, each with both values."""
+    """Open conflicts, each with both values, what is settled of it, and what was asked and answered."""
     office, tenant = _office(arguments)
     conflicts = office.conflicts(tenant, everything=arguments.all)
-    lines: list[str] = []
-    for conflict in conflicts:
-        lines.append(f"{id_of(conflict.ref)}  {id_of(str(conflict.fields['record']))}  {conflict.fields['status']}")
-        clashes: Any = conflict.fields["clashes"]
-        for clash in clashes:
-            lines.append(f"    {clash['field']}: was {clash['base']!r}")
-            for side in ("mine", "theirs"):
-                told = clash[side]
-                lines.append(
-                    f"      {side:<7} {told['value']!r} by {told['actor']} on {told['device']}, {told['at'][:16]}"
-                )
+    lines = [line for conflict in conflicts for line in _conflict_lines(conflict)]
     data = {"conflicts": [record_to_json(conflict) for conflict in conflicts]}
     return Report("tailboard.conflicts.v1", data, lines or ["No open conflict. Everything fits together."])
 
 
+def _conflict_lines(conflict: Record) -> list[str]:
+    body = Conflict.model_validate(conflict.fields)
+    lines = [f"{id_of(conflict.ref)}  {id_of(body.record)}  {body.status}"]
+    settled = body.standing()
+    for clash in body.clashes:
+        lines.append(f"    {clash.field}: was {clash.base!r}")
+        for side, told in (("mine", clash.mine), ("theirs", clash.theirs)):
+            lines.append(f"      {side:<7} {told.value!r} by {told.actor} on {told.device}, {told.at:%Y-%m-%dT%H:%M}")
+        if entry := settled.get(place_of(clash)):
+            lines.append(f"      settled {entry.value!r} by {entry.author} ({entry.choice.replace('_', ' ')})")
+    lines += [f"    asked    {each.text} ({each.author})" for each in body.questions]
+    lines += [f"    answered {each.text} ({each.author})" for each in body.answers]
+    return lines
+
+
 def conflict_resolve(arguments: argparse.Namespace) -> Report:
-    """Settle a conflict."""
+    """Settle a conflict, or some clashes of it."""
+    office, tenant = _office(arguments)
+    if arguments.keep is not None:
+        return _receipt_report(_resolve_all(arguments, office, tenant))
+    if arguments.value is not None:
+        raise UsageError("--value goes with --keep edit; for one field, use: --edit FIELD=VALUE")
+    _, body = office.conflict(tenant, arguments.conflict)
+    waiting = [place_of(clash) for clash in body.unsettled()]
+    picks = {_place(waiting, name): Pick(Choice.KEEP_MINE) for name in arguments.mine}
+    picks |= {_place(waiting, name): Pick(Choice.TAKE_THEIRS) for name in arguments.theirs}
+    for name, _, text in (each.partition("=") for each in arguments.edit):
+        ref, field = _place(waiting, name)
+        picks[ref, field] = Pick(Choice.EDIT, _typed(kind_of(ref), field, text))
+    if len(picks) < len(arguments.mine) + len(arguments.theirs) + len(arguments.edit):
+        raise UsageError("Each field is decided once.")
+    if not picks:
+        raise UsageError("Say --keep for the whole conflict, or --mine, --theirs, --edit for single fields.")
+    receipt = office.settle(tenant, arguments.actor, arguments.conflict, picks, arguments.reason, seen=arguments.seen)
+    return _receipt_report(receipt)
+
+
+def _resolve_all(arguments: argparse.Namespace, office: Office, tenant: str) -> Receipt:
     choices = {"mine": Choice.KEEP_MINE, "theirs": Choice.TAKE_THEIRS, "edit": Choice.EDIT}
+    if arguments.mine or arguments.theirs or arguments.edit:
+        raise UsageError("--keep is for the whole conflict; leave it out to decide single fields.")
     if (arguments.keep == "edit") != (arguments.value is not None):
         raise UsageError("--value goes with --keep edit, and only with it.")
+    _, body = office.conflict(tenant, arguments.conflict)
+    clash = next(iter(body.unsettled()), None)
+    value = arguments.value
+    if clash and value is not None:
+        value = _typed(kind_of(clash.record), clash.field, value)
+    choice, reason = choices[arguments.keep], arguments.reason
+    return office.resolve(tenant, arguments.actor, arguments.conflict, choice, reason, value, seen=arguments.seen)
+
+
+def conflict_ask(arguments: argparse.Namespace) -> Report:
+    """Ask the technician."""
     office, tenant = _office(arguments)
-    receipt = office.resolve(
-        tenant,
-        arguments.actor,
-        arguments.conflict,
-        choices[arguments.keep],
-        arguments.reason,
-        arguments.value,
-        seen=arguments.seen,
-    )
-    return _receipt_report(receipt)
+    record, body = office.conflict(tenant, arguments.conflict)
+    waiting = [place_of(clash) for clash in body.unsettled()]
+    about = _place(waiting, arguments.field) if arguments.field else None
+    return _receipt_report(office.ask(tenant, arguments.actor, record.ref, arguments.question, about))
+
+
+def conflict_undo(arguments: argparse.Namespace) -> Report:
+    """Take a decision back."""
+    office, tenant = _office(arguments)
+    _, body = office.conflict(tenant, arguments.conflict)
+    settled = list(body.standing())
+    places = [_place(settled, name) for name in arguments.field] or None
+    return _receipt_report(office.undo(tenant, arguments.actor, arguments.conflict, arguments.reason, places))
+
+
+def _place(places: list[Place], name: str) -> Place:
+    """The one of `places` that a person means by `name`: a field, or RECORD:FIELD where several have that field."""
+    ref, colon, field = name.rpartition(":")
+    found = [place for place in places if place[1] == field and (not colon or ref in (place[0], id_of(place[0])))]
+    if len(found) != 1:
+        there = ", ".join(f"{id_of(record)}:{each}" for record, each in places) or "none"
+        raise UsageError(f"{name} names {len(found)} of the fields that this could be about: {there}.")
+    return found[0]
 
 
 def verify_audit(arguments: argparse.Namespace) -> Report:

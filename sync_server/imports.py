@@ -4,8 +4,8 @@ Rules
 1. The header names `id` and fields. An empty cell leaves a field alone. Cells of fields that hold lists are JSON.
 2. Every bad row is named with its line and why; a plan with bad rows is never applied.
 3. A second run of the same file changes nothing.
-4. What people have done since stands: over an existing record a file does not move its state or its counters, unless
-   that is asked for, and never replaces what was appended.
+4. What people have done since stands: over an existing record a file does not move its state, counters or tags,
+   unless that is asked for, and never replaces what was appended or ticked.
 """
 
 import csv
@@ -21,11 +21,11 @@ from shared.commands.record_imported import IMPORTABLE
 from shared.contract import RecordRef
 from shared.ids import record_ref
 from shared.problems import Code, Refused
-from shared.records import KINDS, Merge, Record, check_fields, rule_of
+from shared.records import GROWS, KINDS, Merge, Record, check_fields, rule_of
 
 _REF: TypeAdapter[str] = TypeAdapter(RecordRef)
 #: Over an existing record these are people's work, not a file's.
-_WORKED_ON = frozenset({Merge.TRANSITION, Merge.ADD})
+_WORKED_ON = frozenset({Merge.TRANSITION, Merge.ADD, Merge.MEMBERS, Merge.TICKS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +134,11 @@ def _changed(
     overwrite: bool,
 ) -> dict[str, JsonValue]:
     """The fields of an existing record that the file may set, with their new values."""
-    differing = [name for name in fields if full[name] != record.fields.get(name)]
+    differing = [name for name in fields if full[name] != record.value(name)]
     merges = {name: rule_of(record.kind, name).merge for name in differing}
-    if appended := [name for name, merge in merges.items() if merge is Merge.APPEND]:
-        raise ValueError(f"{appended[0]} cannot be imported over an existing record")
     kept = {name for name, merge in merges.items() if merge in _WORKED_ON and not overwrite}
+    if appended := [name for name, merge in merges.items() if merge in GROWS and name not in kept]:
+        raise ValueError(f"{appended[0]} cannot be imported over an existing record")
     if kept:
         made.kept[record.ref] = sorted(kept)
     return {name: full[name] for name in differing if name not in kept}

@@ -7,17 +7,20 @@ Rules
 2. What a person decides rests on what that person looked at: if it changed since, the decision is stale.
 """
 
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue, TypeAdapter
 
 from shared.commands.base import Payload
-from shared.commands.conflict_resolved import ConflictResolved
+from shared.commands.conflict_resolved import ConflictResolved, Place, place_of
 from shared.commands.field_updated import FieldUpdated
+from shared.commands.question_asked import QuestionAsked
 from shared.commands.record_imported import RecordImported
+from shared.commands.resolution_undone import ChangedSince, ResolutionUndone, restoration
 from shared.contract import Name
-from shared.ids import kind_of, record_ref
-from shared.outcomes import Outcome, Receipt
+from shared.ids import id_of, kind_of, record_ref
+from shared.outcomes import FieldName, Outcome, Receipt
 from shared.problems import Code, Refused
 from shared.records import Choice, Clash, Conflict, ConflictStatus, Record, Settlement
 from sync_server.imports import ImportPlan, plan
@@ -30,6 +33,14 @@ _CODE_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What shall become of a clash; `value` is for `Choice.EDIT`."""
+
+    choice: Choice
+    value: JsonValue = None
 
 
 class Office:
@@ -154,6 +165,14 @@ class Office:
         found = self.records(tenant, "conflict")
         return [each for each in found if everything or each.fields["status"] == ConflictStatus.OPEN]
 
+    def conflict(self, tenant: str, named: str) -> tuple[Record, Conflict]:
+        """One conflict, by its reference or its command's id. Raises `Refused` if there is none."""
+        ref = named if "/" in named else record_ref("conflict", named)
+        if kind_of(ref) != "conflict":
+            raise Refused(Code.NOT_FOUND, f"{ref} is not a conflict; see: tailboard-server conflict list")
+        record = self.record(tenant, ref)
+        return record, Conflict.model_validate(record.fields)
+
     def resolve(
         self,
         tenant: str,
@@ -165,24 +184,89 @@ class Office:
         *,
         seen: int | None = None,
     ) -> Receipt:
-        """Settle every clash of a conflict the same way.
+        """Settle every clash of a conflict that still waits the same way; see `settle`.
 
-        `value` is for `Choice.EDIT`. `seen` is the version of the record that the person looked at; None if they know
-        what the conflict shows and no more, so that a later change of the field makes the decision stale.
+        `Choice.ASK` leaves it open and asks the technician; `reason` is then the question.
         """
-        ref = conflict if "/" in conflict else record_ref("conflict", conflict)
-        if kind_of(ref) != "conflict":
-            raise Refused(Code.NOT_FOUND, f"{ref} is not a conflict; see: tailboard-server conflict list")
-        body = Conflict.model_validate(self.record(tenant, ref).fields)
-        if choice is Choice.EDIT and len(body.clashes) > 1:
-            raise Refused(Code.MALFORMED, "an edit settles one clash at a time, and this conflict has several")
-        settlements = tuple(_settlement(clash, choice, value) for clash in body.clashes)
-        looked_at = {clash.record: clash.version if seen is None else seen for clash in body.clashes}
+        if choice is Choice.ASK:
+            return self.ask(tenant, actor, conflict, reason)
+        _, body = self.conflict(tenant, conflict)
+        waiting = body.unsettled()
+        if choice is Choice.EDIT and len(waiting) > 1:
+            raise Refused(Code.MALFORMED, "this conflict has several clashes; name the field that the value is for")
+        picks = {place_of(clash): Pick(choice, value) for clash in waiting}
+        return self.settle(tenant, actor, conflict, picks, reason, seen=seen)
+
+    def settle(
+        self,
+        tenant: str,
+        actor: str,
+        conflict: str,
+        picks: Mapping[Place, Pick],
+        reason: str,
+        *,
+        seen: int | None = None,
+    ) -> Receipt:
+        """Settle some or all clashes of a conflict, each its own way.
+
+        `seen` is the version of the records that the person looked at; None if they know what the conflict shows and
+        no more, so that a later change of the field makes the decision stale.
+        """
+        record, body = self.conflict(tenant, conflict)
+        waiting = {place_of(clash): clash for clash in body.unsettled()}
+        if not picks or not picks.keys() <= waiting.keys():
+            raise Refused(Code.MALFORMED, f"nothing of that waits for a decision in {id_of(record.ref)}")
+        settlements = tuple(_settlement(waiting[place], pick) for place, pick in picks.items())
         try:
-            payload = ConflictResolved(settlements=settlements, reason=reason)
+            closes = len(picks) == len(waiting)
+            payload = ConflictResolved(settlements=settlements, reason=reason, closes=closes)
         except ValueError as error:
             raise Refused(Code.MALFORMED, "the reason has more than 400 characters") from error
-        return self.service.office(tenant, actor, [(ref, payload)], looked_at)[0]
+        clashes = [waiting[place] for place in picks]
+        looked_at = {
+            f"{each.record}:{each.field}": self._shown(tenant, body, each) if seen is None else seen
+            for each in clashes
+        }
+        return self.service.office(tenant, actor, [(record.ref, payload)], looked_at)[0]
+
+    def _shown(self, tenant: str, body: Conflict, clash: Clash) -> int:
+        """The version at which a field is what its conflict shows: when it clashed, or when a decision was undone."""
+        stamp = self.record(tenant, clash.record).stamp(clash.field)
+        return stamp.version if stamp.command in {entry.command for entry in body.settled} else clash.version
+
+    def undo(
+        self, tenant: str, actor: str, conflict: str, reason: str, places: Collection[Place] | None = None
+    ) -> Receipt:
+        """Take back what was settled, all of it or at `places`: the values from before stand, the conflict waits.
+
+        Raises:
+            Refused: nothing of that is settled, or a field changed since.
+        """
+        record, body = self.conflict(tenant, conflict)
+        standing = body.standing()
+        chosen = list(standing) if places is None else list(places)
+        if not chosen or not {*chosen} <= standing.keys():
+            raise Refused(Code.MALFORMED, f"nothing of that is settled in {id_of(record.ref)}")
+        entries = [standing[place] for place in chosen]
+        try:
+            restored = restoration(body, entries, {ref: self.record(tenant, ref) for ref, _ in chosen})
+            taken_back = tuple(Settlement(**each.model_dump(include={*Settlement.model_fields})) for each in entries)
+            payload = ResolutionUndone(settlements=taken_back, restored=restored, reason=reason)
+        except ChangedSince as error:
+            raise Refused(Code.STALE, f"{error}; decide anew by setting the field") from error
+        except ValueError as error:
+            raise Refused(Code.MALFORMED, "the reason has more than 400 characters") from error
+        return self._give(tenant, actor, record.ref, payload)
+
+    def ask(self, tenant: str, actor: str, ref: str, text: str, about: Place | None = None) -> Receipt:
+        """Ask the technician about a work order, a conflict, or one clash of a conflict, which stays open."""
+        subject = ref if "/" in ref else record_ref("conflict", ref)
+        clash = FieldName(record=about[0], field=about[1]) if about else None
+        try:
+            payload = QuestionAsked(text=text, about=clash)
+        except ValueError as error:
+            raise Refused(Code.MALFORMED, "a question has 1 to 4000 characters") from error
+        return self._give(tenant, actor, self.record(tenant, subject).ref, payload)
 
     # -- files that bring records
 
@@ -206,9 +290,10 @@ class Office:
         return receipts
 
 
-def _settlement(clash: Clash, choice: Choice, edited: JsonValue) -> Settlement:
-    values = {Choice.KEEP_MINE: clash.mine.value, Choice.TAKE_THEIRS: clash.theirs.value, Choice.EDIT: edited}
-    return Settlement(record=clash.record, field=clash.field, choice=choice, value=values[choice])
+def _settlement(clash: Clash, pick: Pick) -> Settlement:
+    sides = {Choice.KEEP_MINE: clash.mine.value, Choice.TAKE_THEIRS: clash.theirs.value}
+    value = sides.get(pick.choice, pick.value)
+    return Settlement(record=clash.record, field=clash.field, choice=pick.choice, value=value)
 
 
 def _check_name(what: str, name: str) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from reconciliation.compose import Author, compose
 from reconciliation.decide import refs_of
 from reconciliation.rebase import View
-from shared.commands.base import OFFICE, Payload
+from shared.commands.base import OFFICE, Base, Payload
 from shared.envelope import COMMAND_TYPE, ENROLMENT_TYPE, BadSignature, seal, verify
 from shared.ids import key_id, sha256_hex
 from shared.outcomes import Hold, Receipt
@@ -200,7 +200,8 @@ class Service:
             tenant: whose records.
             actor: the person.
             work: (record, payload) pairs.
-            seen: record → the version that the person looked at, where that may not be what stands now.
+            seen: record, or record:field → the version that the person looked at, where that may not be what stands
+                now.
 
         Raises:
             Refused: `not_found`, if there is no such person.
@@ -237,10 +238,15 @@ class Service:
             command = compose(payload, record, author, View(batch.look(refs_of(draft))))
         except ValueError as error:
             raise Refused(Code.MALFORMED, f"{record}: {' '.join(str(error).split())[:200]}") from error
-        bases = tuple(b.model_copy(update={"version": seen.get(b.record, b.version)}) for b in command.bases)
+        bases = tuple(_as_seen(base, seen) for base in command.bases)
         command = command.model_copy(update={"bases": bases})
         envelope = seal(COMMAND_TYPE, command.to_bytes(), self.ring.active(tx, author.tenant, OFFICE_KEY))
         batch.receive(Admission(tx, author.tenant, OFFICE).admit(envelope))
+
+
+def _as_seen(base: Base, seen: Mapping[str, int]) -> Base:
+    version = seen.get(f"{base.record}:{base.field}", seen.get(base.record, base.version))
+    return base.model_copy(update={"version": version})
 
 
 def incarnation(tx: Tx) -> int:

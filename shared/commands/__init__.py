@@ -31,20 +31,33 @@ CATALOGUE: Mapping[str, type[Payload]] = _discover()
 
 
 def payload_class(name: str, schema_version: int) -> type[Payload]:
-    """The payload class for a kind at a schema version. Raises `UnknownKind` with the reason for a person."""
+    """The payload class that understands a kind's payloads of a schema version, older ones through its upcasters.
+
+    Raises `UnknownKind` with the reason for a person.
+    """
     known = CATALOGUE.get(name)
     if known is None:
         raise UnknownKind(f"no command kind {name!r} in this version")
-    if schema_version != known.kind.version:
-        raise UnknownKind(f"{name} version {schema_version}; this version knows {known.kind.version}")
+    newest = known.kind.version
+    if schema_version > newest or any(step not in known.upcasters for step in range(schema_version, newest)):
+        raise UnknownKind(f"{name} version {schema_version}; this version knows {_span(known)}")
     return known
 
 
+def _span(known: type[Payload]) -> str:
+    oldest = min(known.upcasters, default=known.kind.version)
+    return f"{known.kind.version}" if oldest == known.kind.version else f"{oldest} to {known.kind.version}"
+
+
 def read_payload(command: Command) -> Payload:
-    """The command's payload as its kind's class.
+    """The command's payload as its kind's class, brought up to the present schema version.
 
     Raises:
         UnknownKind: kind or schema version not known here.
         ValueError: known, but the payload does not fit.
     """
-    return payload_class(command.kind, command.schema_version).model_validate(command.payload)
+    known = payload_class(command.kind, command.schema_version)
+    payload = command.payload
+    for version in range(command.schema_version, known.kind.version):
+        payload = known.upcasters[version](payload)
+    return known.model_validate(payload)

@@ -3,9 +3,13 @@
 A command is a proposal that a person confirmed. A *kind* is one module beside this one: a payload class that says
 which records and fields the command touches. How those touches meet other people's edits is decided by the rule
 beside each field (`shared.records`), so a kind contains no merging code.
+
+What a kind declares is on `Kind`; what depends on the payload or on the records (who can settle this one, how
+pressing it is, what goes to another system, which files belong to it) is a method of `Payload`, whose default is what
+the kind declares.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -14,6 +18,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, JsonValue
 
 from shared import strict_json
+from shared.attachments import Attachment
 from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef
 from shared.ids import kind_of
 from shared.records import Record
@@ -42,6 +47,14 @@ class Authority(StrEnum):
 
     LOCAL_SAFE = "local_safe"
     CENTRAL = "central"
+
+
+class Urgency(StrEnum):
+    """How pressing a command is when the outbox has little room: `SAFETY` has a reserve, `LOW` is refused first."""
+
+    SAFETY = "safety"
+    NORMAL = "normal"
+    LOW = "low"
 
 
 class Base(Contract):
@@ -144,6 +157,8 @@ class Kind:
         atomic: groups of ``record_kind.field`` that take effect together or not at all.
         authority: who can settle it, where the payload does not say otherwise.
         window: how long after its device's last contact a `CENTRAL` command may still be confirmed.
+        priority: its place when the outbox has little room.
+        system: the system of record that it writes to; None for none.
     """
 
     name: str
@@ -155,20 +170,24 @@ class Kind:
     atomic: tuple[frozenset[str], ...] = ()
     authority: Authority = Authority.LOCAL_SAFE
     window: timedelta = timedelta(hours=24)
+    priority: Urgency = Urgency.NORMAL
+    system: str | None = None
 
 
-class Attachment(Contract):
-    """A file by its content: `size` in bytes."""
-
-    sha256: Hash
-    size: Annotated[int, Field(ge=1, le=NUMBER_MAX)]
-    media_type: Annotated[str, Field(max_length=100)]
+#: Brings a payload from one schema version to the next. Pure and total: any object in, an object out, never an error;
+#: whether the result fits is the payload class's business.
+Upcaster = Callable[[dict[str, JsonValue]], dict[str, JsonValue]]
 
 
 class Payload(Contract):
-    """The base of every kind's payload. Subclasses set `kind` and say what they touch."""
+    """The base of every kind's payload. Subclasses set `kind` and say what they touch.
+
+    `upcasters` maps an older schema version to the function that brings its payloads to the next one; the two
+    versions before the present one are understood.
+    """
 
     kind: ClassVar[Kind]
+    upcasters: ClassVar[Mapping[int, Upcaster]] = {}
 
     def effects(self, command: Command) -> tuple[Effect, ...]:
         """The touched fields and created records, from the payload and the command around it alone."""
@@ -189,9 +208,21 @@ class Payload(Contract):
         """Why the command makes no sense against `records`, in words for its author; None if it does."""
         return None
 
+    def reads(self, command: Command) -> frozenset[str]:
+        """The records that `objection` looks at besides the touched ones; they need not exist."""
+        return frozenset()
+
     def authority(self, command: Command, records: Records) -> Authority:
-        """Who can settle the command, given the records that it is about; all of them exist."""
+        """Who can settle this command, given the records that it reads."""
         return self.kind.authority
+
+    def urgency(self, command: Command, records: Records) -> Urgency:
+        """How pressing this command is, given the records that it reads."""
+        return self.kind.priority
+
+    def external(self, command: Command) -> dict[str, JsonValue] | None:
+        """The body of the write to `Kind.system`; None if there is nothing to write."""
+        return None
 
     def attachments(self) -> tuple[Attachment, ...]:
         """The files that the command names; their bytes travel apart."""

@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 from shared.commands.base import Command, Creation, Edit, Effect, Kind, Payload, Records, Role
 from shared.contract import Name
 from shared.ids import kind_of
-from shared.records import KINDS, Merge, check_fields, check_value, rule_of
+from shared.records import GROWS, KINDS, check_fields, check_value, rule_of
 
 IMPORTABLE = ("asset", "stock_item", "work_order")
 
@@ -32,7 +32,7 @@ class RecordImported(Payload):
             return f"{kind} records are not imported; importable: {', '.join(IMPORTABLE)}"
         if unknown := sorted(set(self.fields) - set(KINDS[kind].model_fields)):
             return f"a {kind} has no field {unknown[0]}"
-        appended = [name for name in self.fields if rule_of(kind, name).merge is Merge.APPEND]
+        appended = [name for name in self.fields if rule_of(kind, name).merge in GROWS]
         if command.base_version > 0 and appended:
             return f"{appended[0]} cannot be imported over an existing record"
         try:

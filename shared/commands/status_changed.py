@@ -1,25 +1,76 @@
 """``status.changed``: a work order moves on."""
 
-from shared.commands.base import FIELD_AND_STAFF, Authority, Command, Edit, Effect, Kind, Payload, Records
+from typing import Annotated, ClassVar
+
+from pydantic import Field, JsonValue
+
+from shared.commands.base import (
+    FIELD_AND_STAFF,
+    Authority,
+    Command,
+    Edit,
+    Effect,
+    Kind,
+    Payload,
+    Records,
+    Upcaster,
+    Urgency,
+)
 from shared.records import WorkStatus
+
+#: Steps that leave a safety-critical job undone; the office must hear of them before anything else.
+_LEFT_UNDONE = frozenset({WorkStatus.ON_HOLD, WorkStatus.CANCELLED})
 
 
 class StatusChanged(Payload):
-    """The state to go to; which steps exist is `reconciliation.lifecycle`'s business."""
+    """The state to go to, and why; which steps exist is `reconciliation.lifecycle`'s business.
 
-    kind = Kind("status.changed", 1, "work_order", "Change status", FIELD_AND_STAFF)
+    Version 2 brought `reason`; an older payload gives none.
+    """
+
+    kind = Kind(
+        "status.changed",
+        2,
+        "work_order",
+        "Change status",
+        FIELD_AND_STAFF,
+        atomic=(frozenset({"work_order.status", "work_order.reasons"}),),
+    )
+    upcasters: ClassVar[dict[int, Upcaster]] = {1: lambda old: {"reason": "", **old}}
 
     to: WorkStatus
+    reason: Annotated[str, Field(max_length=400)] = ""
 
     def effects(self, command: Command) -> tuple[Effect, ...]:
-        """One step of the work order's life."""
-        return (Edit(command.record, "status", self.to),)
+        """One step of the work order's life, with its reason if there is one."""
+        step = Edit(command.record, "status", self.to)
+        if not self.reason:
+            return (step,)
+        entry: dict[str, JsonValue] = {
+            "id": command.id,
+            "to": self.to,
+            "text": self.reason,
+            "author": command.actor,
+            "at": command.issued_at.isoformat(),
+        }
+        return step, Edit(command.record, "reasons", entry)
 
     def authority(self, command: Command, records: Records) -> Authority:
-        """Closing a safety-critical job is not for one person alone."""
-        closes = self.to == WorkStatus.CLOSED and records[command.record].fields["safety_critical"]
-        return Authority.CENTRAL if closes else self.kind.authority
+        """Nobody closes safety-critical work alone."""
+        central = self.to is WorkStatus.CLOSED and _safety_critical(command, records)
+        return Authority.CENTRAL if central else self.kind.authority
+
+    def urgency(self, command: Command, records: Records) -> Urgency:
+        """Safety-critical work that is left undone is told first."""
+        pressing = self.to in _LEFT_UNDONE and _safety_critical(command, records)
+        return Urgency.SAFETY if pressing else self.kind.priority
 
     def summary(self, label: str) -> str:
-        """The new state."""
-        return f"{label}: {self.to.replace('_', ' ')}"
+        """The new state, and why."""
+        why = f", “{self.reason}”" if self.reason else ""
+        return f"{label}: {self.to.replace('_', ' ')}{why}"
+
+
+def _safety_critical(command: Command, records: Records) -> bool:
+    order = records.get(command.record)
+    return order is not None and order.value("safety_critical") is True

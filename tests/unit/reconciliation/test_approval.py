@@ -43,7 +43,7 @@ def test_the_question_shows_the_effect_and_binds_command_versions_and_schema() -
     assert ref == f"approval/{command.id}"
     assert question["effect"] == [{"record": JOB, "field": "status", "old": "done", "new": "closed"}]
     assert question["versions"] == {JOB: 1}
-    assert (question["schema_version"], question["status"]) == (1, "pending")
+    assert (question["schema_version"], question["status"]) == (2, "pending")
     assert (question["requested_by"], question["record"], question["team"]) == ("a.okafor", JOB, "north")
     assert len(str(question["command_hash"])) == 64
     assert status(w, JOB) == "done"
@@ -144,8 +144,8 @@ def test_another_schema_version_is_asked_again() -> None:
     w, command, ref = asked()
     answer(w, ref)
     approved = w.records[ref]
-    w.records[ref] = approved.changed({"schema_version": 2}, approved.born)
-    assert deferred(w.give(command)).fields["schema_version"] == 1
+    w.records[ref] = approved.changed({"schema_version": 1}, approved.born)
+    assert deferred(w.give(command)).fields["schema_version"] == 2
 
 
 def test_an_answer_to_the_question_as_it_was_before_is_stale() -> None:

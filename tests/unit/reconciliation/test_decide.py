@@ -369,6 +369,23 @@ def test_nothing_is_silently_overwritten_whoever_edits_what(
             assert fields(w)[name] == value
 
 
+@given(mine=edits, theirs=st.lists(st.tuples(st.integers(0, 5), edits), max_size=2))
+def test_what_one_device_does_offline_never_clashes_with_itself(
+    mine: list[tuple[str, str]], theirs: list[tuple[int, list[tuple[str, str]]]]
+) -> None:
+    """Whatever the office does in between: the other side of a clash is never the same device."""
+    w = world()
+    me = Person.at(w)
+    commands = [set_field(me, name, value) for name, value in mine]
+    for at, command in enumerate(commands):
+        for _, many in (each for each in theirs if each[0] == at):
+            for name, value in many:
+                w.settle(set_field(office(w), name, value), RESOLVER)
+        ruling = w.give(command)
+        if isinstance(ruling, Ruling) and ruling.conflict:
+            assert [clash["theirs"]["device"] for clash in fields(w, ruling.conflict)["clashes"]] == ["office"]
+
+
 @given(mine=edits)
 def test_a_version_counts_exactly_the_changes(mine: list[tuple[str, str]]) -> None:
     w = world()

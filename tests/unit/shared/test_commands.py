@@ -10,8 +10,9 @@ from shared.commands.base import Creation, Edit
 from shared.ids import kind_of
 from shared.records import KINDS, rule_of
 from shared.routing import DataClass
-from tests.builders import JOB, PUMP, SEAL, Person, World, record
+from tests.builders import JOB, PUMP, SEAL, Person, World, new_id, record
 
+ID = new_id()
 EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "note.added": (JOB, {"text": "hello"}),
     "reading.recorded": (JOB, {"asset": PUMP, "quantity": "pressure", "value": 4.2, "unit": "bar"}),
@@ -23,6 +24,22 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         {"settlements": [{"record": JOB, "field": "priority", "choice": "edit", "value": "low"}]},
     ),
     "approval.decided": ("approval/x", {"choice": "approve"}),
+    "work_order.created": (
+        "work_order/F-1",
+        {"title": "Follow up", "asset": PUMP, "parent": JOB, "checklist": ["a"]},
+    ),
+    "work_order.assigned": (JOB, {"assignee": "b.lind", "team": "pumps"}),
+    "checklist_item.done": (JOB, {"item": "1"}),
+    "finding.added": (JOB, {"text": "guard loose", "severity": "safety"}),
+    "part.ordered": (JOB, {"stock_item": SEAL, "quantity": 2}),
+    "question.asked": (JOB, {"text": "which seal?"}),
+    "question.answered": (JOB, {"question": ID, "text": "the inner one"}),
+    "attachment.added": (JOB, {"sha256": "a" * 64, "size": 9, "media_type": "image/jpeg", "name": "seal.jpg"}),
+    "tags.changed": (JOB, {"add": ["leak"]}),
+    "resolution.undone": (
+        "conflict/x",
+        {"settlements": [{"record": JOB, "field": "priority", "choice": "edit", "value": "low"}]},
+    ),
     "record.imported": ("asset/NEW", {"fields": {"name": "New", "type": "pump"}}),
 }
 
