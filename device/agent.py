@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 
-from device.core.session import Ask, Push, Rest, Session
+from device.core.session import Ask, Push, Queue, Rest, Session
+from device.core.transfers import may_move
 from device.errors import RemoteError, TransportError
 from device.keys import DeviceKeys
 from device.store import DeviceStore, Identity, Item
+from device.transfers import Transfers
 from device.transport import SyncClient
 from shared.envelope import BadSignature, Envelope
 from shared.outcomes import Receipt
@@ -31,7 +33,11 @@ ENVELOPE_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step did. `asked` and `sent` are command ids; `error` is a sentence if no usable answer came."""
+    """What one step did.
+
+    `asked` and `sent` are command ids, `file` is the sha256 of a file that moved; `error` is a sentence if no usable
+    answer came.
+    """
 
     at: datetime
     asked: tuple[str, ...] = ()
@@ -41,6 +47,7 @@ class Step:
     error: str | None = None
     rest_until: datetime | None = None
     rested: bool = False
+    file: str | None = None
 
 
 _Receipt = tuple[Receipt, bytes, Proof]
@@ -93,8 +100,10 @@ class Agent:
         identity: Identity,
         ports: Ports,
         run_blocking: RunBlocking,
+        transfers: Transfers,
     ) -> None:
         self.session = Session()
+        self._transfers = transfers
         self._store, self._client, self._keys = store, client, keys
         self._identity, self._ports, self._run = identity, ports, run_blocking
 
@@ -109,7 +118,7 @@ class Agent:
         queue = await self._run(self._store.queue)
         action = self.session.next_action(now, queue)
         if isinstance(action, Rest):
-            return Step(now, rest_until=action.until, rested=True)
+            return await self._move_files(now, queue) or Step(now, rest_until=action.until, rested=True)
         ids = action.ids
         items = await self._run(lambda: self._store.items_of(ids))
         if isinstance(action, Push):
@@ -129,6 +138,20 @@ class Agent:
         self.session.answered(self._ports.clock.now(), more=reply.more)
         settled = tuple(receipt.command for receipt, *_ in verified.receipts)
         return self._step(now, action, settled=settled, changes=len(reply.changes))
+
+    async def _move_files(self, now: datetime, queue: Queue) -> Step | None:
+        """One piece of one file, when nothing smaller is left to do; None if no file waits."""
+        if not may_move(queue, online=self.session.online, failures=self.session.failures):
+            return None
+        moved = await self._transfers.upload_step()
+        if moved is None:
+            return None
+        if sentence := moved.error:
+            self.session.failed(self._ports.clock.now(), self._spread())
+            await self._run(lambda: self._store.set_meta("last_error", sentence))
+        if moved.up:
+            self.session.send_now()  # what waited for the bytes is settled now: ask
+        return Step(now, file=moved.sha256, error=moved.error)
 
     async def settle(self, *, rounds_max: int = 1000) -> list[Step]:
         """Step until there is nothing left to do now, or a round fails. At most `rounds_max` steps."""

@@ -10,6 +10,7 @@ import httpx
 
 from device import keys as device_keys
 from device.agent import Agent
+from device.attachments import Attachments
 from device.core.prompt import INSTRUCTIONS
 from device.errors import LocalError, RemoteError
 from device.keys import DeviceKeys
@@ -17,6 +18,7 @@ from device.model import registry
 from device.model.port import LanguageModel
 from device.settings import Settings
 from device.store import DeviceStore, Identity
+from device.transfers import Transfers
 from device.transport import Meter, SyncClient
 from device.workbench import Workbench
 from policies.bundle import Bundle, parse_bundle
@@ -47,6 +49,7 @@ class Device:
     agent: Agent
     client: SyncClient
     meter: Meter
+    transfers: Transfers
 
     def load_model(self) -> LanguageModel:
         """Load the language model and hand it to the workbench. Blocking: seconds.
@@ -112,9 +115,11 @@ def open_device(
         raise LocalError("Enrolment did not finish. Run `tailboard enrol URL CODE` again.")
     meter = Meter()
     client = SyncClient(identity.server_url, transport or httpx.AsyncHTTPTransport(), meter, ports)
-    workbench = Workbench(store, identity, keys, default_bundle(), ports)
-    agent = Agent(store, client, keys, identity, ports, run_blocking)
-    return Device(settings, ports, store, keys, identity, workbench, agent, client, meter)
+    attachments = Attachments(store)
+    workbench = Workbench(store, identity, keys, default_bundle(), ports, attachments)
+    transfers = Transfers(attachments, client, keys, ports, run_blocking)
+    agent = Agent(store, client, keys, identity, ports, run_blocking, transfers)
+    return Device(settings, ports, store, keys, identity, workbench, agent, client, meter, transfers)
 
 
 async def enrol(

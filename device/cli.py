@@ -52,6 +52,22 @@ PROGRAM = Program(
             ),
         ),
         Verb(("note",), "Save a sentence as a note. Needs no model.", f"{_HERE}note", (_JOB, argument("sentence"))),
+        Verb(
+            ("attach",),
+            "Attach a photo or another file to a job; it is sent after everything smaller.",
+            f"{_HERE}attach",
+            (_JOB, argument("file", help="at most 25 MiB")),
+        ),
+        Verb(
+            ("fetch",),
+            "Write a job's file to a folder of this laptop, from the server if it is not here yet.",
+            f"{_HERE}fetch",
+            (
+                _JOB,
+                argument("name", help="as `tailboard job` lists it"),
+                argument("--to", metavar="DIR", default=".", help="default: the current folder"),
+            ),
+        ),
         Verb(("outbox", "list"), "Every command and where it stands.", f"{_HERE}outbox_list"),
         Verb(
             ("work",),

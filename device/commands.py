@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from device import bootstrap
 from device.agent import Step
+from device.attachments import safe_name
 from device.bootstrap import Device
 from device.errors import LocalError
 from device.sending import SendResult, result_of
@@ -117,6 +118,37 @@ def note(arguments: argparse.Namespace) -> Report:
         return Report("tailboard.saved.v1", {"saved": [command.id]}, ["Saved on this device."])
 
     return _with_device(arguments, work)
+
+
+def attach(arguments: argparse.Namespace) -> Report:
+    """Save a file."""
+
+    def work(device: Device) -> Report:
+        (command,) = device.workbench.attach(_ref(arguments.job), Path(arguments.file))
+        said = "Saved on this device. The file is sent after everything smaller."
+        return Report("tailboard.saved.v1", {"saved": [command.id]}, [said])
+
+    return _with_device(arguments, work)
+
+
+def fetch(arguments: argparse.Namespace) -> Report:
+    """Write a job's file out."""
+
+    async def work(device: Device) -> Report:
+        file = device.workbench.file(_ref(arguments.job), arguments.name)
+        path = Path(arguments.to) / safe_name(arguments.name)
+        if path.exists():
+            raise LocalError(f"{path} is there already. Give another folder with --to DIR.")
+        content = await device.transfers.fetch(file)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise LocalError(f"{path} cannot be written: {error.strerror}. Give another folder.") from error
+        data = {"file": str(path), **file.model_dump()}
+        return Report("tailboard.fetched.v1", data, [f"Verified and written to {path}."])
+
+    return _with_device_async(arguments, work)
 
 
 def outbox_list(arguments: argparse.Namespace) -> Report:
@@ -276,4 +308,5 @@ def _item_json(item: Item) -> dict[str, Any]:
         "outcome": item.receipt.outcome if item.receipt else None,
         "detail": item.receipt.detail if item.receipt else None,
         "problem": item.problem.model_dump(mode="json") if item.problem else None,
+        "file": {"percent": item.file.percent, "size": item.file.size, "up": item.file.up} if item.file else None,
     }

@@ -180,6 +180,21 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class FileStanding:
+    """How far a command's file has got: bytes the server has of how many, and why it does not take them."""
+
+    sent: int
+    size: int
+    up: bool
+    refusal: str | None
+
+    @property
+    def percent(self) -> int:
+        """0 to 99 until the server has confirmed it, then 100."""
+        return 100 if self.up else min(99, self.sent * 100 // self.size)
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One command in the outbox, as the rest of the device sees it."""
 
@@ -192,6 +207,7 @@ class Item:
     problem: Problem | None
     receipt: Receipt | None
     standing: Standing
+    file: FileStanding | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from device.store import Item, State
+from device.store import FileStanding, Item, State
 from reconciliation.explain import explain, explain_hold
 from reconciliation.preview import Change
+from shared.blobs import in_mib
 from shared.ids import id_of, kind_of
 from shared.outcomes import Outcome, Standing
+from shared.problems import Code
 from shared.records import Conflict, Merge, Record, SettledEntry, WorkOrder, rule_of
 
 #: Fields whose values are names from a closed list, written with an underscore where people write a space.
@@ -194,7 +196,7 @@ def happened(order: WorkOrder) -> list[tuple[Entry, str]]:
     lines += [(each, f"{each.severity} finding “{each.text}”") for each in order.findings]
     lines += [(each, f"used {each.quantity} × {id_of(each.stock_item)}") for each in order.parts_used]
     lines += [(each, f"ordered {each.quantity} × {id_of(each.stock_item)}") for each in order.parts_ordered]
-    lines += [(each, f"file {each.name}") for each in order.attachments]
+    lines += [(each, f"file {each.name}, {in_mib(each.size)}") for each in order.attachments]
     lines += [(tick, f"done: “{item.text}”") for item in order.checklist for tick in item.ticks]
     lines += [(each, f"asked “{each.text}”") for each in order.questions]
     return lines + [(each, f"answered “{each.text}”") for each in order.answers]
@@ -217,8 +219,11 @@ def why(item: Item, outbox: Sequence[Item], conflicts: Sequence[Record], blocked
     """Why `item` stands where it stands, what it means, and what can be done: one sentence or more per line."""
     if item.receipt is not None:
         return [plain(line) for line in _settled(item, conflicts)]
-    lines = [explain_hold(item.hold)] if item.hold else []
-    if item.problem is not None:
+    for_bytes = item.problem is not None and item.problem.code is Code.BYTES_MISSING
+    lines = [explain_hold(item.hold)] if item.hold and not for_bytes else []
+    if item.file is not None:
+        lines += _file(item.file)
+    if item.problem is not None and not for_bytes:
         lines += [f"{item.problem.title}: {item.problem.detail}.", item.problem.remedy]
     if item.state is State.SENT:
         lines.append(_UNSURE)
@@ -228,6 +233,14 @@ def why(item: Item, outbox: Sequence[Item], conflicts: Sequence[Record], blocked
     if item.command.id in blocked and item.standing is not Standing.REFUSED:
         lines.append(f"It cannot be shown on the job as it is now: {blocked[item.command.id]}.")
     return [plain(line) for line in lines]
+
+
+def _file(file: FileStanding) -> list[str]:
+    """How far the bytes have got, and why they do not move."""
+    if file.up:
+        return ["Its file is at the server, complete."]
+    said = f"It is waiting for its file: {file.percent} % of {in_mib(file.size)} sent, after everything smaller."
+    return [said, f"The server does not take the file now. {file.refusal}"] if file.refusal else [said]
 
 
 def _settled(item: Item, conflicts: Sequence[Record]) -> list[str]:

@@ -8,9 +8,11 @@ Rules
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
+from device.attachments import Attachments, read_file
 from device.core.interpret import Interpretation, Proposal, ask_for, read
 from device.errors import LocalError
 from device.keys import DeviceKeys
@@ -23,7 +25,9 @@ from reconciliation.compose import Author, compose
 from reconciliation.lifecycle import steps
 from reconciliation.preview import Preview, preview
 from reconciliation.rebase import View, rebase
+from shared.attachments import Attachment
 from shared.commands import CATALOGUE, UnknownKind, payload_class
+from shared.commands.attachment_added import AttachmentAdded
 from shared.commands.base import Command, read_command
 from shared.commands.note_added import NoteAdded
 from shared.contract import to_instant
@@ -77,9 +81,16 @@ class Workbench:
     """One enrolled, unlocked device."""
 
     def __init__(
-        self, store: DeviceStore, identity: Identity, keys: DeviceKeys, bundle: Bundle, ports: Ports
+        self,
+        store: DeviceStore,
+        identity: Identity,
+        keys: DeviceKeys,
+        bundle: Bundle,
+        ports: Ports,
+        attachments: Attachments,
     ) -> None:
         self.identity = identity
+        self._attachments = attachments
         self.model: LanguageModel | None = None
         self._store, self._keys, self._bundle, self._ports = store, keys, bundle, ports
         self._view: View | None = None
@@ -129,8 +140,10 @@ class Workbench:
         return sorted(lines, key=lambda line: line.at)
 
     def outbox(self) -> list[Item]:
-        """Every command of this device, oldest first, with where it stands."""
-        return self._store.items()
+        """Every command of this device, oldest first, with where it and its file stand."""
+        with self._store.transaction():
+            files = self._attachments.standings()
+            return [replace(item, file=files.get(item.command.id)) for item in self._store.items()]
 
     def decisions(self) -> list[Decision]:
         """Every recorded route decision, oldest first."""
@@ -233,6 +246,34 @@ class Workbench:
         """File a sentence as a plain note: the way that needs no model."""
         proposal = Proposal(NoteAdded.kind.name, job, {"text": text}, {})
         return self.confirm([proposal], sentence=text, source="form")
+
+    def attach(self, job: str, path: Path) -> tuple[Command, ...]:
+        """Sign that the file at `path` belongs to `job`, and keep its bytes: both are saved, or neither.
+
+        Raises:
+            LocalError: the file cannot be taken (not there, empty, too large); nothing was saved.
+            StoreError: the disk is full or the database busy; nothing was saved.
+        """
+        draft = read_file(path)
+        payload = {"name": draft.name, **draft.attachment.model_dump()}
+        proposal = Proposal(AttachmentAdded.kind.name, job, payload, {})
+        try:
+            with self._store.transaction():
+                commands = self.confirm([proposal], sentence=f"attached {draft.name}", source="form")
+                self._attachments.add(draft, commands[0].id)
+        except BaseException:
+            self._view = None  # it may show a command that was not kept
+            raise
+        return commands
+
+    def file(self, job: str, name: str) -> Attachment:
+        """The newest file called `name` on `job`. Raises `LocalError` if there is none."""
+        order = WorkOrder.model_validate(self.record(job).fields)
+        found = [entry for entry in order.attachments if entry.name == name]
+        if not found:
+            names = ", ".join(sorted({entry.name for entry in order.attachments})) or "none"
+            raise LocalError(f"There is no file {name} on {id_of(job)}. Its files: {names}.")
+        return Attachment(sha256=found[-1].sha256, size=found[-1].size, media_type=found[-1].media_type)
 
     def _append(self, proposal: Proposal) -> Command:
         view = self.view()

@@ -45,6 +45,11 @@ class Code(StrEnum):
     CURSOR_INVALID = "cursor_invalid"
     NOT_FOUND = "not_found"
     STALE = "stale"
+    BYTES_WRONG = "bytes_wrong"
+    OFFSET_WRONG = "offset_wrong"
+    RANGE_OUTSIDE = "range_outside"
+    ATTACHMENT_TOO_LARGE = "attachment_too_large"
+    ATTACHMENT_SPACE_FULL = "attachment_space_full"
     BUSY = "busy"
     STORE_FULL = "store_full"
     INTERNAL = "internal"
@@ -112,6 +117,19 @@ TABLE: dict[Code, Row] = {
     Code.CURSOR_INVALID: Row(422, "The cursor is not one of this server's", "Start the download again."),
     Code.NOT_FOUND: Row(404, "There is no such thing", "Check the name."),
     Code.STALE: Row(409, "Somebody changed it since you looked", "Look again, then decide."),
+    Code.BYTES_WRONG: Row(
+        422, "The bytes are not those that the command names", "They were thrown away; send the file again."
+    ),
+    Code.OFFSET_WRONG: Row(409, "The upload goes on at another place", "Ask how far it got and go on from there."),
+    Code.RANGE_OUTSIDE: Row(416, "The range lies outside the file", "Ask for bytes that the file has."),
+    Code.ATTACHMENT_TOO_LARGE: Row(
+        413, "The file is too large", "Attach a smaller one, for example a photo of lower resolution."
+    ),
+    Code.ATTACHMENT_SPACE_FULL: Row(
+        507,
+        "The organisation's space for files is full",
+        "Ask the office to make room; the file stays on the laptop and goes up later.",
+    ),
     Code.BUSY: Row(503, "The store is busy", "Try again after the time in Retry-After."),
     Code.STORE_FULL: Row(507, "The disk is full", "Free some space; nothing saved is lost."),
     Code.INTERNAL: Row(500, "A fault on our side", "Try again; report the request id if it stays."),

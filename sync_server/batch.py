@@ -20,6 +20,7 @@ from typing import Any, assert_never
 
 from reconciliation.decide import Defer, Doubt, Facts, Lacks, Past, Pending, Ruling, Wait, decide, draft_of, refs_of
 from reconciliation.scope import team_of, visible
+from shared.attachments import Attachment
 from shared.commands import UnknownKind
 from shared.commands.base import OFFICE, Command
 from shared.contract import to_instant
@@ -323,7 +324,6 @@ class Batch:
         refs = refs_of(draft) if draft else frozenset({command.record})
         records = self._load(refs | {base.record for base in command.bases})
         person = self._person(command.actor)
-        sha256s = {each.sha256 for each in draft.payload.attachments()} if draft else set()
         return Facts(
             command=command,
             roles=person.roles if person else frozenset(),
@@ -335,7 +335,7 @@ class Batch:
             withdrawn=self._withdrawn_hash(entry) == entry.envelope.hash,
             in_scope=command.device == OFFICE or _in_scope(person, refs, records),
             doubtful=entry.doubtful,
-            lacks=tuple(sorted(self._missing_bytes(sha256s))) if sha256s else (),
+            lacks=self._lacking(command, draft.payload.attachments()) if draft else (),
             approval=self._approval(entry),
             now=self._now,
             offset=timedelta(seconds=entry.offset_s),
@@ -359,8 +359,12 @@ class Batch:
             self._settings = self._tx.settings(self._tenant)
         return self._settings.newest
 
-    def _missing_bytes(self, sha256s: set[str]) -> set[str]:
-        return set()
+    def _lacking(self, command: Command, files: tuple[Attachment, ...]) -> tuple[str, ...]:
+        """The sha256 of those of its files that are not here yet; from now on their bytes are taken."""
+        if not files:
+            return ()
+        self._tx.name_blobs(self._tenant, command, files)
+        return self._tx.lacking(self._tenant, files)
 
     def _past(self, command_id: str) -> Past:
         entry = self.entry(command_id)

@@ -8,6 +8,7 @@ import anyio.to_thread
 
 from shared.ports import Ports, system_ports
 from shared.problems import Code, Refused
+from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
 from sync_server.service import Service
@@ -33,7 +34,9 @@ def build_service(settings: Settings, ports: Ports | None = None) -> Service:
     secret = settings.secret.read_bytes()
     if len(secret) != SECRET_BYTES:
         raise Refused(Code.INTERNAL, f"{settings.secret} is damaged; restore its backup")
-    return Service(Store(settings.database), KeyRing(secret), ports or system_ports())
+    limits = BlobLimits(settings.file_bytes_max, settings.tenant_files_bytes_max)
+    files = BlobFiles(settings.blobs, limits)
+    return Service(Store(settings.database), KeyRing(secret), ports or system_ports(), files)
 
 
 def build_office(settings: Settings, ports: Ports | None = None) -> Office:

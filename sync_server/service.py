@@ -29,8 +29,10 @@ from shared.sync import (
 )
 from sync_server import round as sync_round
 from sync_server.admission import Admission
+from sync_server.attachments import Attachments
 from sync_server.authentication import Caller, Seen, authenticate, device_key, time_told
 from sync_server.batch import Batch
+from sync_server.blob_files import BlobFiles
 from sync_server.reading import envelope_of, read
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
 from sync_server.standing import refuse_if_stopped
@@ -44,8 +46,9 @@ CODE_LIFETIME = timedelta(hours=24)
 class Service:
     """The server's work over a store, a key ring and the ports."""
 
-    def __init__(self, store: Store, ring: KeyRing, ports: Ports) -> None:
+    def __init__(self, store: Store, ring: KeyRing, ports: Ports, files: BlobFiles) -> None:
         self.store, self.ring, self.ports = store, ring, ports
+        self.attachments = Attachments(store, files, self._caller, self.bytes_arrived)
 
     def batch(self, tx: Tx, tenant: str) -> Batch:
         """A fresh unit of work inside `tx`."""
@@ -100,6 +103,12 @@ class Service:
         return time_told(message.headers, now, self.ring.active(tx, tenant, RECEIPT_KEY))
 
     # -- what time and other events bring
+
+    def bytes_arrived(self, tx: Tx, tenant: str, sha256: str) -> None:
+        """A file is here in full: decide, inside `tx`, what waited for it."""
+        batch = self.batch(tx, tenant)
+        batch.bytes_arrived(sha256)
+        batch.flush()
 
     def sweep(self) -> None:
         """Decide again what was held until now: approvals whose time is over, kinds that this program has learnt."""

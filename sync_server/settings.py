@@ -5,18 +5,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.attachments import ATTACHMENT_BYTES_MAX
+from shared.commandline import UsageError
+
+FILES_BYTES_MAX = 50 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`database` is a SQLAlchemy URL; the default is SQLite inside `home`."""
+    """`database` is a SQLAlchemy URL; the default is SQLite inside `home`.
+
+    `file_bytes_max` is the largest attachment, `tenant_files_bytes_max` the room for all of one organisation's.
+    """
 
     home: Path
     database: str
+    file_bytes_max: int = ATTACHMENT_BYTES_MAX
+    tenant_files_bytes_max: int = FILES_BYTES_MAX
 
     @property
     def secret(self) -> Path:
         """The 32-byte secret that opens the server's keys. Back it up apart from the database."""
         return self.home / "server.secret"
+
+    @property
+    def blobs(self) -> Path:
+        """The folder with the bytes of attachments. Back it up with the database."""
+        return self.home / "blobs"
 
 
 def read_settings(
@@ -25,7 +40,19 @@ def read_settings(
     """From the command line first, then TAILBOARD_SERVER_HOME and TAILBOARD_SERVER_DATABASE, then the default."""
     folder = Path(home or environment.get("TAILBOARD_SERVER_HOME") or "tailboard-server").expanduser().absolute()
     url = database or environment.get("TAILBOARD_SERVER_DATABASE")
-    return Settings(folder, url or f"sqlite:///{folder / 'server.db'}")
+    return Settings(
+        folder,
+        url or f"sqlite:///{folder / 'server.db'}",
+        _number(environment, "TAILBOARD_SERVER_FILE_MIB", ATTACHMENT_BYTES_MAX >> 20) << 20,
+        _number(environment, "TAILBOARD_SERVER_FILES_GIB", FILES_BYTES_MAX >> 30) << 30,
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    value = environment.get(name) or str(default)
+    if not value.isdecimal() or not int(value):
+        raise UsageError(f"{name} is {value}; it must be a whole number from 1 up.")
+    return int(value)
 
 
 def from_environment(*, home: str | None = None, database: str | None = None) -> Settings:

@@ -1,4 +1,4 @@
-"""The HTTP surface: four routes, one form of error.
+"""The HTTP surface: a few routes, one form of error.
 
 Rules
 1. Every handler is `async` and hands blocking work to the injected `run_blocking`: in a simulation nothing may reach
@@ -11,28 +11,18 @@ Source: RFC 9457.
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from shared.ports import RunBlocking
 from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
-from shared.sync import BODY_BYTES_MAX
+from sync_server.api.blobs import blob_routes
+from sync_server.api.requests import body_of, message_of
 from sync_server.service import Service
 
 log = logging.getLogger("tailboard.server")
 RETRY_AFTER_S = 2
-
-
-@dataclass(frozen=True, slots=True)
-class SignedMessage:
-    """What a request signature covers, taken from the request as it arrived."""
-
-    method: str
-    url: Any
-    headers: Any
 
 
 def build_app(service: Service, run_blocking: RunBlocking) -> FastAPI:
@@ -41,39 +31,28 @@ def build_app(service: Service, run_blocking: RunBlocking) -> FastAPI:
 
     @app.post("/v1/sync")
     async def sync(request: Request) -> Response:
-        body = await _body(request)
-        message = SignedMessage(request.method, request.url, request.headers)
+        body = await body_of(request)
+        message = message_of(request)
         return _json(await run_blocking(lambda: service.sync(message, body)))
 
     @app.post("/v1/check")
     async def check(request: Request) -> Response:
-        body = await _body(request)
-        message = SignedMessage(request.method, request.url, request.headers)
+        body = await body_of(request)
+        message = message_of(request)
         return _json(await run_blocking(lambda: service.check(message, body)))
 
     @app.post("/v1/enrol")
     async def enrol(request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         return _json(await run_blocking(lambda: service.enrol(body).to_bytes()))
 
     @app.get("/v1/health")
     async def health() -> dict[str, str]:
         return {"status": "up"}
 
+    app.include_router(blob_routes(service.attachments, run_blocking))
     _say_problems(app)
     return app
-
-
-async def _body(request: Request) -> bytes:
-    """The whole body. Raises `Refused` as soon as it is over the limit."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > BODY_BYTES_MAX:
-            raise Refused(Code.TOO_LARGE, f"a body of more than {BODY_BYTES_MAX} bytes")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _json(body: bytes) -> Response:

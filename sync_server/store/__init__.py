@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.problems import Code, Refused
 from sync_server.store.audit import Audit, Link
 from sync_server.store.base import Contended, Table
+from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
 from sync_server.store.ledger import Entry, Ledger
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
@@ -53,7 +54,7 @@ TRIES = 5
 _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
 
 
-class Tx(Organisation, Devices, Records, Ledger, Audit):
+class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs):
     """The open transaction."""
 
 

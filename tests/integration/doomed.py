@@ -4,6 +4,8 @@ Production code has no switch for this; the point is patched in here, in the chi
 
     python -m tests.integration.doomed server POINT HOME
     python -m tests.integration.doomed device POINT HOME
+    python -m tests.integration.doomed file-server POINT HOME
+    python -m tests.integration.doomed file-device POINT HOME
 """
 
 import asyncio
@@ -68,6 +70,47 @@ def server(point: str, home: str) -> None:
     main(["serve", "--home", home, "--port", "0", "--json"])
 
 
+def file_server(point: str, home: str) -> None:
+    """A server that dies on the way of a file's last piece."""
+    from sync_server.attachments import Attachments
+    from sync_server.blob_files import BlobFiles
+    from sync_server.cli import main
+    from sync_server.service import Service
+
+    points: dict[str, Callable[[], None]] = {
+        "before-write": lambda: before(BlobFiles, "write"),
+        "after-write": lambda: after(BlobFiles, "write"),
+        "before-rename": lambda: before(BlobFiles, "_name"),
+        "after-rename": lambda: after(BlobFiles, "_name"),
+        "before-commit": lambda: after(Service, "bytes_arrived"),
+        "before-reply": lambda: after(Attachments, "_complete"),
+    }
+    points[point]()
+    main(["serve", "--home", home, "--port", "0", "--json"])
+
+
+def file_device(point: str, home: str) -> None:
+    """A device that attaches a file, says the command's id after that returned, sends it, and dies at the point."""
+    from device import bootstrap
+    from device.attachments import Attachments
+    from device.settings import Settings
+    from shared.ports import system_ports
+
+    opened = bootstrap.open_device(Settings(Path(home)), PIN, system_ports())
+    if point == "inside-attach":
+        after(Attachments, "add")
+    (command,) = opened.workbench.attach(JOB, Path(home) / "photo.jpg")
+    print(command.id, flush=True)
+    points: dict[str, Callable[[], None]] = {
+        "after-attach": die,
+        "after-a-piece": lambda: after(Attachments, "mark_sent"),
+        "before-marking": lambda: before(Attachments, "mark_up"),
+        "after-marking": lambda: after(Attachments, "mark_up"),
+    }
+    points[point]()
+    asyncio.run(opened.agent.settle())
+
+
 def device(point: str, home: str) -> None:
     """A device that confirms notes, saying each id only after `confirm` returned, and dies at the point."""
     from device import bootstrap
@@ -108,4 +151,5 @@ def commit_never(store: Any) -> None:
 
 
 if __name__ == "__main__":
-    {"server": server, "device": device}[sys.argv[1]](sys.argv[2], sys.argv[3])
+    sides = {"server": server, "device": device, "file-server": file_server, "file-device": file_device}
+    sides[sys.argv[1]](sys.argv[2], sys.argv[3])

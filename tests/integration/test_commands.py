@@ -194,3 +194,20 @@ def test_a_wrong_pin_and_a_missing_one(laptop: list[str], tmp_path: Path) -> Non
     assert (done.returncode, "--pin-file" in done.stderr) == (2, True)
     done = call("device", "status", "--home", str(tmp_path / "nowhere"), "--pin-file", str(wrong))
     assert (done.returncode, "tailboard enrol" in done.stderr) == (1, True)
+
+
+def test_a_file_is_attached_sent_and_fetched_again(laptop: list[str], tmp_path: Path) -> None:
+    photo = tmp_path / "pump 7.jpg"
+    photo.write_bytes(b"photo" * 100_000)
+    told(laptop, "sync")
+    (saved,) = told(laptop, "attach", "WO-1043", str(photo))["saved"]
+    (waiting,) = [item for item in told(laptop, "outbox", "list")["items"] if item["id"] == saved]
+    assert waiting["file"] == {"percent": 0, "size": 500_000, "up": False}
+    told(laptop, "sync")
+    (sent,) = [item for item in told(laptop, "outbox", "list")["items"] if item["id"] == saved]
+    assert (sent["standing"], sent["file"]["up"]) == ("Accepted", True)
+    fetched = told(laptop, "fetch", "WO-1043", "pump 7.jpg", "--to", str(tmp_path / "fetched"))["file"]
+    assert Path(fetched).read_bytes() == photo.read_bytes()
+    for words in (["attach", "WO-1043", str(tmp_path)], ["fetch", "WO-1043", "none.jpg"]):
+        done = call("device", *words, *laptop)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)

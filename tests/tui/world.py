@@ -11,11 +11,13 @@ from typing import Any
 import httpx
 
 from device.agent import Agent
+from device.attachments import Attachments
 from device.bootstrap import Device, default_bundle, on_thread
 from device.keys import DeviceKeys
 from device.model.port import Generation, LanguageModel, ModelError
 from device.settings import Settings
 from device.store import DeviceStore, Identity
+from device.transfers import Transfers
 from device.transport import Meter, SyncClient
 from device.workbench import Workbench
 from shared.commands.base import Command
@@ -269,10 +271,12 @@ def build(
     store.set_meta("last_contact", (clock.now() - timedelta(hours=2)).isoformat())
     store.absorb(sample() if records is None else records, cursor_at(1, 1))
     client = SyncClient(who.server_url, httpx.MockTransport(server), meter, ports)
-    workbench = Workbench(store, who, keys, default_bundle(), ports)
-    agent = Agent(store, client, keys, who, ports, on_thread)
+    attachments = Attachments(store)
+    workbench = Workbench(store, who, keys, default_bundle(), ports, attachments)
+    transfers = Transfers(attachments, client, keys, ports, on_thread)
+    agent = Agent(store, client, keys, who, ports, on_thread, transfers)
     model = ScriptedModel() if with_model else None
     if model:
         model.gate.set()
-    device = ScriptedDevice(settings, ports, store, keys, who, workbench, agent, client, meter, model)
+    device = ScriptedDevice(settings, ports, store, keys, who, workbench, agent, client, meter, transfers, model)
     return World(device, clock, server, model)

@@ -1,0 +1,131 @@
+"""Files that commands name: how much of each has arrived, and which commands name it.
+
+A file has a row here only because a command named it; the bytes themselves are `sync_server.blob_files`' business.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Boolean, Column, false, func, select, update
+from sqlmodel import Field
+
+from shared.attachments import Attachment
+from shared.commands.base import Command
+from shared.outcomes import Outcome
+from sync_server.store.base import Part, Table, table_of
+from sync_server.store.ledger import LEDGER
+
+#: A command that will never take effect gives its file no room.
+_FAILED = (Outcome.REJECTED, Outcome.EXPIRED)
+
+
+class BlobRow(Table, table=True):
+    """One file of a tenant. `received` bytes are durable, `reserved` count against the tenant's space."""
+
+    __tablename__ = "blob"
+    tenant: str = Field(primary_key=True)
+    sha256: str = Field(primary_key=True)
+    received: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    reserved: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    whole: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+
+
+class BlobNameRow(Table, table=True):
+    """`command`, about `record`, names a file and says how large it is."""
+
+    __tablename__ = "blob_name"
+    tenant: str = Field(primary_key=True)
+    sha256: str = Field(primary_key=True)
+    command: str = Field(primary_key=True)
+    record: str
+    size: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+BLOB, NAME = (table_of(row) for row in (BlobRow, BlobNameRow))
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file that at least one command names which may still take effect.
+
+    Args:
+        received: bytes that are durable; those of the whole file once it is verified.
+        whole: size and sha256 were verified.
+        sizes: what the commands say, smallest first; honest ones agree.
+        records: the references of the records that they are about.
+    """
+
+    received: int
+    whole: bool
+    sizes: tuple[int, ...]
+    records: frozenset[str]
+
+
+class Blobs(Part):
+    """Files and who names them."""
+
+    def name_blobs(self, tenant: str, command: Command, files: Iterable[Attachment]) -> None:
+        """Remember that `command` names `files`; from now on their bytes are taken."""
+        whose = {"tenant": tenant, "command": command.id, "record": command.record}
+        for file in sorted(files, key=lambda each: each.sha256):
+            blob = self._insert(BLOB).values(tenant=tenant, sha256=file.sha256)
+            self._connection.execute(blob.on_conflict_do_nothing())
+            name = self._insert(NAME).values(**whose, sha256=file.sha256, size=file.size)
+            self._connection.execute(name.on_conflict_do_nothing())
+
+    def lacking(self, tenant: str, files: Iterable[Attachment]) -> tuple[str, ...]:
+        """The sha256 of those of `files` that are not here in full, at the size that the command says.
+
+        The rows stay locked until the transaction ends: a file that arrives at this moment either is seen here, or
+        sees the command that waits for it.
+        """
+        sizes = {file.sha256: file.size for file in files}
+        if not sizes:
+            return ()
+        query = select(BLOB.c.sha256, BLOB.c.received, BLOB.c.whole).where(
+            BLOB.c.tenant == tenant, BLOB.c.sha256.in_(sorted(sizes))
+        )
+        rows = self._connection.execute(query.order_by(BLOB.c.sha256).with_for_update()).all()
+        here = {row.sha256 for row in rows if row.whole and row.received == sizes[row.sha256]}
+        return tuple(sorted(sizes.keys() - here))
+
+    def blob(self, tenant: str, sha256: str) -> Blob | None:
+        """What is known of a file; None if no command names it that may still take effect.
+
+        A command that is no longer in the ledger was settled long ago; its file stays.
+        """
+        named = (
+            select(NAME.c.size, NAME.c.record)
+            .outerjoin(LEDGER, (LEDGER.c.tenant == NAME.c.tenant) & (LEDGER.c.id == NAME.c.command))
+            .where(NAME.c.tenant == tenant, NAME.c.sha256 == sha256)
+            .where(LEDGER.c.outcome.is_(None) | LEDGER.c.outcome.not_in(_FAILED))
+        )
+        names = self._all(named)
+        row = self._one(select(BLOB).where(BLOB.c.tenant == tenant, BLOB.c.sha256 == sha256))
+        if row is None or not names:
+            return None
+        sizes = tuple(sorted({name.size for name in names}))
+        return Blob(row.received, row.whole, sizes, frozenset(name.record for name in names))
+
+    def advance_blob(self, tenant: str, sha256: str, before: int, received: int) -> bool:
+        """Move the durable place of a file on from `before`. Whether it stood there."""
+        this = (BLOB.c.tenant == tenant) & (BLOB.c.sha256 == sha256) & (BLOB.c.received == before) & ~BLOB.c.whole
+        return bool(self._connection.execute(update(BLOB).where(this).values(received=received)).rowcount)
+
+    def reserve_blob(self, tenant: str, sha256: str, size: int) -> None:
+        """Keep room for `size` bytes of a file; 0 gives it back."""
+        this = (BLOB.c.tenant == tenant) & (BLOB.c.sha256 == sha256)
+        self._connection.execute(update(BLOB).where(this).values(reserved=size))
+
+    def reserved_bytes(self, tenant: str, *, besides: str) -> int:
+        """How many bytes the tenant's files take or are about to take, not counting the one `besides`."""
+        query = select(func.coalesce(func.sum(BLOB.c.reserved), 0)).where(
+            BLOB.c.tenant == tenant, BLOB.c.sha256 != besides
+        )
+        return int(self._connection.execute(query).scalar_one())
+
+    def complete_blob(self, tenant: str, sha256: str, size: int) -> bool:
+        """Every byte of a file was verified. Whether that is news."""
+        this = (BLOB.c.tenant == tenant) & (BLOB.c.sha256 == sha256) & ~BLOB.c.whole
+        values = {"whole": True, "received": size, "reserved": size}
+        return bool(self._connection.execute(update(BLOB).where(this).values(values)).rowcount)
