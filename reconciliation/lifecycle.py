@@ -29,10 +29,19 @@ APPROVAL_STATUS: Mapping[str, frozenset[str]] = {
     "expired": frozenset(),
 }
 
+EXTERNAL_WRITE_STATUS: Mapping[str, frozenset[str]] = {
+    "queued": frozenset({"sending", "done", "refused", "parked"}),
+    "sending": frozenset({"done", "refused", "parked"}),
+    "done": frozenset(),
+    "refused": frozenset({"queued", "done"}),
+    "parked": frozenset({"queued", "done", "refused"}),
+}
+
 TABLES: Mapping[tuple[str, str], Mapping[str, frozenset[str]]] = {
     ("work_order", "status"): WORK_ORDER_STATUS,
     ("conflict", "status"): CONFLICT_STATUS,
     ("approval", "status"): APPROVAL_STATUS,
+    ("external_write", "status"): EXTERNAL_WRITE_STATUS,
 }
 
 

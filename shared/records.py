@@ -468,6 +468,43 @@ class Approval(Body):
     team: Annotated[Name | None, Rule(Merge.REGISTER)] = None
 
 
+class WriteStatus(StrEnum):
+    """The life of a write to a system of record. `PARKED` and an undecided `REFUSED` wait for a person."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    DONE = "done"
+    REFUSED = "refused"
+    PARKED = "parked"
+
+
+class WriteVerdict(StrEnum):
+    """What a person says of a write that the server could not settle alone."""
+
+    IT_HAPPENED = "it_happened"
+    IT_DID_NOT = "it_did_not"
+    RETRY = "retry"
+
+
+class ExternalWrite(Body):
+    """What became of a command in a system of record. Its id is the command's.
+
+    `attempts` counts how often the write was sent; `reference` is the system's own name for what it did; `detail` is
+    why it is not done. `decided_by` is the person who settled it, None while nobody had to.
+    """
+
+    command: Annotated[CommandId, Rule(Merge.REGISTER)]
+    system: Annotated[Name, Rule(Merge.REGISTER)]
+    record: Annotated[RecordRef, Rule(Merge.REGISTER)]
+    status: Annotated[WriteStatus, Rule(Merge.TRANSITION)] = WriteStatus.QUEUED
+    reference: Annotated[str, Rule(Merge.REGISTER), Field(max_length=200)] = ""
+    detail: Annotated[str, Rule(Merge.REGISTER), Field(max_length=400)] = ""
+    attempts: Annotated[int, Rule(Merge.REGISTER), Field(ge=0)] = 0
+    decided_by: Annotated[Name | None, Rule(Merge.REGISTER, DataClass.PERSONAL)] = None
+    reason: Annotated[str, Rule(Merge.REGISTER, DataClass.PERSONAL), Field(max_length=400)] = ""
+    team: Annotated[Name | None, Rule(Merge.REGISTER)] = None
+
+
 KINDS: Mapping[str, type[Body]] = {
     "work_order": WorkOrder,
     "asset": Asset,
@@ -475,6 +512,7 @@ KINDS: Mapping[str, type[Body]] = {
     "stock_item": StockItem,
     "conflict": Conflict,
     "approval": Approval,
+    "external_write": ExternalWrite,
 }
 
 

@@ -27,6 +27,9 @@ from shared.routing import DataClass
 #: The device name in commands that a signed-in person gives at the office; such commands have no chain.
 OFFICE = "office"
 
+#: The person in whose name the server itself records what other systems answered. The only one who is a service.
+SERVICE_PERSON = "tailboard"
+
 #: The largest whole number that every JSON reader and every store holds exactly. Source: RFC 8259, section 6.
 NUMBER_MAX = 2**53 - 1
 
@@ -40,6 +43,7 @@ class Role(StrEnum):
     APPROVER = "approver"
     ADMIN = "admin"
     AUDITOR = "auditor"
+    SERVICE = "service"
 
 
 class Authority(StrEnum):
@@ -227,6 +231,10 @@ class Payload(Contract):
     def attachments(self) -> tuple[Attachment, ...]:
         """The files that the command names; their bytes travel apart."""
         return ()
+
+    def external(self, command: Command) -> dict[str, JsonValue] | None:
+        """The body of the write to the kind's system of record; None if this command writes nothing there."""
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """The payload as it stands in a command."""
