@@ -6,37 +6,45 @@ Rules
 3. What becomes of it is its own record, born queued with the command, and never changes the command's outcome.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
+from typing import TypeVar
 
-from pydantic import JsonValue
-
-from shared.commands.base import Command, Payload
+from reconciliation.decide import Facts, Ruling
+from reconciliation.scope import team_of
+from shared.commands import read_payload
+from shared.commands.base import Command, Outgoing, Payload
 from shared.ids import record_ref
 from shared.outcomes import EFFECTIVE, Outcome
-from shared.records import ExternalWrite, Record, Stamp
+from shared.records import ExternalWrite, Record
+
+V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One write to a system of record; `command` is its idempotency key."""
-
-    command: str
-    system: str
-    body: Mapping[str, JsonValue]
-
-
-def outgoing_of(command: Command, payload: Payload, outcome: Outcome) -> Write | None:
+def outgoing_of(command: Command, payload: Payload, outcome: Outcome) -> Outgoing | None:
     """What `command` writes to its kind's system of record now that it has `outcome`; None if nothing."""
     if payload.kind.system is None or outcome not in EFFECTIVE:
         return None
     body = payload.external(command)
-    return None if body is None else Write(command.id, payload.kind.system, body)
+    return None if body is None else Outgoing(command.id, payload.kind.system, body)
 
 
-def born_queued(write: Write, command: Command, at: datetime) -> Record:
-    """The record of what becomes of `write`, queued and born of the command itself."""
-    body = ExternalWrite(command=command.id, system=write.system, record=command.record)
-    stamp = Stamp(1, command.id, command.device, command.actor, at)
-    return Record(record_ref("external_write", command.id), 1, body.model_dump(mode="json"), stamp)
+def with_external(verdict: V, facts: Facts) -> V | Ruling:
+    """`verdict`, and where it is a ruling that writes to a system of record, with that write and its own record."""
+    if not isinstance(verdict, Ruling) or verdict.outcome not in EFFECTIVE:
+        return verdict
+    outgoing = outgoing_of(facts.command, read_payload(facts.command), verdict.outcome)
+    if outgoing is None:
+        return verdict
+    return replace(verdict, external=outgoing, writes=(*verdict.writes, _queued(outgoing, facts)))
+
+
+def _queued(outgoing: Outgoing, facts: Facts) -> Record:
+    """The record of what becomes of the write, born of the command itself."""
+    subject = facts.records.get(facts.command.record)
+    body = ExternalWrite(
+        command=outgoing.command,
+        system=outgoing.system,
+        record=facts.command.record,
+        team=team_of(subject) if subject else None,
+    )
+    return Record(record_ref("external_write", outgoing.command), 1, body.model_dump(mode="json"), facts.stamp(1))

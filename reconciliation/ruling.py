@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciliation.draft import Draft
-from shared.commands.base import Command, Records, Role
+from shared.commands.base import Command, Outgoing, Records, Role
 from shared.outcomes import FieldName, Outcome, Reason
 from shared.records import Record, Stamp
 
@@ -83,7 +83,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What becomes of a command; `writes` are the new states of every record it changes."""
+    """What becomes of a command.
+
+    `writes` are the new states of every record it changes; `external` is what it writes to a system of record.
+    """
 
     outcome: Outcome
     reason: Reason | None = None
@@ -92,6 +95,7 @@ class Ruling:
     applied: tuple[FieldName, ...] = ()
     conflicting: tuple[FieldName, ...] = ()
     conflict: str | None = None
+    external: Outgoing | None = None
 
 
 @dataclass(frozen=True, slots=True)

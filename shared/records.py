@@ -505,6 +505,12 @@ class ExternalWrite(Body):
     team: Annotated[Name | None, Rule(Merge.REGISTER)] = None
 
 
+def waits_for_a_person(write: Mapping[str, JsonValue]) -> bool:
+    """Whether the fields of an ``external_write`` say that only a person can settle it."""
+    refused = write["status"] == WriteStatus.REFUSED and write["decided_by"] is None
+    return refused or write["status"] == WriteStatus.PARKED
+
+
 KINDS: Mapping[str, type[Body]] = {
     "work_order": WorkOrder,
     "asset": Asset,

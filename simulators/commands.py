@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import json
 import os
+import socket
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -86,6 +88,26 @@ def _long_run() -> dict[str, Any]:
         "server_rss_growth": server_rss_growth(100_000),
         **postgres(Load()),
     }
+
+
+def erp(arguments: argparse.Namespace) -> Report | None:
+    """Serve the parts ERP until a signal."""
+    import uvicorn
+
+    from simulators.erp import Duplicates, Erp, Memory, Mood, build_erp, wait_for_hang_up
+
+    made = Erp(Mood(arguments.mood), Memory(arguments.memory), Duplicates(arguments.duplicates))
+    try:
+        listener = socket.create_server(("127.0.0.1", arguments.port))
+    except OSError as error:
+        raise UsageError(f"Cannot listen on port {arguments.port}: {error.strerror}. Choose another.") from error
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    told = json.dumps({"schema": "tailboard.erp.v1", "ok": True, "url": url})
+    print(told if arguments.json else f"Listening on {url}", flush=True)
+    config = uvicorn.Config(build_erp(made, wait_for_hang_up), log_config=None, access_log=False, lifespan="off")
+    with listener:
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+    return None
 
 
 def picture(arguments: argparse.Namespace) -> Report:

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from reconciliation.decide import Defer, Doubt, Facts, Lacks, Past, Pending, Ruling, Wait, decide, draft_of, refs_of
+from reconciliation.external import with_external
 from reconciliation.scope import team_of, visible
 from shared.attachments import Attachment
 from shared.commands import UnknownKind
@@ -35,6 +36,7 @@ from sync_server.admission import Admitted
 from sync_server.chain import Adrift, Early, Fork, Place, Taken, place_of
 from sync_server.logs import where
 from sync_server.store import Device, DeviceState, Entry, Epoch, Person, TenantHead, TenantSettings, Tx, Write
+from sync_server.systems.outbox import write_outgoing
 
 log = logging.getLogger("tailboard.server")
 
@@ -235,7 +237,8 @@ class Batch:
     def _settle_or_hold(self, entry: Entry) -> None:
         """Settle the entry, or hold it with the reason."""
         try:
-            verdict = decide(self._facts(entry))
+            facts = self._facts(entry)
+            verdict = with_external(decide(facts), facts)
         except UnknownKind as error:
             self._hold(entry, Hold.UNREADABLE, problem(Code.KIND_UNKNOWN, str(error)))
             return
@@ -467,6 +470,8 @@ class Batch:
         self._release()
         if not (self._settled or self._changed or self._notes or self._written):
             return
+        rulings = [(each.entry.command, each.ruling) for each in self._settled.values()]
+        write_outgoing(self._tx, self._tenant, rulings, self._now, self._incarnation)
         head = self._tx.lock_head(self._tenant)
         writes = [self._placed(record, head.change_seq + n) for n, record in enumerate(self._written.values(), 1)]
         change_seq = head.change_seq + len(writes)

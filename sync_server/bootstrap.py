@@ -1,12 +1,15 @@
 """Builds a server from its parts. The only place on the server where things are made."""
 
+import asyncio
 import os
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
 
 import anyio.to_thread
+import httpx
 
-from shared.ports import Ports, system_ports
+from shared.ports import Ports, RunBlocking, system_ports
 from shared.problems import Code, Refused
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.office import Office
@@ -14,6 +17,10 @@ from sync_server.server_keys import SECRET_BYTES, KeyRing
 from sync_server.service import Service
 from sync_server.settings import Settings
 from sync_server.store import Store
+from sync_server.systems.configuration import SystemSettings, read_secret, read_systems
+from sync_server.systems.desk import Desk
+from sync_server.systems.http import HttpSystem
+from sync_server.systems.worker import Worker
 
 T = TypeVar("T")
 
@@ -37,6 +44,51 @@ def build_service(settings: Settings, ports: Ports | None = None) -> Service:
     limits = BlobLimits(settings.file_bytes_max, settings.tenant_files_bytes_max)
     files = BlobFiles(settings.blobs, limits)
     return Service(Store(settings.database), KeyRing(secret), ports or system_ports(), files)
+
+
+Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
+
+
+def build_lifespan(
+    settings: Settings,
+    service: Service,
+    run_blocking: RunBlocking,
+    wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Lifespan:
+    """What runs as long as the application does: a worker for each system of record in `systems.toml`.
+
+    Raises:
+        Refused: the file or a secret that it names cannot be read.
+    """
+    systems = [(name, told, read_secret(settings.home, told)) for name, told in read_systems(settings.home).items()]
+
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            workers = [build_worker(service, each, client, run_blocking) for each in systems]
+            tasks = [asyncio.create_task(worker.run(wait)) for worker in workers]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    return lifespan
+
+
+def build_worker(
+    service: Service,
+    system: tuple[str, SystemSettings, str | None],
+    client: httpx.AsyncClient,
+    run_blocking: RunBlocking,
+) -> Worker:
+    """The worker of one configured system: its name, its settings, its secret."""
+    name, told, secret = system
+    desk = Desk(service, name, service.ports.new_id())
+    adapter = HttpSystem(told, client, secret)
+    patience = told.patience
+    return Worker(adapter, desk, service.ports.clock, run_blocking, patience.limits, patience.pace)
 
 
 def build_office(settings: Settings, ports: Ports | None = None) -> Office:

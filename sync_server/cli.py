@@ -14,6 +14,7 @@ _WHERE = (
     argument("--database", metavar="URL", help="SQLAlchemy URL (default: SQLite in the home folder)"),
 )
 _HERE = "sync_server.commands:"
+_SYSTEMS = "sync_server.systems.commands:"
 
 PROGRAM = Program(
     name="tailboard-server",
@@ -148,6 +149,33 @@ PROGRAM = Program(
                 argument("--field", action="append", default=[], help="only this one; may be repeated"),
                 argument("--reason", default=""),
                 _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(
+            ("outgoing", "list"),
+            "Writes to systems of record that are still on their way.",
+            f"{_SYSTEMS}outgoing_list",
+            (argument("--all", action="store_true", help="the settled ones too"), _TENANT),
+        ),
+        Verb(
+            ("parked", "list"),
+            "Writes to systems of record that wait for a person.",
+            f"{_SYSTEMS}parked_list",
+            (argument("--all", action="store_true", help="the settled ones too"), _TENANT),
+        ),
+        Verb(
+            ("parked", "decide"),
+            "Say what became of a parked write, or have it tried again.",
+            f"{_SYSTEMS}parked_decide",
+            (
+                argument("command", help="as parked list names it"),
+                argument("--it-happened", metavar="REF", help="the system did it, and calls it REF"),
+                argument("--it-did-not", action="store_true", help="it did not happen, and shall not"),
+                argument("--retry", action="store_true", help="it did not happen so far, and shall"),
+                argument("--reason", required=True, help="how you know"),
+                argument("--seen", type=int, metavar="VERSION", help="of the write, when you looked at it"),
+                argument("--as", "--actor", dest="actor", required=True, metavar="PERSON", help="who does it"),
                 _TENANT,
             ),
         ),

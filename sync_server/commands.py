@@ -267,11 +267,13 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     import uvicorn
 
     from sync_server.api.app import build_app
-    from sync_server.bootstrap import build_service, on_thread
+    from sync_server.bootstrap import build_lifespan, build_service, on_thread
     from sync_server.logs import log_to_stderr
 
     log_to_stderr(arguments.log_level)
-    service = build_service(_settings(arguments))
+    settings = _settings(arguments)
+    service = build_service(settings)
+    lifespan = build_lifespan(settings, service, on_thread)
     listener = _listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"
@@ -281,7 +283,8 @@ def serve(arguments: argparse.Namespace) -> Report | None:
         else f"Listening on {url}"
     )
     sys.stdout.flush()
-    config = uvicorn.Config(build_app(service, on_thread), log_config=None, access_log=False, lifespan="off")
+    app = build_app(service, on_thread, lifespan)
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     with listener:
         asyncio.run(server.serve(sockets=[listener]))

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue, TypeAdapter
 
-from shared.commands.base import Payload
+from shared.commands.base import SERVICE_PERSON, Payload, Role
 from shared.commands.conflict_resolved import ConflictResolved, Place, place_of
+from shared.commands.external_decided import ExternalDecided
 from shared.commands.field_updated import FieldUpdated
 from shared.commands.question_asked import QuestionAsked
 from shared.commands.record_imported import RecordImported
@@ -22,11 +23,20 @@ from shared.contract import Name
 from shared.ids import id_of, kind_of, record_ref
 from shared.outcomes import FieldName, Outcome, Receipt
 from shared.problems import Code, Refused
-from shared.records import Choice, Clash, Conflict, ConflictStatus, Record, Settlement
+from shared.records import (
+    Choice,
+    Clash,
+    Conflict,
+    ConflictStatus,
+    Record,
+    Settlement,
+    WriteStatus,
+    waits_for_a_person,
+)
 from sync_server.imports import ImportPlan, plan
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY
 from sync_server.service import AUDIT_START, CODE_LIFETIME, Service, code_hash
-from sync_server.store import Device, DeviceState, EnrolCode, Person, Tx
+from sync_server.store import Device, DeviceState, EnrolCode, OutgoingEntry, Person, Tx
 
 #: Letters and digits that are not mistaken for one another when read aloud.
 _CODE_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
@@ -76,6 +86,8 @@ class Office:
     def put_person(self, tenant: str, person: Person) -> None:
         """Add somebody, or change name and roles; the act is audited."""
         _check_name("person", person.id)
+        if person.id == SERVICE_PERSON or Role.SERVICE in person.roles:
+            raise Refused(Code.MALFORMED, f"{SERVICE_PERSON} and the role {Role.SERVICE} are the server's own")
         with self.service.store.transaction() as tx:
             if tx.person(tenant, person.id) == person:
                 return
@@ -95,7 +107,7 @@ class Office:
         letters = "".join(_CODE_ALPHABET[byte % len(_CODE_ALPHABET)] for byte in ports.randomness.draw(12))
         code = "-".join(letters[at : at + 4] for at in (0, 4, 8))
         with self.service.store.transaction() as tx:
-            if tx.person(tenant, person) is None:
+            if person == SERVICE_PERSON or tx.person(tenant, person) is None:
                 raise Refused(Code.NOT_FOUND, f"there is no person {person}; run: tailboard-server person add")
             tx.add_code(EnrolCode(code_hash(code), tenant, person, ports.clock.now() + CODE_LIFETIME, None))
         return code
@@ -267,6 +279,33 @@ class Office:
         except ValueError as error:
             raise Refused(Code.MALFORMED, "a question has 1 to 4000 characters") from error
         return self._give(tenant, actor, self.record(tenant, subject).ref, payload)
+
+    # -- writes to systems of record
+
+    def external_writes(self, tenant: str, *, everything: bool = False) -> list[Record]:
+        """The writes that wait for a person, or all of them."""
+        found = self.records(tenant, "external_write")
+        return [each for each in found if everything or waits_for_a_person(each.fields)]
+
+    def outgoing(self, tenant: str, *, everything: bool = False) -> list[OutgoingEntry]:
+        """The writes that are still on their way, or all of them, oldest first."""
+        states = tuple(WriteStatus) if everything else (WriteStatus.QUEUED, WriteStatus.SENDING)
+        with self.service.store.transaction() as tx:
+            return tx.outgoing_in(tenant, states)
+
+    def decide_external(
+        self, tenant: str, actor: str, command: str, decision: ExternalDecided, *, seen: int | None = None
+    ) -> Receipt:
+        """Settle a write that the server could not settle alone.
+
+        `seen` is the version of the write's record that the person looked at; None for the one that stands now.
+        """
+        ref = command if "/" in command else record_ref("external_write", command)
+        if kind_of(ref) != "external_write":
+            raise Refused(Code.NOT_FOUND, f"{ref} is not a write; see: tailboard-server parked list")
+        self.record(tenant, ref)
+        looked_at = {} if seen is None else {ref: seen}
+        return self.service.office(tenant, actor, [(ref, decision)], looked_at)[0]
 
     # -- files that bring records
 

@@ -223,7 +223,7 @@ class Service:
             refuse_if_stopped(tx, tenant)
             batch = self.batch(tx, tenant)
             for command_id, (record, payload) in zip(ids, work, strict=True):
-                self._give(
+                self.give(
                     tx,
                     batch,
                     Author(command_id, tenant, OFFICE, actor, self.ports.clock.now(), "office"),
@@ -237,9 +237,10 @@ class Service:
 
         return self.store.attempt(unit)
 
-    def _give(
+    def give(
         self, tx: Tx, batch: Batch, author: Author, record: str, payload: Payload, seen: Mapping[str, int]
     ) -> None:
+        """Bring one office command of `author` into a unit of work that the caller flushes. Raises `Refused`."""
         if batch.entry(author.id):
             return  # the answer to this very unit's commit was lost
         try:

@@ -33,6 +33,7 @@ def go_on(tx: Tx, incarnation: int) -> None:
     for tenant in stopped(tx):
         tx.drop_server_value(_STOPPED + tenant)
     tx.set_server_value("incarnation", str(incarnation))
+    tx.doubt_outgoing()
 
 
 def shown(tx: Tx, tenant: str, envelope: Envelope, incarnation: int) -> Refused | None:

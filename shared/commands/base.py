@@ -143,6 +143,15 @@ class Creation:
     fields: Mapping[str, JsonValue]
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What a command writes to a system of record; the command's id is the write's idempotency key."""
+
+    command: str
+    system: str
+    body: Mapping[str, JsonValue]
+
+
 Effect = Edit | Creation
 Records = Mapping[str, Record]
 
@@ -231,10 +240,6 @@ class Payload(Contract):
     def attachments(self) -> tuple[Attachment, ...]:
         """The files that the command names; their bytes travel apart."""
         return ()
-
-    def external(self, command: Command) -> dict[str, JsonValue] | None:
-        """The body of the write to the kind's system of record; None if this command writes nothing there."""
-        return None
 
     def to_json(self) -> dict[str, Any]:
         """The payload as it stands in a command."""

@@ -6,7 +6,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from shared.commands.base import Command, Edit, Effect, Kind, Payload, Records, Role
 from shared.ids import id_of
-from shared.records import WriteVerdict, WriteStatus
+from shared.records import WriteStatus, WriteVerdict, waits_for_a_person
 
 _STATUS = {
     WriteVerdict.IT_HAPPENED: WriteStatus.DONE,
@@ -18,7 +18,8 @@ _STATUS = {
 class ExternalDecided(Payload):
     """What a person found out: it happened (under `reference`), it did not and shall not, or it shall be tried again.
 
-    A retry is a person's word that nothing happened so far; the system is looked up once more before anything is sent.
+    A retry is a person's word that nothing happened so far; the system is looked up once more before anything is
+    sent.
     """
 
     kind = Kind(
@@ -53,9 +54,7 @@ class ExternalDecided(Payload):
     def objection(self, command: Command, records: Records) -> str | None:
         """Only what waits for a person can be decided by one."""
         fields = records[command.record].fields
-        parked = fields["status"] == WriteStatus.PARKED
-        undecided = fields["status"] == WriteStatus.REFUSED and fields["decided_by"] is None
-        return None if parked or undecided else f"{command.record} is {fields['status']} and waits for nobody"
+        return None if waits_for_a_person(fields) else f"{command.record} is {fields['status']}; it waits for nobody"
 
     def summary(self, label: str) -> str:
         """The verdict."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.commands.base import Command, Edit, Effect, Kind, Payload, Role
+from shared.commands.base import OFFICE, Command, Edit, Effect, Kind, Payload, Records, Role
 from shared.ids import id_of
 from shared.records import WriteStatus
 
@@ -28,6 +28,10 @@ class ExternalRecorded(Payload):
             Edit(command.record, "attempts", self.attempts),
             Edit(command.record, "decided_by", None),
         )
+
+    def objection(self, command: Command, records: Records) -> str | None:
+        """No device speaks for the server."""
+        return None if command.device == OFFICE else "only the server itself records what a system answered"
 
     def summary(self, label: str) -> str:
         """What is known now."""

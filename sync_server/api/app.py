@@ -25,9 +25,9 @@ log = logging.getLogger("tailboard.server")
 RETRY_AFTER_S = 2
 
 
-def build_app(service: Service, run_blocking: RunBlocking) -> FastAPI:
-    """The application over `service`; `run_blocking` carries every call of it."""
-    app = FastAPI(title="Tailboard sync server", docs_url=None, redoc_url=None)
+def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None) -> FastAPI:
+    """The application over `service`; `run_blocking` carries every call of it, `lifespan` is what runs beside it."""
+    app = FastAPI(title="Tailboard sync server", docs_url=None, redoc_url=None, lifespan=lifespan)
 
     @app.post("/v1/sync")
     async def sync(request: Request) -> Response:

@@ -27,6 +27,7 @@ from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
 from sync_server.store.ledger import Entry, Ledger
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
+from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.records import Page, Records, Write
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Epoch",
     "Key",
     "Link",
+    "OutgoingEntry",
     "Page",
     "Person",
     "Store",
@@ -54,7 +56,7 @@ TRIES = 5
 _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
 
 
-class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs):
+class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites):
     """The open transaction."""
 
 

@@ -2,8 +2,8 @@
 
 Rules
 1. It talks to the configured hosts and to no other; a redirect is not followed.
-2. Only what the configuration names counts as an answer: a 2xx whose JSON carries the reference, a refusal status with
-   a JSON body, an absence as it is described. A proxy's page, a login form or half a reply tells nothing.
+2. Only what the configuration names counts as an answer: a 2xx whose JSON carries the reference, a refusal status
+   with a JSON body, an absence as it is described. A proxy's page, a login form or half a reply tells nothing.
 3. A reply has a size and a time limit as a whole; what does not come within them tells nothing.
 4. The key is in every request; the secret is in a header and in no log, error or detail.
 
@@ -18,8 +18,8 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
 
-from reconciliation.external import Write
 from shared import strict_json
+from shared.commands.base import Outgoing
 from shared.contract import Contract
 from sync_server.systems.port import (
     Absent,
@@ -107,10 +107,14 @@ class HttpSettings(Contract):
             raise ValueError("only https may leave this machine")
         if self.lookup_path.count("{key}") != 1 or "{" in self.execute_path or ".." in self.lookup_path:
             raise ValueError("lookup_path holds {key} once, execute_path never")
+        if self.execute_path.startswith("//") or self.lookup_path.startswith("//"):
+            raise ValueError("a path begins with one slash")
         if (self.auth_header is None) != (self.auth_file is None):
             raise ValueError("auth_header and auth_file go together")
         if not self.enforces_keys and self.absent_field is None:
-            raise ValueError("without enforces_keys, absent_field and absent_value must name the system's own absence")
+            raise ValueError(
+                "without enforces_keys, absent_field and absent_value must name the system's own absence"
+            )
         return self
 
 
@@ -129,7 +133,7 @@ class HttpSystem:
         told = self._settings
         return Guarantees(told.enforces_keys, told.lookups_are_current, told.in_flight_max_s)
 
-    async def execute(self, write: Write) -> Execution:
+    async def execute(self, write: Outgoing) -> Execution:
         """POST the body with the key."""
         told = self._settings
         reply = await self._exchange("POST", told.execute_path, write.command, dict(write.body))

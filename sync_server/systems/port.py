@@ -9,7 +9,7 @@ Rules
 from dataclasses import dataclass
 from typing import Protocol
 
-from reconciliation.external import Write
+from shared.commands.base import Outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class SystemOfRecord(Protocol):
     def guarantees(self) -> Guarantees:
         """What the adapter declares about the system."""
 
-    async def execute(self, write: Write) -> Execution:
+    async def execute(self, write: Outgoing) -> Execution:
         """Do it, with the command's id as idempotency key."""
 
     async def lookup(self, command: str) -> Lookup:

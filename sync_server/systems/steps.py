@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from sync_server.store import Outgoing
+from sync_server.store import OutgoingEntry
 from sync_server.systems.port import (
     Absent,
     CannotTell,
@@ -94,13 +94,13 @@ Resting = Later | Done | Turned | Park
 Step = LookUp | Send | Resting
 
 
-def first(row: Outgoing) -> Step:
+def first(row: OutgoingEntry) -> Step:
     """What to do with a row that was just leased."""
     return LookUp() if row.in_doubt else Send()
 
 
 def after_lookup(
-    row: Outgoing, answer: Lookup, guarantees: Guarantees, limits: Limits, asked_at: datetime
+    row: OutgoingEntry, answer: Lookup, guarantees: Guarantees, limits: Limits, asked_at: datetime
 ) -> Step:
     """What a lookup that began at `asked_at` means for `row`."""
     match answer:
@@ -114,7 +114,7 @@ def after_lookup(
             assert_never(answer)
 
 
-def _absent(row: Outgoing, guarantees: Guarantees, limits: Limits, asked_at: datetime) -> Step:
+def _absent(row: OutgoingEntry, guarantees: Guarantees, limits: Limits, asked_at: datetime) -> Step:
     if row.attempts >= limits.sends_max and not row.vouched:
         return Park(f"sent {row.attempts} times, and the system says that it does not know it")
     if guarantees.enforces_keys:
@@ -127,7 +127,7 @@ def _absent(row: Outgoing, guarantees: Guarantees, limits: Limits, asked_at: dat
     return Send()
 
 
-def after_send(row: Outgoing, result: Execution, limits: Limits, now: datetime) -> Resting:
+def after_send(row: OutgoingEntry, result: Execution, limits: Limits, now: datetime) -> Resting:
     """What the result of sending means for `row` (as it was marked, so `in_doubt`)."""
     match result:
         case Executed(reference):
@@ -142,7 +142,7 @@ def after_send(row: Outgoing, result: Execution, limits: Limits, now: datetime) 
             assert_never(result)
 
 
-def _again(row: Outgoing, limits: Limits, now: datetime, detail: str, tries_max: int | None) -> Later | Park:
+def _again(row: OutgoingEntry, limits: Limits, now: datetime, detail: str, tries_max: int | None) -> Later | Park:
     tries = row.tries + 1
     if tries_max is not None and tries >= tries_max:
         return Park(f"looked up {tries} times without an answer; the last time: {detail}")
