@@ -41,6 +41,8 @@ PROGRAM = Program(
             "A real server and a real laptop: apply, pull, resync and bytes on the wire, each beside its floor.",
             f"{_HERE}bench_sync",
             (argument("--full", action="store_true", help="a million rows, 100,000 commands, PostgreSQL: minutes"),),
+        ),
+        Verb(
             ("erp",),
             "A small parts ERP on loopback that can be told to misbehave, and counts what it really did.",
             f"{_HERE}erp",

@@ -132,6 +132,11 @@ class Erp:
             self._do(key)
         self._hidden.clear()
 
+    @property
+    def owes(self) -> bool:
+        """Whether something is late or hidden."""
+        return bool(self._late or self._hidden)
+
     def _do(self, key: str) -> None:
         if key in self.references and self.duplicates is not Duplicates.SECOND_ORDER:
             return

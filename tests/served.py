@@ -14,6 +14,7 @@ from shared.commands import payload_class
 from shared.commands.base import Command, Role
 from shared.envelope import COMMAND_TYPE, ENROLMENT_TYPE, Envelope, SigningKey, seal
 from shared.outcomes import Receipt
+from shared.ports import Ports
 from shared.records import Record, record_from_wire
 from shared.request_signature import sign_request
 from shared.sync import PROTOCOL, Enrolment, EnrolReply, EnrolRequest, SyncReply
@@ -137,8 +138,12 @@ FILES = {
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
-    home = tmp_path / "server"
-    made = initialise(Settings(home, f"sqlite:///{home / 'server.db'}"), still_ports())
+    return made_office(tmp_path / "server", still_ports())
+
+
+def made_office(home: Path, ports: Ports) -> Office:
+    """A server in `home` with people and a few records."""
+    made = initialise(Settings(home, f"sqlite:///{home / 'server.db'}"), ports)
     made.add_tenant(TENANT, "Test")
     for person in PEOPLE:
         made.put_person(TENANT, person)

@@ -40,6 +40,8 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         "conflict/x",
         {"settlements": [{"record": JOB, "field": "priority", "choice": "edit", "value": "low"}]},
     ),
+    "external.recorded": ("external_write/x", {"status": "done", "reference": "PO-1", "attempts": 1}),
+    "external.decided": ("external_write/x", {"verdict": "retry", "reason": "they lost it"}),
     "record.imported": ("asset/NEW", {"fields": {"name": "New", "type": "pump"}}),
 }
 

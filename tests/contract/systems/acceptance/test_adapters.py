@@ -18,6 +18,7 @@ from tests.contract.systems.acceptance.world import (
     LIMITS,
     NEITHER,
     Parts,
+    SpareWanted,
 )
 from tests.served import TENANT
 
@@ -46,7 +47,8 @@ async def test_found_absent_and_cannot_tell_are_told_apart(parts: Parts) -> None
 
 
 @pytest.mark.parametrize(
-    "mood", [Mood.SILENT_AFTER, Mood.SILENT_BEFORE, Mood.GARBAGE_AFTER, Mood.GARBAGE_BEFORE, Mood.BUSY, Mood.REDIRECTS]
+    "mood",
+    [Mood.SILENT_AFTER, Mood.SILENT_BEFORE, Mood.GARBAGE_AFTER, Mood.GARBAGE_BEFORE, Mood.BUSY, Mood.REDIRECTS],
 )
 async def test_what_is_no_answer_is_uncertain(parts: Parts, mood: Mood) -> None:
     parts.erp.mood = mood
@@ -330,7 +332,7 @@ async def test_a_worker_that_dies_anywhere_is_taken_over_and_nothing_doubles(
 async def test_a_lease_keeps_others_away_until_it_ends(parts: Parts) -> None:
     parts.want()
     with pytest.raises(Died):
-        await parts.worker(Deadly(parts.adapter, "execute", after=True)).step(parts.clock.now())  # type: ignore[arg-type]
+        await parts.worker(Deadly(parts.adapter, "execute", after=True)).step(parts.clock.now())
     parts.pass_time(LEASE_S - 1)
     assert not await parts.step()
     parts.pass_time(1)
@@ -393,7 +395,7 @@ async def test_an_adapters_own_fault_tells_nothing_and_blocks_nobody(parts: Part
     broken = Deadly(parts.adapter, "execute", after=True)
     broken._async = lambda act: _failing(act, first)  # type: ignore[method-assign]
     for _ in range(2):
-        await parts.worker(broken).step(parts.clock.now())  # type: ignore[arg-type]
+        await parts.worker(broken).step(parts.clock.now())
     assert parts.status(second) == "done"
     assert parts.status(first) == "sending"
     await parts.work(20)
@@ -452,8 +454,6 @@ async def test_a_stopped_server_sends_nothing(parts: Parts) -> None:
 
 
 def _wanted(part_no: str) -> Any:
-    from tests.contract.systems.acceptance.world import SpareWanted
-
     return SpareWanted(part_no=part_no)
 
 

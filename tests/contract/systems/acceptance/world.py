@@ -195,7 +195,12 @@ class Parts:
         return status
 
     def decide(
-        self, command: str, verdict: WriteVerdict, reference: str = "", actor: str = "m.reyes", seen: int | None = None
+        self,
+        command: str,
+        verdict: WriteVerdict,
+        reference: str = "",
+        actor: str = "m.reyes",
+        seen: int | None = None,
     ) -> Receipt:
         decision = ExternalDecided(verdict=verdict, reference=reference, reason="I rang them")
         return self.office.decide_external(TENANT, actor, command, decision, seen=seen)
