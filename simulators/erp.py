@@ -93,7 +93,7 @@ class Erp:
             self._late.append(key)
             return SILENCE
         if self.mood is Mood.REFUSES:
-            return Said(422, {"detail": f"no supplier for {body.get('part_no', 'that')}"})
+            return Said(422, {"detail": f"no supplier for {body.get('part', 'that')}"})
         known = key in self.references
         if self.mood in _DOES_IT:
             self._do(key)

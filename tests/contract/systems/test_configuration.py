@@ -124,7 +124,7 @@ async def test_the_command_line_lists_and_decides(
     command = parts.want()
     code, told = call("outgoing", "list")
     (entry,) = told["outgoing"]
-    assert (code, entry["command"], entry["state"], entry["body"]["part_no"]) == (0, command, "queued", "S-1")
+    assert (code, entry["command"], entry["state"], entry["body"]["part"]) == (0, command, "queued", "S-1")
     await parts.step()
     code, told = call("parked", "list")
     (write,) = told["parked"]

@@ -29,7 +29,7 @@ def test_only_an_effective_command_writes_to_a_system(outcome: Outcome) -> None:
     assert (written is not None) == (outcome in EFFECTIVE)
     if written:
         assert (written.command, written.system, dict(written.body)) == (
-            command.id, "parts", {"part_no": "S-1", "quantity": 1},
+            command.id, "parts", {"part": "S-1", "quantity": 1},
         )  # fmt: skip
 
 

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from shared.commands.part_ordered import PartOrdered
 from shared.outcomes import Outcome, Reason
 from shared.records import WriteVerdict
 from simulators.erp import Duplicates, Erp, Memory, Mood
 from sync_server.standing import go_on
 from sync_server.systems.desk import Desk
 from sync_server.systems.port import Absent, CannotTell, Executed, Found, Guarantees, Refused, Uncertain, Unreached
+from tests.builders import JOB, SEAL
 from tests.contract.systems.acceptance.world import (
     CURRENT,
     IN_FLIGHT_S,
@@ -82,6 +84,14 @@ async def test_an_applied_command_is_written_once_and_its_result_is_a_record_of_
     assert (parts.status(command), parts.write(command).fields["reference"]) == ("done", "PO-1")
     assert parts.write(command).stamp("status").actor == "tailboard"
     assert not await parts.step()
+    assert parts.erp.effects == {command: 1}
+
+
+async def test_an_ordered_part_reaches_the_parts_system_once(parts: Parts) -> None:
+    command = parts.give(JOB, PartOrdered(stock_item=SEAL, quantity=2)).command
+    assert parts.row(command).outgoing.body["part"] == "SEAL-1"
+    await parts.work(10)
+    assert parts.status(command) == "done"
     assert parts.erp.effects == {command: 1}
 
 

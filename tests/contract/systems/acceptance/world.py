@@ -57,7 +57,7 @@ class SpareWanted(Payload):
     def external(self, command: Command) -> dict[str, JsonValue] | None:
         if self.part_no == "POISON":
             raise RuntimeError("a fault of our own")
-        return None if self.part_no == "NONE" else {"part_no": self.part_no, "quantity": 1}
+        return None if self.part_no == "NONE" else {"part": self.part_no, "quantity": 1}
 
     def summary(self, label: str) -> str:
         return f"{label}: {self.part_no}"
