@@ -78,8 +78,9 @@ def argument(*flags: str, **settings: Any) -> Argument:
 
 
 def _collect_seldom() -> None:
-    """A round makes thousands of objects and no cycles: looking for cycles as often as Python does by itself costs a
-    third of a server's time (ADR 13). What is loaded by now stays and need not be looked at.
+    """Look for reference cycles seldom, and never among what is loaded by now.
+
+    A round makes thousands of objects and no cycles; by itself Python spends a third of a server's time on looking.
     """
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
