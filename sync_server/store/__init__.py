@@ -8,7 +8,8 @@ Rules
    that places are given in commit order and a cursor can never pass a change that commits later.
 4. Where the database gives way to another writer, or its connection is lost, the whole unit of work is done again:
    it begins by reading the ledger, so what was committed before is found and not repeated.
-5. Rows never leave this package. Each concern has a module; `Tx` puts them together.
+5. On SQLite, units of work that come together share a transaction (`lane`).
+6. Rows never leave this package. Each concern has a module; `Tx` puts them together.
 
 Not handled here: what anything means. The store verifies nothing and decides nothing.
 """
@@ -25,6 +26,7 @@ from sync_server.store.audit import Audit, Link
 from sync_server.store.base import Contended, Table
 from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
+from sync_server.store.lane import Apart, Lane
 from sync_server.store.ledger import Entry, Ledger
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
@@ -59,6 +61,14 @@ _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
 class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites):
     """The open transaction."""
 
+    def apart(self, work: Callable[[], T]) -> T:
+        """`work` in a savepoint: if it raises, nothing of it stays."""
+        try:
+            with self._connection.begin_nested():
+                return work()
+        except DBAPIError as error:
+            raise _meaning(error) from error
+
 
 class Store:
     """The database behind a SQLAlchemy URL."""
@@ -70,6 +80,7 @@ class Store:
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        self._lane = Lane(self._transact) if self.engine.dialect.name == "sqlite" else None
 
     def create_tables(self) -> None:
         """Make what is missing."""
@@ -98,11 +109,20 @@ class Store:
         """
         for _ in range(TRIES):
             try:
-                with self.transaction() as tx:
-                    return work(tx)
+                return self._once(work)
             except Contended:
                 continue
         raise Refused(Code.BUSY, "other writers were faster several times")
+
+    def _once(self, work: Callable[[Tx], T]) -> T:
+        if self._lane is not None:
+            return self._lane.run(work)
+        with self.transaction() as tx:
+            return work(tx)
+
+    def _transact(self, work_off: Callable[[Tx, Apart], None]) -> None:
+        with self.transaction() as tx:
+            work_off(tx, tx.apart)
 
     @contextmanager
     def rehearsal(self) -> Iterator[Tx]:
