@@ -146,6 +146,14 @@ _APPEND, _JOURNAL = insert(OUTBOX), insert(JOURNAL)
 _META = select(META.c.value).where(META.c.key == bindparam("named"))
 
 
+_NEW = upsert(REPLICA)
+_RECORD = _NEW.on_conflict_do_update(
+    index_elements=["ref"],
+    set_={"version": _NEW.excluded.version, "body": _NEW.excluded.body},
+    where=_NEW.excluded.version >= REPLICA.c.version,
+)
+
+
 class State(StrEnum):
     """Where a command stands on the device. `SENT` is in doubt: bytes may have arrived, no answer was seen."""
 
@@ -445,9 +453,12 @@ class DeviceStore:
         """Take a page of changes into the replica and remember how far it reaches."""
         self._changes += 1
         with self.transaction() as connection:
-            for record in records:
-                newer = _upsert_record(connection, record)
-                if newer and record.kind == "conflict":
+            page = list(records)
+            plain = [_record_row(record) for record in page if record.kind != "conflict"]
+            if plain:
+                connection.execute(_RECORD, plain)
+            for record in page:
+                if record.kind == "conflict" and connection.execute(_RECORD, _record_row(record)).rowcount > 0:
                     settled = OUTBOX.c.id == record.fields["command"]
                     resolved = record.fields["status"] == ConflictStatus.RESOLVED  # which can be undone
                     connection.execute(update(OUTBOX).where(settled).values(resolved=resolved))
@@ -531,17 +542,9 @@ def _put(connection: Connection, key: str, value: str) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
-def _upsert_record(connection: Connection, record: Record) -> bool:
-    """Whether the record is not older than what was here."""
+def _record_row(record: Record) -> dict[str, Any]:
     body = json.dumps(record_to_json(record), ensure_ascii=False, separators=(",", ":"))
-    statement = upsert(REPLICA).values(ref=record.ref, version=record.version, body=body)
-    newer = statement.excluded.version >= REPLICA.c.version
-    done = connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["ref"], set_={"version": record.version, "body": body}, where=newer
-        )
-    )
-    return done.rowcount > 0
+    return {"ref": record.ref, "version": record.version, "body": body}
 
 
 def _record(body: str) -> Record:
