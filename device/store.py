@@ -144,8 +144,19 @@ _HEAD = (
 )
 _APPEND, _JOURNAL = insert(OUTBOX), insert(JOURNAL)
 _META = select(META.c.value).where(META.c.key == bindparam("named"))
-
-
+_SETTLE = (
+    update(OUTBOX)
+    .where(OUTBOX.c.id == bindparam("named"), OUTBOX.c.state != "settled")
+    .values(
+        state="settled",
+        hold=None,
+        problem=None,
+        outcome=bindparam("outcome"),
+        change_seq=bindparam("change_seq"),
+        receipt=bindparam("receipt"),
+        proof=bindparam("proof"),
+    )
+)
 _NEW = upsert(REPLICA)
 _RECORD = _NEW.on_conflict_do_update(
     index_elements=["ref"],
@@ -430,16 +441,16 @@ class DeviceStore:
 
     def mark_settled(self, receipt: Receipt, payload: bytes, proof: Proof) -> None:
         """The final word, with the bytes that prove it."""
-        self._set(
-            [receipt.command],
-            state=State.SETTLED,
-            hold=None,
-            problem=None,
-            outcome=receipt.outcome,
-            change_seq=receipt.change_seq,
-            receipt=payload,
-            proof=proof_to_json(proof),
-        )
+        self._changes += 1
+        values = {
+            "named": receipt.command,
+            "outcome": receipt.outcome,
+            "change_seq": receipt.change_seq,
+            "receipt": payload,
+            "proof": proof_to_json(proof),
+        }
+        with self.transaction() as connection:
+            connection.execute(_SETTLE, values)
 
     def _set(self, ids: Sequence[str], **values: object) -> None:
         self._changes += 1
