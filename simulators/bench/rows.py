@@ -12,8 +12,8 @@ from pathlib import Path
 _NUMBERS = "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :number) "
 
 
-def more_records(database: Path, tenant: str, number: int) -> None:
-    """`number` further work orders at the end of the tenant's feed, as the server would have written them."""
+def more_records(database: Path, tenant: str, pattern: str, number: int) -> None:
+    """`number` further work orders like `pattern` (a reference) at the end of the tenant's feed."""
     name = "printf('work_order/BULK-%06d', n)"
     differing = {
         "ref": name,
@@ -21,8 +21,8 @@ def more_records(database: Path, tenant: str, number: int) -> None:
         "body": f"replace(body, ref, {name})",
     }
     with closing(_open(database)) as connection:
-        pattern = "SELECT * FROM record WHERE tenant = :tenant AND ref = 'work_order/WO-00000'"
-        _copy(connection, "record", pattern, differing, {"tenant": tenant, "number": number})
+        one = "SELECT * FROM record WHERE tenant = :tenant AND ref = :pattern"
+        _copy(connection, "record", one, differing, {"tenant": tenant, "pattern": pattern, "number": number})
         connection.execute("UPDATE tenant SET change_seq = change_seq + ? WHERE id = ?", (number, tenant))
 
 

@@ -80,7 +80,7 @@ def measure(sizes: Sizes) -> Measured:
         say(f"a server with {sizes.jobs + sizes.edits} work orders")
         organisation = found(folder / "server")
         try:
-            settle_in(organisation, TENANT, sizes.jobs + sizes.edits)
+            settle_in(organisation, TENANT, sizes.jobs + sizes.edits + 1)  # one is never touched
             with server(folder / "server") as url:
                 measured = asyncio.run(_road(organisation, folder, url, sizes))
         finally:
@@ -210,7 +210,8 @@ class _Bench:
     async def pull(self) -> tuple[dict[str, Any], dict[str, int]]:
         """A fresh laptop takes everything."""
         say(f"pull: {self._sizes.records} more records, and a fresh laptop")
-        more_records(self._folder / "server" / "server.db", TENANT, self._sizes.records)
+        untouched = record_ref("work_order", f"WO-{self._sizes.jobs + self._sizes.edits:05d}")
+        more_records(self._folder / "server" / "server.db", TENANT, untouched, self._sizes.records)
         laptop = await self.laptop("fresh")
         try:
             taken = await seconds_of(laptop.agent.settle)
@@ -219,7 +220,8 @@ class _Bench:
             await laptop.close()
         documents = [json.dumps(record_to_json(record)) for record in standing.values()]
         rate = len(standing) / taken
-        counts = {"records": len(standing), "different": _different(standing, replica)}
+        size = sum(map(len, documents)) // len(documents)
+        counts = {"records": len(standing), "bytes_each": size, "different": _different(standing, replica)}
         return figure(rate, "records/s", floors.parse_rate(documents)), counts
 
 
