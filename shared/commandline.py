@@ -80,7 +80,8 @@ def argument(*flags: str, **settings: Any) -> Argument:
 def _collect_seldom() -> None:
     """Look for reference cycles seldom, and never among what is loaded by now.
 
-    A round makes thousands of objects and no cycles; by itself Python spends a third of a server's time on looking.
+    A round makes thousands of objects and no cycles; by itself Python spends a fifth of a server's time on looking
+    (ADR 13).
     """
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

@@ -14,11 +14,25 @@ Rules
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from reconciliation.decide import Defer, Doubt, Facts, Lacks, Past, Pending, Ruling, Wait, decide, draft_of, refs_of
+from reconciliation.decide import (
+    Defer,
+    Doubt,
+    Draft,
+    Facts,
+    Lacks,
+    Past,
+    Pending,
+    Ruling,
+    Wait,
+    decide,
+    draft_of,
+    refs_of,
+)
 from reconciliation.external import with_external
 from reconciliation.scope import team_of, visible
 from shared.attachments import Attachment
@@ -66,6 +80,7 @@ class Batch:
         self._there: set[str] = set()
         self._withdrawn: dict[str, str] = {}
         self._settings: TenantSettings | None = None
+        self._drafts: dict[str, Draft | None] = {}
         self._notes: list[dict[str, Any]] = []
         self._records: dict[str, Record | None] = {}
         self._stored: dict[str, Record] = {}
@@ -318,14 +333,25 @@ class Batch:
             for entry in sorted(entries, key=_turn):
                 self._settle_or_hold(entry)
 
+    def _draft(self, command: Command) -> Draft | None:
+        """The command read, once in this unit; None if its payload does not fit, as `decide` will say."""
+        if command.id not in self._drafts:
+            try:
+                self._drafts[command.id] = draft_of(command)
+            except ValueError:
+                self._drafts[command.id] = None
+        return self._drafts[command.id]
+
+    def _refs(self, command: Command) -> frozenset[str]:
+        """Every record that deciding the command needs."""
+        draft = self._draft(command)
+        refs = refs_of(draft) if draft else frozenset({command.record})
+        return refs.union(base.record for base in command.bases)
+
     def _facts(self, entry: Entry) -> Facts:
         command = entry.command
-        try:
-            draft = draft_of(command)
-        except ValueError:  # a payload that does not fit; `decide` says so
-            draft = None
-        refs = refs_of(draft) if draft else frozenset({command.record})
-        records = self._load(refs | {base.record for base in command.bases})
+        draft, refs = self._draft(command), self._refs(command)
+        records = self._load(refs)
         person = self._person(command.actor)
         return Facts(
             command=command,
@@ -416,7 +442,11 @@ class Batch:
         ids = {command.id for command in commands}
         self._load_entries(ids | {need for command in commands for need in command.needs})
         self._withdrawn |= self._tx.withdrawn(self._tenant, ids)
-        self._load({command.record for command in commands} | {b.record for c in commands for b in c.bases})
+        refs: set[str] = set()
+        for command in commands:
+            with suppress(Exception):  # what cannot be read is met again, and named, when it is decided
+                refs |= self._refs(command)
+        self._load(refs)
 
     def look(self, refs: frozenset[str]) -> dict[str, Record]:
         """The named records as this unit sees them; missing ones are left out."""

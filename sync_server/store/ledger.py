@@ -49,7 +49,7 @@ class LedgerRow(Table, table=True):
     __tablename__ = "ledger"
     __table_args__ = (
         Index("ledger_chain", "tenant", "device", "epoch", "seq"),
-        Index("ledger_held", "tenant", "device", "epoch", "seq", sqlite_where=_HELD, postgresql_where=_HELD),
+        Index("ledger_held", "tenant", "hold", "device", "epoch", "seq", sqlite_where=_HELD, postgresql_where=_HELD),
     )
     tenant: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -102,6 +102,8 @@ class WithdrawalRow(Table, table=True):
 
 
 LEDGER, ROOT, NEED, WITHDRAWAL = (table_of(row) for row in (LedgerRow, RootRow, NeedRow, WithdrawalRow))
+#: By name, so that the index of what is held serves and not the whole chain of a device.
+_IS_HELD = LEDGER.c.hold.in_([*map(str, Hold)])
 _ENTRIES = select(LEDGER, ROOT.c.envelope).outerjoin(
     ROOT, and_(ROOT.c.tenant == LEDGER.c.tenant, ROOT.c.id == LEDGER.c.root)
 )
@@ -189,9 +191,7 @@ class Ledger(Part):
 
     def due(self, tenant: str, now: datetime) -> list[Entry]:
         """The held commands whose hold ends by itself at or before `now`."""
-        query = _ENTRIES.where(
-            LEDGER.c.tenant == tenant, LEDGER.c.hold.is_not(None), LEDGER.c.due_at <= now.isoformat()
-        )
+        query = _ENTRIES.where(LEDGER.c.tenant == tenant, _IS_HELD, LEDGER.c.due_at <= now.isoformat())
         return [_entry(row) for row in self._all(query.order_by(LEDGER.c.due_at))]
 
     def at_place(self, tenant: str, device: str, epoch: int, seq: int) -> str | None:
@@ -207,10 +207,10 @@ class Ledger(Part):
         """The largest number N such that everything up to N in the epoch's chain is settled."""
         query = select(func.min(LEDGER.c.seq)).where(
             LEDGER.c.tenant == tenant,
+            _IS_HELD,
             LEDGER.c.device == device,
             LEDGER.c.epoch == epoch,
             LEDGER.c.seq <= received,
-            LEDGER.c.hold.is_not(None),
         )
         first = self._one(query)[0]
         return received if first is None else int(first) - 1
