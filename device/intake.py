@@ -3,10 +3,10 @@
 Rules
 1. The screen never shows half a round.
 2. A page of changes counts only where it was asked from; if the cursor has moved since, the page will come again.
-3. The server's database has a new life (it was restored): everything that an earlier life settled lately is asked about
-   again, and until that is answered its changes are not taken, so that nothing is shown twice.
-4. An answer that is older than what is known, as one from a USB stick may be, settles what it settles and moves nothing
-   back.
+3. If the server's database has a new life (it was restored), everything that an earlier life settled lately is asked
+   about again; until that is answered its changes are not taken, so that nothing is shown twice.
+4. An answer that is older than what is known, as one from a USB stick may be, settles what it settles and moves
+   nothing back.
 """
 
 from collections.abc import Collection, Mapping
@@ -124,9 +124,7 @@ class Intake:
     def _page(self, reply: SyncReply, changes: Changes) -> None:
         if self.store.asks_about_earlier_life():
             return
-        self.store.absorb_page(
-            changes, reply.cursor, removals=reply.removals, restart=reply.restart, more=reply.more
-        )
+        self.store.absorb_page(changes, reply.cursor, removals=reply.removals, restart=reply.restart, more=reply.more)
 
 
 def _pair(text: str) -> tuple[int, int]:

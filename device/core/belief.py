@@ -1,8 +1,8 @@
 """What a reply says, as far as it can be believed.
 
 Rules
-1. A receipt counts only if a believed key signed it, in our tenant, for exactly our bytes; one that does not makes the
-   whole reply unbelievable. So does a head that is not ours.
+1. A receipt counts only if a believed key signed it, in our tenant, for exactly our bytes; one that does not makes
+   the whole reply unbelievable. So does a head that is not ours.
 2. Each signed root is verified once.
 3. An answer about somebody else's command means nothing.
 """

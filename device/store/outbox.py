@@ -48,7 +48,7 @@ from device.store.items import (
 from device.store.replica import Replica
 from shared.commands.base import Command, read_command
 from shared.envelope import COMMAND_TYPE, Envelope
-from shared.outcomes import EFFECTIVE, Hold, Outcome, Reason, Receipt, Standing
+from shared.outcomes import EFFECTIVE, Hold, Reason, Receipt, Standing
 from shared.problems import Code, Problem
 from shared.records import ConflictStatus, Record
 from shared.sync import read_cursor
