@@ -222,7 +222,7 @@ class Agent:
             bundle=self._store.meta("bundle") or "",
             waiting=kept.count,
             waiting_bytes=kept.bytes,
-            oldest_at=oldest and oldest.issued_at,
+            oldest_at=oldest.issued_at if oldest else None,
         )
 
     def _set_time(self, error: RemoteError) -> bool:

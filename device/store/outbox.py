@@ -15,9 +15,11 @@ from itertools import pairwise, takewhile
 from typing import Any
 
 from sqlalchemy import (
+    Text,
     and_,
     bindparam,
     case,
+    cast,
     delete,
     func,
     insert,
@@ -74,7 +76,7 @@ _SENT = (
     .values(state=State.SENT, first_sent_at=func.coalesce(OUTBOX.c.first_sent_at, bindparam("at")), **_FREE)
 )
 _UNKNOWN = update(OUTBOX).where(_OPEN).values(state=State.SAVED, **_FREE)
-_WHY = {"hold": bindparam("why_held"), "problem": bindparam("why")}
+_WHY: dict[str, Any] = {"hold": bindparam("why_held"), "problem": bindparam("why")}
 _HELD = update(OUTBOX).where(_OPEN).values(state=State.HELD, **_WHY)
 _TURNED = update(OUTBOX).where(_OPEN).values(state=State.TURNED, hold=None, problem=bindparam("why"))
 _SAME = OUTBOX.c.earlier_outcome == bindparam("told")
@@ -244,6 +246,21 @@ class Outbox(Replica):
         with self.transaction() as connection:
             count, size = connection.execute(_KEPT).one()
         return Kept(count, size)
+
+    def expiring_before(self, at: datetime) -> list[Command]:
+        """The commands without an outcome whose time is over before `at` (UTC), oldest first.
+
+        Those that their author took back are left out.
+        """
+        waiting = OUTBOX.c.state.in_(UNSETTLED) & OUTBOX.c.withdrawal.is_(None)
+        soon = func.json_extract(cast(OUTBOX.c.payload, Text), text("'$.expires_at'")) < at.isoformat()
+        rows = self._all(select(OUTBOX.c.payload).where(waiting, soon).order_by(OUTBOX.c.position))
+        return [read_command(row.payload) for row in rows]
+
+    def is_hopeless(self, command_id: str) -> bool:
+        """Whether the server could not read it and its epoch is closed, so that it will never be sent again."""
+        this = and_(OUTBOX.c.id == command_id, OUTBOX.c.state == State.TURNED, OUTBOX.c.epoch < self.epoch())
+        return self._one(select(OUTBOX.c.id).where(this, _cannot_be_read())) is not None
 
     def oldest_unsettled(self) -> Command | None:
         """The command that has waited longest."""
