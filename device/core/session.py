@@ -168,8 +168,9 @@ class Session:
 
     def turned_out(self, now: datetime, act: Act) -> None:
         """The server keeps what was brought for review and tells nothing."""
+        if not self.shut_out:
+            self._begin_anew()
         self.shut_out = True
-        self._begin_anew()
         if isinstance(act, Push):
             self.retried.update(act.ids)
         self.not_before = now + SHUT_OUT_EVERY

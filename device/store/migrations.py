@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from device.errors import StoreError
+from shared.contract import to_instant
 
 Step = Callable[[Connection], None]
 
@@ -58,7 +59,7 @@ def _protocol_2(connection: Connection) -> None:
     run("UPDATE outbox SET bytes = length(payload)")
     for position, receipt in run("SELECT position, receipt FROM outbox WHERE receipt IS NOT NULL").all():
         told = json.loads(receipt)
-        values = (told["incarnation"], told["settled_at"], position)
+        values = (told["incarnation"], to_instant(told["settled_at"]).isoformat(), position)
         run("UPDATE outbox SET incarnation = ?, settled_at = ? WHERE position = ?", values)
     run("DROP INDEX IF EXISTS ix_outbox_state")
     run("CREATE INDEX ix_outbox_kept ON outbox (state, bytes)")
