@@ -47,9 +47,10 @@ def checked(arguments: argparse.Namespace) -> Report:
     """What would become of the unsettled ones."""
 
     async def work(device: Device) -> Report:
-        items = [item for item in device.store.items(states=UNSETTLED) if not item.withdrawal]
+        waiting = device.store.items(states=UNSETTLED)
+        ids = [item.command.id for item in waiting]  # what was taken back too, or its place would be a gap
+        items = [item for item in waiting if not item.withdrawal]
         findings = judge(items, device.store.replica(), device.workbench.view())
-        ids = [item.command.id for item in items]
         told = await ask_server(device.store, device.client, device.keys, ids) if arguments.online and ids else []
         forecasts = {each.id: each for each in told}
         lines = [

@@ -38,6 +38,7 @@ _REPLACE = _INSERT.on_conflict_do_update(index_elements=["ref"], set_=_NEW)
 _NEWER = _INSERT.on_conflict_do_update(
     index_elements=["ref"], set_=_NEW, where=_INSERT.excluded.version >= REPLICA.c.version
 )
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 _DROP = delete(REPLICA).where(REPLICA.c.ref == bindparam("named"))
 
 
@@ -116,7 +117,7 @@ class Replica(Values):
             {
                 "ref": record["ref"],
                 "version": record["version"],
-                "body": json.dumps(record, ensure_ascii=False, separators=(",", ":")),
+                "body": _encode(record),
                 "copy_no": copy,
             }
             for record in records
