@@ -210,6 +210,8 @@ class Agent:
                 return request.model_copy(update={"in_doubt": ids})
             case Close(ended):
                 return request.model_copy(update={"ended": ended})
+            case Push(()):
+                return request
             case Push(ids):
                 self._store.mark_sent(ids, now.wall)
                 return request.model_copy(update=carrying(items, now))

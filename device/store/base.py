@@ -52,10 +52,11 @@ class Part:
                 with self._engine.begin() as connection:
                     self._open = connection
                     yield connection
-            except DBAPIError as error:
-                raise sentence_of(error) from error
-            except OSError as error:
-                if error.errno == errno.ENOSPC:
+            except BaseException as error:
+                self._changes += 1  # what was counted meanwhile was not kept
+                if isinstance(error, DBAPIError):
+                    raise sentence_of(error) from error
+                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                     raise StoreError(_FULL) from error
                 raise
             finally:

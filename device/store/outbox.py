@@ -117,6 +117,8 @@ Settlement = tuple[Receipt, bytes, str]
 class Outbox(Replica):
     """The queue of commands."""
 
+    _kept: tuple[tuple[int, int], Kept] | None = None
+
     # -- the chain
 
     def head(self, epoch: int) -> Head:
@@ -151,6 +153,9 @@ class Outbox(Replica):
             "wall": issue.wall.isoformat() if issue else None,
         }
         self._do(_APPEND, row)
+        if self._kept is not None:
+            generation, kept = self._kept
+            self._kept = generation, Kept(kept.count + 1, kept.bytes + len(envelope.payload))
 
     def hash_at(self, epoch: int, seq: int) -> str | None:
         """The hash of the envelope at a place of the chain; None if it is not here (any more)."""
@@ -242,10 +247,13 @@ class Outbox(Replica):
         return counted
 
     def kept(self) -> Kept:
-        """How much waits for an outcome."""
+        """How much waits for an outcome. It is counted once, and then as things are appended."""
         with self.transaction() as connection:
-            count, size = connection.execute(_KEPT).one()
-        return Kept(count, size)
+            generation = self.generation()
+            if self._kept is None or self._kept[0] != generation:
+                count, size = connection.execute(_KEPT).one()
+                self._kept = generation, Kept(count, size)
+            return self._kept[1]
 
     def expiring_before(self, at: datetime) -> list[Command]:
         """The commands without an outcome whose time is over before `at` (UTC), oldest first.

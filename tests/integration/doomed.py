@@ -41,6 +41,17 @@ def after(owner: Any, name: str) -> None:
     setattr(owner, name, then_die)
 
 
+def once_called(owner: Any, name: str, arm: Callable[[], None]) -> None:
+    """Arm a point when `owner.name` has returned."""
+    inner: Callable[..., Any] = getattr(owner, name)
+
+    def then_arm(*args: Any, **kwargs: Any) -> Any:
+        inner(*args, **kwargs)
+        arm()
+
+    setattr(owner, name, then_arm)
+
+
 def server(point: str, home: str) -> None:
     """A server that dies while it handles its first sync with commands in it."""
     from sync_server.batch import Batch
@@ -128,8 +139,8 @@ def device(point: str, home: str) -> None:
     points: dict[str, Callable[[], None]] = {
         "after-confirm": die,
         "after-marking": lambda: after(DeviceStore, "mark_sent"),
-        "before-taking": lambda: before(DeviceStore, "absorb"),
-        "after-taking": lambda: after(DeviceStore, "absorb"),
+        "before-taking": lambda: once_called(DeviceStore, "mark_sent", lambda: before(DeviceStore, "absorb_page")),
+        "after-taking": lambda: once_called(DeviceStore, "mark_sent", lambda: after(DeviceStore, "absorb_page")),
         "inside-confirm": lambda: None,
     }
     points[point]()

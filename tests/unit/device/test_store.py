@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlcipher3 import dbapi2
 
+from device.core.bounds import Kept
 from device.errors import StoreError
 from device.store import DeviceStore, Identity, State
 from shared.commands.base import Command
@@ -266,3 +267,26 @@ def test_only_what_needs_nobodys_look_is_pruned(store: DeviceStore) -> None:
     store.deal_with(store.items()[0].command.id, "dropped")
     assert store.prune(NOW + timedelta(seconds=1)) == 2
     assert store.head(1).next_seq == 5
+
+
+def test_what_waits_is_counted_right_whatever_happens(path: Path, store: DeviceStore) -> None:
+    first = append(store)
+    size = len(envelope(first).payload)
+    assert store.kept() == Kept(1, size)
+
+    def half() -> None:
+        with store.transaction():
+            append(store)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    assert store.kept() == Kept(1, size)
+    append(store)
+    assert store.kept().count == 2
+    settle(store, first, Outcome.APPLIED)
+    assert store.kept().count == 1
+    other = DeviceStore.open(path, KEY)
+    append(other)
+    assert store.kept().count == 2
+    other.close()
