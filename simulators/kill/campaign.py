@@ -22,7 +22,7 @@ from shared.commands.base import Role
 from shared.ports import system_ports
 from simulators.kill import verdict
 from simulators.kill.doomed import PIN
-from simulators.kill.evidence import DeviceFile, read_device, read_server
+from simulators.kill.evidence import DeviceFile, ServerFile, read_device, read_server
 from simulators.kill.nursery import Child, ChildFailed, Nursery
 from simulators.kill.points import Point
 from simulators.kill.verdict import Finding, Harm, Said, Start
@@ -36,6 +36,8 @@ JOBS, ITEMS, ON_HAND = 24, 6, 1_000_000
 TRIES = 5
 
 Act = list[tuple[str, str, dict[str, Any]]]
+#: What was said, how it began, and what is on the two disks.
+Evidence = tuple[dict[str, Said], Start, ServerFile, DeviceFile]
 
 
 @dataclass
@@ -57,11 +59,16 @@ class Tally:
 
 @dataclass
 class Result:
-    """A campaign: one tally a point, every finding in words, and how many commands were called saved."""
+    """A campaign: one tally a point, every finding in words, and what it was judged by in the end."""
 
     tallies: list[Tally]
+    evidence: Evidence
     findings: list[str] = field(default_factory=list)
-    saved: int = 0
+
+    @property
+    def saved(self) -> int:
+        """How many commands were called saved."""
+        return len(self.evidence[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +180,11 @@ class Campaign:
         device = self._work(acts, point if point.side == "device" else None)
         self._check_deaths(point, device)
         self._hear(device, acts, point)
-        found = self._look(verdict.after_death)
+        found = verdict.after_death(*self.evidence())
         if point.side == "server" or point.both:
             self._serve(None)
         rounds, unsettled = self._recover()
-        return rounds, self._new([*found, *unsettled, *self._look(verdict.after_all)])
+        return rounds, self._new([*found, *unsettled, *verdict.after_all(*self.evidence())])
 
     def _check_deaths(self, point: Point, device: Child) -> None:
         """Wait until whoever was to die is dead. Without an error the laptop got through, so nobody died."""
@@ -194,7 +201,7 @@ class Campaign:
             )
 
     def _hear(self, device: Child, acts: Sequence[Act], point: Point) -> None:
-        """Take down what was called saved. What was committed in the moment before it could be said counts as well."""
+        """Take down what was called saved, and what was committed in the moment before that could be said."""
         told = [command for line in device.lines for command in json.loads(line).get("saved", ())]
         if point.name == "device-after-commit":
             known = {*self._said, *told}
@@ -211,25 +218,21 @@ class Campaign:
         told = json.loads(device.lines[-1])
         wrong = []
         if told["error"]:
-            wrong.append(Finding(Harm.BROKEN, f"recovery of round {len(self._said)}", told["error"]))
+            wrong.append(Finding(Harm.BROKEN, f"recovery after {len(self._said)} commands", told["error"]))
         if told["rounds"] > TRIES:
             wrong.append(
-                Finding(Harm.BROKEN, f"recovery of round {len(self._said)}", f"took {told['rounds']} rounds")
+                Finding(Harm.BROKEN, f"recovery after {len(self._said)} commands", f"took {told['rounds']} rounds")
             )
         return told["rounds"], wrong
 
-    def _look(self, judge: Callable[..., list[Finding]]) -> list[Finding]:
-        return judge(self._said, self._start, read_server(self._database, TENANT), self._device_file())
+    def evidence(self) -> Evidence:
+        """What was said, how it began, and what is on the two disks now."""
+        return self._said, self._start, read_server(self._database, TENANT), self._device_file()
 
     def _new(self, found: list[Finding]) -> list[Finding]:
         new = list(dict.fromkeys(each for each in found if each not in self._known))
         self._known.update(new)
         return new
-
-    @property
-    def saved(self) -> int:
-        """How many commands were called saved."""
-        return len(self._said)
 
     # -- programs
 
@@ -270,17 +273,16 @@ def play(home: Path, order: Order, say: Callable[[str], None]) -> Result:
     """
     home.mkdir(parents=True, exist_ok=True)
     tallies = {point.name: Tally(point) for point in order.points}
-    result = Result(list(tallies.values()))
+    findings: list[str] = []
     with Nursery(home / "children.log") as nursery:
         campaign = Campaign(home, order, nursery)
         campaign.found()
         for number, point in enumerate(points_of(order)):
             rounds, found = campaign.play(number, point)
             _count(tallies[point.name], rounds, found)
-            result.findings += [f"round {number}, {point.name}: {each}" for each in found]
-            result.saved = campaign.saved
+            findings += [f"round {number}, {point.name}: {each}" for each in found]
             say(f"round {number + 1}/{order.rounds} {point.name}: settled in {rounds}, {len(found)} findings")
-    return result
+        return Result(list(tallies.values()), campaign.evidence(), findings)
 
 
 def _count(tally: Tally, rounds: int, found: Sequence[Finding]) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+
 import sync_server.api.app
 import sync_server.commands
-import uvicorn
 from device import bootstrap
 from device.bootstrap import Device
 from device.core.interpret import Proposal

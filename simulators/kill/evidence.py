@@ -68,7 +68,7 @@ class DeviceFile:
 
 
 def read_server(database: str, tenant: str) -> ServerFile:
-    """What the server's database at a SQLAlchemy URL holds of `tenant`'s devices' commands, and all of its records."""
+    """What the database at a SQLAlchemy URL holds of a tenant: what its devices sent, and its records."""
     with _connected(database) as connection:
         records = connection.execute(text("SELECT ref, body FROM record WHERE tenant = :t"), {"t": tenant}).all()
         ledger = connection.execute(
@@ -90,7 +90,7 @@ def read_device(database: Path, key: bytes) -> DeviceFile:
         replica = connection.execute("SELECT ref, body FROM replica").fetchall()
         cursor = connection.execute("SELECT value FROM meta WHERE key = 'cursor'").fetchone()
     return DeviceFile(
-        tuple(Sent(id, state, _text(receipt), proof) for id, state, receipt, proof in outbox),
+        tuple(Sent(name, state, _text(receipt), proof) for name, state, receipt, proof in outbox),
         {ref: json.loads(body) for ref, body in replica},
         int(cursor[0].split(":")[1]) if cursor else 0,
     )
@@ -103,19 +103,18 @@ def _text(stored: bytes | str | None) -> str | None:
 @contextmanager
 def _connected(database: str) -> Iterator[Connection]:
     if not database.startswith("sqlite:///"):
-        with closing_engine(database) as connection:
+        with _engine(database) as connection:
             yield connection
         return
     with (
         _copied(Path(database.removeprefix("sqlite:///"))) as copy,
-        closing_engine(f"sqlite:///{copy}") as connection,
+        _engine(f"sqlite:///{copy}") as connection,
     ):
         yield connection
 
 
 @contextmanager
-def closing_engine(url: str) -> Iterator[Connection]:
-    """A connection to `url` that leaves nothing open behind it."""
+def _engine(url: str) -> Iterator[Connection]:
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         yield connection

@@ -14,11 +14,14 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from simulators.kill.doomed import PROGRAMS
 
 
 class ChildFailed(OSError):
@@ -132,8 +135,6 @@ def _put(what: Mapping[str, Any]) -> None:
 
 def main() -> None:
     """Fork on demand until the parent is gone."""
-    from simulators.kill.doomed import PROGRAMS
-
     alive: set[int] = set()
     for line in sys.stdin:
         asked = json.loads(line)
@@ -160,9 +161,7 @@ def _live(program: Callable[..., None], arguments: Mapping[str, Any]) -> None:
         status = 0
     except SystemExit as left:
         status = int(left.code or 0)
-    except BaseException:  # the log is all that is left of a child
-        import traceback
-
+    except BaseException:  # noqa: BLE001 - the log is all that is left of a child
         traceback.print_exc()
     finally:
         os._exit(status)

@@ -37,8 +37,8 @@ LEDGER_STATEMENT, REPLICA_STATEMENT = "INSERT INTO ledger", "replica"
 #: What the libraries call theirs.
 COMMITS: Name = (DefaultDialect, "do_commit")
 BYTES_LEAVE_DEVICE: Name = (httpx.AsyncHTTPTransport, "handle_async_request")
-# private, but the only place where half of a reply can leave
-BYTES_LEAVE_SERVER: Name = (selector_events._SelectorSocketTransport, "write")  # type: ignore[attr-defined]
+#: Private, but the only place where half of a reply can leave.
+BYTES_LEAVE_SERVER: Name = (getattr(selector_events, "_SelectorSocketTransport"), "write")  # noqa: B009
 
 
 @dataclass(frozen=True, slots=True)

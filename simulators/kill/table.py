@@ -23,8 +23,10 @@ class Row:
 def rows(result: Result) -> list[Row]:
     """One row a point, and one for all of them."""
     listed = [_row(tally) for tally in result.tallies if tally.rounds]
-    total = [sum(getattr(row, name) for row in listed) for name in _COLUMNS[:-1]]
-    return [*listed, Row("all", *total, recovered=max((row.recovered for row in listed), default=0))]
+    rounds, lost, doubled, broken = (
+        sum(getattr(row, name) for row in listed) for name in ("rounds", "lost", "doubled", "broken")
+    )
+    return [*listed, Row("all", rounds, lost, doubled, broken, max((row.recovered for row in listed), default=0))]
 
 
 def _row(tally: Tally) -> Row:

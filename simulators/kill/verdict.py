@@ -171,7 +171,8 @@ def _wanted(command: str, each: Said) -> tuple[str, str, str] | None:
             return "reading", command, f"{each.record} {payload['value']:g} {payload['unit']}"
         case "part.consumed":
             return "part", command, f"{each.record} {payload['stock_item']} {payload['quantity']}"
-    return None
+        case _:
+            return None
 
 
 def _versions(done: Mapping[str, Said], start: Start, server: ServerFile) -> Iterator[Finding]:
@@ -220,7 +221,8 @@ def _sets(each: Said) -> tuple[tuple[str, str], Any] | None:
             return (each.record, each.payload["field"]), each.payload["value"]
         case "status.changed":
             return (each.record, "status"), each.payload["to"]
-    return None
+        case _:
+            return None
 
 
 def _audit(server: ServerFile) -> Iterator[Finding]:
