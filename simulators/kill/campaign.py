@@ -11,6 +11,7 @@ import hashlib
 import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -236,10 +237,14 @@ class Campaign:
 
     # -- programs
 
-    def _serve(self, point: Point | None) -> None:
-        """Put a fresh server in the place of the running one."""
+    def close(self) -> None:
+        """End the server that still runs."""
         if self._server:
             self._server.kill()
+
+    def _serve(self, point: Point | None) -> None:
+        """Put a fresh server in the place of the running one."""
+        self.close()
         self._server = self._nursery.begin(
             "serve",
             home=str(self._home / "server"),
@@ -265,8 +270,8 @@ class Campaign:
         return read_device(self._device, self._key)
 
 
-def play(home: Path, order: Order, say: Callable[[str], None]) -> Result:
-    """The whole campaign in `home`; `say` hears of every round.
+def play(home: Path, order: Order, say: Callable[[str], None], nursery: Nursery | None = None) -> Result:
+    """The whole campaign in `home`; `say` hears of every round. `nursery` makes the children, or one of its own.
 
     Raises:
         ChildFailed: a program did not die where it should, or does not run again.
@@ -274,8 +279,9 @@ def play(home: Path, order: Order, say: Callable[[str], None]) -> Result:
     home.mkdir(parents=True, exist_ok=True)
     tallies = {point.name: Tally(point) for point in order.points}
     findings: list[str] = []
-    with Nursery(home / "children.log") as nursery:
-        campaign = Campaign(home, order, nursery)
+    with ExitStack() as stack:
+        made = nursery or stack.enter_context(Nursery(home / "children.log"))
+        campaign = stack.enter_context(closing(Campaign(home, order, made)))
         campaign.found()
         for number, point in enumerate(points_of(order)):
             rounds, found = campaign.play(number, point)

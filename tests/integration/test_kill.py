@@ -5,9 +5,7 @@ faults that are planted for it.
 """
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from simulators.kill import verdict
+from simulators.cli import main
+from simulators.kill import campaign, verdict
 from simulators.kill.campaign import Order, Result, acts_of, play, points_of
 from simulators.kill.evidence import DeviceFile, ServerFile
-from simulators.kill.nursery import ChildFailed
+from simulators.kill.nursery import ChildFailed, Nursery
 from simulators.kill.points import BY_NAME, POINTS
 from simulators.kill.table import as_data, as_lines, ok
 from simulators.kill.verdict import Harm
@@ -31,9 +30,16 @@ def silent(_: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """Where all children come from."""
+    with Nursery(tmp_path_factory.mktemp("nursery") / "children.log") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Result:
     """Every point once, on SQLite."""
-    return play(tmp_path_factory.mktemp("kill"), Order(POINTS, rounds=len(POINTS), seed=3), silent)
+    return play(tmp_path_factory.mktemp("kill"), Order(POINTS, rounds=len(POINTS), seed=3), silent, nursery)
 
 
 def test_every_point_kills_and_nothing_is_lost_or_doubled(once: Result) -> None:
@@ -62,20 +68,20 @@ PLANTED = [
 
 @pytest.mark.parametrize(("side", "fault", "point", "harm"), PLANTED, ids=[each[1].__name__ for each in PLANTED])
 def test_a_planted_fault_is_found(
-    tmp_path: Path, side: str, fault: Callable[[], None], point: str, harm: Harm
+    tmp_path: Path, nursery: Nursery, side: str, fault: Callable[[], None], point: str, harm: Harm
 ) -> None:
     order = Order((BY_NAME[point],), rounds=1, plants={side: f"{planted.HERE}{fault.__name__}"})
-    result = play(tmp_path, order, silent)
+    result = play(tmp_path, order, silent, nursery)
     assert getattr(result.tallies[0], harm) > 0, result.findings
     assert not ok(result)
     assert as_data(result)["table"][-1][harm] > 0
     assert result.findings[0] in as_lines(result)
 
 
-def test_a_point_that_nobody_reaches_is_no_success(tmp_path: Path) -> None:
+def test_a_point_that_nobody_reaches_is_no_success(tmp_path: Path, nursery: Nursery) -> None:
     point = replace(BY_NAME["device-after-reply"], side="server")  # the server never gets there
     with pytest.raises(ChildFailed, match="was not reached"):
-        play(tmp_path, Order((point,), rounds=1), silent)
+        play(tmp_path, Order((point,), rounds=1), silent, nursery)
 
 
 # -- the judge, on what the campaign left behind
@@ -227,20 +233,32 @@ def test_the_seed_chooses_and_every_point_comes_before_any_comes_again() -> None
     assert acts_of(order, 7) == acts_of(order, 7) != acts_of(replace(order, seed=6), 7)
 
 
-def test_the_verb_says_what_it_found_and_refuses_what_is_no_point() -> None:
-    command = [sys.executable, "-m", "simulators.cli", "kill", "--json", "--rounds", "1", "--point"]
-    done = subprocess.run([*command, "server-after-commit"], capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
-    assert told["table"][-1] == {"point": "all", "rounds": 1, "lost": 0, "doubled": 0, "broken": 0, "recovered": 1}
-    assert "round 1/1" in done.stderr
-    refused = subprocess.run([*command, "somewhere"], capture_output=True, text=True, check=False)
-    assert (refused.returncode, "There is no point somewhere" in refused.stderr) == (2, True)
+@pytest.mark.parametrize("harmed", [False, True])
+def test_the_verb_says_what_was_found(
+    once: Result, harmed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tallies = [replace(once.tallies[0], lost=int(harmed)), *once.tallies[1:]]
+    monkeypatch.setattr(campaign, "play", lambda *_: replace(once, tallies=tallies))
+    assert main(["kill", "--json", "--rounds", "16"]) == int(harmed)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["schema"], told["database"], told["saved"]) == ("tailboard.kill.v1", "sqlite", once.saved)
+    assert (told["table"][-1]["rounds"], told["table"][-1]["lost"]) == (len(POINTS), int(harmed))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(["--point", "somewhere"], "There is no point somewhere"), (["--rounds", "0"], "at least 1")],
+)
+def test_a_mistake_is_a_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kill", *words]) == 2
+    assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.requires("postgresql")
-def test_postgresql_keeps_its_word_too(tmp_path: Path) -> None:
+def test_postgresql_keeps_its_word_too(tmp_path: Path, nursery: Nursery) -> None:
     programs = find_programs()
     assert programs
-    points = [point for point in POINTS if point.side == "server"]
+    names = ("server-between-writes", "both-after-commit")
     with postgresql(programs) as url:
-        assert play(tmp_path, Order(points, rounds=len(points), database=url), silent).findings == []
+        order = Order([BY_NAME[name] for name in names], rounds=len(names), database=url)
+        assert play(tmp_path, order, silent, nursery).findings == []
