@@ -12,10 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
-import sync_server.api.app
-import sync_server.commands
 from device import bootstrap
 from device.bootstrap import Device
 from device.core.interpret import Proposal
@@ -24,11 +20,22 @@ from shared.ports import system_ports
 from simulators.kill.points import BY_NAME, arm
 from sync_server.cli import main as serve_program
 
-__all__ = ["PIN", "PROGRAMS"]
+__all__ = ["PIN", "PROGRAMS", "WARM"]
 
 PIN = "2468"
-#: Imported here so that every child finds them: the server imports them only when it serves.
-_WARM = (uvicorn, sync_server.api.app, sync_server.commands)
+#: What both sides import only when they need it: imported once, so that every child finds it.
+WARM = (
+    "anyio._backends._asyncio",
+    "httpcore",
+    "policies.default",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sync_server.api.app",
+    "sync_server.commands",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+)
 
 Act = Sequence[tuple[str, str, Mapping[str, Any]]]
 

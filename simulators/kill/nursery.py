@@ -8,6 +8,8 @@ ended. What comes back, one a line: `{"pid": …, "born": true}`, `{"pid": …, 
 `{"pid": …, "status": …}`, negative for a signal. When the parent closes the pipe, every child dies.
 """
 
+import gc
+import importlib
 import io
 import json
 import os
@@ -21,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from simulators.kill.doomed import PROGRAMS
+from simulators.kill.doomed import PROGRAMS, WARM
 
 
 class ChildFailed(OSError):
@@ -136,6 +138,9 @@ def _put(what: Mapping[str, Any]) -> None:
 def main() -> None:
     """Fork on demand until the parent is gone."""
     alive: set[int] = set()
+    for name in WARM:
+        importlib.import_module(name)
+    gc.freeze()  # what is here stays: a child that walked over it would copy every page of it
     for line in sys.stdin:
         asked = json.loads(line)
         if "wait" in asked:
