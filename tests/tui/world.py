@@ -132,6 +132,7 @@ class ScriptedServer:
     roots: list[WireEnvelope] = field(default_factory=list)
     rounds: int = 0
     shut: Code | None = None
+    last_hash: str | None = None
     change_seq: int = 1
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -150,6 +151,7 @@ class ScriptedServer:
     def _receive(self, envelope: Envelope, index: int) -> None:
         command = _command(envelope)
         self.received.append(command)
+        self.last_hash = envelope.hash
         verdict = self.verdicts.get(command.kind, Outcome.APPLIED)
         match verdict:
             case Hold():
@@ -191,7 +193,7 @@ class ScriptedServer:
             change_seq=self.change_seq,
             epoch=1,
             received=len(self.received),
-            received_hash=None,
+            received_hash=self.last_hash,
             settled=0,
             at=self.clock.now(),
         )
