@@ -68,6 +68,11 @@ class Envelope:
         """SHA-256 of the pre-authentication encoding, hexadecimal."""
         return sha256_hex(pae(self.payload_type, self.payload))
 
+    @cached_property
+    def wire_json(self) -> str:
+        """The JSON form as text, made once: one envelope may prove hundreds of receipts."""
+        return self.to_wire().model_dump_json()
+
     @property
     def keyid(self) -> str:
         """The key id of the first signature."""
