@@ -16,7 +16,6 @@ DIGITS_MAX = 64
 
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
-_OPENING = ord("[")
 
 
 class BadJson(ValueError):
@@ -58,7 +57,7 @@ def _deeper(raw: bytes, depth_max: int) -> bool:
     """Whether brackets outside of strings nest deeper than `depth_max`, in a few passes over the whole.
 
     Without escaped backslashes and quotes, every other piece between quotes lies outside of strings. There, each pass
-    takes one level of pairs away. What then is left does not close, and is counted until it is too deep.
+    takes one level of pairs away. If a pair is left then, it is too deep; what never closes is for the parser to refuse.
     """
     pieces = raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
     brackets = b"".join(pieces[::2]).translate(_ONE_KIND, _NO_BRACKETS)
@@ -66,12 +65,7 @@ def _deeper(raw: bytes, depth_max: int) -> bool:
         brackets = brackets.replace(b"[]", b"")
         if not brackets:
             return False
-    level = 0
-    for bracket in brackets:
-        level += 1 if bracket == _OPENING else -1
-        if level > depth_max:
-            return True
-    return False
+    return b"[]" in brackets
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
