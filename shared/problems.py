@@ -28,6 +28,7 @@ class Code(StrEnum):
     CLOCK_SKEW = "clock_skew"
     DEVICE_REVOKED = "device_revoked"
     DEVICE_FORKED = "device_forked"
+    NOT_PERMITTED = "not_permitted"
     BAD_SIGNATURE = "bad_signature"
     UNKNOWN_KEY = "unknown_key"
     NOT_ENROLLED_FOR = "not_enrolled_for"
@@ -76,6 +77,7 @@ TABLE: dict[Code, Row] = {
         "This device's history does not fit what it sent before",
         "Ask the office to look at it; what you sent is kept, and nothing on the device is lost.",
     ),
+    Code.NOT_PERMITTED: Row(403, "This person may not do that", "Ask somebody who has the role that is named."),
     Code.BAD_SIGNATURE: Row(422, "The signature does not fit the bytes", "The command was damaged; enter it again."),
     Code.UNKNOWN_KEY: Row(422, "Signed by a key that is not enrolled", "Enrol the device, or ask the office."),
     Code.NOT_ENROLLED_FOR: Row(

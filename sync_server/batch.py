@@ -34,6 +34,7 @@ from reconciliation.decide import (
     refs_of,
 )
 from reconciliation.external import with_external
+from reconciliation.ruling import DETAIL_CHARS_MAX
 from reconciliation.scope import team_of, visible
 from shared.attachments import Attachment
 from shared.commands import UnknownKind
@@ -63,6 +64,7 @@ _NOBODY = frozenset[str]()
 class _Settled:
     entry: Entry
     ruling: Ruling
+    versions: Mapping[str, int]
 
 
 class Batch:
@@ -89,6 +91,7 @@ class Batch:
         self._devices: dict[str, Device] = {}
         self._epochs: dict[str, dict[int, Epoch]] = {}
         self._early: dict[tuple[str, int], list[Entry]] = {}
+        self._rescoped: set[str] = set()
 
     # -- receiving
 
@@ -229,8 +232,21 @@ class Batch:
         return opened
 
     def set_device(self, device: Device) -> None:
-        """Change a device's state or scope."""
+        """Change a device's state."""
         self._devices[device.id] = device
+
+    def rescope(self, device_id: str) -> None:
+        """From this unit on the device sees other records. The change takes its own place in the feed."""
+        self.device(device_id)
+        self._rescoped.add(device_id)
+
+    def _strand(self) -> None:
+        """What came early from a device that may not go on is for review, like the rest of what it brings."""
+        for device in [each for each in self._devices.values() if each.state is not DeviceState.ACTIVE]:
+            for epoch in self._epochs_of(device.id):
+                for entry in self._early_of(device.id, epoch):
+                    self._hold(entry, Hold.QUARANTINED, problem(_STATES[device.state], "kept for review"))
+                self._early[device.id, epoch] = []
 
     # -- settling
 
@@ -248,6 +264,42 @@ class Batch:
     def settle_apart(self, entry: Entry, ruling: Ruling) -> None:
         """Settle a quarantined command as a reviewer decided."""
         self._settle(entry, ruling)
+
+    def reconsider(self, entry: Entry) -> None:
+        """Decide a quarantined command itself: a reviewer found that nothing stands against it."""
+        self._settle_or_hold(replace(entry, doubtful=False))
+
+    def stand_in(self, entry: Entry, given: Admitted) -> None:
+        """Give another command in place of a quarantined one, which shares its outcome as soon as there is one."""
+        self.receive(given)
+        assert entry.problem is not None, "what is quarantined has a reason"
+        told = problem(entry.problem.code, f"released by {given.command.actor} as {given.command.id}")
+        self._hold(entry, Hold.QUARANTINED, told, needs=frozenset({given.command.id}))
+
+    def stand_in_of(self, entry: Entry) -> str | None:
+        """The command that was given in place of a quarantined one; None if it was not released."""
+        needs = self._needs.get(entry.command.id)
+        return next(iter(self._tx.needs_of(self._tenant, entry.command.id) if needs is None else needs), None)
+
+    def withdrawn(self, entry: Entry) -> bool:
+        """Whether its author has taken it back."""
+        return self._withdrawn_hash(entry) == entry.envelope.hash
+
+    def _share(self, entry: Entry) -> None:
+        given = self._settled.get(self.stand_in_of(entry) or "")
+        if given is None or entry.problem is None:
+            return
+        told = given.ruling
+        detail = f"{entry.problem.detail}: {told.detail}" if told.detail else entry.problem.detail
+        shared = Ruling(
+            told.outcome,
+            told.reason,
+            detail[:DETAIL_CHARS_MAX],
+            applied=told.applied,
+            conflicting=told.conflicting,
+            conflict=told.conflict,
+        )
+        self._settle(entry, shared, given.versions)
 
     def _settle_or_hold(self, entry: Entry) -> None:
         """Settle the entry, or hold it with the reason."""
@@ -270,7 +322,7 @@ class Batch:
     def _hold_for(self, entry: Entry, pending: Pending) -> None:
         match pending:
             case Wait(needs):
-                self._hold(entry, Hold.WAITING, None, needs=frozenset(needs))
+                self._hold(entry, Hold.WAITING, None, needs=frozenset(needs) | self._conflicts_of(needs))
             case Lacks(sha256s):
                 lacks = problem(Code.BYTES_MISSING, f"{len(sha256s)} of its files are still on the device")
                 self._hold(entry, Hold.WAITING, lacks, needs=frozenset(sha256s))
@@ -285,12 +337,24 @@ class Batch:
             case _:
                 assert_never(pending)
 
-    def _settle(self, entry: Entry, ruling: Ruling) -> None:
+    def _conflicts_of(self, needs: Iterable[str]) -> frozenset[str]:
+        """The ids of the conflicts that commands ended in: a released one's is not its own."""
+        return frozenset(id_of(ref) for need in needs if (ref := self._conflict_of(need)))
+
+    def _conflict_of(self, command_id: str) -> str | None:
+        settled, entry = self._settled.get(command_id), self.entry(command_id)
+        if settled:
+            return settled.ruling.conflict
+        return entry.receipt.conflict if entry and entry.receipt else None
+
+    def _settle(self, entry: Entry, ruling: Ruling, versions: Mapping[str, int] | None = None) -> None:
+        """`versions` are those of the records that it changed, where that is not what the ruling writes."""
         command_id = entry.command.id
         if entry.hold is not None and command_id not in self._new:
             self._freed.add(command_id)
         settled = entry if entry.hold is None else replace(entry, hold=None, problem=None, due_at=None)
-        self._settled[command_id] = _Settled(settled, ruling)
+        written = {record.ref: record.version for record in ruling.writes}
+        self._settled[command_id] = _Settled(settled, ruling, written if versions is None else versions)
         self._entries[command_id] = settled
         self._changed.pop(command_id, None)
         self._needs.pop(command_id, None)
@@ -329,9 +393,12 @@ class Batch:
             waiting |= {command for command, needs in self._needs.items() if needs & there}
             waiting -= self._settled.keys()
             self._load_entries(waiting)
-            entries = [entry for command in waiting if (entry := self._entries.get(command)) and _undecided(entry)]
+            entries = [entry for command in waiting if (entry := self._entries.get(command))]
             for entry in sorted(entries, key=_turn):
-                self._settle_or_hold(entry)
+                if entry.hold is Hold.QUARANTINED:
+                    self._share(entry)
+                elif _undecided(entry):
+                    self._settle_or_hold(entry)
 
     def _draft(self, command: Command) -> Draft | None:
         """The command read, once in this unit; None if its payload does not fit, as `decide` will say."""
@@ -361,7 +428,7 @@ class Batch:
             received_at=entry.received_at,
             hash=entry.envelope.hash,
             draft=draft,
-            withdrawn=self._withdrawn_hash(entry) == entry.envelope.hash,
+            withdrawn=self.withdrawn(entry),
             in_scope=command.device == OFFICE or _in_scope(person, refs, records),
             doubtful=entry.doubtful,
             lacks=self._lacking(command, draft.payload.attachments()) if draft else (),
@@ -378,7 +445,7 @@ class Batch:
         return self._withdrawn.get(command_id)
 
     def _approval(self, entry: Entry) -> Record | None:
-        if entry.hold is not Hold.DEFERRED:
+        if entry.hold is None:
             return None
         ref = record_ref("approval", entry.command.id)
         return self._load({ref}).get(ref)
@@ -403,7 +470,9 @@ class Batch:
         outcome = settled.ruling.outcome if settled else entry.receipt and entry.receipt.outcome
         if outcome is not Outcome.CONFLICT:
             return Past(outcome or None, versions=self._versions(command_id))
-        conflict = self._load({record_ref("conflict", command_id)})[record_ref("conflict", command_id)]
+        ref = self._conflict_of(command_id)
+        assert ref is not None, "such an outcome names its conflict"
+        conflict = self._load({ref})[ref]
         if conflict.fields["status"] != ConflictStatus.RESOLVED:
             return Past(outcome)
         return Past(outcome, resolved=True, versions=self._settled_at(conflict))
@@ -420,7 +489,7 @@ class Batch:
 
     def _versions(self, command_id: str) -> dict[str, int]:
         if settled := self._settled.get(command_id):
-            return {record.ref: record.version for record in settled.ruling.writes}
+            return dict(settled.versions)
         entry = self.entry(command_id)
         return dict(entry.receipt.versions) if entry and entry.receipt else {}
 
@@ -497,6 +566,7 @@ class Batch:
 
     def flush(self) -> None:
         """Write everything that this unit decided."""
+        self._strand()
         self._release()
         if not (self._settled or self._changed or self._notes or self._written):
             return
@@ -504,7 +574,9 @@ class Batch:
         write_outgoing(self._tx, self._tenant, rulings, self._now, self._incarnation)
         head = self._tx.lock_head(self._tenant)
         writes = [self._placed(record, head.change_seq + n) for n, record in enumerate(self._written.values(), 1)]
-        change_seq = head.change_seq + len(writes)
+        change_seq = head.change_seq + len(writes) + bool(self._rescoped)
+        for device_id in self._rescoped:
+            self._devices[device_id] = replace(self._devices[device_id], scope_seq=change_seq)
         chain = _Chain(head)
         for note in self._notes:
             chain.add({"at": self._now.isoformat(), **note})
@@ -554,7 +626,7 @@ class Batch:
 
     def _receipt(self, settled: _Settled, change_seq: int, chain: "_Chain") -> Receipt:
         entry, ruling = settled.entry, settled.ruling
-        versions = {record.ref: record.version for record in ruling.writes}
+        versions = dict(settled.versions)
         position = chain.add(_audit_body(entry, ruling, versions, self._now))
         return Receipt.model_construct(  # all of it is our own, and checked already
             tenant=self._tenant,

@@ -17,6 +17,7 @@ from sync_server.server_keys import SECRET_BYTES, KeyRing
 from sync_server.service import Service
 from sync_server.settings import Settings
 from sync_server.store import Store
+from sync_server.sweeping import sweep_for_ever
 from sync_server.systems.configuration import SystemSettings, read_secret, read_systems
 from sync_server.systems.desk import Desk
 from sync_server.systems.http import HttpSystem
@@ -55,7 +56,7 @@ def build_lifespan(
     run_blocking: RunBlocking,
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Lifespan:
-    """What runs as long as the application does: a worker for each system of record in `systems.toml`.
+    """What runs as long as the application does: the sweep, and a worker for each system of record in `systems.toml`.
 
     Raises:
         Refused: the file or a secret that it names cannot be read.
@@ -67,6 +68,7 @@ def build_lifespan(
         async with httpx.AsyncClient(trust_env=False) as client:
             workers = [build_worker(service, each, client, run_blocking) for each in systems]
             tasks = [asyncio.create_task(worker.run(wait)) for worker in workers]
+            tasks.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
             try:
                 yield
             finally:

@@ -15,6 +15,10 @@ _WHERE = (
 )
 _HERE = "sync_server.commands:"
 _SYSTEMS = "sync_server.systems.commands:"
+_OFFICE = "sync_server.office.commands:"
+_WHY = argument("--reason", required=True, help="why; it stays in the audit")
+_REASON = argument("--reason", default="", help="why")
+_SEEN = argument("--seen", type=int, metavar="VERSION", help="of the question, as you were shown it")
 
 PROGRAM = Program(
     name="tailboard-server",
@@ -48,7 +52,7 @@ PROGRAM = Program(
         ),
         Verb(
             ("person", "add"),
-            "Add somebody, or change name and roles.",
+            "Add somebody, or change name, roles and teams.",
             f"{_HERE}person_add",
             (
                 argument("person"),
@@ -60,6 +64,8 @@ PROGRAM = Program(
                     choices=("technician", "dispatcher", "resolver", "approver", "admin", "auditor"),
                     help="may be repeated",
                 ),
+                argument("--team", action="append", metavar="TEAM", help="sees this team's work; may be repeated"),
+                argument("--all-teams", action="store_true", help="sees everything (so does somebody new)"),
                 _TENANT,
             ),
         ),
@@ -70,7 +76,43 @@ PROGRAM = Program(
             f"{_HERE}enrol_code",
             (argument("person"), _TENANT),
         ),
-        Verb(("device", "list"), "Every enrolled device.", f"{_HERE}device_list", (_TENANT,)),
+        Verb(("device", "list"), "Every enrolled device and how it is doing.", f"{_OFFICE}device_list", (_TENANT,)),
+        Verb(
+            ("device", "show"),
+            "One device, its epochs, and what it last said of itself.",
+            f"{_OFFICE}device_show",
+            (argument("device"), _TENANT),
+        ),
+        Verb(
+            ("device", "revoke"),
+            "From now on a device may only upload, and what it brings is kept for review.",
+            f"{_OFFICE}device_revoke",
+            (argument("device"), _WHY, _AS, _TENANT),
+        ),
+        Verb(
+            ("device", "readmit"),
+            "A revoked or forked device syncs again, in a new epoch.",
+            f"{_OFFICE}device_readmit",
+            (argument("device"), _WHY, _AS, _TENANT),
+        ),
+        Verb(
+            ("outbox", "import"),
+            "Do what the file of a device without a network says, and write the answer for it.",
+            f"{_OFFICE}outbox_import",
+            (argument("file"), argument("--answer", metavar="FILE", help="default: FILE.answer beside it")),
+        ),
+        Verb(
+            ("tenant", "set-newest"),
+            "Name the fields in which the later of two edits stands; all others become conflicts.",
+            f"{_OFFICE}tenant_set_newest",
+            (argument("field", nargs="*", metavar="KIND.FIELD", help="none: every field asks"), _AS, _TENANT),
+        ),
+        Verb(
+            ("key", "rotate"),
+            "Hand over to a new receipt key, under the old one's signature.",
+            f"{_OFFICE}key_rotate",
+            (_WHY, _AS, _TENANT),
+        ),
         Verb(
             ("sample", "load"),
             "Load the sample organisation's people, assets, stock and work orders.",
@@ -108,6 +150,12 @@ PROGRAM = Program(
             "Conflicts that wait for a decision.",
             f"{_HERE}conflict_list",
             (argument("--all", action="store_true", help="the settled ones too"), _TENANT),
+        ),
+        Verb(
+            ("conflict", "show"),
+            "One conflict, and what waits on the decision.",
+            f"{_OFFICE}conflict_show",
+            (argument("conflict"), _TENANT),
         ),
         Verb(
             ("conflict", "resolve"),
@@ -179,7 +227,69 @@ PROGRAM = Program(
                 _TENANT,
             ),
         ),
-        Verb(("verify-audit",), "Check every link of the audit chain.", f"{_HERE}verify_audit", (_TENANT,)),
+        Verb(
+            ("approval", "list"),
+            "Commands that wait for somebody else's yes.",
+            f"{_OFFICE}approval_list",
+            (argument("--all", action="store_true", help="the answered ones too"), _TENANT),
+        ),
+        Verb(
+            ("approval", "show"),
+            "What would happen, who asks, until when, and what waits on the answer.",
+            f"{_OFFICE}approval_show",
+            (argument("approval"), _TENANT),
+        ),
+        Verb(
+            ("approval", "approve"),
+            "Say yes to exactly what is shown.",
+            f"{_OFFICE}approval_approve",
+            (argument("approval"), _REASON, _SEEN, _AS, _TENANT),
+        ),
+        Verb(
+            ("approval", "refuse"),
+            "Say no.",
+            f"{_OFFICE}approval_refuse",
+            (argument("approval"), _REASON, _SEEN, _AS, _TENANT),
+        ),
+        Verb(
+            ("quarantine", "list"),
+            "Commands that were set apart for review.",
+            f"{_OFFICE}quarantine_list",
+            (argument("--device", help="only this one's"), _TENANT),
+        ),
+        Verb(
+            ("quarantine", "show"),
+            "One of them: what it would do, why it is here, and what waits on it.",
+            f"{_OFFICE}quarantine_show",
+            (argument("command"), _TENANT),
+        ),
+        Verb(
+            ("quarantine", "release"),
+            "Give commands their effect, in your name.",
+            f"{_OFFICE}quarantine_release",
+            (argument("command", nargs="+"), _WHY, _AS, _TENANT),
+        ),
+        Verb(
+            ("quarantine", "dismiss"),
+            "Reject commands; their author is told.",
+            f"{_OFFICE}quarantine_dismiss",
+            (argument("command", nargs="+"), _WHY, _AS, _TENANT),
+        ),
+        Verb(
+            ("sweep",),
+            "Decide what was held until now; a running server does it by itself.",
+            f"{_OFFICE}sweep",
+        ),
+        Verb(
+            ("verify-audit",),
+            "Check every link of the audit chain.",
+            f"{_OFFICE}verify_audit",
+            (
+                argument("--head", metavar="FILE", help="a signed head that was remembered: it must be in the chain"),
+                argument("--remember", metavar="FILE", help="write the present signed head"),
+                _TENANT,
+            ),
+        ),
     ),
 )
 

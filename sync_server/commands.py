@@ -19,11 +19,9 @@ from shared.commands.conflict_resolved import Place, place_of
 from shared.ids import id_of, kind_of, record_ref
 from shared.outcomes import Outcome, Receipt
 from shared.records import Choice, Conflict, Record, check_value, record_to_json
-from sync_server.batch import link_hash
 from sync_server.bootstrap import build_office, initialise
 from sync_server.imports import ImportPlan
 from sync_server.office import Office, Pick
-from sync_server.service import AUDIT_START
 from sync_server.settings import Settings, from_environment
 from sync_server.store import Person
 
@@ -43,17 +41,24 @@ def person_add(arguments: argparse.Namespace) -> Report:
     """Add or change a person."""
     office, tenant = _office(arguments)
     roles = frozenset(Role(role) for role in arguments.role)
-    office.put_person(tenant, Person(arguments.person, arguments.name, roles))
-    data = {"person": arguments.person, "roles": sorted(roles)}
-    return Report("tailboard.person.v1", data, [f"{arguments.person}: {', '.join(sorted(roles))}"])
+    known = next((each for each in office.people(tenant) if each.id == arguments.person), None)
+    teams = known.teams if known else None
+    if arguments.all_teams or arguments.team:
+        teams = None if arguments.all_teams else frozenset(arguments.team)
+    office.put_person(tenant, Person(arguments.person, arguments.name, roles, teams))
+    data = {"person": arguments.person, "roles": sorted(roles), "teams": _teams(teams)}
+    said = f"{arguments.person}: {', '.join(sorted(roles))}; sees {_scope(teams)}"
+    return Report("tailboard.person.v1", data, [said])
 
 
 def person_list(arguments: argparse.Namespace) -> Report:
     """Everybody."""
     office, tenant = _office(arguments)
     people = office.people(tenant)
-    data = {"people": [{"id": p.id, "name": p.name, "roles": sorted(p.roles)} for p in people]}
-    lines = [f"{p.id:<16} {p.name:<24} {', '.join(sorted(p.roles))}" for p in people]
+    data = {
+        "people": [{"id": p.id, "name": p.name, "roles": sorted(p.roles), "teams": _teams(p.teams)} for p in people]
+    }
+    lines = [f"{p.id:<16} {p.name:<24} {', '.join(sorted(p.roles))}; sees {_scope(p.teams)}" for p in people]
     return Report("tailboard.people.v1", data, lines or ["Nobody yet. Run: tailboard-server person add"])
 
 
@@ -63,31 +68,6 @@ def enrol_code(arguments: argparse.Namespace) -> Report:
     code = office.enrol_code(tenant, arguments.person)
     lines = [code, f"For {arguments.person}, good for 24 hours, once. On the laptop: tailboard enrol URL {code}"]
     return Report("tailboard.enrol-code.v1", {"person": arguments.person, "code": code}, lines)
-
-
-def device_list(arguments: argparse.Namespace) -> Report:
-    """Every device."""
-    office, tenant = _office(arguments)
-    devices = office.devices(tenant)
-    data = {
-        "devices": [
-            {
-                "id": d.id,
-                "name": d.name,
-                "actor": d.actor,
-                "state": d.state,
-                "epoch": d.epoch,
-                "last_seen_at": d.last_seen_at,
-            }
-            for d in devices
-        ]
-    }
-    lines = [
-        f"{d.id:<8} {d.actor:<16} {d.state:<10} epoch {d.epoch}, last seen {_when(d.last_seen_at)}" for d in devices
-    ]
-    return Report(
-        "tailboard.devices.v1", data, lines or ["No device is enrolled. Run: tailboard-server enrol-code PERSON"]
-    )
 
 
 def sample_load(arguments: argparse.Namespace) -> Report:
@@ -157,12 +137,13 @@ def conflict_list(arguments: argparse.Namespace) -> Report:
     """Open conflicts, each with both values, what is settled of it, and what was asked and answered."""
     office, tenant = _office(arguments)
     conflicts = office.conflicts(tenant, everything=arguments.all)
-    lines = [line for conflict in conflicts for line in _conflict_lines(conflict)]
+    lines = [line for conflict in conflicts for line in conflict_lines(conflict)]
     data = {"conflicts": [record_to_json(conflict) for conflict in conflicts]}
     return Report("tailboard.conflicts.v1", data, lines or ["No open conflict. Everything fits together."])
 
 
-def _conflict_lines(conflict: Record) -> list[str]:
+def conflict_lines(conflict: Record) -> list[str]:
+    """A conflict for a person's eyes."""
     body = Conflict.model_validate(conflict.fields)
     lines = [f"{id_of(conflict.ref)}  {id_of(body.record)}  {body.status}"]
     settled = body.standing()
@@ -242,26 +223,6 @@ def _place(places: list[Place], name: str) -> Place:
     return found[0]
 
 
-def verify_audit(arguments: argparse.Namespace) -> Report:
-    """Walk the chain."""
-    office, tenant = _office(arguments)
-    expected, position = AUDIT_START, 0
-    with office.service.store.transaction() as tx:
-        head = tx.head(tenant)
-        for number, prev, stored, body in tx.audit(tenant, up_to=head.audit_position):
-            if number != position + 1 or prev != expected or stored != link_hash(prev, body):
-                said = f"The audit of {tenant} is broken at position {position + 1}."
-                return Report("tailboard.audit.v1", {"tenant": tenant, "broken_at": position + 1}, [said], ok=False)
-            position, expected = number, stored
-    whole = (position, expected) == (head.audit_position, head.audit_hash)
-    said = (
-        f"{position} links, all sound."
-        if whole
-        else f"The audit of {tenant} ends at {position}, its head is elsewhere."
-    )
-    return Report("tailboard.audit.v1", {"tenant": tenant, "links": position, "head": expected}, [said], ok=whole)
-
-
 def serve(arguments: argparse.Namespace) -> Report | None:
     """Listen until a signal."""
     import uvicorn
@@ -337,6 +298,14 @@ def _typed(kind: str, name: str, text: str) -> JsonValue:
         except strict_json.BadJson:
             return text
         return value
+
+
+def _teams(teams: frozenset[str] | None) -> list[str] | None:
+    return None if teams is None else sorted(teams)
+
+
+def _scope(teams: frozenset[str] | None) -> str:
+    return "everything" if teams is None else f"the work of {', '.join(sorted(teams))}"
 
 
 def _plan_counts(plan: ImportPlan) -> dict[str, int]:

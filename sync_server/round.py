@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, SigningKey, WireEnvelope, seal, verify
+from shared.outcomes import Hold
 from shared.problems import Code, Problem, Refused
-from shared.statements import Head, Withdrawal
+from shared.statements import Head, Succession, Withdrawal, withdraws
 from shared.sync import (
     CHANGES_MAX,
     PROTOCOL,
@@ -99,7 +100,7 @@ class Desk:
 
     def _answers(self, request: SyncRequest) -> "list[str | Unknown | Turned]":
         """One answer for each thing asked or brought: an id that the ledger now knows, or why not."""
-        if request.ended:
+        if request.ended and self._active():
             self._end_epoch(request.ended)
         if request.in_doubt:
             return [self._recall(command_id) for command_id in request.in_doubt]
@@ -125,7 +126,15 @@ class Desk:
         said = read(Withdrawal, envelope.payload)
         if (said.tenant, said.device, said.actor) != (self.caller.tenant, key.device, key.actor):
             raise Refused(Code.NOT_ENROLLED_FOR, "a withdrawal in another name than its key's")
-        self.batch.withdraw(said.command, said.hash, envelope)
+        known = self.batch.entry(said.command)
+        if known and not withdraws(said, known.command, said.hash):
+            raise Refused(Code.NOT_ENROLLED_FOR, "a withdrawal of somebody else's command")
+        if self._active() or known is None or known.hold is Hold.QUARANTINED:
+            self.batch.withdraw(said.command, said.hash, envelope)
+
+    def _active(self) -> bool:
+        """Whether the device may do more than bring what is kept for review."""
+        return self.batch.device(self.caller.device).state is DeviceState.ACTIVE
 
     def _receive(self, request: SyncRequest) -> "list[str | Unknown | Turned]":
         offset_s = (request.sent_at - self.now).total_seconds() if request.sent_at else 0.0
@@ -168,7 +177,7 @@ class Desk:
 
     def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: list[Answer]) -> bytes:
         tenant, device = self.caller.tenant, self.batch.device(self.caller.device)
-        head, (after, since) = self._head(device), self._position(cursor, device)
+        head, (after, since) = self._head(device), self._position(request.protocol, cursor, device)
         person = self.tx.person(tenant, self.caller.actor)
         page = self.tx.feed(tenant, after, head.change_seq, CHANGES_MAX, person.teams if person else frozenset())
         restart = since is None
@@ -193,12 +202,17 @@ class Desk:
             return protocol_1.reply(reply, page.records, self.key)
         return with_changes(reply, page.records)
 
-    def _position(self, cursor: tuple[int, int, int], device: Device) -> tuple[int, int | None]:
-        """Where the page begins, and when the device's copy was begun; None if it must begin anew."""
+    def _position(self, protocol: int, cursor: tuple[int, int, int], device: Device) -> tuple[int, int | None]:
+        """Where the page begins, and when the device's copy was begun; None if it must begin anew.
+
+        A cursor of protocol 1 does not say when the copy was begun, so it cannot say that it was begun anew: to ask
+        for that would be to ask for ever.
+        """
         tenant = self.caller.tenant
         life, after, since = cursor
         kept_from = max(device.scope_seq, self.tx.removals_from(tenant))
-        if life != self.incarnation or after > self.tx.head(tenant).change_seq or since < kept_from:
+        begun_before = since < kept_from and protocol != protocol_1.PROTOCOL
+        if life != self.incarnation or after > self.tx.head(tenant).change_seq or begun_before:
             return 0, None
         return after, since
 
@@ -222,7 +236,7 @@ class Desk:
     def _successions(self) -> tuple[WireEnvelope, ...]:
         keys = self.tx.keys(self.caller.tenant, RECEIPT_KEY)
         told = [WireEnvelope.model_validate_json(key.succession) for key in keys if key.succession]
-        return tuple(told)
+        return tuple(sorted(told, key=lambda wire: read(Succession, envelope_of(wire).payload).at))
 
     def _log(self, answers: Sequence[Answer], page: Page) -> None:
         """One line a round; the ids of what is settled or held are the thread through the logs."""

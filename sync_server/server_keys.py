@@ -4,12 +4,16 @@ Each tenant has an office key (signs what signed-in people confirm) and a receip
 database alone signs nothing. Source: NIST SP 800-38D (GCM).
 """
 
+from collections.abc import Callable
+from datetime import datetime
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from shared.envelope import SigningKey
+from shared.envelope import SUCCESSION_TYPE, SigningKey, seal
 from shared.ports import Randomness
 from shared.problems import Code, Refused
+from shared.statements import Succession
 from sync_server.store import Key, Tx
 
 OFFICE_KEY, RECEIPT_KEY = "office", "receipt"
@@ -25,10 +29,32 @@ class KeyRing:
 
     def make(self, tx: Tx, tenant: str, purpose: str, randomness: Randomness) -> SigningKey:
         """A new key for `purpose`, kept sealed."""
+        return self._keep(tx, tenant, purpose, randomness, lambda _: None)
+
+    def succeed(self, tx: Tx, tenant: str, randomness: Randomness, at: datetime) -> SigningKey:
+        """A new receipt key, handed over to by the one before under its signature; that one signs nothing more."""
+        old = self.active(tx, tenant, RECEIPT_KEY)
+        tx.set_key_state(old.keyid, "retired")
+
+        def handed_over(new: SigningKey) -> str:
+            said = Succession(tenant=tenant, key=new.public.hex(), key_id=new.keyid, at=at)
+            return seal(SUCCESSION_TYPE, said.to_bytes(), old).to_wire().model_dump_json()
+
+        return self._keep(tx, tenant, RECEIPT_KEY, randomness, handed_over)
+
+    def _keep(
+        self,
+        tx: Tx,
+        tenant: str,
+        purpose: str,
+        randomness: Randomness,
+        succession: Callable[[SigningKey], str | None],
+    ) -> SigningKey:
         seed, nonce = randomness.draw(32), randomness.draw(12)
         key = SigningKey(seed)
         sealed = nonce + self._box.encrypt(nonce, seed, key.keyid.encode())
-        tx.add_key(Key(key.keyid, tenant, purpose, None, None, key.public, "active", sealed.hex()))
+        said = succession(key)
+        tx.add_key(Key(key.keyid, tenant, purpose, None, None, key.public, "active", sealed.hex(), said))
         return key
 
     def active(self, tx: Tx, tenant: str, purpose: str) -> SigningKey:

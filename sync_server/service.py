@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from reconciliation.compose import Author, compose
-from reconciliation.decide import refs_of
+from reconciliation.decide import draft_of, refs_of
 from reconciliation.rebase import View
+from shared.commands import UnknownKind
 from shared.commands.base import OFFICE, Base, Payload
 from shared.envelope import COMMAND_TYPE, ENROLMENT_TYPE, BadSignature, seal, verify
 from shared.ids import key_id, sha256_hex
@@ -36,7 +37,7 @@ from sync_server.blob_files import BlobFiles
 from sync_server.reading import envelope_of, read
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
 from sync_server.standing import refuse_if_stopped
-from sync_server.store import Device, DeviceState, Key, Store, Tx
+from sync_server.store import Device, DeviceState, Entry, Key, Store, Tx
 
 log = logging.getLogger("tailboard.server")
 AUDIT_START = "0" * 64
@@ -115,18 +116,22 @@ class Service:
         with self.store.transaction() as tx:
             tenants = list(tx.tenants())
         for tenant in tenants:
-            self.sweep_tenant(tenant)
+            try:
+                self.sweep_tenant(tenant)
+            except Refused as refused:  # one organisation's trouble is not the others'
+                log.warning("not swept", extra={"tenant": tenant, "code": refused.problem.code})
 
     def sweep_tenant(self, tenant: str) -> None:
-        """The same for one tenant."""
+        """The same for one tenant. Raises `Refused`: `busy`, `store_full`, `server_stopped`."""
         self.store.attempt(lambda tx: self._sweep(tx, tenant))
 
     def _sweep(self, tx: Tx, tenant: str) -> None:
         due = tx.due(tenant, self.ports.clock.now())
-        unreadable = tx.held(tenant, Hold.UNREADABLE)
-        if due or unreadable:
+        learnt = [entry for entry in tx.held(tenant, Hold.UNREADABLE) if _readable(entry)]
+        if due or learnt:
+            refuse_if_stopped(tx, tenant)
             batch = self.batch(tx, tenant)
-            batch.again([*due, *unreadable])
+            batch.again([*due, *learnt])
             batch.flush()
 
     # -- enrolment
@@ -203,7 +208,17 @@ class Service:
         work: "list[tuple[str, Payload]]",
         seen: "Mapping[str, int] | None" = None,
     ) -> list[Receipt]:
-        """Commands that a signed-in person confirmed, one after the other in one transaction.
+        """The receipts of what `confirm` settles at once; what it holds is left out. Raises as it does."""
+        return [entry.receipt for entry in self.confirm(tenant, actor, work, seen) if entry.receipt]
+
+    def confirm(
+        self,
+        tenant: str,
+        actor: str,
+        work: "list[tuple[str, Payload]]",
+        seen: "Mapping[str, int] | None" = None,
+    ) -> list[Entry]:
+        """Commands that a signed-in person confirmed, one after the other in one transaction; settled, or held.
 
         Args:
             tenant: whose records.
@@ -217,7 +232,7 @@ class Service:
         """
         ids = [self.ports.new_id() for _ in work]
 
-        def unit(tx: Tx) -> list[Receipt]:
+        def unit(tx: Tx) -> list[Entry]:
             if tx.person(tenant, actor) is None:
                 raise Refused(Code.NOT_FOUND, f"there is no person {actor} in {tenant}")
             refuse_if_stopped(tx, tenant)
@@ -232,8 +247,7 @@ class Service:
                     seen or {},
                 )
             batch.flush()
-            entries = [batch.entry(command_id) for command_id in ids]
-            return [entry.receipt for entry in entries if entry and entry.receipt]
+            return [entry for command_id in ids if (entry := batch.entry(command_id))]
 
         return self.store.attempt(unit)
 
@@ -262,6 +276,17 @@ def _as_seen(base: Base, seen: Mapping[str, int]) -> Base:
 def incarnation(tx: Tx) -> int:
     """The number of this database's life."""
     return int(tx.server_value("incarnation") or 1)
+
+
+def _readable(entry: Entry) -> bool:
+    """Whether this program knows the command's kind by now, whatever may be wrong with its payload."""
+    try:
+        draft_of(entry.command)
+    except UnknownKind:
+        return False
+    except ValueError:
+        pass
+    return True
 
 
 def code_hash(code: str) -> str:

@@ -1,7 +1,7 @@
 """A real server over a real SQLite file, spoken to through its real HTTP surface without a socket."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,22 @@ import pytest
 from reconciliation.compose import Author, compose
 from reconciliation.rebase import View
 from shared.commands import payload_class
-from shared.commands.base import Command, Role
-from shared.envelope import COMMAND_TYPE, ENROLMENT_TYPE, Envelope, SigningKey, seal
+from shared.commands.base import Command, Role, read_command
+from shared.envelope import (
+    COMMAND_TYPE,
+    ENROLMENT_TYPE,
+    WITHDRAWAL_TYPE,
+    Envelope,
+    SigningKey,
+    WireEnvelope,
+    seal,
+)
 from shared.outcomes import Receipt
 from shared.ports import Ports
 from shared.records import Record, record_from_wire
 from shared.request_signature import sign_request
-from shared.sync import PROTOCOL, Enrolment, EnrolReply, EnrolRequest, SyncReply
+from shared.statements import Withdrawal
+from shared.sync import PROTOCOL, Enrolment, EnrolReply, EnrolRequest, SyncReply, SyncRequest
 from sync_server.api.app import build_app
 from sync_server.bootstrap import initialise
 from sync_server.office import Office
@@ -54,6 +63,7 @@ class Laptop:
     technician_key: SigningKey
     name: str = ""
     actor: str = "a.okafor"
+    epoch: int = 1
     seq: int = 0
     prev: str | None = None
     cursor: str | None = None
@@ -77,7 +87,7 @@ class Laptop:
         return response
 
     def command(self, kind: str, record: str, /, *, advance: bool = True, **payload: Any) -> Command:
-        chain = (1, self.seq + 1, self.prev)
+        chain = (self.epoch, self.seq + 1, self.prev)
         ports = self.server.office.service.ports
         author = Author(ports.new_id(), TENANT, self.name, self.actor, ports.clock.now(), "p1", chain)
         command = compose(payload_class(kind, 1).model_validate(payload), record, author, View(dict(self.replica)))
@@ -100,18 +110,46 @@ class Laptop:
         sign_request(request, raw, key or self.device_key, ports.clock.now(), nonce)
         return await self.server.http.send(request)
 
-    async def round(self, *envelopes: Envelope, in_doubt: tuple[str, ...] = ()) -> SyncReply:
-        import json
+    def body(self, *envelopes: Envelope, **more: Any) -> bytes:
+        commands = tuple(envelope.to_wire() for envelope in envelopes)
+        request = {"protocol": PROTOCOL, "cursor": self.cursor, "commands": commands, **more}
+        return SyncRequest.model_construct(**request).to_bytes()  # unchecked, so that a test can ask for nonsense
 
-        body = {
-            "protocol": PROTOCOL,
-            "cursor": self.cursor,
-            "in_doubt": in_doubt,
-            "commands": [envelope.to_wire().model_dump() for envelope in envelopes],
-        }
-        response = await self.post(json.dumps(body).encode())
+    def withdrawal(self, envelope: Envelope, **other: Any) -> WireEnvelope:
+        command = read_command(envelope.payload)
+        named = {"tenant": TENANT, "device": self.name, "actor": self.actor, "command": command.id}
+        at = self.server.office.service.ports.clock.now()
+        said = Withdrawal.model_validate({**named, "hash": envelope.hash, "at": at, **other})
+        return seal(WITHDRAWAL_TYPE, said.to_bytes(), self.technician_key).to_wire()
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Go on in an epoch that the server opened."""
+        self.epoch, self.seq, self.prev = epoch, 0, None
+
+    def cloned(self) -> "Laptop":
+        """Another machine with this one's disk."""
+        return replace(self, replica=dict(self.replica))
+
+    async def sync(self) -> None:
+        """Pages until there are no more, as a device applies them."""
+        more = True
+        while more:
+            more = (await self.round()).more
+
+    async def refused(self, *envelopes: Envelope, **more: Any) -> str:
+        """The code with which the whole round is refused."""
+        response = await self.post(self.body(*envelopes, **more))
+        assert response.status_code != 200, response.text
+        return str(response.json()["code"])
+
+    async def round(self, *envelopes: Envelope, in_doubt: tuple[str, ...] = (), **more: Any) -> SyncReply:
+        response = await self.post(self.body(*envelopes, in_doubt=in_doubt, **more))
         assert response.status_code == 200, response.text
         reply = SyncReply.model_validate_json(response.content)
+        if reply.restart:
+            self.replica.clear()
+        for ref in reply.removals:
+            self.replica.pop(ref, None)
         self.replica |= {record.ref: record for record in map(record_from_wire, reply.changes)}
         self.cursor = reply.cursor
         return reply
@@ -123,11 +161,17 @@ def receipt(answer: Any) -> Receipt:
     return Receipt.model_validate_json(answer.receipt)
 
 
+def id_in(envelope: Envelope) -> str:
+    """The id of the command in an envelope."""
+    return read_command(envelope.payload).id
+
+
 PEOPLE = (
     Person("a.okafor", "A. Okafor", frozenset({Role.TECHNICIAN})),
     Person("b.lind", "B. Lind", frozenset({Role.TECHNICIAN})),
     Person("m.reyes", "M. Reyes", frozenset({Role.DISPATCHER, Role.RESOLVER})),
     Person("root", "Root", frozenset({Role.ADMIN})),
+    Person("s.vance", "S. Vance", frozenset({Role.APPROVER})),
 )
 FILES = {
     "asset": "id,name,type\nPUMP-1,Pump one,pump\n",

@@ -21,7 +21,7 @@ from shared import strict_json
 from shared.attachments import Attachment
 from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef
 from shared.ids import kind_of
-from shared.records import Record
+from shared.records import Record, check_value
 from shared.routing import DataClass
 
 #: The device name in commands that a signed-in person gives at the office; such commands have no chain.
@@ -244,6 +244,18 @@ class Payload(Contract):
     def to_json(self) -> dict[str, Any]:
         """The payload as it stands in a command."""
         return self.model_dump(mode="json")
+
+
+def authority_over(record: Record | None, changes: Mapping[str, JsonValue]) -> Authority:
+    """Who can settle `changes` of a record: closing a safety-critical job is not for one person alone.
+
+    Nor is saying that a job is not safety-critical after all, which would be the way around it.
+    """
+    if record is None or record.value("safety_critical") is not True:
+        return Authority.LOCAL_SAFE
+    guarded = {"status": "closed", "safety_critical": False}
+    asked = {name: check_value(kind_of(record.ref), name, changes[name]) for name in guarded.keys() & changes.keys()}
+    return Authority.CENTRAL if any(guarded[name] == value for name, value in asked.items()) else Authority.LOCAL_SAFE
 
 
 STAFF = frozenset({Role.DISPATCHER, Role.RESOLVER, Role.ADMIN})

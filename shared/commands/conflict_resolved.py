@@ -5,7 +5,18 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, JsonValue
 
-from shared.commands.base import STAFF, Command, Edit, Effect, Kind, Payload, Records, Upcaster
+from shared.commands.base import (
+    STAFF,
+    Authority,
+    Command,
+    Edit,
+    Effect,
+    Kind,
+    Payload,
+    Records,
+    Upcaster,
+    authority_over,
+)
 from shared.ids import id_of, kind_of
 from shared.records import REPLACES, Choice, Clash, Conflict, ConflictStatus, Settlement, check_value, rule_of
 
@@ -61,6 +72,12 @@ class ConflictResolved(Payload):
         objections = (_objection(each, waiting[place_of(each)]) for each in self.settlements)
         return next(filter(None, objections), None)
 
+    def authority(self, command: Command, records: Records) -> Authority:
+        """A decision is no way around an approval."""
+        edits = [edit for edit in map(_edit, self.settlements) if edit and _moves(edit, records)]
+        asked = [authority_over(records.get(edit.record), {edit.field: edit.value}) for edit in edits]
+        return Authority.CENTRAL if Authority.CENTRAL in asked else self.kind.authority
+
     def summary(self, label: str) -> str:
         """Which choice for which field."""
         choices = ", ".join(f"{each.field} {each.choice.replace('_', ' ')}" for each in self.settlements)
@@ -110,6 +127,12 @@ def _entry(number: int, settlement: Settlement, command: Command, reason: str) -
         "author": command.actor,
         "at": command.issued_at.isoformat(),
     }
+
+
+def _moves(edit: Edit, records: Records) -> bool:
+    """Whether the value is not the one that stands already."""
+    record = records.get(edit.record)
+    return record is None or record.value(edit.field) != edit.value
 
 
 def _objection(settlement: Settlement, clash: Clash) -> str | None:

@@ -4,7 +4,18 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from shared.commands.base import Command, Creation, Edit, Effect, Kind, Payload, Records, Role
+from shared.commands.base import (
+    Authority,
+    Command,
+    Creation,
+    Edit,
+    Effect,
+    Kind,
+    Payload,
+    Records,
+    Role,
+    authority_over,
+)
 from shared.contract import Name
 from shared.ids import kind_of
 from shared.records import GROWS, KINDS, check_fields, check_value, rule_of
@@ -44,6 +55,10 @@ class RecordImported(Payload):
         except ValueError as error:
             return f"{command.record} does not fit: {str(error).splitlines()[0]}"
         return None
+
+    def authority(self, command: Command, records: Records) -> Authority:
+        """A file is no way around an approval."""
+        return authority_over(records.get(command.record), self.fields)
 
     def summary(self, label: str) -> str:
         """Which fields."""

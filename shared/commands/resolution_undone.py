@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from shared.commands.base import STAFF, Command, Edit, Effect, Kind, Payload, Records
+from shared.commands.base import STAFF, Authority, Command, Edit, Effect, Kind, Payload, Records, authority_over
 from shared.commands.conflict_resolved import changes_record, place_of, torn_group
 from shared.contract import Contract, Name, RecordRef
 from shared.ids import id_of, kind_of
@@ -56,6 +56,11 @@ class ResolutionUndone(Payload):
         except ChangedSince as error:
             return str(error)
         return None if expected == self.restored else "an undoing restores exactly what stood before"
+
+    def authority(self, command: Command, records: Records) -> Authority:
+        """Taking a decision back is no way around an approval either."""
+        asked = [authority_over(records.get(each.record), {each.field: each.value}) for each in self.restored]
+        return Authority.CENTRAL if Authority.CENTRAL in asked else self.kind.authority
 
     def summary(self, label: str) -> str:
         """What waits again."""

@@ -15,6 +15,7 @@ from shared.commands.base import (
     Records,
     Upcaster,
     Urgency,
+    authority_over,
 )
 from shared.records import WorkStatus
 
@@ -57,8 +58,7 @@ class StatusChanged(Payload):
 
     def authority(self, command: Command, records: Records) -> Authority:
         """Nobody closes safety-critical work alone."""
-        central = self.to is WorkStatus.CLOSED and _safety_critical(command, records)
-        return Authority.CENTRAL if central else self.kind.authority
+        return authority_over(records.get(command.record), {"status": self.to})
 
     def urgency(self, command: Command, records: Records) -> Urgency:
         """Safety-critical work that is left undone is told first."""

@@ -230,7 +230,7 @@ class Ledger(Part):
         if not rows:
             return
         statement = self._insert(LEDGER)
-        names = ("hold", "due_at", "problem", "outcome", "settled_at", "receipt", "root", "place")
+        names = ("hold", "due_at", "problem", "doubtful", "outcome", "settled_at", "receipt", "root", "place")
         new = {name: statement.excluded[name] for name in names}
         upsert = statement.on_conflict_do_update(
             index_elements=["tenant", "id"], set_=new, where=LEDGER.c.outcome.is_(None)
@@ -268,6 +268,11 @@ class Ledger(Part):
         """The commands that are held until one of `needs` is there."""
         query = select(NEED.c.command).where(NEED.c.tenant == tenant, self._among(NEED.c.need, needs))
         return frozenset(row.command for row in self._all(query))
+
+    def needs_of(self, tenant: str, command: str) -> frozenset[str]:
+        """What one command is held for."""
+        query = select(NEED.c.need).where(NEED.c.tenant == tenant, NEED.c.command == command)
+        return frozenset(row.need for row in self._all(query))
 
     def all_needs(self, tenant: str) -> list[tuple[str, str]]:
         """Every (need, command) pair."""

@@ -1,0 +1,48 @@
+"""What people at the office do: organisations, people, laptops, records, and everything that waits for a decision.
+
+The command line and the console are two ways to it.
+
+Rules
+1. Records change through commands only, imports and sample data included.
+2. What a person decides rests on what that person looked at: if it changed since, the decision is stale.
+3. Each act is one unit of work, audited with who did it and why. Each concern has a module; `Office` puts them
+   together.
+"""
+
+from pydantic import JsonValue
+
+from shared.commands.field_updated import FieldUpdated
+from shared.outcomes import Receipt
+from sync_server.office.approvals import Approvals
+from sync_server.office.conflicts import Conflicts, Pick
+from sync_server.office.devices import Devices
+from sync_server.office.external import ExternalWrites
+from sync_server.office.imports import Imports
+from sync_server.office.organisations import Organisations
+from sync_server.office.people import People
+from sync_server.office.proof import Audits
+from sync_server.office.quarantine import Quarantine
+from sync_server.office.transfer import Transfers
+from sync_server.office.waiting import Matters
+
+__all__ = ["Office", "Pick"]
+
+
+class Office(
+    Organisations,
+    People,
+    Devices,
+    Matters,
+    Conflicts,
+    Approvals,
+    Quarantine,
+    ExternalWrites,
+    Imports,
+    Transfers,
+    Audits,
+):
+    """Everything that a person at the office can do on one server."""
+
+    def set_field(self, tenant: str, actor: str, ref: str, name: str, value: JsonValue) -> Receipt:
+        """Set one editable field as `actor`."""
+        return self._give(tenant, actor, [(ref, FieldUpdated(field=name, value=value))])[0]
