@@ -49,15 +49,15 @@ def parse(raw: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX)
         raise BadJson("document is not UTF-8") from error
     except json.JSONDecodeError as error:
         raise BadJson(f"malformed JSON at byte {error.pos}: {error.msg}") from error
-    except RecursionError as error:  # unreachable below depth_max; kept because the limit is a parameter
-        raise BadJson("document nested too deeply") from error
+    except RecursionError as error:  # what opens and never closes has no depth above
+        raise BadJson("document nested deeper than can be read") from error
 
 
 def _deeper(raw: bytes, depth_max: int) -> bool:
     """Whether brackets outside of strings nest deeper than `depth_max`, in a few passes over the whole.
 
     Without escaped backslashes and quotes, every other piece between quotes lies outside of strings. There, each pass
-    takes one level of pairs away. If a pair is left then, it is too deep; what never closes is for the parser to refuse.
+    takes one level of pairs away. A pair that is left then is too deep; what never closes is the parser's to refuse.
     """
     pieces = raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
     brackets = b"".join(pieces[::2]).translate(_ONE_KIND, _NO_BRACKETS)

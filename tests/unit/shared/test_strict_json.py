@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -59,8 +60,25 @@ def test_brackets_in_words_are_not_depth() -> None:
 
 
 @pytest.mark.parametrize("end", [b"", b"\\"])
-def test_a_string_that_never_ends_is_read_over_once(end: bytes) -> None:
-    endless = b'"' + b'\\"' * 1000 + end
-    assert strict_json._STRING.findall(endless) == [endless], "each quote in it was tried as a beginning"
+def test_a_string_that_never_ends_is_refused(end: bytes) -> None:
     with pytest.raises(strict_json.BadJson):
-        strict_json.parse(b"[" * 30 + endless)
+        strict_json.parse(b"[" * 30 + b'"' + b'\\"' * 1000 + end)
+
+
+JSON = st.recursive(
+    st.text('[]{}"\\ab', max_size=6) | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('[{"\\', max_size=4), inner, max_size=3),
+    max_leaves=20,
+)
+
+
+def depth_of(value: Any) -> int:
+    if not isinstance(value, list | dict):
+        return 0
+    return 1 + max(map(depth_of, value.values() if isinstance(value, dict) else value), default=0)
+
+
+@given(JSON, st.integers(1, 8))
+def test_depth_is_counted_exactly(value: Any, limit: int) -> None:
+    raw = json.dumps(value).encode()
+    assert strict_json._deeper(raw, limit) is (depth_of(value) > limit)
