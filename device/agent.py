@@ -2,33 +2,38 @@
 
 Rules
 1. Commands are marked as sent, durably, before the first byte leaves.
-2. A receipt counts only if the pinned server key signed it for exactly our bytes; otherwise the whole reply is
-   disbelieved and everything sent stays in doubt.
-3. Outcomes and changes of one reply are taken in one transaction: the screen never shows half a round.
+2. A reply counts only as far as it can be believed (`device.core.belief`); otherwise the whole of it is disbelieved,
+   and everything sent stays in doubt.
+3. Outcomes and changes of one reply are taken in one transaction (`device.intake`).
+4. If the server tells its signed time because this device's clock is too far off, the same request is signed again at
+   that time, once.
+5. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from importlib import metadata
 from itertools import accumulate
 
-from device.core.session import Ask, Push, Queue, Rest, Session
+from device.core.belief import believe
+from device.core.clocks import is_doubtful
+from device.core.session import Act, Ask, Close, Push, Queue, Rest, Session
 from device.core.transfers import may_move
 from device.errors import RemoteError, TransportError
+from device.intake import Intake
 from device.keys import DeviceKeys
-from device.store import DeviceStore, Identity, Item
+from device.store import DeviceStore, Identity, Issue, Outgoing
 from device.transfers import Transfers
-from device.transport import SyncClient
-from shared.envelope import BadSignature, Envelope
-from shared.outcomes import Receipt
+from device.transport import Answered, SyncClient
+from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
-from shared.problems import Code, Problem
-from shared.receipts import Proof, read_receipt, verify_root
-from shared.records import record_from_wire
-from shared.statements import ReceiptsRoot
-from shared.sync import BODY_BYTES_MAX, PROTOCOL, Held, Settled, SyncReply, SyncRequest, Turned, Unknown, proof_of
+from shared.problems import Code
+from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, SyncRequest
 
 #: What an envelope adds to its payload on the wire, rounded up.
 ENVELOPE_BYTES = 512
+_SHUT_OUT = frozenset({Code.DEVICE_FORKED, Code.DEVICE_REVOKED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +55,30 @@ class Step:
     file: str | None = None
 
 
-_Receipt = tuple[Receipt, bytes, Proof]
-
-
-class _Roots:
-    """The signed envelopes of a reply, each verified once."""
-
-    def __init__(self, reply: SyncReply, key: bytes) -> None:
-        self.envelopes = [Envelope.from_wire(wire) for wire in reply.roots]
-        self._key = key
-        self._signed: dict[int, ReceiptsRoot | None] = {}
-
-    def signed(self, number: int) -> ReceiptsRoot | None:
-        """What the envelope signs (`shared.receipts.verify_root`). Raises as that does."""
-        if number not in self._signed:
-            self._signed[number] = verify_root(self.envelopes[number], self._key)
-        return self._signed[number]
-
-
-@dataclass(frozen=True, slots=True)
-class _Verified:
-    receipts: tuple[_Receipt, ...]
-    held: tuple[Held, ...]
-    unknown: tuple[str, ...]
-    turned: tuple[tuple[str, Problem], ...]
-
-    def check_complete(self, items: list[Item]) -> None:
-        """Every command of the round is answered by name. Raises `TransportError` if the server left one out."""
-        answered = {receipt.command for receipt, *_ in self.receipts} | {held.id for held in self.held}
-        answered |= set(self.unknown) | {command_id for command_id, _ in self.turned}
-        if left_out := [item.summary for item in items if item.command.id not in answered]:
-            raise TransportError(f"The answer leaves {len(left_out)} of our commands out; it is not believed.")
-
-
-def _one_body(items: list[Item]) -> list[Item]:
+def one_body(items: Sequence[Outgoing]) -> list[Outgoing]:
     """The first items that fit into one request body, at least one. Base64 and JSON make bytes a third longer."""
-    sizes = accumulate(len(item.envelope.payload) * 4 // 3 + ENVELOPE_BYTES for item in items)
-    return [item for item, size in zip(items, sizes, strict=True) if size < BODY_BYTES_MAX * 0.9] or items[:1]
+    sizes = accumulate(map(_wire_bytes, items))
+    fit = [item for item, size in zip(items, sizes, strict=True) if size < BODY_BYTES_MAX * 0.9]
+    return fit or list(items[:1])
+
+
+def _wire_bytes(item: Outgoing) -> int:
+    payloads = len(item.envelope.payload) + (len(item.withdrawal.payload) if item.withdrawal else 0)
+    return payloads * 4 // 3 + (2 if item.withdrawal else 1) * ENVELOPE_BYTES
+
+
+def issue_now(ports: Ports) -> Issue:
+    """The device's clocks as they stand."""
+    return Issue(ports.clock.boot_id(), ports.clock.monotonic_s(), ports.clock.now())
+
+
+def carrying(items: Sequence[Outgoing], now: Issue) -> dict[str, object]:
+    """What a request carries of `items`: the commands, the withdrawals beside them, whose clocks are in doubt."""
+    return {
+        "commands": tuple(item.envelope.to_wire() for item in items),
+        "withdrawals": tuple(item.withdrawal.to_wire() for item in items if item.withdrawal),
+        "doubtful": tuple(item.id for item in items if is_doubtful(item.issue, now)),
+    }
 
 
 class Agent:
@@ -105,7 +97,8 @@ class Agent:
         self.session = Session()
         self._transfers = transfers
         self._store, self._client, self._keys = store, client, keys
-        self._identity, self._ports, self._run = identity, ports, run_blocking
+        self._ports, self._run = ports, run_blocking
+        self._intake = Intake(store, identity)
 
     async def step(self) -> Step:
         """Do the next thing, which may be nothing.
@@ -119,25 +112,32 @@ class Agent:
         action = self.session.next_action(now, queue)
         if isinstance(action, Rest):
             return await self._move_files(now, queue) or Step(now, rest_until=action.until, rested=True)
-        ids = action.ids
-        items = await self._run(lambda: self._store.items_of(ids))
+        items: list[Outgoing] = []
+        if not isinstance(action, Close):
+            ids = action.ids
+            items = await self._run(lambda: self._store.outgoing(ids))
         if isinstance(action, Push):
-            items = _one_body(items)
-            action = Push(tuple(item.command.id for item in items))
+            items = one_body(items)
+            action = Push(tuple(item.id for item in items))
         return await self._perform(now, action, items)
 
-    async def _perform(self, now: datetime, action: Ask | Push, items: list[Item]) -> Step:
+    async def _perform(self, now: datetime, action: Act, items: list[Outgoing]) -> Step:
+        shown = await self._run(lambda: self._store.meta("cursor"))
         try:
-            reply = await self._round(action, items)
-            verified = self._verify(reply, items)
-            verified.check_complete(items)
+            answered = await self._round(action, items, shown)
+            trust = await self._run(self._intake.trust)
+            believed = believe(answered.reply, items, trust)
+            believed.check_complete(items)
         except (TransportError, RemoteError) as error:
-            await self._failed(error)
-            return self._step(now, action, error=str(error))
-        await self._run(lambda: self._take(reply, verified))
-        self.session.answered(self._ports.clock.now(), more=reply.more)
-        settled = tuple(receipt.command for receipt, *_ in verified.receipts)
-        return self._step(now, action, settled=settled, changes=len(reply.changes))
+            await self._failed(error, action)
+            return _step(now, action, error=str(error))
+        reply, changes = answered.reply, answered.changes
+        at = self._ports.clock.now()
+        ended = await self._run(lambda: self._intake.take(reply, changes, believed, shown, at.isoformat()))
+        wait = timedelta(seconds=reply.retry_after_s) if reply.retry_after_s else None
+        self.session.answered(at, more=reply.more, act=action, ended=ended, retry_after=wait)
+        settled = tuple(receipt.command for receipt, *_ in believed.settled)
+        return _step(now, action, settled=settled, changes=len(changes))
 
     async def _move_files(self, now: datetime, queue: Queue) -> Step | None:
         """One piece of one file, when nothing smaller is left to do; None if no file waits."""
@@ -165,74 +165,89 @@ class Agent:
                 break
         return steps
 
-    async def _failed(self, error: TransportError | RemoteError) -> None:
-        self.session.failed(self._ports.clock.now(), self._spread())
-        sentence = str(error)
+    async def _failed(self, error: TransportError | RemoteError, action: Act) -> None:
+        sentence, at = str(error), self._ports.clock.now()
         await self._run(lambda: self._store.set_meta("last_error", sentence))
+        if isinstance(error, RemoteError) and error.problem.code in _SHUT_OUT:
+            await self._run(lambda: self._shut_out(error, action))
+            self.session.turned_out(at, action)
+            return
+        self.session.failed(at, self._spread(), error.retry_after)
         if isinstance(error, RemoteError) and error.problem.code is Code.CURSOR_INVALID:
             await self._run(self._store.forget_cursor)
             self.session.send_now()
 
-    async def _round(self, action: Ask | Push, items: list[Item]) -> SyncReply:
-        cursor = await self._run(lambda: self._store.meta("cursor"))
-        if isinstance(action, Ask):
-            request = SyncRequest(protocol=PROTOCOL, cursor=cursor, in_doubt=action.ids)
-        else:
-            commands = tuple(item.envelope.to_wire() for item in items)
-            request = SyncRequest(protocol=PROTOCOL, cursor=cursor, commands=commands)
-            await self._run(lambda: self._store.mark_sent(action.ids))
+    def _shut_out(self, error: RemoteError, action: Act) -> None:
+        """What was pushed is kept there for review; what was only asked about stays in doubt."""
+        with self._store.transaction():
+            self._store.set_meta("shut_out", str(error))
+            if isinstance(action, Push):
+                for command_id in action.ids:
+                    self._store.mark_held(command_id, Hold.QUARANTINED, error.problem)
+
+    async def _round(self, action: Act, items: list[Outgoing], cursor: str | None) -> Answered:
+        request = await self._run(lambda: self._request(action, items, cursor))
+        try:
+            return await self._client.sync(request, self._keys.device)
+        except RemoteError as error:
+            refused = error
+        if refused.problem.code is not Code.CLOCK_SKEW or not await self._run(lambda: self._set_time(refused)):
+            raise refused
         return await self._client.sync(request, self._keys.device)
 
-    def _verify(self, reply: SyncReply, items: list[Item]) -> _Verified:
-        known = {item.command.id: item for item in items}
-        roots = _Roots(reply, bytes.fromhex(self._identity.receipt_key))
-        settled = [answer for answer in reply.answers if isinstance(answer, Settled)]
-        turned = [answer for answer in reply.answers if isinstance(answer, Turned)]
-        return _Verified(
-            receipts=tuple(self._receipt(answer, known, roots) for answer in settled),
-            held=tuple(a for a in reply.answers if isinstance(a, Held) and a.id in known),
-            unknown=tuple(a.id for a in reply.answers if isinstance(a, Unknown) and a.id in known),
-            turned=tuple((items[a.index].command.id, a.problem) for a in turned if 0 <= a.index < len(items)),
+    def _request(self, action: Act, items: list[Outgoing], cursor: str | None) -> SyncRequest:
+        """The round's request; what it carries is marked as sent."""
+        now, greeting = issue_now(self._ports), not self.session.greeted
+        request = SyncRequest(
+            protocol=PROTOCOL,
+            cursor=cursor,
+            head=self._intake.newest_head() if greeting else None,
+            report=self._report() if greeting else None,
+            sent_at=now.wall,
+        )
+        match action:
+            case Ask(ids):
+                return request.model_copy(update={"in_doubt": ids})
+            case Close(ended):
+                return request.model_copy(update={"ended": ended})
+            case Push(()):
+                return request
+            case Push(ids):
+                self._store.mark_sent(ids, now.wall)
+                return request.model_copy(update=carrying(items, now))
+
+    def _report(self) -> DeviceReport:
+        kept, oldest = self._store.kept(), self._store.oldest_unsettled()
+        return DeviceReport(
+            app=metadata.version("tailboard"),
+            model=self._store.meta("model") or "",
+            bundle=self._store.meta("bundle") or "",
+            waiting=kept.count,
+            waiting_bytes=kept.bytes,
+            oldest_at=oldest.issued_at if oldest else None,
         )
 
-    def _receipt(self, answer: Settled, known: dict[str, Item], roots: "_Roots") -> _Receipt:
-        payload = answer.receipt.encode()
-        try:
-            proof = proof_of(answer.proof, roots.envelopes)
-            receipt = read_receipt(payload, proof, roots.signed(answer.proof.root))
-        except (BadSignature, ValueError) as error:
-            raise TransportError("The answer does not carry the server's signature; it is not believed.") from error
-        item = known.get(answer.id)
-        ours = item and (self._identity.tenant, answer.id, item.envelope.hash)
-        if (receipt.tenant, receipt.command, receipt.envelope_hash) != ours:
-            raise TransportError("The answer is about other bytes than ours; it is not believed.")
-        return receipt, payload, proof
-
-    def _take(self, reply: SyncReply, verified: _Verified) -> None:
-        with self._store.transaction():
-            for receipt, payload, proof in verified.receipts:
-                self._store.mark_settled(receipt, payload, proof)
-            for held in verified.held:
-                self._store.mark_held(held.id, held.hold, held.problem)
-            self._store.mark_unknown(verified.unknown)
-            for command_id, problem in verified.turned:
-                self._store.mark_turned(command_id, problem)
-            self._store.absorb(map(record_from_wire, reply.changes), reply.cursor)
-            self._store.set_meta("last_contact", reply.server_time.isoformat())
-            self._store.set_meta("last_error", "")
-
-    def _step(
-        self,
-        at: datetime,
-        action: Ask | Push,
-        *,
-        settled: tuple[str, ...] = (),
-        changes: int = 0,
-        error: str | None = None,
-    ) -> Step:
-        asked = action.ids if isinstance(action, Ask) else ()
-        sent = action.ids if isinstance(action, Push) else ()
-        return Step(at, asked, sent, settled, changes, error)
+    def _set_time(self, error: RemoteError) -> bool:
+        """Sign at the server's time from now on; whether it was told under its signature, for our request."""
+        told = self._intake.trust().time_told(error.problem, error.nonce)
+        if told is None:
+            return False
+        self._client.offset = told - self._ports.clock.now()
+        self._store.set_meta("clock_offset_s", str(self._client.offset.total_seconds()))
+        return True
 
     def _spread(self) -> float:
         return int.from_bytes(self._ports.randomness.draw(2), "big") / 65536
+
+
+def _step(
+    at: datetime,
+    action: Act,
+    *,
+    settled: tuple[str, ...] = (),
+    changes: int = 0,
+    error: str | None = None,
+) -> Step:
+    asked = action.ids if isinstance(action, Ask) else ()
+    sent = action.ids if isinstance(action, Push) else ()
+    return Step(at, asked, sent, settled, changes, error)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import resources
 from typing import TypeVar
 
@@ -62,6 +63,7 @@ class Device:
             INSTRUCTIONS, _ANY_ANSWER, tokens_max=1
         )  # so that the first question finds its prefix worked out
         self.workbench.model = model
+        self.store.set_meta("model", model.name[:120])
         return model
 
     def move_to(self, url: str) -> None:
@@ -114,7 +116,9 @@ def open_device(
         store.close()
         raise LocalError("Enrolment did not finish. Run `tailboard enrol URL CODE` again.")
     meter = Meter()
+    store.set_meta("bundle", BUNDLE_VERSION)
     client = SyncClient(identity.server_url, transport or httpx.AsyncHTTPTransport(), meter, ports)
+    client.offset = timedelta(seconds=float(store.meta("clock_offset_s") or 0))
     attachments = Attachments(store)
     workbench = Workbench(store, identity, keys, default_bundle(), ports, attachments)
     transfers = Transfers(attachments, client, keys, ports, run_blocking)

@@ -12,6 +12,8 @@ _WHERE = (
     argument("--pin-file", metavar="FILE", help="read the PIN from here instead of asking"),
 )
 _HERE = "device.commands:"
+_OUTBOX = "device.outbox_commands:"
+_ONE = argument("command", help="its id, or its number such as 7")
 _JOB = argument("job", help="for example WO-1042")
 
 PROGRAM = Program(
@@ -68,7 +70,34 @@ PROGRAM = Program(
                 argument("--to", metavar="DIR", default=".", help="default: the current folder"),
             ),
         ),
-        Verb(("outbox", "list"), "Every command and where it stands.", f"{_HERE}outbox_list"),
+        Verb(("outbox", "list"), "Every command and where it stands.", f"{_OUTBOX}listed"),
+        Verb(("outbox", "show"), "All about one command.", f"{_OUTBOX}shown", (_ONE,)),
+        Verb(
+            ("outbox", "check"),
+            "What would become of what is not settled, as far as this laptop knows.",
+            f"{_OUTBOX}checked",
+            (argument("--online", action="store_true", help="ask the server; nothing is sent for good"),),
+        ),
+        Verb(
+            ("outbox", "withdraw"),
+            "Take back what was not sent yet, with all that rests on it.",
+            f"{_OUTBOX}withdrawn",
+            (argument("commands", nargs="+", metavar="COMMAND", help="ids, or numbers such as 7"),),
+        ),
+        Verb(("outbox", "reissue"), "Give again what came back, as a new command.", f"{_OUTBOX}reissued", (_ONE,)),
+        Verb(("outbox", "drop"), "Note that what came back is dealt with.", f"{_OUTBOX}dropped", (_ONE,)),
+        Verb(
+            ("outbox", "export"),
+            "Write everything that is not settled to a file for the office.",
+            f"{_OUTBOX}exported",
+            (argument("file", help="for example on a USB stick"),),
+        ),
+        Verb(
+            ("outbox", "import"),
+            "Read the office's answer to such a file.",
+            f"{_OUTBOX}imported",
+            (argument("file"),),
+        ),
         Verb(
             ("work",),
             "Work offline or online from now on.",

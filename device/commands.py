@@ -17,7 +17,7 @@ from device.errors import LocalError
 from device.sending import SendResult, result_of
 from device.settings import from_environment
 from device.store import Item
-from device.words import plain, why
+from device.words import plain, troubles, why
 from shared.commandline import Report, UsageError
 from shared.ids import id_of, record_ref
 from shared.outcomes import Standing
@@ -66,7 +66,7 @@ def jobs(arguments: argparse.Namespace) -> Report:
         data = {"jobs": [record_to_json(record) for record in records]}
         return Report("tailboard.jobs.v1", data, lines or ["No work orders on this laptop yet. Run: tailboard sync"])
 
-    return _with_device(arguments, work)
+    return with_device(arguments, work)
 
 
 def job(arguments: argparse.Namespace) -> Report:
@@ -81,7 +81,7 @@ def job(arguments: argparse.Namespace) -> Report:
         told = [{"at": h.at, "who": h.who, "what": h.what, "standing": h.standing} for h in history]
         return Report("tailboard.job.v1", {"job": record_to_json(record), "history": told}, lines)
 
-    return _with_device(arguments, work)
+    return with_device(arguments, work)
 
 
 def propose(arguments: argparse.Namespace) -> Report:
@@ -107,7 +107,7 @@ def propose(arguments: argparse.Namespace) -> Report:
         }
         return Report("tailboard.proposals.v1", data, lines)
 
-    return _with_device(arguments, work)
+    return with_device(arguments, work)
 
 
 def note(arguments: argparse.Namespace) -> Report:
@@ -117,7 +117,7 @@ def note(arguments: argparse.Namespace) -> Report:
         (command,) = device.workbench.note(_ref(arguments.job), arguments.sentence)
         return Report("tailboard.saved.v1", {"saved": [command.id]}, ["Saved on this device."])
 
-    return _with_device(arguments, work)
+    return with_device(arguments, work)
 
 
 def attach(arguments: argparse.Namespace) -> Report:
@@ -128,7 +128,7 @@ def attach(arguments: argparse.Namespace) -> Report:
         said = "Saved on this device. The file is sent after everything smaller."
         return Report("tailboard.saved.v1", {"saved": [command.id]}, [said])
 
-    return _with_device(arguments, work)
+    return with_device(arguments, work)
 
 
 def fetch(arguments: argparse.Namespace) -> Report:
@@ -148,19 +148,7 @@ def fetch(arguments: argparse.Namespace) -> Report:
         data = {"file": str(path), **file.model_dump()}
         return Report("tailboard.fetched.v1", data, [f"Verified and written to {path}."])
 
-    return _with_device_async(arguments, work)
-
-
-def outbox_list(arguments: argparse.Namespace) -> Report:
-    """The outbox."""
-
-    def work(device: Device) -> Report:
-        items = device.workbench.outbox()
-        lines = [line for item in items for line in _item_lines(device, item, items)]
-        data = {"items": [_item_json(item) for item in items]}
-        return Report("tailboard.outbox.v1", data, lines or ["The outbox is empty. What you confirm appears here."])
-
-    return _with_device(arguments, work)
+    return with_device_async(arguments, work)
 
 
 def work(arguments: argparse.Namespace) -> Report:
@@ -176,7 +164,7 @@ def work(arguments: argparse.Namespace) -> Report:
         )
         return Report("tailboard.work.v1", {"link": arguments.link}, [said])
 
-    return _with_device(arguments, go)
+    return with_device(arguments, go)
 
 
 def sync(arguments: argparse.Namespace) -> Report:
@@ -189,20 +177,23 @@ def sync(arguments: argparse.Namespace) -> Report:
         after = device.workbench.outbox()
         return _sync_report(device, result_of(before, after, steps, device.ports.clock.now()), steps, after)
 
-    return _with_device_async(arguments, rounds)
+    return with_device_async(arguments, rounds)
 
 
 def _sync_report(device: Device, result: SendResult, steps: list[Step], outbox: list[Item]) -> Report:
     asked = {command_id for step in steps for command_id in (*step.asked, *step.sent)}
     items = [item for item in outbox if item.command.id in asked]
-    lines = [line for item in items for line in _item_lines(device, item, outbox)]
+    lines = [line for item in items for line in item_lines(device, item, outbox)]
     data = {
         "rounds": len(steps),
         "accepted": result.accepted,
         "kept": result.kept,
+        "in_review": result.in_review,
+        "refused": result.refused,
+        "taken_back": result.taken_back,
         "changes": result.changes,
         "error": result.error,
-        "items": [_item_json(item) for item in items],
+        "items": [item_json(item) for item in items],
     }
     return Report("tailboard.sync.v1", data, [*lines, result.words()], ok=result.tried and not result.error)
 
@@ -220,6 +211,9 @@ def status(arguments: argparse.Namespace) -> Report:
             "link": "online" if told.online else "offline",
             "data_as_of": told.data_as_of,
             "last_error": told.last_error,
+            "shut_out": told.shut_out,
+            "expiring": {command_id: spell.total_seconds() for command_id, spell in told.expiring.items()},
+            "lost": [{"id": each.id, "number": each.seq, "summary": each.summary} for each in told.lost],
             "counts": counts,
             "policy_version": device.workbench.policy_version,
         }
@@ -228,20 +222,24 @@ def status(arguments: argparse.Namespace) -> Report:
             f"{'Online' if told.online else 'Offline'}; data as of {told.data_as_of or 'never'}",
             "  ".join(f"{standing.glyph} {standing} {count}" for standing, count in told.counts.items()),
             f"policy {device.workbench.policy_version}",
+            *troubles(told),
         ]
         return Report("tailboard.status.v1", data, lines)
 
-    return _with_device(arguments, work)
+    return with_device(arguments, work)
 
 
-def _with_device(arguments: argparse.Namespace, work: Callable[[Device], T]) -> T:
+def with_device(arguments: argparse.Namespace, work: Callable[[Device], T]) -> T:
+    """What `work` makes of the unlocked device, which is closed afterwards."""
+
     async def once(device: Device) -> T:
         return work(device)
 
-    return _with_device_async(arguments, once)
+    return with_device_async(arguments, once)
 
 
-def _with_device_async(arguments: argparse.Namespace, work: Callable[[Device], Awaitable[T]]) -> T:
+def with_device_async(arguments: argparse.Namespace, work: Callable[[Device], Awaitable[T]]) -> T:
+    """As `with_device`, on an event loop."""
     device = _open(arguments)
 
     async def run() -> T:
@@ -288,16 +286,18 @@ def _tag(standing: Standing | None) -> str:
     return f"  [{standing.glyph} {standing}]" if standing else ""
 
 
-def _item_lines(device: Device, item: Item, outbox: list[Item]) -> list[str]:
+def item_lines(device: Device, item: Item, outbox: list[Item]) -> list[str]:
     """The item in one line, and below it why it stands there, unless it is accepted."""
     line = f"{item.standing.glyph} {item.standing:<14} {plain(item.summary)}"
     if item.standing is Standing.ACCEPTED:
         return [line]
     bench = device.workbench
-    return [line, *(f"    {reason}" for reason in why(item, outbox, bench.of_kind("conflict"), bench.view().blocked))]
+    reasons = why(item, outbox, bench.of_kind("conflict"), bench.view().blocked, bench.expiring())
+    return [line, *(f"    {reason}" for reason in reasons)]
 
 
-def _item_json(item: Item) -> dict[str, Any]:
+def item_json(item: Item) -> dict[str, Any]:
+    """The item for programs."""
     return {
         "id": item.command.id,
         "kind": item.command.kind,
@@ -305,6 +305,11 @@ def _item_json(item: Item) -> dict[str, Any]:
         "summary": item.summary,
         "standing": item.standing,
         "state": item.state,
+        "number": item.command.seq,
+        "withdrawn": item.withdrawal is not None,
+        "dealt": item.dealt,
+        "expires_at": item.command.expires_at.isoformat(),
+        "earlier": item.earlier.outcome if item.earlier else None,
         "outcome": item.receipt.outcome if item.receipt else None,
         "detail": item.receipt.detail if item.receipt else None,
         "problem": item.problem.model_dump(mode="json") if item.problem else None,

@@ -4,6 +4,8 @@ Every message is a sentence for the person in front of the laptop: what happened
 (refused, in conflict) are values and never come through here.
 """
 
+from datetime import timedelta
+
 from shared.problems import Problem
 
 
@@ -20,16 +22,19 @@ class StoreError(DeviceError):
 
 
 class TransportError(DeviceError):
-    """No usable answer came over the network. What was sent may or may not have arrived."""
+    """No usable answer came over the network. What was sent may or may not have arrived.
 
-    def __init__(self, message: str, *, retryable: bool = True) -> None:
+    `retry_after` is how long whoever answered asks to be left alone.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
-        self.retryable = retryable
+        self.retryable, self.retry_after = retryable, retry_after
 
 
 class RemoteError(DeviceError):
-    """The server answered, and the answer was a problem."""
+    """The server answered, and the answer was a problem. `nonce` is that of the request which it answers."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, nonce: str = "", retry_after: timedelta | None = None) -> None:
         super().__init__(f"{problem.title}: {problem.detail}. {problem.remedy}")
-        self.problem = problem
+        self.problem, self.nonce, self.retry_after = problem, nonce, retry_after

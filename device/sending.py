@@ -8,7 +8,7 @@ from device.agent import Step
 from device.store import Item, State
 from shared.outcomes import Standing
 
-_UNSETTLED = frozenset({State.SAVED, State.SENT, State.HELD})
+_UNSETTLED = frozenset({State.SAVED, State.SENT, State.HELD, State.TURNED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class SendResult:
     no_answer: int = 0
     waiting: int = 0
     not_sent: int = 0
+    taken_back: int = 0
 
     @property
     def kept(self) -> int:
@@ -46,6 +47,7 @@ class SendResult:
             (self.accepted, "accepted"),
             (self.in_review, "in review"),
             (self.refused, "refused"),
+            (self.taken_back, "taken back"),
             (self.waiting, "held there for an earlier one"),
             (self.no_answer, "no answer, kept"),
             (self.not_sent, "not sent, kept"),
@@ -62,7 +64,7 @@ class SendResult:
 def result_of(before: Sequence[Item], after: Sequence[Item], steps: Sequence[Step], at: datetime) -> SendResult:
     """The result of `steps`, given the outbox before and after them."""
     asked = {item.command.id for item in before if item.state in _UNSETTLED}
-    ended = [item for item in after if item.command.id in asked]
+    ended = [item for item in after if item.command.id in asked and item.dealt is None]
     return SendResult(
         at=at,
         tried=bool(steps),
@@ -74,6 +76,7 @@ def result_of(before: Sequence[Item], after: Sequence[Item], steps: Sequence[Ste
         no_answer=_count(ended, Standing.SENT),
         waiting=_count(ended, Standing.SAVED, held=True),
         not_sent=_count(ended, Standing.SAVED, held=False),
+        taken_back=sum(item.dealt == "withdrawn" and item.command.id in asked for item in after),
     )
 
 

@@ -4,12 +4,14 @@ Rules
 1. Every byte of a body is counted under the purpose it left for: `sync` or `inference`.
 2. A reply is believed only if it is the agreed message: a captive portal's page is no answer.
 3. Working offline, the link itself refuses; nothing reaches the network.
+4. Requests are signed at the server's time, as far as it is known: the device's clock plus an offset.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar
 
 import httpx
 from pydantic import ValidationError
@@ -25,18 +27,38 @@ from shared.blobs import (
     Progress,
     read_progress,
 )
-from shared.contract import Contract
+from shared.contract import Contract, to_instant
 from shared.envelope import SigningKey
 from shared.ports import Ports
 from shared.problems import MEDIA_TYPE, Code, Problem, problem
+from shared.records import WireRecord, WireStamp
 from shared.request_signature import sign_request
-from shared.sync import BODY_BYTES_MAX, EnrolReply, EnrolRequest, SyncReply, SyncRequest
+from shared.sync import (
+    BODY_BYTES_MAX,
+    CheckReply,
+    CheckRequest,
+    EnrolReply,
+    EnrolRequest,
+    SyncReply,
+    SyncRequest,
+)
 
 TIMEOUT_S = 20.0
 REPLY_BYTES_MAX = 16 << 20
 
 Purpose = Literal["sync", "inference"]
 Reply = TypeVar("Reply", bound=Contract)
+_REF = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._-]{1,64}")
+_RECORD = frozenset(WireRecord.model_fields)
+_STAMP = frozenset(WireStamp.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A reply without its changes, and these as validated JSON: they are kept as they came."""
+
+    reply: SyncReply
+    changes: list[dict[str, Any]]
 
 
 @dataclass
@@ -71,6 +93,7 @@ class SyncClient:
 
     def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport, meter: Meter, ports: Ports) -> None:
         """`base_url` such as ``https://sync.example``; `transport` carries the bytes."""
+        self.offset = timedelta(0)
         self._ports = ports
         self._http = httpx.AsyncClient(
             base_url=base_url, transport=Metered(transport, meter, "sync"), timeout=TIMEOUT_S, follow_redirects=False
@@ -84,32 +107,43 @@ class SyncClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def sync(self, request: SyncRequest, key: SigningKey) -> SyncReply:
+    async def sync(self, request: SyncRequest, key: SigningKey) -> Answered:
         """One sync round, signed by the device key.
 
         Raises:
             TransportError: no usable answer; the commands sent are in doubt.
             RemoteError: the server refused the whole round.
         """
-        return await self._post("/v1/sync", request, SyncReply, key)
+        return read_reply(await self._post("/v1/sync", request, key))
+
+    async def check(self, request: CheckRequest, key: SigningKey) -> CheckReply:
+        """What would become of commands, were they sent now. Raises as `sync` does; nothing is in doubt after it."""
+        return _read(await self._post("/v1/check", request, key), CheckReply)
 
     async def enrol(self, request: EnrolRequest, key: SigningKey) -> EnrolReply:
         """Exchange a one-time code for an identity. Raises as `sync` does."""
-        return await self._post("/v1/enrol", request, EnrolReply, key)
+        return _read(await self._post("/v1/enrol", request, key), EnrolReply)
 
-    async def _post(self, path: str, body: Contract, reply: type[Reply], key: SigningKey) -> Reply:
+    async def _post(self, path: str, body: Contract, key: SigningKey) -> bytes:
         raw = body.to_bytes()
         if len(raw) > BODY_BYTES_MAX:
             raise TransportError(f"A message of {len(raw)} bytes is too large to send.", retryable=False)
         request = self._http.build_request("POST", path, content=raw, headers={"content-type": "application/json"})
-        return _read(await self._exchange(request, raw, key), reply)
+        response = await self._exchange(request, raw, key)
+        if response.status_code != httpx.codes.OK:
+            said = f"Something answered with status {response.status_code}, but not the sync server."
+            raise TransportError(said, retry_after=_retry_after(response))
+        return response.content
 
     async def _exchange(self, request: httpx.Request, raw: bytes, key: SigningKey) -> httpx.Response:
-        sign_request(request, raw, key, self._now(), self._ports.randomness.draw(16).hex())
+        nonce = self._ports.randomness.draw(16).hex()
+        sign_request(request, raw, key, self._now(), nonce)
         try:
-            return await self._http.send(request)
+            response = await self._http.send(request)
         except httpx.HTTPError as error:
             raise TransportError(f"No answer from the server ({type(error).__name__}). Nothing is lost.") from error
+        _refuse_problem(response, nonce)
+        return response
 
     # -- the bytes of files
 
@@ -128,44 +162,73 @@ class SyncClient:
         """Exactly `length` bytes of a file from byte `start` on. Raises as `sync` does."""
         asked = {"range": f"bytes={start}-{start + length - 1}"}
         response = await self._exchange(self._http.build_request("GET", BLOBS_PATH + sha256, headers=asked), b"", key)
-        _refuse_problem(response)
         if response.status_code != httpx.codes.PARTIAL_CONTENT or len(response.content) != length:
             raise TransportError("Something answered, but not with the piece of the file that was asked for.")
         return response.content
 
     def _now(self) -> datetime:
-        return self._ports.clock.now()
+        return self._ports.clock.now() + self.offset
 
 
 _NOT_THE_SERVER = "Something answered, but not the sync server (a login page of the network?)."
 
 
-def _read(response: httpx.Response, reply: type[Reply]) -> Reply:
-    _refuse_problem(response)
+def read_reply(raw: bytes) -> Answered:
+    """A sync reply from its bytes, parsed and validated once. Raises `TransportError`."""
     try:
-        value = strict_json.parse(response.content, bytes_max=REPLY_BYTES_MAX)
-        if response.status_code == httpx.codes.OK:
-            return reply.model_validate(value)
+        value = strict_json.parse(raw, bytes_max=REPLY_BYTES_MAX)
+        changes = value.pop("changes")
+        for record in changes:
+            _check_record(record)
+        return Answered(SyncReply.model_validate({**value, "changes": ()}), changes)
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise TransportError(_NOT_THE_SERVER) from error
+
+
+def _check_record(record: Any) -> None:
+    """Raises `ValueError`, or what a wrong type raises, unless `record` (strictly read JSON) is a `WireRecord`.
+
+    By hand: of twenty thousand records a second, a model of each would take most.
+    """
+    if record.keys() != _RECORD or not _REF.fullmatch(record["ref"]) or type(record["version"]) is not int:
+        raise ValueError("not a record")
+    if not isinstance(record["fields"], dict) or not isinstance(record["stamps"], dict):
+        raise TypeError("not a record")
+    for stamp in (record["born"], *record["stamps"].values()):
+        if stamp.keys() != _STAMP or type(stamp["version"]) is not int:
+            raise ValueError("not a stamp")
+        if not isinstance(stamp["command"] + stamp["device"] + stamp["actor"], str):
+            raise TypeError("not a stamp")
+        to_instant(stamp["at"])
+
+
+def _read(raw: bytes, reply: type[Reply]) -> Reply:
+    try:
+        return reply.model_validate(strict_json.parse(raw, bytes_max=REPLY_BYTES_MAX))
     except (strict_json.BadJson, ValidationError) as error:
         raise TransportError(_NOT_THE_SERVER) from error
-    raise TransportError(f"Something answered with status {response.status_code}, but not the sync server.")
 
 
-def _refuse_problem(response: httpx.Response) -> None:
-    if not response.headers.get("content-type", "").startswith(MEDIA_TYPE):
+def _refuse_problem(response: httpx.Response, nonce: str) -> None:
+    if not response.headers.get("content-type", "").startswith(MEDIA_TYPE) or response.request.method == "HEAD":
         return
     try:
-        value = strict_json.parse(response.content, bytes_max=REPLY_BYTES_MAX)
-        raise RemoteError(Problem.model_validate(value))
+        told = Problem.model_validate(strict_json.parse(response.content, bytes_max=REPLY_BYTES_MAX))
     except (strict_json.BadJson, ValidationError) as error:
         raise TransportError(_NOT_THE_SERVER) from error
+    raise RemoteError(told, nonce=nonce, retry_after=_retry_after(response))
+
+
+def _retry_after(response: httpx.Response) -> timedelta | None:
+    """How long to wait, where that is said in seconds. Source: RFC 9110, section 10.2.3."""
+    said = response.headers.get("retry-after", "")
+    return timedelta(seconds=int(said)) if said.isascii() and said.isdigit() and len(said) < 8 else None
 
 
 def _progress(response: httpx.Response) -> Progress:
     """What an answer to HEAD or PATCH says. An answer to HEAD has no body, so its problem is a name in a header."""
     if code := response.headers.get(PROBLEM_HEADER) if response.request.method == "HEAD" else None:
         raise RemoteError(_named_problem(code))
-    _refuse_problem(response)
     try:
         return read_progress(response.headers.get(OFFSET_HEADER), response.headers.get(COMPLETE_HEADER))
     except ValueError as error:

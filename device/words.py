@@ -8,13 +8,13 @@ Rules
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from pydantic import JsonValue
 
-from device.store import FileStanding, Item, State
-from reconciliation.explain import explain, explain_hold
+from device.store import FileStanding, Item, Lost, State
+from reconciliation.explain import explain, explain_expiry, explain_hold
 from reconciliation.preview import Change
 from shared.blobs import in_mib
 from shared.ids import id_of, kind_of
@@ -215,10 +215,21 @@ def number(item: Item) -> str:
     return f"#{item.command.seq}"
 
 
-def why(item: Item, outbox: Sequence[Item], conflicts: Sequence[Record], blocked: Mapping[str, str]) -> list[str]:
-    """Why `item` stands where it stands, what it means, and what can be done: one sentence or more per line."""
+def why(
+    item: Item,
+    outbox: Sequence[Item],
+    conflicts: Sequence[Record],
+    blocked: Mapping[str, str],
+    expiring: Mapping[str, timedelta] | None = None,
+) -> list[str]:
+    """Why `item` stands where it stands, what it means, and what can be done: one sentence or more per line.
+
+    `expiring` says how much time is left where that is little (`reconciliation.expiry.warning`).
+    """
     if item.receipt is not None:
-        return [plain(line) for line in _settled(item, conflicts)]
+        return [plain(line) for line in [*_settled(item, conflicts), *_two_outcomes(item), *_dealt(item, outbox)]]
+    if item.withdrawal is not None:
+        return [plain(line) for line in _taken_back(item)]
     for_bytes = item.problem is not None and item.problem.code is Code.BYTES_MISSING
     lines = [explain_hold(item.hold)] if item.hold and not for_bytes else []
     if item.file is not None:
@@ -229,10 +240,71 @@ def why(item: Item, outbox: Sequence[Item], conflicts: Sequence[Record], blocked
         lines.append(_UNSURE)
     if item.state is State.SAVED:
         lines.append("Saved on this laptop. Not sent yet.")
+    if item.state is State.TURNED:
+        lines += _dealt(item, outbox) or ["It is kept here and tried again."]
     lines += _after(item, outbox)
+    left = (expiring or {}).get(item.command.id)
+    lines += [explain_expiry(left)] if left is not None else []
     if item.command.id in blocked and item.standing is not Standing.REFUSED:
         lines.append(f"It cannot be shown on the job as it is now: {blocked[item.command.id]}.")
     return [plain(line) for line in lines]
+
+
+class Troubled(Protocol):
+    """What `troubles` needs of a device's status."""
+
+    @property
+    def shut_out(self) -> str | None:
+        """Why the server tells nothing."""
+
+    @property
+    def expiring(self) -> Mapping[str, timedelta]:
+        """Command → time left, where that is little."""
+
+    @property
+    def lost(self) -> Sequence[Lost]:
+        """What was damaged on the disk."""
+
+
+def troubles(status: Troubled) -> list[str]:
+    """What a person must know about this laptop as a whole, one sentence or more per line."""
+    lines = []
+    if status.shut_out:
+        lines.append(f"{status.shut_out} What this laptop sends is kept for review.")
+    if status.expiring:
+        soonest = min(status.expiring.values())
+        lines.append(f"{len(status.expiring)} in the outbox have little time left. {explain_expiry(soonest)}")
+    if status.lost:
+        named_ones = ", ".join(f"#{each.seq} {each.summary}" for each in status.lost)
+        lines.append(f"The disk damaged what was saved: {named_ones}. Enter it again; the office is told.")
+    return [plain(line) for line in lines]
+
+
+def _taken_back(item: Item) -> list[str]:
+    said = "You took it back. Nothing will change because of it."
+    if item.state is State.SENT:
+        return [said, "Sent with your withdrawal; the answer was not seen. The next round asks first."]
+    if item.hold is not None:
+        return [said, explain_hold(item.hold)]
+    return [said, "It is sent all the same, with your withdrawal, so that nothing is missing from what you sent."]
+
+
+def _two_outcomes(item: Item) -> list[str]:
+    if item.earlier is None:
+        return []
+    before = f"Before that it was {item.earlier.outcome}: {explain(item.earlier)}"
+    return [f"The server was restored from a backup. {before} Look at the record, and ask the office which holds."]
+
+
+def _dealt(item: Item, outbox: Sequence[Item]) -> list[str]:
+    match item.dealt:
+        case None | "withdrawn":
+            return []
+        case "dropped":
+            return ["You dropped it."]
+        case _:
+            given = next((number(each) for each in outbox if each.command.id == item.dealt), "another")
+            return [f"You gave it again as {given}."]
 
 
 def _file(file: FileStanding) -> list[str]:

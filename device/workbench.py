@@ -5,38 +5,46 @@ Rules
 2. Nothing becomes a command until `confirm`; a proposal, whoever made it, has no effect.
 3. A route decision is recorded before a model is asked.
 4. `confirm` returns after the commit: then, and only then, may a screen say that something is saved.
+5. What was not sent can be taken back, with everything that rests on it; it is still sent, with its author's signed
+   withdrawal, so that the chain has no hole. What came back can be given again, as a new command from what is seen
+   today, or dropped. Nothing disappears.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from device.agent import issue_now
 from device.attachments import Attachments, read_file
+from device.core.bounds import refusal
 from device.core.interpret import Interpretation, Proposal, ask_for, read
 from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.model.port import LanguageModel
-from device.store import DeviceStore, Identity, Item, JournalEntry
+from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
 from device.words import happened
 from policies.bundle import Bundle
 from policies.route import choose
 from reconciliation.compose import Author, compose
+from reconciliation.dependants import dependants
+from reconciliation.expiry import LIMITS, confirmable, warning
 from reconciliation.lifecycle import steps
 from reconciliation.preview import Preview, preview
 from reconciliation.rebase import View, rebase
 from shared.attachments import Attachment
-from shared.commands import CATALOGUE, UnknownKind, payload_class
+from shared.commands import CATALOGUE, UnknownKind, payload_class, read_payload
 from shared.commands.attachment_added import AttachmentAdded
-from shared.commands.base import Command, read_command
+from shared.commands.base import Command, Payload, read_command
 from shared.commands.note_added import NoteAdded
 from shared.contract import to_instant
-from shared.envelope import COMMAND_TYPE, seal
+from shared.envelope import COMMAND_TYPE, WITHDRAWAL_TYPE, seal
 from shared.ids import id_of
-from shared.outcomes import Standing
+from shared.outcomes import Outcome, Standing
 from shared.ports import Ports
 from shared.records import Reading, Record, WorkOrder, WorkStatus, rule_of
 from shared.routing import Decision, Route, RouteRequest, highest
+from shared.statements import Withdrawal
 
 OPEN_STATES = frozenset({WorkStatus.OPEN, WorkStatus.IN_PROGRESS, WorkStatus.ON_HOLD})
 
@@ -46,7 +54,8 @@ class Status:
     """What the status bar says.
 
     `link_since` is when the person chose to work online or offline, None if never; `data_as_of` is the server's time
-    of the last successful round.
+    of the last successful round. `shut_out` is why the server takes what is brought and tells nothing; `expiring` how
+    much time is left for each command for which that is little; `lost` what was damaged on this laptop's disk.
     """
 
     identity: Identity
@@ -56,6 +65,9 @@ class Status:
     last_error: str | None
     counts: Mapping[Standing, int]
     model: str | None
+    shut_out: str | None = None
+    expiring: Mapping[str, timedelta] = field(default_factory=dict)
+    lost: tuple[Lost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +171,16 @@ class Workbench:
             last_error=self._store.meta("last_error") or None,
             counts=self._store.counts(),
             model=self.model.name if self.model else None,
+            shut_out=self._store.meta("shut_out") or None,
+            expiring=self.expiring(),
+            lost=self._store.lost(),
         )
+
+    def expiring(self) -> dict[str, timedelta]:
+        """Unsettled commands that have little time left, and how much."""
+        now = self._ports.clock.now()
+        left = {each.id: warning(each, now) for each in self._store.expiring_before(now + LIMITS.warn_before)}
+        return {command_id: spell for command_id, spell in left.items() if spell is not None}
 
     def _instant(self, name: str) -> datetime | None:
         stored = self._store.meta(name)
@@ -210,6 +231,8 @@ class Workbench:
                 command = compose(payload, proposal.record, self._author(None), scratch)
                 seen = preview(command, scratch)
                 summary = payload.summary(id_of(proposal.record))
+                if not seen.obstacle and (apart := self._out_of_touch(payload, command, scratch)):
+                    seen = Preview(seen.changes, f"It cannot be confirmed now: {apart}")
                 if not seen.obstacle:
                     scratch.add(command)
             except (UnknownKind, ValueError) as error:
@@ -277,18 +300,34 @@ class Workbench:
 
     def _append(self, proposal: Proposal) -> Command:
         view = self.view()
-        head = self._store.head(self.identity.epoch)
+        head = self._store.head(self._store.epoch())
         try:
             payload = payload_class(proposal.kind, _version(proposal.kind)).model_validate(proposal.payload)
             command = compose(payload, proposal.record, self._author((head.epoch, head.next_seq, head.prev)), view)
         except (UnknownKind, ValueError) as error:
             raise LocalError(f"This cannot be saved: {_words(error)}") from error
-        if obstacle := preview(command, view).obstacle:
+        if obstacle := preview(command, view).obstacle or self._out_of_touch(payload, command, view):
             raise LocalError(f"This cannot be saved: {obstacle}")
         envelope = seal(COMMAND_TYPE, _readable(command), self._keys.technician)
-        self._store.append(command, envelope, payload.summary(id_of(proposal.record)))
+        priority = payload.urgency(command, view.records)
+        if full := refusal(priority, self._store.kept(), len(envelope.payload)):
+            raise LocalError(full)
+        summary = payload.summary(id_of(proposal.record))
+        self._store.append(command, envelope, summary, issue_now(self._ports), priority)
         view.add(command)
         return command
+
+    def _out_of_touch(self, payload: Payload, command: Command, view: View) -> str | None:
+        """Why it cannot be confirmed so long after the last contact; None if it can."""
+        authority = payload.authority(command, view.records)
+        contact = self._instant("contact_at") or self._instant("last_contact")
+        if confirmable(authority, payload.kind, contact, command.issued_at):
+            return None
+        hours = int(payload.kind.window.total_seconds() // 3600)
+        return (
+            f"it needs the office, and this laptop was not in contact for {hours} hours. Go online once, then "
+            "confirm it; or leave it as a note"
+        )
 
     def _author(self, chain: tuple[int, int, str | None] | None) -> Author:
         return Author(
@@ -300,6 +339,96 @@ class Workbench:
             policy_version=self._bundle.version,
             chain=chain,
         )
+
+    # -- changing one's mind
+
+    def going_along(self, ids: Sequence[str]) -> tuple[Item, ...]:
+        """What is taken back if `ids` are: these, and everything unsettled that rests on them, in order.
+
+        Raises:
+            LocalError: one of them is not here, is not waiting to be sent, or something that rests on it was sent.
+        """
+        items = {item.command.id: item for item in self._store.items(states=UNSETTLED) if not item.withdrawal}
+        needs = {command_id: item.command.needs for command_id, item in items.items()}
+        for command_id in ids:
+            self._check_here(command_id, items)
+        going = set(ids).union(*(dependants(command_id, needs) for command_id in ids))
+        chosen = tuple(item for command_id, item in items.items() if command_id in going)
+        if sent := [item for item in chosen if item.state not in {State.SAVED, State.TURNED}]:
+            raise LocalError(
+                f"#{sent[0].command.seq} was sent already, so it cannot be taken back here. Ask the office, or enter "
+                "a correction."
+            )
+        return chosen
+
+    def _check_here(self, command_id: str, items: Mapping[str, Item]) -> None:
+        if command_id in items:
+            return
+        known = self._store.items_of([command_id])
+        if not known:
+            raise LocalError(f"There is no command {command_id} on this laptop. See: tailboard outbox list")
+        if known[0].withdrawal:
+            raise LocalError(f"#{known[0].command.seq} is taken back already.")
+        raise LocalError(f"#{known[0].command.seq} is settled already; it cannot be taken back. Enter a correction.")
+
+    def withdraw(self, ids: Sequence[str]) -> tuple[Item, ...]:
+        """Take commands back that were not sent yet, and with them all that rests on them; what was taken back.
+
+        Each keeps its place in the chain and is sent with its author's signed withdrawal.
+
+        Raises:
+            LocalError: as `going_along`; nothing was changed.
+        """
+        with self._store.transaction():
+            going = self.going_along(ids)
+            for item in going:
+                said = Withdrawal(
+                    tenant=self.identity.tenant,
+                    device=self.identity.device,
+                    actor=self.identity.actor,
+                    command=item.command.id,
+                    hash=item.envelope.hash,
+                    at=self._ports.clock.now(),
+                )
+                statement = seal(WITHDRAWAL_TYPE, said.to_bytes(), self._keys.technician)
+                self._store.withdraw(item.command.id, statement)
+        return going
+
+    def reissue(self, command_id: str) -> Command:
+        """Give a command again that was rejected or expired: a new one, from what is seen today.
+
+        Raises:
+            LocalError: it did not come back, was dealt with already, or cannot be given as things are now.
+        """
+        with self._store.transaction():
+            item = self._came_back(command_id)
+            try:
+                payload = read_payload(item.command).to_json()
+            except (UnknownKind, ValueError) as error:
+                raise LocalError(f"It cannot be given again: {_words(error)}. Enter it anew.") from error
+            proposal = Proposal(item.command.kind, item.command.record, payload, {})
+            (command,) = self.confirm([proposal], sentence=item.summary, source="reissue")
+            self._store.deal_with(command_id, command.id)
+        return command
+
+    def drop(self, command_id: str) -> Item:
+        """Note that a command which was rejected or expired is dealt with. Raises `LocalError` as `reissue`."""
+        with self._store.transaction():
+            item = self._came_back(command_id)
+            self._store.deal_with(command_id, "dropped")
+        return item
+
+    def _came_back(self, command_id: str) -> Item:
+        found = self._store.items_of([command_id])
+        if not found:
+            raise LocalError(f"There is no command {command_id} on this laptop. See: tailboard outbox list")
+        (item,) = found
+        if item.dealt:
+            raise LocalError(f"#{item.command.seq} has been dealt with already.")
+        over = item.receipt is not None and item.receipt.outcome in {Outcome.REJECTED, Outcome.EXPIRED}
+        if not over and not self._store.is_hopeless(command_id):
+            raise LocalError(f"#{item.command.seq} did not come back: it is {item.standing}. There is nothing to do.")
+        return item
 
     # -- the link
 

@@ -15,16 +15,20 @@ from typing import Protocol, TypeVar
 from shared.ids import uuid7
 
 T = TypeVar("T")
+_AWAKE_OR_NOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class Clock(Protocol):
-    """Two clocks: the one people read, which may jump, and one that only runs forward."""
+    """Two clocks: the one people read, which may jump, and one that only runs forward, from boot to boot."""
 
     def now(self) -> datetime:
         """The present instant, aware, in UTC."""
 
     def monotonic_s(self) -> float:
-        """Seconds since some fixed point; never runs backwards."""
+        """Seconds since some fixed point; never runs backwards, and counts while the machine sleeps if it can."""
+
+    def boot_id(self) -> str:
+        """A name for this run of the machine, another one after each boot; empty where that cannot be known."""
 
 
 class Randomness(Protocol):
@@ -61,8 +65,16 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic_s(self) -> float:
-        """Seconds of `time.monotonic`."""
-        return time.monotonic()
+        """Seconds of the clock that sleep does not stop, where there is one."""
+        return time.clock_gettime(_AWAKE_OR_NOT) if _AWAKE_OR_NOT is not None else time.monotonic()
+
+    def boot_id(self) -> str:
+        """The kernel's name for this boot. Source: Linux, random(4)."""
+        try:
+            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+                return file.read().strip()
+        except OSError:
+            return ""
 
 
 class SystemRandomness:

@@ -16,6 +16,7 @@ PROGRAM = Program(
   tailboard-sim demo --headless --notes notes.txt --json
   tailboard-sim bench save --json
   tailboard-sim bench sync --full --json
+  tailboard-sim kill --rounds 50 --database postgresql
   tailboard-sim picture screen.svg""",
     verbs=(
         Verb(
@@ -76,6 +77,22 @@ PROGRAM = Program(
                     choices=("same_answer", "conflict", "second_order"),
                     help="what a known key gets",
                 ),
+            ),
+        ),
+        Verb(
+            ("kill",),
+            "Kill −9 of server and laptop at named points around each commit; count what is lost or doubled.",
+            f"{_HERE}kill",
+            (
+                argument("--rounds", type=int, default=200, metavar="N", help="how many (default: %(default)s)"),
+                argument("--seed", type=int, default=0, metavar="N", help="chooses points and payloads"),
+                argument(
+                    "--database",
+                    choices=("sqlite", "postgresql"),
+                    default="sqlite",
+                    help="what the server keeps its records in (default: %(default)s)",
+                ),
+                argument("--point", action="append", metavar="NAME", help="only this one; may be repeated"),
             ),
         ),
         Verb(

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,45 @@ def erp(arguments: argparse.Namespace) -> Report | None:
     with listener:
         asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
     return None
+
+
+def kill(arguments: argparse.Namespace) -> Report:
+    """The campaign, in a folder that is removed afterwards."""
+    from simulators.kill.campaign import Order, play
+    from simulators.kill.table import as_data, as_lines, ok
+
+    if not hasattr(os, "fork"):
+        raise UsageError("This system cannot fork; run the campaign on Linux or macOS.")
+    if arguments.rounds < 1:
+        raise UsageError("--rounds needs a number of at least 1.")
+    points = _points(arguments.point)
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tailboard-kill-")))
+        database = stack.enter_context(_postgresql()) if arguments.database == "postgresql" else None
+        result = play(home, Order(points, arguments.rounds, arguments.seed, database), _progress)
+    data = {"database": arguments.database, "seed": arguments.seed, **as_data(result)}
+    return Report("tailboard.kill.v1", data, as_lines(result), ok=ok(result))
+
+
+def _points(names: list[str] | None) -> Any:
+    from simulators.kill.points import BY_NAME, POINTS
+
+    if unknown := set(names or ()) - BY_NAME.keys():
+        raise UsageError(f"There is no point {', '.join(sorted(unknown))}. There are: {', '.join(BY_NAME)}.")
+    return tuple(BY_NAME[name] for name in names) if names else POINTS
+
+
+def _postgresql() -> AbstractContextManager[str]:
+    from simulators.postgresql import find_programs, postgresql
+
+    programs = find_programs()
+    if programs is None:
+        raise UsageError("PostgreSQL is not installed here (initdb and postgres). Use --database sqlite.")
+    return postgresql(programs)
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def picture(arguments: argparse.Namespace) -> Report:

@@ -29,12 +29,16 @@ class StillClock:
     def __init__(self, at: datetime = NOW) -> None:
         self.at = at
         self.elapsed_s = 0.0
+        self.boot = "boot-1"
 
     def now(self) -> datetime:
         return self.at
 
     def monotonic_s(self) -> float:
         return self.elapsed_s
+
+    def boot_id(self) -> str:
+        return self.boot
 
     def move(self, by: timedelta) -> None:
         self.at += by

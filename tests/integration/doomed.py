@@ -1,9 +1,8 @@
-"""Programs that die at a named point, as by kill −9 or a power cut. Run as a child process by `test_kill`.
+"""Programs that die at a named point, as by kill −9 or a power cut. Run as a child process by `test_kill_files`;
+the campaign around each commit is `simulators.kill`.
 
 Production code has no switch for this; the point is patched in here, in the child alone.
 
-    python -m tests.integration.doomed server POINT HOME
-    python -m tests.integration.doomed device POINT HOME
     python -m tests.integration.doomed file-server POINT HOME
     python -m tests.integration.doomed file-device POINT HOME
 """
@@ -13,7 +12,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,35 +37,6 @@ def after(owner: Any, name: str) -> None:
         die()
 
     setattr(owner, name, then_die)
-
-
-def server(point: str, home: str) -> None:
-    """A server that dies while it handles its first sync with commands in it."""
-    from sync_server.batch import Batch
-    from sync_server.cli import main
-    from sync_server.service import Service
-
-    receive, sync = Batch.receive, Service.sync
-    received = []
-
-    def armed(self: Batch, admitted: Any, **measured: Any) -> None:
-        receive(self, admitted, **measured)
-        received.append(admitted)
-        {
-            "before-flush": lambda: before(Batch, "flush"),
-            "before-commit": lambda: after(Batch, "flush"),
-            "before-reply": lambda: None,
-        }[point]()
-
-    def sync_then_die(self: Service, message: Any, body: bytes) -> Any:
-        reply = sync(self, message, body)
-        if received:
-            die()
-        return reply
-
-    Batch.receive = armed  # type: ignore[method-assign]
-    Service.sync = sync_then_die  # type: ignore[method-assign]
-    main(["serve", "--home", home, "--port", "0", "--json"])
 
 
 def file_server(point: str, home: str) -> None:
@@ -111,45 +80,6 @@ def file_device(point: str, home: str) -> None:
     asyncio.run(opened.agent.settle())
 
 
-def device(point: str, home: str) -> None:
-    """A device that confirms notes, saying each id only after `confirm` returned, and dies at the point."""
-    from device import bootstrap
-    from device.settings import Settings
-    from device.store import DeviceStore
-    from shared.ports import system_ports
-
-    opened = bootstrap.open_device(Settings(Path(home)), PIN, system_ports())
-    for number in range(5):
-        (command,) = opened.workbench.note(JOB, f"note {number}")
-        print(command.id, flush=True)
-    if point == "inside-confirm":
-        commit_never(DeviceStore)
-        opened.workbench.note(JOB, "never saved")
-    points: dict[str, Callable[[], None]] = {
-        "after-confirm": die,
-        "after-marking": lambda: after(DeviceStore, "mark_sent"),
-        "before-taking": lambda: before(DeviceStore, "absorb"),
-        "after-taking": lambda: after(DeviceStore, "absorb"),
-        "inside-confirm": lambda: None,
-    }
-    points[point]()
-    asyncio.run(opened.agent.settle())
-
-
-def commit_never(store: Any) -> None:
-    """Die at the end of the next transaction, before it commits."""
-    transaction = store.transaction
-
-    @contextmanager
-    def doomed(self: Any) -> Any:
-        with transaction(self) as connection:
-            yield connection
-            if connection.exec_driver_sql("SELECT count(*) FROM journal").scalar_one() > 5:
-                die()
-
-    store.transaction = doomed
-
-
 if __name__ == "__main__":
-    sides = {"server": server, "device": device, "file-server": file_server, "file-device": file_device}
+    sides = {"file-server": file_server, "file-device": file_device}
     sides[sys.argv[1]](sys.argv[2], sys.argv[3])

@@ -313,15 +313,6 @@ async def test_amounts_are_not_counted_twice_while_pages_are_on_the_way(device: 
         assert device.workbench.record("stock_item/SEAL-1").fields["on_hand"] == 3
 
 
-async def test_an_older_page_that_comes_late_moves_nothing_back(device: Device, server: Server) -> None:
-    device.workbench.note(JOB, "x")
-    await device.agent.settle()
-    cursor, view = device.store.meta("cursor"), dict(device.workbench.view().records)
-    device.store.absorb([], "1:1")
-    assert device.store.meta("cursor") == cursor
-    assert device.workbench.view().records == view
-
-
 async def test_a_cursor_that_the_server_does_not_know_starts_the_download_again(
     device: Device, server: Server
 ) -> None:

@@ -185,6 +185,34 @@ def test_a_day_on_the_command_line(laptop: list[str], home: Path) -> None:
     assert processes.administer(home, "verify-audit")["links"] > 50
 
 
+def test_the_outbox_on_the_command_line(laptop: list[str], tmp_path: Path) -> None:
+    told(laptop, "sync")
+    told(laptop, "work", "offline")
+    one, two, three = (told(laptop, "note", "WO-1042", text)["saved"][0] for text in ("one", "two", "three"))
+    shown = told(laptop, "outbox", "show", two)
+    assert shown["command"]["payload"]["text"] == "two"
+    assert told(laptop, "outbox", "show", f"#{shown['number']}")["id"] == two
+    assert told(laptop, "outbox", "withdraw", two)["withdrawn"] == [two]
+    assert [item["withdrawn"] for item in told(laptop, "outbox", "list")["items"]][-3:] == [False, True, False]
+    checks = told(laptop, "outbox", "check")["checks"]
+    assert [(each["obstacle"], each["changed"], each["forecast"]) for each in checks] == [(None, [], None)] * 2
+    told(laptop, "work", "online")
+    forecasts = [each["forecast"]["outcome"] for each in told(laptop, "outbox", "check", "--online")["checks"]]
+    assert set(forecasts) <= {"applied", "merged"}
+    file = tmp_path / "outbox.json"
+    assert told(laptop, "outbox", "export", str(file))["commands"] == 3
+    assert json.loads(file.read_text())["tailboard"] == "outbox.v1"
+    assert "is there already" in told(laptop, "outbox", "export", str(file), code=1)["error"]
+    assert "Ask the office for the answer" in told(laptop, "outbox", "import", str(file), code=1)["error"]
+    sent = told(laptop, "sync")
+    assert (sent["accepted"], sent["taken_back"], sent["refused"], sent["kept"]) == (2, 1, 0, 0)
+    assert "settled already" in told(laptop, "outbox", "withdraw", one, code=1)["error"]
+    assert "did not come back" in told(laptop, "outbox", "reissue", three, code=1)["error"]
+    assert "no command 99" in told(laptop, "outbox", "drop", "99", code=1)["error"]
+    status = told(laptop, "status")
+    assert (status["expiring"], status["lost"], status["shut_out"]) == ({}, [], None)
+
+
 def test_a_wrong_pin_and_a_missing_one(laptop: list[str], tmp_path: Path) -> None:
     wrong = tmp_path / "pin"
     wrong.write_text("1111")

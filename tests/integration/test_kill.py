@@ -1,129 +1,263 @@
-"""kill −9 of either side at named points: nothing that was said to be saved is lost, and nothing happens twice."""
+"""kill −9 of either side, or of both, at named points: nothing called saved is lost, and nothing happens twice.
+
+The campaign itself is `tailboard-sim kill`; here every point has its turn once, and the campaign has to find the
+faults that are planted for it.
+"""
 
 import json
-import signal
-import sqlite3
-import subprocess
-import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from device import bootstrap
-from device.agent import Step
-from device.bootstrap import Device
-from device.settings import Settings
-from device.store import State
-from shared.outcomes import Standing
-from shared.ports import system_ports
-from simulators import processes
-from sync_server.bootstrap import initialise
-from sync_server.settings import Settings as ServerSettings
-from tests.integration.doomed import JOB, PIN
-from tests.served import FILES, PEOPLE
+from simulators.cli import main
+from simulators.kill import campaign, verdict
+from simulators.kill.campaign import Order, Result, acts_of, play, points_of
+from simulators.kill.evidence import DeviceFile, ServerFile
+from simulators.kill.nursery import ChildFailed, Nursery
+from simulators.kill.points import BY_NAME, POINTS
+from simulators.kill.table import as_data, as_lines, ok
+from simulators.kill.verdict import Harm
+from simulators.postgresql import find_programs, postgresql
+from tests.integration import planted
 
 
-def prepare(home: Path) -> str:
-    """A server with one job in it; a one-time code."""
-    office = initialise(ServerSettings(home, f"sqlite:///{home / 'server.db'}"), system_ports())
-    office.add_tenant("t", "T")
-    for person in PEOPLE:
-        office.put_person("t", person)
-    for kind, text in FILES.items():
-        office.apply_import("t", "root", office.plan_import("t", kind, text))
-    code = office.enrol_code("t", "a.okafor")
-    office.service.store.close()
-    return code
+def silent(_: str) -> None:
+    """Progress is nobody's business here."""
 
 
-def doom(side: str, point: str, home: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "tests.integration.doomed", side, point, str(home)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """Where all children come from."""
+    with Nursery(tmp_path_factory.mktemp("nursery") / "children.log") as made:
+        yield made
 
 
-@contextmanager
-def doomed_server(point: str, home: Path) -> Iterator[str]:
-    process = doom("server", point, home)
-    assert process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline())["url"]
-        assert process.wait(timeout=30) == -signal.SIGKILL
-    finally:
-        process.kill()
-        process.communicate()
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Result:
+    """Every point once, on SQLite."""
+    return play(tmp_path_factory.mktemp("kill"), Order(POINTS, rounds=len(POINTS), seed=3), silent, nursery)
 
 
-@asynccontextmanager
-async def unlocked(home: Path, url: str) -> AsyncIterator[Device]:
-    device = bootstrap.open_device(Settings(home), PIN, system_ports())
-    device.move_to(url)
-    yield device
-    await device.close()
+def test_every_point_kills_and_nothing_is_lost_or_doubled(once: Result) -> None:
+    assert once.findings == []
+    assert ok(once)
+    assert {tally.point.name: tally.rounds for tally in once.tallies} == dict.fromkeys(BY_NAME, 1)
+    assert once.saved > 4 * len(POINTS)
+    assert {each.kind for each in once.evidence[0].values()} == {
+        "note.added",
+        "reading.recorded",
+        "part.consumed",
+        "field.updated",
+        "status.changed",
+    }
 
 
-async def settle(device: Device) -> list[Step]:
-    device.agent.session.send_now()
-    return await device.agent.settle()
+PLANTED = [
+    ("server", planted.no_dedupe, "server-after-commit", Harm.DOUBLED),
+    ("server", planted.records_apart, "server-between-writes", Harm.DOUBLED),
+    ("server", planted.records_forgotten, "server-after-commit", Harm.LOST),
+    ("device", planted.say_too_early, "device-after-taking", Harm.LOST),
+    ("device", planted.mark_nothing, "device-after-reply", Harm.BROKEN),
+]
 
 
-def effects(home: Path) -> Counter[str]:
-    """How often each command's note stands on the job, from the server's file alone."""
-    connection = sqlite3.connect(home / "server.db")
-    (body,) = connection.execute("SELECT body FROM record WHERE ref = ?", (JOB,)).fetchone()
-    connection.close()
-    return Counter(note["id"] for note in json.loads(body)["fields"]["notes"])
+@pytest.mark.parametrize(("side", "fault", "point", "harm"), PLANTED, ids=[each[1].__name__ for each in PLANTED])
+def test_a_planted_fault_is_found(
+    tmp_path: Path, nursery: Nursery, side: str, fault: Callable[[], None], point: str, harm: Harm
+) -> None:
+    order = Order((BY_NAME[point],), rounds=1, plants={side: f"{planted.HERE}{fault.__name__}"})
+    result = play(tmp_path, order, silent, nursery)
+    assert getattr(result.tallies[0], harm) > 0, result.findings
+    assert not ok(result)
+    assert as_data(result)["table"][-1][harm] > 0
+    assert result.findings[0] in as_lines(result)
 
 
-@pytest.fixture
-async def laptop(tmp_path: Path) -> Path:
-    """A laptop that is enrolled at the server in `tmp_path / "server"`."""
-    code = prepare(tmp_path / "server")
-    settings = Settings(tmp_path / "laptop")
-    with processes.server(tmp_path / "server") as url:
-        await bootstrap.enrol(settings, url, code, PIN, "x", system_ports())
-        async with unlocked(settings.home, url) as device:
-            await settle(device)
-    return settings.home
+def test_a_point_that_nobody_reaches_is_no_success(tmp_path: Path, nursery: Nursery) -> None:
+    point = replace(BY_NAME["device-after-reply"], side="server")  # the server never gets there
+    with pytest.raises(ChildFailed, match="was not reached"):
+        play(tmp_path, Order((point,), rounds=1), silent, nursery)
 
 
-@pytest.mark.parametrize("point", ["before-flush", "before-commit", "before-reply"])
-async def test_the_server_dies_around_its_commit(tmp_path: Path, laptop: Path, point: str) -> None:
-    home = tmp_path / "server"
-    with doomed_server(point, home) as url:
-        async with unlocked(laptop, url) as device:
-            ids = [device.workbench.note(JOB, text)[0].id for text in ("one", "two")]
-            steps = await settle(device)
-            assert steps[-1].error
-            assert {item.standing for item in device.workbench.outbox()} == {Standing.SENT}
-    committed = point == "before-reply"
-    assert effects(home) == (dict.fromkeys(ids, 1) if committed else {})
-    with processes.server(home) as url:
-        async with unlocked(laptop, url) as device:
-            await settle(device)
-            assert {item.standing for item in device.workbench.outbox()} == {Standing.ACCEPTED}
-    assert effects(home) == dict.fromkeys(ids, 1)
+# -- the judge, on what the campaign left behind
+
+
+def note_of(server: ServerFile) -> tuple[str, list[Any]]:
+    """A job with notes on it, and its notes."""
+    return next((ref, body["fields"]["notes"]) for ref, body in server.records.items() if body["fields"].get("notes"))
+
+
+def lose_a_note(server: ServerFile) -> ServerFile:
+    note_of(server)[1].pop()
+    return server
+
+
+def double_a_note(server: ServerFile) -> ServerFile:
+    notes = note_of(server)[1]
+    notes.append(notes[0])
+    return server
+
+
+def change_a_word(server: ServerFile) -> ServerFile:
+    note_of(server)[1][0]["text"] += "!"
+    return server
+
+
+def take_twice(server: ServerFile) -> ServerFile:
+    next(body for ref, body in server.records.items() if ref.startswith("stock_item/"))["fields"]["on_hand"] -= 1
+    return server
+
+
+def change_once_more(server: ServerFile) -> ServerFile:
+    server.records[note_of(server)[0]]["version"] += 1  # type: ignore[index]
+    return server
+
+
+def forget_a_field(server: ServerFile) -> ServerFile:
+    body = next(body for body in server.records.values() if body["fields"].get("access"))
+    body["fields"]["access"] = ""
+    return server
+
+
+def forget_a_command(server: ServerFile) -> ServerFile:
+    return replace(server, ledger=dict(list(server.ledger.items())[1:]))
+
+
+def unsettle(server: ServerFile) -> ServerFile:
+    return replace(server, ledger={**server.ledger, next(iter(server.ledger)): None})
+
+
+def add_a_stranger(server: ServerFile) -> ServerFile:
+    return replace(server, ledger={**server.ledger, "stranger": None})
+
+
+def rewrite_the_audit(server: ServerFile) -> ServerFile:
+    changed = replace(server.audit[3], body=server.audit[3].body.replace("2", "3"))
+    return replace(server, audit=(*server.audit[:3], changed, *server.audit[4:]))
+
+
+def cut_the_audit(server: ServerFile) -> ServerFile:
+    return replace(server, audit=server.audit[:-1])
+
+
+def settle_twice(server: ServerFile) -> ServerFile:
+    outcome = next(link for link in server.audit if '"outcome"' in link.body and '"office"' not in link.body)
+    return replace(server, audit=(*server.audit, outcome))
 
 
 @pytest.mark.parametrize(
-    "point", ["after-confirm", "inside-confirm", "after-marking", "before-taking", "after-taking"]
+    ("spoil", "harm"),
+    [
+        (lose_a_note, Harm.LOST),
+        (double_a_note, Harm.DOUBLED),
+        (change_a_word, Harm.LOST),
+        (take_twice, Harm.DOUBLED),
+        (change_once_more, Harm.DOUBLED),
+        (forget_a_field, Harm.LOST),
+        (forget_a_command, Harm.LOST),
+        (unsettle, Harm.LOST),
+        (add_a_stranger, Harm.BROKEN),
+        (rewrite_the_audit, Harm.BROKEN),
+        (cut_the_audit, Harm.BROKEN),
+        (settle_twice, Harm.DOUBLED),
+    ],
 )
-async def test_the_laptop_dies_between_confirming_and_hearing(tmp_path: Path, laptop: Path, point: str) -> None:
-    home = tmp_path / "server"
-    with processes.server(home) as url:
-        async with unlocked(laptop, url) as device:
-            identity = device.identity.model_copy(update={"server_url": url})
-            device.store.set_meta("identity", identity.model_dump_json())
-        process = doom("device", point, laptop)
-        told, _ = process.communicate(timeout=60)
-        assert process.returncode == -signal.SIGKILL
-        said = told.split()
-        assert len(said) == 5
-        async with unlocked(laptop, url) as device:
-            kept = [item.command.id for item in device.workbench.outbox()]
-            assert kept == said, "what was called saved is there, and nothing else"
-            await settle(device)
-            assert device.store.items(states=[State.SAVED, State.SENT, State.HELD, State.TURNED]) == []
-    assert effects(home) == dict.fromkeys(said, 1)
+def test_the_judge_sees_what_is_wrong_on_the_server(
+    once: Result, spoil: Callable[[ServerFile], ServerFile], harm: Harm
+) -> None:
+    said, start, server, device = once.evidence
+    assert harm in {each.harm for each in verdict.after_all(said, start, spoil(deepcopy(server)), device)}
+
+
+def drop(device: DeviceFile) -> DeviceFile:
+    return replace(device, outbox=device.outbox[1:])
+
+
+def add(device: DeviceFile) -> DeviceFile:
+    return replace(device, outbox=(*device.outbox, replace(device.outbox[0], id="stranger")))
+
+
+def swap(device: DeviceFile) -> DeviceFile:
+    return replace(device, outbox=(device.outbox[1], device.outbox[0], *device.outbox[2:]))
+
+
+def first(**changes: Any) -> Callable[[DeviceFile], DeviceFile]:
+    return lambda device: replace(device, outbox=(replace(device.outbox[0], **changes), *device.outbox[1:]))
+
+
+def forge(device: DeviceFile) -> DeviceFile:
+    return first(proof=device.outbox[-1].proof)(device)
+
+
+def age(device: DeviceFile) -> DeviceFile:
+    ref = next(iter(device.replica))
+    return replace(device, replica={**device.replica, ref: {}})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "harm"),
+    [
+        (drop, Harm.LOST),
+        (add, Harm.BROKEN),
+        (swap, Harm.BROKEN),
+        (first(state="saved"), Harm.BROKEN),
+        (first(state="held"), Harm.LOST),
+        (forge, Harm.BROKEN),
+        (first(receipt='{"change_seq": 0}'), Harm.BROKEN),
+        (lambda device: replace(device, reached=1), Harm.BROKEN),
+        (age, Harm.BROKEN),
+    ],
+    ids=["drop", "add", "swap", "unmark", "hold", "forge", "other receipt", "half a round", "age"],
+)
+def test_the_judge_sees_what_is_wrong_on_the_laptop(
+    once: Result, spoil: Callable[[DeviceFile], DeviceFile], harm: Harm
+) -> None:
+    said, start, server, device = once.evidence
+    assert harm in {each.harm for each in verdict.after_all(said, start, server, spoil(device))}
+
+
+# -- the plan
+
+
+def test_the_seed_chooses_and_every_point_comes_before_any_comes_again() -> None:
+    order = Order(POINTS, rounds=40, seed=5)
+    points = [point.name for point in points_of(order)]
+    assert points == [point.name for point in points_of(order)]
+    assert points != [point.name for point in points_of(replace(order, seed=6))]
+    assert set(points[: len(POINTS)]) == set(points[len(POINTS) : 2 * len(POINTS)]) == set(BY_NAME)
+    assert acts_of(order, 7) == acts_of(order, 7) != acts_of(replace(order, seed=6), 7)
+
+
+@pytest.mark.parametrize("harmed", [False, True])
+def test_the_verb_says_what_was_found(
+    once: Result, harmed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tallies = [replace(once.tallies[0], lost=int(harmed)), *once.tallies[1:]]
+    monkeypatch.setattr(campaign, "play", lambda *_: replace(once, tallies=tallies))
+    assert main(["kill", "--json", "--rounds", "16"]) == int(harmed)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["schema"], told["database"], told["saved"]) == ("tailboard.kill.v1", "sqlite", once.saved)
+    assert (told["table"][-1]["rounds"], told["table"][-1]["lost"]) == (len(POINTS), int(harmed))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(["--point", "somewhere"], "There is no point somewhere"), (["--rounds", "0"], "at least 1")],
+)
+def test_a_mistake_is_a_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kill", *words]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.requires("postgresql")
+def test_postgresql_keeps_its_word_too(tmp_path: Path, nursery: Nursery) -> None:
+    programs = find_programs()
+    assert programs
+    names = ("server-between-writes", "both-after-commit")
+    with postgresql(programs) as url:
+        order = Order([BY_NAME[name] for name in names], rounds=len(names), database=url)
+        assert play(tmp_path, order, silent, nursery).findings == []

@@ -14,7 +14,7 @@ from shared.blobs import CHUNK_BYTES
 from shared.outcomes import Standing
 from simulators import processes
 from tests.integration.doomed import JOB
-from tests.integration.test_kill import doom, laptop, settle, unlocked
+from tests.integration.killing import doom, laptop, settle, unlocked
 
 __all__ = ["laptop"]  # a fixture
 

@@ -9,10 +9,11 @@ import pytest
 
 from device.core.interpret import Proposal
 from device.errors import StoreError
-from device.tui.screens.dialogs import Read
+from device.tui.screens.dialogs import Read, YesNo
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
 from shared.outcomes import Hold, Outcome, Standing
+from shared.problems import Code
 from shared.records import Clash, Record, Side, check_fields
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, sitting_at
@@ -141,6 +142,7 @@ async def test_send_now_tells_what_became_of_each(make_world: MakeWorld) -> None
 @pytest.mark.parametrize("fault", [httpx.ReadTimeout("slow"), httpx.ConnectError("down")])
 async def test_a_server_without_an_answer_is_never_a_success(make_world: MakeWorld, fault: Exception) -> None:
     world = make_world(online=True)
+    await world.device.agent.settle()
     world.server.fault = fault
     for text in ("one", "two", "three"):
         world.device.workbench.note(JOB, text)
@@ -159,6 +161,7 @@ async def test_a_server_without_an_answer_is_never_a_success(make_world: MakeWor
 
 async def test_a_server_that_hangs_leaves_the_screen_alive(make_world: MakeWorld) -> None:
     world = make_world(online=True)
+    await world.device.agent.settle()
     answered = asyncio.Event()
     serve = world.server.__call__
 
@@ -246,6 +249,7 @@ async def test_working_offline_is_an_action_and_nothing_leaves(make_world: MakeW
 
 async def test_going_offline_ends_a_round_in_flight(make_world: MakeWorld) -> None:
     world = make_world(online=True)
+    await world.device.agent.settle()
     world.device.workbench.note(JOB, "one")
 
     async def hang(request: httpx.Request) -> httpx.Response:
@@ -267,3 +271,33 @@ async def test_a_link_that_fails_is_said_without_alarm(make_world: MakeWorld) ->
         await person.until(lambda: "Online, last try failed" in person.bar)
         await person.opens_outbox()
         await person.sees("No answer from the server")
+
+
+async def test_what_was_not_sent_is_taken_back_after_a_yes(world: World) -> None:
+    world.device.workbench.note(JOB, "one")
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        await person.press("t")
+        await person.arrives(YesNo)
+        await person.press("enter", "escape")
+        await person.arrives(OutboxPage)
+        assert person.outbox()[0].withdrawal is None
+        await person.press("t")
+        await person.arrives(YesNo)
+        await person.press("y")
+        await person.sees("taken back: WO-1042")
+        await person.sees("You took it back. Nothing will change")
+        await person.press("t")
+        await person.until(lambda: any("taken back already" in notice for notice in person.notices))
+
+
+async def test_a_laptop_that_is_shut_out_says_so(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    world.device.workbench.note(JOB, "one")
+    world.server.shut = Code.DEVICE_FORKED
+    await world.device.agent.settle()
+    await world.device.agent.step()
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        assert "? In review" in person.text
+        assert "history does not fit what it sent before" in person.text

@@ -108,6 +108,7 @@ async def test_every_standing_is_explained(make_world: MakeWorld, verdict: Any, 
 
 async def test_an_unseen_answer_is_never_called_failed(make_world: MakeWorld) -> None:
     world = make_world(online=True)
+    await world.device.agent.settle()
     world.server.fault = httpx.ReadTimeout("slow")
     world.device.workbench.note(JOB, "one")
     await world.device.agent.settle()

@@ -24,7 +24,7 @@ from shared.commands.base import Command
 from shared.envelope import HEAD_TYPE, RECEIPT_TYPE, Envelope, SigningKey, WireEnvelope, seal
 from shared.outcomes import FieldName, Hold, Outcome, Reason, Receipt
 from shared.ports import Ports, SystemRandomness
-from shared.problems import Code, problem
+from shared.problems import MEDIA_TYPE, Code, problem
 from shared.records import Record, Stamp, WireRecord, check_fields, record_to_json
 from shared.statements import Head
 from shared.sync import (
@@ -131,12 +131,17 @@ class ScriptedServer:
     answers: dict[str, Answer] = field(default_factory=dict)
     roots: list[WireEnvelope] = field(default_factory=list)
     rounds: int = 0
+    shut: Code | None = None
+    last_hash: str | None = None
     change_seq: int = 1
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.rounds += 1
         if self.fault is not None:
             raise self.fault
+        if self.shut is not None:
+            told = problem(self.shut, "made up for a test")
+            return httpx.Response(403, content=told.to_bytes(), headers={"content-type": MEDIA_TYPE})
         asked = SyncRequest.model_validate_json(request.content)
         for index, wire in enumerate(asked.commands):
             self._receive(Envelope.from_wire(wire), index)
@@ -146,6 +151,7 @@ class ScriptedServer:
     def _receive(self, envelope: Envelope, index: int) -> None:
         command = _command(envelope)
         self.received.append(command)
+        self.last_hash = envelope.hash
         verdict = self.verdicts.get(command.kind, Outcome.APPLIED)
         match verdict:
             case Hold():
@@ -179,15 +185,15 @@ class ScriptedServer:
 
     def _head(self) -> WireEnvelope:
         head = Head(
-            tenant="t",
-            device="TB-01",
+            tenant="riverside",
+            device="TB-07",
             incarnation=1,
             audit_position=7,
             audit_hash="0" * 64,
             change_seq=self.change_seq,
             epoch=1,
             received=len(self.received),
-            received_hash=None,
+            received_hash=self.last_hash,
             settled=0,
             at=self.clock.now(),
         )

@@ -6,21 +6,22 @@ first. Nothing here is ever called sent before the server's receipt says so.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Static
 
+from device.errors import DeviceError
 from device.store import Item
-from device.tui.screens.dialogs import Read
+from device.tui.screens.dialogs import Read, YesNo
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
-from device.words import moment, number, plain, standing, why
+from device.words import moment, number, plain, standing, troubles, why
 from device.workbench import Workbench
 from shared.outcomes import Standing
 from shared.records import Record
@@ -39,6 +40,8 @@ class OutboxSeen:
     blocked: Mapping[str, str]
     as_of: datetime | None
     last_error: str | None
+    expiring: Mapping[str, timedelta]
+    troubles: tuple[str, ...]
 
 
 class OutboxPage(ListPage[OutboxSeen]):
@@ -46,6 +49,7 @@ class OutboxPage(ListPage[OutboxSeen]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "send_now", "Send now"),
+        Binding("t", "take_back", "Take back what was not sent", show=False),
         Binding("1,f2", "app.go('jobs')", "Jobs"),
         Binding("2,f3", "app.go('order')", "Order"),
         Binding("c", "copy", "Copy the command's id", show=False),
@@ -68,6 +72,8 @@ class OutboxPage(ListPage[OutboxSeen]):
             dict(workbench.view().blocked),
             status.data_as_of,
             status.last_error if status.online else None,
+            status.expiring,
+            tuple(troubles(status)),
         )
 
     def paint(self, seen: OutboxSeen) -> None:
@@ -91,9 +97,9 @@ class OutboxPage(ListPage[OutboxSeen]):
                     number(item),
                     standing(item.standing),
                     moment(item.command.issued_at, now),
-                    item.summary,
+                    f"taken back: {item.summary}" if item.withdrawal else item.summary,
                 ),
-                loud=item.standing in NEEDS_A_LOOK,
+                loud=item.standing in NEEDS_A_LOOK and not item.dealt,
             )
             for item in seen.items
         ]
@@ -101,7 +107,9 @@ class OutboxPage(ListPage[OutboxSeen]):
     def about(self, seen: OutboxSeen, key: str) -> Text:
         """Why the command stands where it stands."""
         item = next(each for each in seen.items if each.command.id == key)
-        return Text("\n".join(why(item, seen.items, seen.conflicts, seen.blocked)), overflow="ellipsis")
+        return Text(
+            "\n".join(why(item, seen.items, seen.conflicts, seen.blocked, seen.expiring)), overflow="ellipsis"
+        )
 
     def show_last_try(self) -> None:
         """What came of the last *Send now*, or of the last try in the background."""
@@ -111,7 +119,8 @@ class OutboxPage(ListPage[OutboxSeen]):
         elif last is not None:
             said = f"Send now, {moment(last.at, self.tailboard.now())}: {last.words()}"
         else:
-            said = f"Last try: {error}" if error else ""
+            trouble = self.seen.troubles[0] if self.seen and self.seen.troubles else ""
+            said = trouble or (f"Last try: {error}" if error else "")
         self.query_one("#last-try", Static).update(Text(plain(said)))
 
     @on(DataTable.RowSelected)
@@ -124,7 +133,10 @@ class OutboxPage(ListPage[OutboxSeen]):
             return
         text = Text(f"{standing(item.standing)}\n", "bold")
         text.append(f"{plain(item.summary)}\n\n", "not bold")
-        text.append("\n".join(why(item, self.seen.items, self.seen.conflicts, self.seen.blocked)), "not bold")
+        text.append(
+            "\n".join(why(item, self.seen.items, self.seen.conflicts, self.seen.blocked, self.seen.expiring)),
+            "not bold",
+        )
         text.append(
             f"\n\nConfirmed {moment(item.command.issued_at, self.tailboard.now())} by {item.command.actor}.",
             "not bold",
@@ -135,6 +147,22 @@ class OutboxPage(ListPage[OutboxSeen]):
     def action_send_now(self) -> None:
         """Send everything that waits, now, and say what came of each."""
         self.tailboard.send_now()
+
+    @work(group="take-back")
+    async def action_take_back(self) -> None:
+        """Take back the command under the cursor, and what rests on it, if it was not sent yet."""
+        key, bench, desk = self.key_here, self.tailboard.device.workbench, self.tailboard.desk
+        if key is None:
+            return
+        try:
+            going = await desk.do(lambda: bench.going_along([key]))
+            listed = "\n".join(f"{number(item)} {plain(item.summary)}" for item in going)
+            if await self.tailboard.ask(YesNo("Take back?", listed, yes="Take back", no="Keep")):
+                await desk.do(lambda: bench.withdraw([key]))
+                self.tailboard.say(f"{len(going)} taken back. Nothing will change because of it.")
+        except DeviceError as error:
+            self.tailboard.tell(error)
+        self.tailboard.refresh_page()
 
     def action_copy(self) -> None:
         """The command's id to the clipboard."""

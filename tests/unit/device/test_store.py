@@ -1,17 +1,19 @@
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlcipher3 import dbapi2
 
+from device.core.bounds import Kept
 from device.errors import StoreError
 from device.store import DeviceStore, Identity, State
 from shared.commands.base import Command
 from shared.envelope import COMMAND_TYPE, Envelope, SigningKey, seal
-from shared.outcomes import Hold, Standing
+from shared.outcomes import Hold, Outcome, Receipt, Standing
 from shared.problems import Code, problem
-from tests.builders import JOB, Person, World, new_id, record
+from tests.builders import JOB, NOW, Person, World, new_id, record
 
 KEY = b"k" * 32
 SIGNER = SigningKey(b"\x01" * 32)
@@ -184,3 +186,107 @@ def test_identity_survives(store: DeviceStore) -> None:
     )
     store.set_meta("identity", identity.model_dump_json())
     assert store.identity() == identity
+
+
+def settle(store: DeviceStore, said: Command, outcome: Outcome, incarnation: int = 1) -> None:
+    receipt = Receipt(
+        tenant="t",
+        command=said.id,
+        envelope_hash=envelope(said).hash,
+        outcome=outcome,
+        change_seq=1,
+        incarnation=incarnation,
+        audit_position=1,
+        settled_at=NOW,
+        key_id=SIGNER.keyid,
+    )
+    store.mark_settled([(receipt, receipt.to_bytes(), "{}")])
+
+
+def test_a_settled_command_changes_only_with_a_new_life_of_the_server(store: DeviceStore) -> None:
+    said = append(store)
+    settle(store, said, Outcome.APPLIED)
+    settle(store, said, Outcome.REJECTED)
+    assert store.items()[0].standing is Standing.ACCEPTED
+    store.doubt_life(2, NOW)
+    assert (store.items()[0].state, store.items()[0].standing) == (State.SENT, Standing.SENT)
+    store.mark_unknown([said.id])
+    settle(store, said, Outcome.REJECTED, 2)
+    (item,) = store.items()
+    assert item.earlier is not None
+    assert (item.earlier.outcome, item.standing) == (Outcome.APPLIED, Standing.REVIEW)
+    store.deal_with(said.id, "dropped")
+    assert store.items()[0].standing is Standing.REFUSED
+
+
+def test_the_same_outcome_in_a_new_life_needs_no_look(store: DeviceStore) -> None:
+    said = append(store)
+    settle(store, said, Outcome.APPLIED)
+    store.doubt_life(2, NOW)
+    settle(store, said, Outcome.APPLIED, 2)
+    (item,) = store.items()
+    assert (item.earlier, item.standing) == (None, Standing.ACCEPTED)
+
+
+def test_what_was_settled_before_the_window_is_not_asked_about_again(store: DeviceStore) -> None:
+    said = append(store)
+    settle(store, said, Outcome.APPLIED)
+    store.doubt_life(2, NOW + timedelta(seconds=1))
+    assert store.items()[0].state is State.SETTLED
+
+
+def test_an_older_hold_does_not_outlive_what_is_said_next(store: DeviceStore) -> None:
+    ids = [append(store).id for _ in range(3)]
+    for each in ids:
+        store.mark_held(each, Hold.QUARANTINED, problem(Code.CHAIN_FORK, "x"))
+    store.mark_sent(ids[:1])
+    store.mark_unknown(ids[1:2])
+    store.mark_turned(ids[2], problem(Code.UNKNOWN_KEY, "x"))
+    assert [item.hold for item in store.items()] == [None] * 3
+    assert [item.standing for item in store.items()] == [Standing.SENT, Standing.SAVED, Standing.REFUSED]
+
+
+def test_a_gap_in_the_chain_is_named_and_what_was_pruned_is_no_gap(store: DeviceStore) -> None:
+    said = [append(store) for _ in range(6)]
+    for each in said[:3]:
+        settle(store, each, Outcome.APPLIED)
+    assert store.prune(NOW + timedelta(days=1)) == 3
+    assert store.missing(1, 0) == ()
+    with store.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM outbox WHERE seq = 5")
+    assert store.missing(1, 0) == (5,)
+    assert store.missing(1, 5) == ()
+    assert store.hash_at(1, 6) == envelope(said[5]).hash
+
+
+def test_only_what_needs_nobodys_look_is_pruned(store: DeviceStore) -> None:
+    for outcome in (Outcome.APPLIED, Outcome.REJECTED, Outcome.APPLIED, Outcome.APPLIED):
+        settle(store, append(store), outcome)
+    assert store.prune(NOW) == 0
+    assert store.prune(NOW + timedelta(seconds=1)) == 1
+    store.deal_with(store.items()[0].command.id, "dropped")
+    assert store.prune(NOW + timedelta(seconds=1)) == 2
+    assert store.head(1).next_seq == 5
+
+
+def test_what_waits_is_counted_right_whatever_happens(path: Path, store: DeviceStore) -> None:
+    first = append(store)
+    size = len(envelope(first).payload)
+    assert store.kept() == Kept(1, size)
+
+    def half() -> None:
+        with store.transaction():
+            append(store)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    assert store.kept() == Kept(1, size)
+    append(store)
+    assert store.kept().count == 2
+    settle(store, first, Outcome.APPLIED)
+    assert store.kept().count == 1
+    other = DeviceStore.open(path, KEY)
+    append(other)
+    assert store.kept().count == 2
+    other.close()

@@ -3,8 +3,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.core.session import BACKOFF_MAX, Ask, Push, Queue, Rest, Session
-from shared.sync import COMMANDS_MAX
+from device.core.session import BACKOFF_MAX, SHUT_OUT_EVERY, Ask, Close, Push, Queue, Rest, Session
+from shared.sync import COMMANDS_MAX, EpochEnd
 from tests.builders import NOW
 
 ids = st.lists(st.uuids().map(str), max_size=5).map(tuple)
@@ -14,7 +14,7 @@ ids = st.lists(st.uuids().map(str), max_size=5).map(tuple)
 def test_while_anything_is_in_doubt_only_the_question_is_sent(
     in_doubt: tuple[str, ...], saved: tuple[str, ...], held: tuple[str, ...]
 ) -> None:
-    action = Session().next_action(NOW, Queue(in_doubt, saved, held))
+    action = Session(greeted=True).next_action(NOW, Queue(in_doubt, saved, held))
     if in_doubt:
         assert action == Ask(in_doubt)
     elif saved:
@@ -33,7 +33,7 @@ def test_offline_nothing_is_tried(queue: tuple[str, ...], asked: bool) -> None:
 
 def test_a_round_carries_at_most_one_rounds_worth() -> None:
     many = tuple(map(str, range(COMMANDS_MAX + 5)))
-    assert Session().next_action(NOW, Queue(saved=many)) == Push(many[:COMMANDS_MAX])
+    assert Session(greeted=True).next_action(NOW, Queue(saved=many)) == Push(many[:COMMANDS_MAX])
 
 
 @given(st.integers(1, 40), st.floats(0, 1, exclude_max=True))
@@ -75,4 +75,43 @@ def test_a_person_who_asks_does_not_wait() -> None:
 def test_a_clock_that_was_set_back_does_not_stop_the_work() -> None:
     session = Session()
     session.failed(NOW, 0.5)
-    assert session.next_action(NOW - timedelta(days=1), Queue(saved=("x",))) == Push(("x",))
+    assert session.next_action(NOW - timedelta(days=1), Queue(in_doubt=("x",))) == Ask(("x",))
+
+
+def test_a_session_begins_with_a_round_that_pushes_nothing_and_so_does_the_next() -> None:
+    session = Session()
+    assert session.next_action(NOW, Queue(saved=("x",))) == Push(())
+    session.answered(NOW, more=False, act=Push(()))
+    assert session.next_action(NOW, Queue(saved=("x",))) == Push(("x",))
+    session.failed(NOW, 0.0)
+    session.send_now()
+    assert session.next_action(NOW, Queue(saved=("x",))) == Push(())
+
+
+def test_all_that_is_held_is_asked_about_in_turn() -> None:
+    held = tuple(map(str, range(2 * COMMANDS_MAX + 7)))
+    session, asked = Session(greeted=True), set[str]()
+    for _ in range(3):
+        action = session.next_action(NOW, Queue(held=held))
+        assert isinstance(action, Ask)
+        asked.update(action.ids)
+        session.answered(NOW, more=True, act=action)
+    assert asked == set(held)
+
+
+def test_why_the_chain_cannot_go_on_is_said_before_anything_else_and_once() -> None:
+    session, ended = Session(), EpochEnd(epoch=1, reason="restored")
+    session.answered(NOW, more=False, act=Push(()), ended=ended)
+    assert session.next_action(NOW, Queue(in_doubt=("x",))) == Close(ended)
+    session.answered(NOW, more=False, act=Close(ended), ended=ended)
+    assert session.next_action(NOW, Queue(in_doubt=("x",))) == Ask(("x",))
+
+
+def test_shut_out_it_brings_everything_once_and_then_asks_rarely() -> None:
+    session = Session()
+    session.turned_out(NOW, Push(()))
+    assert session.next_action(NOW, Queue(in_doubt=("a",), saved=("b",), turned=("c",))) == Push(("a", "c", "b"))
+    session.turned_out(NOW, Push(("a", "c", "b")))
+    assert session.next_action(NOW, Queue(turned=("c",))) == Rest(NOW + SHUT_OUT_EVERY)
+    assert session.next_action(NOW, Queue(held=("a", "b", "c"))) == Rest(NOW + SHUT_OUT_EVERY)
+    assert session.next_action(NOW + SHUT_OUT_EVERY, Queue(held=("a",))) == Push(())

@@ -1,0 +1,169 @@
+"""What the verbs of `tailboard outbox` do: from parsed arguments to a `Report`."""
+
+import argparse
+from pathlib import Path
+
+from device.bootstrap import Device
+from device.checking import Finding, ask_server, judge
+from device.commands import item_json, item_lines, with_device, with_device_async
+from device.errors import LocalError
+from device.store import UNSETTLED, Item
+from device.transfer import Transfer
+from device.words import number, plain
+from shared.commandline import Report
+from shared.sync import Forecast
+
+
+def listed(arguments: argparse.Namespace) -> Report:
+    """The outbox."""
+
+    def work(device: Device) -> Report:
+        items = device.workbench.outbox()
+        lines = [line for item in items for line in item_lines(device, item, items)]
+        data = {"items": [item_json(item) for item in items]}
+        return Report("tailboard.outbox.v1", data, lines or ["The outbox is empty. What you confirm appears here."])
+
+    return with_device(arguments, work)
+
+
+def shown(arguments: argparse.Namespace) -> Report:
+    """One command."""
+
+    def work(device: Device) -> Report:
+        item = _one(device, arguments.command)
+        command = item.command
+        lines = [
+            f"{number(item)} {command.kind} on {command.record}, id {command.id}",
+            *item_lines(device, item, device.workbench.outbox()),
+            f"    confirmed {command.issued_at:%Y-%m-%d %H:%M}, good until {command.expires_at:%Y-%m-%d %H:%M} (UTC)",
+        ]
+        data = {**item_json(item), "command": command.model_dump(mode="json"), "hash": item.envelope.hash}
+        return Report("tailboard.command.v1", data, lines)
+
+    return with_device(arguments, work)
+
+
+def checked(arguments: argparse.Namespace) -> Report:
+    """What would become of the unsettled ones."""
+
+    async def work(device: Device) -> Report:
+        waiting = device.store.items(states=UNSETTLED)
+        ids = [item.command.id for item in waiting]  # what was taken back too, or its place would be a gap
+        items = [item for item in waiting if not item.withdrawal]
+        findings = judge(items, device.store.replica(), device.workbench.view())
+        told = await ask_server(device.store, device.client, device.keys, ids) if arguments.online and ids else []
+        forecasts = {each.id: each for each in told}
+        lines = [
+            line
+            for item, found in zip(items, findings, strict=True)
+            for line in _check_lines(item, found, forecasts.get(found.id))
+        ]
+        data = {"checks": [_check_json(found, forecasts.get(found.id)) for found in findings]}
+        good = not any(found.obstacle or found.changed for found in findings)
+        return Report("tailboard.check.v1", data, lines or ["Nothing waits to be settled."], ok=good)
+
+    return with_device_async(arguments, work)
+
+
+def withdrawn(arguments: argparse.Namespace) -> Report:
+    """Take back."""
+
+    def work(device: Device) -> Report:
+        ids = [_one(device, each).command.id for each in arguments.commands]
+        gone = device.workbench.withdraw(ids)
+        lines = [f"Taken back: {number(item)} {plain(item.summary)}" for item in gone]
+        return Report("tailboard.withdrawn.v1", {"withdrawn": [item.command.id for item in gone]}, lines)
+
+    return with_device(arguments, work)
+
+
+def reissued(arguments: argparse.Namespace) -> Report:
+    """Give again."""
+
+    def work(device: Device) -> Report:
+        before = _one(device, arguments.command)
+        command = device.workbench.reissue(before.command.id)
+        said = f"Given again as #{command.seq}. Saved on this device."
+        return Report("tailboard.reissued.v1", {"before": before.command.id, "saved": [command.id]}, [said])
+
+    return with_device(arguments, work)
+
+
+def dropped(arguments: argparse.Namespace) -> Report:
+    """Leave it."""
+
+    def work(device: Device) -> Report:
+        item = device.workbench.drop(_one(device, arguments.command).command.id)
+        said = f"{number(item)} is dealt with. It stays in the list."
+        return Report("tailboard.dropped.v1", {"dropped": item.command.id}, [said])
+
+    return with_device(arguments, work)
+
+
+def exported(arguments: argparse.Namespace) -> Report:
+    """Write the file."""
+
+    def work(device: Device) -> Report:
+        path = Path(arguments.file)
+        if path.exists():
+            raise LocalError(f"{path} is there already. Give another name; an old file may not have been read yet.")
+        if not path.absolute().parent.is_dir():
+            raise LocalError(f"There is no folder {path.parent}. Nothing was exported.")
+        raw, count = _transfer(device).export()
+        try:
+            path.write_bytes(raw)
+        except OSError as error:
+            raise LocalError(f"{path} cannot be written: {error.strerror}. Nothing is lost; try again.") from error
+        said = (
+            f"{count} commands in {path}. Take it to the office, and bring the answer back: tailboard outbox import"
+        )
+        return Report("tailboard.exported.v1", {"file": str(path), "commands": count, "bytes": len(raw)}, [said])
+
+    return with_device(arguments, work)
+
+
+def imported(arguments: argparse.Namespace) -> Report:
+    """Read the answer."""
+
+    def work(device: Device) -> Report:
+        try:
+            raw = Path(arguments.file).read_bytes()
+        except OSError as error:
+            raise LocalError(f"{arguments.file} cannot be read: {error.strerror}.") from error
+        took = _transfer(device).take(raw)
+        data = {"rounds": took.rounds, "settled": took.settled, "changes": took.changes, "older": took.older}
+        lines = [f"{took.settled} settled, {took.changes} records brought up to date."]
+        lines += ["It is older than what this laptop knows already; of that, nothing was taken back."] * bool(
+            took.older
+        )
+        return Report("tailboard.imported.v1", data, lines)
+
+    return with_device(arguments, work)
+
+
+def _transfer(device: Device) -> Transfer:
+    return Transfer(device.store, device.keys, device.identity, device.ports)
+
+
+def _one(device: Device, named: str) -> Item:
+    """The command with that id, or the newest with that number."""
+    wanted = named.lstrip("#")
+    found = [item for item in device.workbench.outbox() if wanted in {item.command.id, str(item.command.seq)}]
+    if not found:
+        raise LocalError(f"There is no command {named} on this laptop. See: tailboard outbox list")
+    return found[-1]
+
+
+def _check_lines(item: Item, found: Finding, forecast: Forecast | None) -> list[str]:
+    lines = [f"{number(item)} {plain(item.summary)}"]
+    lines += [f"    cannot be shown: {plain(found.obstacle)}"] if found.obstacle else []
+    lines += [f"    {plain(line)}" for line in found.changed]
+    if forecast is not None:
+        word = forecast.outcome or f"held {forecast.hold}"
+        lines.append(plain(f"    the server says: {word} {forecast.reason or ''} {forecast.detail}".rstrip()))
+    return lines
+
+
+def _check_json(found: Finding, forecast: Forecast | None) -> dict[str, object]:
+    told = forecast.model_dump(mode="json") if forecast else None
+    return {"id": found.id, "obstacle": found.obstacle, "changed": found.changed, "forecast": told}

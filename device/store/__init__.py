@@ -1,0 +1,67 @@
+"""The device's database: one encrypted SQLite file that survives kill −9 and power loss.
+
+Rules
+1. SQLCipher from the first page; the raw key comes from `device.keys` and is never written in the clear.
+2. WAL with `synchronous=FULL`, checked when the file is opened: with `NORMAL`, acknowledged rows can be gone after a
+   power cut.
+3. A command is *saved* when its transaction has committed, and not a moment earlier.
+4. Rows never leave this package; callers get frozen values. Each concern has a module; `DeviceStore` puts them
+   together.
+5. A database of an older program is brought up to date when it is opened (`migrations`).
+
+Not handled here: what to send next (`device.core.session`), what a command means (`reconciliation`).
+"""
+
+from pathlib import Path
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.pool import StaticPool
+from sqlcipher3 import dbapi2
+
+from device.store.base import Table, connect
+from device.store.items import LISTED, OUTBOX, UNSETTLED, FileStanding, Issue, Item, Lost, Outgoing, State
+from device.store.journal import Journal, JournalEntry
+from device.store.migrations import migrate, write_schema
+from device.store.outbox import Head, Outbox
+from device.store.values import Identity
+
+__all__ = [
+    "LISTED",
+    "OUTBOX",
+    "UNSETTLED",
+    "DeviceStore",
+    "FileStanding",
+    "Head",
+    "Identity",
+    "Issue",
+    "Item",
+    "JournalEntry",
+    "Lost",
+    "Outgoing",
+    "State",
+]
+
+
+class DeviceStore(Outbox, Journal):
+    """The open database. Safe to call from several threads: one connection, one lock."""
+
+    @classmethod
+    def open(cls, path: Path, key: bytes) -> "DeviceStore":
+        """The database at `path` under the raw 32-byte `key`, made if it is not there.
+
+        Raises:
+            StoreError: wrong key, damaged file, a newer schema, or a disk that cannot keep what it acknowledges.
+        """
+        engine = create_engine("sqlite://", module=dbapi2, creator=lambda: connect(path, key), poolclass=StaticPool)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        store = cls(engine)
+        with store.transaction() as connection:
+            if not migrate(connection):
+                Table.metadata.create_all(connection)
+                write_schema(connection)
+            store.set_damaged_apart()
+        return store
+
+    def close(self) -> None:
+        """Release the file."""
+        self._engine.dispose()

@@ -1,0 +1,217 @@
+"""The outbox's table, and its rows as the rest of the device sees them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index
+from sqlmodel import Field
+
+from device.store.base import Table, table_of
+from shared.commands.base import Command, read_command
+from shared.contract import to_instant
+from shared.envelope import COMMAND_TYPE, Envelope, wire_from
+from shared.outcomes import HOLD_STANDING, OUTCOME_STANDING, Hold, Outcome, Receipt, Standing
+from shared.problems import Problem
+
+
+class OutboxRow(Table, table=True):
+    """One command and where it stands.
+
+    `payload` is what was signed, byte for byte; `receipt` is the server's, with its `proof` (JSON). `earlier…` is the
+    outcome from before the server was restored, kept while the new life may say otherwise. `boot`, `elapsed_s` and
+    `wall` are the device's clocks at the moment of confirming.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_kept", "state", "bytes"),)
+    position: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True)
+    epoch: int
+    seq: int
+    hash: str
+    keyid: str
+    payload: bytes
+    signature: bytes
+    summary: str
+    state: str
+    hold: str | None = None
+    problem: str | None = None
+    outcome: str | None = None
+    resolved: bool = False
+    change_seq: int | None = None
+    receipt: bytes | None = None
+    proof: str | None = None
+    incarnation: int | None = None
+    settled_at: str | None = None
+    earlier: bytes | None = None
+    earlier_proof: str | None = None
+    earlier_outcome: str | None = None
+    withdrawal: str | None = None
+    dealt: str | None = None
+    priority: str = "normal"
+    bytes: int = 0
+    boot: str | None = None
+    elapsed_s: float | None = None
+    wall: str | None = None
+    first_sent_at: str | None = None
+
+
+OUTBOX = table_of(OutboxRow)
+
+
+class State(StrEnum):
+    """Where a command stands on the device.
+
+    `SENT` is in doubt: bytes may have arrived, no answer was seen. `TURNED` was not accepted and may be sent again.
+    `LOST` has bytes that are no longer what was signed: it can never be sent.
+    """
+
+    SAVED = "saved"
+    SENT = "sent"
+    HELD = "held"
+    TURNED = "turned"
+    SETTLED = "settled"
+    LOST = "lost"
+
+
+#: What has no outcome yet and may still get one.
+UNSETTLED = (State.SAVED, State.SENT, State.HELD, State.TURNED)
+LISTED = (*UNSETTLED, State.SETTLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """The device's clocks at the moment of confirming: `elapsed_s` runs since `boot`, `wall` is what people read."""
+
+    boot: str
+    elapsed_s: float
+    wall: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FileStanding:
+    """How far a command's file has got: bytes the server has of how many, and why it does not take them."""
+
+    sent: int
+    size: int
+    up: bool
+    refusal: str | None
+
+    @property
+    def percent(self) -> int:
+        """0 to 99 until the server has confirmed it, then 100."""
+        return 100 if self.up else min(99, self.sent * 100 // self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One command in the outbox, as the rest of the device sees it.
+
+    Args:
+        earlier: the other outcome that it had before the server was restored, if that differs.
+        withdrawal: the statement with which its author took it back, signed.
+        dealt: what its author has done about it: ``dropped``, ``withdrawn``, or the id of the command given instead.
+    """
+
+    position: int
+    command: Command
+    envelope: Envelope
+    summary: str
+    state: State
+    hold: Hold | None
+    problem: Problem | None
+    receipt: Receipt | None
+    standing: Standing
+    file: FileStanding | None = None
+    earlier: Receipt | None = None
+    withdrawal: Envelope | None = None
+    dealt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One command as the network needs it; nothing of it has been parsed."""
+
+    id: str
+    epoch: int
+    seq: int
+    summary: str
+    envelope: Envelope
+    hash: str
+    withdrawal: Envelope | None
+    issue: Issue | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A command whose bytes were damaged on this device's disk."""
+
+    id: str
+    epoch: int
+    seq: int
+    summary: str
+
+
+def item_of(row: Mapping[str, Any]) -> Item:
+    """The item behind a row."""
+    return Item(
+        position=row["position"],
+        command=read_command(row["payload"]),
+        envelope=_envelope(row),
+        summary=row["summary"],
+        state=State(row["state"]),
+        hold=Hold(row["hold"]) if row["hold"] else None,
+        problem=Problem.model_validate_json(row["problem"]) if row["problem"] else None,
+        receipt=_receipt(row["receipt"]),
+        standing=standing_of(row),
+        earlier=_receipt(row["earlier"]) if row["outcome"] else None,
+        withdrawal=_withdrawal(row),
+        dealt=row["dealt"],
+    )
+
+
+def outgoing_of(row: Mapping[str, Any]) -> Outgoing:
+    """The row as the network needs it."""
+    return Outgoing(
+        row["id"],
+        row["epoch"],
+        row["seq"],
+        row["summary"],
+        _envelope(row),
+        row["hash"],
+        _withdrawal(row),
+        Issue(row["boot"], row["elapsed_s"], to_instant(row["wall"])) if row["wall"] else None,
+    )
+
+
+def standing_of(row: Mapping[str, Any]) -> Standing:
+    """What a screen may say.
+
+    A conflict is in review until the replica shows that a person settled it; so is what a restored server settled
+    otherwise than before.
+    """
+    if row["outcome"] and row["earlier_outcome"] and not row["dealt"]:
+        return Standing.REVIEW
+    if row["resolved"] and row["outcome"] == Outcome.CONFLICT:
+        return Standing.ACCEPTED
+    if row["outcome"]:
+        return OUTCOME_STANDING[Outcome(row["outcome"])]
+    if row["hold"]:
+        return HOLD_STANDING[Hold(row["hold"])]
+    return {State.SENT: Standing.SENT, State.TURNED: Standing.REFUSED}.get(State(row["state"]), Standing.SAVED)
+
+
+def _envelope(row: Mapping[str, Any]) -> Envelope:
+    return Envelope(COMMAND_TYPE, row["payload"], ((row["keyid"], row["signature"]),))
+
+
+def _withdrawal(row: Mapping[str, Any]) -> Envelope | None:
+    return wire_from(json.loads(row["withdrawal"])) if row["withdrawal"] else None
+
+
+def _receipt(payload: bytes | None) -> Receipt | None:
+    return Receipt.model_validate_json(payload) if payload else None

@@ -1,0 +1,96 @@
+"""How a database of an older program becomes one of this program: numbered steps, in one transaction.
+
+Rules
+1. Step N turns schema N into schema N + 1. Steps are never changed once released; they speak SQL of their own and not
+   the tables of today.
+2. What was signed is copied byte for byte.
+"""
+
+import json
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from device.errors import StoreError
+from shared.contract import to_instant
+
+Step = Callable[[Connection], None]
+
+
+def migrate(connection: Connection) -> bool:
+    """Bring an existing database up to date; False if it is empty.
+
+    Raises:
+        StoreError: a newer program wrote it.
+    """
+    tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+    if "meta" not in tables:
+        return False
+    stored = connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'schema'").scalar_one_or_none()
+    schema = int(stored or SCHEMA_VERSION)
+    if schema > SCHEMA_VERSION:
+        raise StoreError(f"The database was written by a newer Tailboard (schema {schema}). Update this program.")
+    for step in STEPS[schema - 1 :]:
+        step(connection)
+    write_schema(connection)
+    return True
+
+
+def write_schema(connection: Connection) -> None:
+    """Note the schema that the database has now."""
+    connection.exec_driver_sql(
+        "INSERT INTO meta (key, value) VALUES ('schema', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (str(SCHEMA_VERSION),),
+    )
+
+
+def _protocol_2(connection: Connection) -> None:
+    """Copies have numbers; an outbox row keeps its receipt in proof form, and what else protocol 2 needs."""
+    run = connection.exec_driver_sql
+    run("ALTER TABLE replica ADD COLUMN copy_no INTEGER NOT NULL DEFAULT 0")
+    run("ALTER TABLE outbox RENAME COLUMN envelope TO payload")
+    columns = {row.name for row in run("PRAGMA table_info(outbox)")}
+    for column in _OUTBOX_2:
+        if column.partition(" ")[0] not in columns:
+            run(f"ALTER TABLE outbox ADD COLUMN {column}")
+    if "receipt_envelope" in columns:
+        _envelopes_to_proofs(connection)
+        run("ALTER TABLE outbox DROP COLUMN receipt_envelope")
+    run("UPDATE outbox SET bytes = length(payload)")
+    for position, receipt in run("SELECT position, receipt FROM outbox WHERE receipt IS NOT NULL").all():
+        told = json.loads(receipt)
+        values = (told["incarnation"], to_instant(told["settled_at"]).isoformat(), position)
+        run("UPDATE outbox SET incarnation = ?, settled_at = ? WHERE position = ?", values)
+    run("DROP INDEX IF EXISTS ix_outbox_state")
+    run("CREATE INDEX ix_outbox_kept ON outbox (state, bytes)")
+
+
+def _envelopes_to_proofs(connection: Connection) -> None:
+    """A receipt in an envelope of its own is proved by that envelope."""
+    run = connection.exec_driver_sql
+    for position, envelope in run(
+        "SELECT position, receipt_envelope FROM outbox WHERE receipt_envelope IS NOT NULL"
+    ).all():
+        proof = json.dumps({"envelope": json.loads(envelope), "place": None})
+        run("UPDATE outbox SET proof = ? WHERE position = ?", (proof, position))
+
+
+_OUTBOX_2 = (
+    "proof VARCHAR",
+    "incarnation INTEGER",
+    "settled_at VARCHAR",
+    "earlier BLOB",
+    "earlier_proof VARCHAR",
+    "earlier_outcome VARCHAR",
+    "withdrawal VARCHAR",
+    "dealt VARCHAR",
+    "priority VARCHAR NOT NULL DEFAULT 'normal'",
+    "bytes INTEGER NOT NULL DEFAULT 0",
+    "boot VARCHAR",
+    "elapsed_s FLOAT",
+    "wall VARCHAR",
+    "first_sent_at VARCHAR",
+)
+
+STEPS: tuple[Step, ...] = (_protocol_2,)
+SCHEMA_VERSION = 1 + len(STEPS)

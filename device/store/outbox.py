@@ -1,0 +1,417 @@
+"""The durable queue of commands: what stands in it, what may be sent, and what has become of it.
+
+Rules
+1. A settled command stays settled. Only a new life of the server's database puts it in doubt again, and then its
+   earlier outcome is kept beside until the new one is known to be the same.
+2. `SENT` is written before the first byte leaves; what is asked about again, unknown or held, has no older hold.
+3. Nothing unsettled is ever dropped. What is pruned was settled long ago, lies before everything that is not, and
+   leaves the end of its chain behind.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise, takewhile
+from typing import Any
+
+from sqlalchemy import (
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
+
+from device.core.bounds import Kept
+from device.core.session import Queue
+from device.store.items import (
+    LISTED,
+    OUTBOX,
+    UNSETTLED,
+    Issue,
+    Item,
+    Lost,
+    Outgoing,
+    State,
+    item_of,
+    outgoing_of,
+    standing_of,
+)
+from device.store.replica import Replica
+from shared.commands.base import Command, read_command
+from shared.envelope import COMMAND_TYPE, Envelope
+from shared.outcomes import EFFECTIVE, Hold, Reason, Receipt, Standing
+from shared.problems import Code, Problem
+from shared.records import ConflictStatus, Record
+from shared.sync import read_cursor
+
+#: Of what cannot be read there, the same bytes will never be taken: the chain goes on in a new epoch without them.
+UNREADABLE = (Code.MALFORMED, Code.TOO_LARGE)
+
+#: Statements of the hot path, built once: building one costs more than running it. The chain's end is the last row of
+#: its epoch, found from the end of the table: sorting by `seq` would read every row at every confirmation.
+_HEAD = (
+    select(OUTBOX.c.seq, OUTBOX.c.hash)
+    .where(OUTBOX.c.epoch == bindparam("of"))
+    .order_by(OUTBOX.c.position.desc())
+    .limit(literal_column("1"))
+)
+_APPEND = insert(OUTBOX)
+_NAMED = OUTBOX.c.id == bindparam("named")
+_OPEN = and_(_NAMED, OUTBOX.c.state != State.SETTLED, OUTBOX.c.state != State.LOST)
+_FREE = {"hold": None, "problem": None}
+_SENT = (
+    update(OUTBOX)
+    .where(_OPEN)
+    .values(state=State.SENT, first_sent_at=func.coalesce(OUTBOX.c.first_sent_at, bindparam("at")), **_FREE)
+)
+_UNKNOWN = update(OUTBOX).where(_OPEN).values(state=State.SAVED, **_FREE)
+_WHY: dict[str, Any] = {"hold": bindparam("why_held"), "problem": bindparam("why")}
+_HELD = update(OUTBOX).where(_OPEN).values(state=State.HELD, **_WHY)
+_TURNED = update(OUTBOX).where(_OPEN).values(state=State.TURNED, hold=None, problem=bindparam("why"))
+_SAME = OUTBOX.c.earlier_outcome == bindparam("told")
+_EARLIER = ("earlier", "earlier_proof", "earlier_outcome")
+_SETTLED = (
+    update(OUTBOX)
+    .where(_OPEN)
+    .values(
+        state=State.SETTLED,
+        outcome=bindparam("told"),
+        change_seq=bindparam("at_seq"),
+        receipt=bindparam("told_as"),
+        proof=bindparam("proved_by"),
+        incarnation=bindparam("life"),
+        settled_at=bindparam("at"),
+        dealt=bindparam("ended_as"),
+        **{name: case((_SAME, null()), else_=OUTBOX.c[name]) for name in _EARLIER},
+        **_FREE,
+    )
+)
+_RESOLVED = update(OUTBOX).where(_NAMED).values(resolved=bindparam("decided"))
+_KEPT = select(func.count(), func.coalesce(func.sum(OUTBOX.c.bytes), 0)).where(OUTBOX.c.state.in_(UNSETTLED))
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the device's chain: the next command's place."""
+
+    epoch: int
+    next_seq: int
+    prev: str | None
+
+
+Settlement = tuple[Receipt, bytes, str]
+"""A receipt, its payload as signed, and its proof as JSON."""
+
+
+class Outbox(Replica):
+    """The queue of commands."""
+
+    _kept: tuple[tuple[int, int], Kept] | None = None
+
+    # -- the chain
+
+    def head(self, epoch: int) -> Head:
+        """Where the next command goes in the chain of `epoch`."""
+        row = self._one(_HEAD, of=epoch)
+        return Head(epoch, row.seq + 1, row.hash) if row else Head(epoch, 1, None)
+
+    def append(
+        self,
+        command: Command,
+        envelope: Envelope,
+        summary: str,
+        issue: Issue | None = None,
+        priority: str = "normal",
+    ) -> None:
+        """Put a signed command at the end of the chain. It is saved when the surrounding transaction commits."""
+        keyid, signature = envelope.signatures[0]
+        row: dict[str, Any] = {
+            "id": command.id,
+            "epoch": command.epoch,
+            "seq": command.seq,
+            "hash": envelope.hash,
+            "keyid": keyid,
+            "payload": envelope.payload,
+            "signature": signature,
+            "summary": summary,
+            "state": State.SAVED,
+            "priority": priority,
+            "bytes": len(envelope.payload),
+            "boot": issue.boot if issue else None,
+            "elapsed_s": issue.elapsed_s if issue else None,
+            "wall": issue.wall.isoformat() if issue else None,
+        }
+        self._do(_APPEND, row)
+        if self._kept is not None:
+            generation, kept = self._kept
+            self._kept = generation, Kept(kept.count + 1, kept.bytes + len(envelope.payload))
+
+    def hash_at(self, epoch: int, seq: int) -> str | None:
+        """The hash of the envelope at a place of the chain; None if it is not here (any more)."""
+        row = self._one(select(OUTBOX.c.hash).where(OUTBOX.c.epoch == epoch, OUTBOX.c.seq == seq).limit(1))
+        return row.hash if row else None
+
+    def missing(self, epoch: int, after: int) -> tuple[int, ...]:
+        """The places of `epoch` beyond `after` whose bytes are not here, although something follows them."""
+        places = (OUTBOX.c.epoch == epoch, OUTBOX.c.seq > max(after, self._pruned(epoch)))
+        query = select(OUTBOX.c.seq, OUTBOX.c.state).where(*places).order_by(OUTBOX.c.seq)
+        rows = self._all(query)
+        here = [max(after, self._pruned(epoch)), *(row.seq for row in rows)]
+        gaps = [seq for before, then in pairwise(here) for seq in range(before + 1, then)]
+        return tuple(sorted({*gaps, *(row.seq for row in rows if row.state == State.LOST)}))
+
+    def unreadable(self, epoch: int) -> tuple[int, ...]:
+        """The places of `epoch` that hold what the server cannot read."""
+        query = select(OUTBOX.c.seq).where(OUTBOX.c.epoch == epoch, OUTBOX.c.state == State.TURNED, _cannot_be_read())
+        return tuple(row.seq for row in self._all(query.order_by(OUTBOX.c.seq)))
+
+    def set_damaged_apart(self) -> None:
+        """Find unsettled commands whose bytes are not what was signed: they are never sent, and are named."""
+        query = select(OUTBOX.c.id, OUTBOX.c.payload, OUTBOX.c.hash).where(OUTBOX.c.state.in_(UNSETTLED))
+        damaged = [row.id for row in self._all(query) if Envelope(COMMAND_TYPE, row.payload, ()).hash != row.hash]
+        if damaged:
+            self._each(update(OUTBOX).where(_NAMED).values(state=State.LOST), damaged)
+
+    def lost(self) -> tuple[Lost, ...]:
+        """The commands whose bytes were damaged here."""
+        query = select(OUTBOX.c["id", "epoch", "seq", "summary"]).where(OUTBOX.c.state == State.LOST)
+        return tuple(Lost(*row) for row in self._all(query.order_by(OUTBOX.c.position)))
+
+    # -- looking
+
+    def items(self, *, states: Iterable[State] = LISTED, limit: int = 100_000) -> list[Item]:
+        """The outbox in the order of confirmation, only `states`, at most `limit`."""
+        query = select(OUTBOX).where(OUTBOX.c.state.in_(list(states))).order_by(OUTBOX.c.position).limit(limit)
+        return [item_of(row._mapping) for row in self._all(query)]
+
+    def items_of(self, ids: Sequence[str]) -> list[Item]:
+        """The named commands, in the order of confirmation."""
+        return [item_of(row._mapping) for row in self._named(ids)]
+
+    def outgoing(self, ids: Sequence[str]) -> list[Outgoing]:
+        """The named commands as the network needs them, in the order of the chain."""
+        return [outgoing_of(row._mapping) for row in self._named(ids)]
+
+    def _named(self, ids: Sequence[str]) -> Sequence[Any]:
+        query = select(OUTBOX).where(OUTBOX.c.id.in_(ids), OUTBOX.c.state != State.LOST)
+        return list(self._all(query.order_by(OUTBOX.c.position)))
+
+    def queue(self) -> Queue:
+        """The ids that the network could do something about, oldest first."""
+        states = (State.SENT, State.SAVED, State.HELD, State.TURNED)
+        hopeless = and_(OUTBOX.c.state == State.TURNED, _cannot_be_read())
+        query = select(OUTBOX.c.id, OUTBOX.c.state).where(OUTBOX.c.state.in_(states), ~hopeless)
+        ids: dict[State, list[str]] = {state: [] for state in states}
+        for row in self._all(query.order_by(OUTBOX.c.position)):
+            ids[State(row.state)].append(row.id)
+        return Queue(*(tuple(ids[state]) for state in states))
+
+    def pending(self, replica: Mapping[str, Record]) -> list[tuple[Command, frozenset[str]]]:
+        """The commands that the view must replay, oldest first, each with the records that hold its effect already.
+
+        They are the unsettled ones that the server may still take, and those that took effect there at a place in the
+        changes feed that the cursor has not reached. Of these some records may be here and others still on the way.
+        What its author has taken back is not shown.
+        """
+        life, absorbed = read_cursor(self.meta("cursor"))
+        unsettled = OUTBOX.c.state.in_([State.SAVED, State.SENT, State.HELD]) & OUTBOX.c.withdrawal.is_(None)
+        told_now = and_(OUTBOX.c.incarnation >= life, OUTBOX.c.change_seq > absorbed)
+        on_the_way = OUTBOX.c.outcome.in_(list(EFFECTIVE)) & told_now
+        query = select(OUTBOX.c["payload", "receipt", "earlier"]).where(or_(unsettled, on_the_way))
+        rows = self._all(query.order_by(OUTBOX.c.position))
+        before = self.of_earlier_life() if any(row.earlier for row in rows) else frozenset()
+        return [
+            (read_command(row.payload), _held_already(row.receipt, replica) | _held_before(row.earlier, before))
+            for row in rows
+        ]
+
+    def counts(self) -> dict[Standing, int]:
+        """How many commands stand where. What was refused and dealt with by its author needs no counting."""
+        columns = OUTBOX.c["state", "hold", "outcome", "resolved", "earlier_outcome", "dealt"]
+        query = select(*columns, func.count().label("n")).where(OUTBOX.c.state.in_(LISTED)).group_by(*columns)
+        counted = dict.fromkeys(Standing, 0)
+        for row in self._all(query):
+            standing = standing_of(row._mapping)
+            counted[standing] += 0 if row.dealt and standing is Standing.REFUSED else row.n
+        return counted
+
+    def kept(self) -> Kept:
+        """How much waits for an outcome. It is counted once, and then as things are appended."""
+        with self.transaction() as connection:
+            generation = self.generation()
+            if self._kept is None or self._kept[0] != generation:
+                count, size = connection.execute(_KEPT).one()
+                self._kept = generation, Kept(count, size)
+            return self._kept[1]
+
+    def expiring_before(self, at: datetime) -> list[Command]:
+        """The commands without an outcome whose time is over before `at` (UTC), oldest first.
+
+        Those that their author took back are left out.
+        """
+        waiting = OUTBOX.c.state.in_(UNSETTLED) & OUTBOX.c.withdrawal.is_(None)
+        soon = func.json_extract(cast(OUTBOX.c.payload, Text), text("'$.expires_at'")) < at.isoformat()
+        rows = self._all(select(OUTBOX.c.payload).where(waiting, soon).order_by(OUTBOX.c.position))
+        return [read_command(row.payload) for row in rows]
+
+    def is_hopeless(self, command_id: str) -> bool:
+        """Whether the server could not read it and its epoch is closed, so that it will never be sent again."""
+        this = and_(OUTBOX.c.id == command_id, OUTBOX.c.state == State.TURNED, OUTBOX.c.epoch < self.epoch())
+        return self._one(select(OUTBOX.c.id).where(this, _cannot_be_read())) is not None
+
+    def oldest_unsettled(self) -> Command | None:
+        """The command that has waited longest."""
+        query = select(OUTBOX.c.payload).where(OUTBOX.c.state.in_(UNSETTLED)).order_by(OUTBOX.c.position).limit(1)
+        row = self._one(query)
+        return read_command(row.payload) if row else None
+
+    # -- what became of them
+
+    def mark_sent(self, ids: Sequence[str], at: datetime | None = None) -> None:
+        """Record, before the first byte leaves, that these are in doubt from now on."""
+        self._each(_SENT, ids, at=at.isoformat() if at else None)
+
+    def mark_unknown(self, ids: Sequence[str]) -> None:
+        """The server never stored these: the same bytes may be sent again."""
+        self._each(_UNKNOWN, ids)
+
+    def mark_held(self, command_id: str, hold: Hold, problem: Problem | None) -> None:
+        """The server stores it and will settle it later."""
+        self._each(_HELD, [command_id], why_held=hold, why=problem and problem.model_dump_json())
+
+    def mark_turned(self, command_id: str, problem: Problem) -> None:
+        """The server would not take the envelope now; it stays here, with the reason."""
+        self._each(_TURNED, [command_id], why=problem.model_dump_json())
+
+    def mark_settled(self, settled: Iterable[Settlement]) -> None:
+        """Final words, with the bytes that prove them."""
+        rows = [_settlement(*each) for each in settled]
+        if rows:
+            self._changes += 1
+            self._do(_SETTLED, rows)
+
+    def mark_due(self, epoch: int, through: int, told: Iterable[str] = ()) -> None:
+        """The server says that all of `epoch` up to `through` is settled: ask what became of what is held so far.
+
+        `told` are held by what it said in the same breath.
+        """
+        due = and_(OUTBOX.c.state == State.HELD, OUTBOX.c.epoch == epoch, OUTBOX.c.seq <= through)
+        self._do(update(OUTBOX).where(due, OUTBOX.c.id.not_in(list(told))).values(state=State.SENT, **_FREE))
+
+    def doubt(self, epoch: int, through: int) -> None:
+        """The server has seen more of `epoch` than this outbox remembers: what was not sent may have been."""
+        seen = and_(OUTBOX.c.state == State.SAVED, OUTBOX.c.epoch == epoch, OUTBOX.c.seq <= through)
+        self._changes += 1
+        self._do(update(OUTBOX).where(seen).values(state=State.SENT))
+
+    def doubt_life(self, incarnation: int, since: datetime) -> None:
+        """The server's database was restored: ask again about all it held, and all it settled from `since` on."""
+        self._changes += 1
+        before = or_(OUTBOX.c.incarnation.is_(None), OUTBOX.c.incarnation < incarnation)
+        settled = and_(OUTBOX.c.state == State.SETTLED, before, OUTBOX.c.settled_at >= since.isoformat())
+        keep = {
+            "earlier": func.coalesce(OUTBOX.c.earlier, OUTBOX.c.receipt),
+            "earlier_proof": func.coalesce(OUTBOX.c.earlier_proof, OUTBOX.c.proof),
+            "earlier_outcome": func.coalesce(OUTBOX.c.earlier_outcome, OUTBOX.c.outcome),
+        }
+        gone = {"outcome": None, "receipt": None, "proof": None, "change_seq": None, "resolved": False}
+        self._do(update(OUTBOX).where(settled).values(state=State.SENT, **keep, **gone))
+        self._do(update(OUTBOX).where(OUTBOX.c.state == State.HELD).values(state=State.SENT, **_FREE))
+
+    def asks_about_earlier_life(self) -> bool:
+        """Whether anything that was settled before the server was restored is in doubt again."""
+        query = select(OUTBOX.c.id).where(OUTBOX.c.state == State.SENT, OUTBOX.c.earlier.is_not(None)).limit(1)
+        return self._one(query) is not None
+
+    def absorb_page(self, records: Collection[Mapping[str, Any]], cursor: str, **how: Any) -> None:
+        """As `Replica.absorb_page`; whether a conflict has been decided (which can be undone) is noted here too."""
+        with self.transaction():
+            super().absorb_page(records, cursor, **how)
+            conflicts = [record for record in records if record["ref"].startswith("conflict/")]
+            here = self.versions_of([record["ref"] for record in conflicts])
+            for record in conflicts:
+                if record["version"] == here.get(record["ref"]):
+                    decided = record["fields"]["status"] == ConflictStatus.RESOLVED
+                    self._each(_RESOLVED, [record["fields"]["command"]], decided=decided)
+
+    # -- what their author does about them
+
+    def withdraw(self, command_id: str, statement: Envelope) -> None:
+        """Keep the author's signed statement beside a command that was not sent yet."""
+        said = statement.to_wire().model_dump_json()
+        self._each(update(OUTBOX).where(_NAMED).values(withdrawal=bindparam("said")), [command_id], said=said)
+
+    def deal_with(self, command_id: str, how: str) -> None:
+        """Note what the author did about a command that came back."""
+        self._each(update(OUTBOX).where(_NAMED).values(dealt=bindparam("how")), [command_id], how=how)
+
+    def prune(self, before: datetime) -> int:
+        """Drop what was settled before that and needs nobody's look, from the beginning of each epoch; how many."""
+        done = or_(OUTBOX.c.outcome.in_(list(EFFECTIVE)), OUTBOX.c.resolved == true(), OUTBOX.c.dealt.is_not(None))
+        old = and_(OUTBOX.c.state == State.SETTLED, OUTBOX.c.settled_at < before.isoformat())
+        prunable = and_(done, old, OUTBOX.c.earlier_outcome.is_(None)).label("prunable")
+        query = select(OUTBOX.c.epoch, OUTBOX.c.seq, prunable).order_by(OUTBOX.c.epoch, OUTBOX.c.seq)
+        dropped = 0
+        with self.transaction():
+            for epoch, rows in _by_epoch(self._all(query)).items():
+                beginning = [row.seq for row in takewhile(lambda row: row.prunable, rows[:-1])]
+                if beginning:
+                    self.set_meta(f"pruned:{epoch}", str(beginning[-1]))
+                    gone = and_(OUTBOX.c.epoch == epoch, OUTBOX.c.seq <= beginning[-1])
+                    dropped += self._do(delete(OUTBOX).where(gone))
+        return dropped
+
+    def _pruned(self, epoch: int) -> int:
+        return int(self.meta(f"pruned:{epoch}") or 0)
+
+    def _each(self, statement: Any, ids: Sequence[str], **values: object) -> None:
+        if ids:
+            self._changes += 1
+            self._do(statement, [{"named": each, **values} for each in ids])
+
+
+def _cannot_be_read() -> Any:
+    return func.json_extract(OUTBOX.c.problem, text("'$.code'")).in_(UNREADABLE)
+
+
+def _settlement(receipt: Receipt, payload: bytes, proof: str) -> dict[str, object]:
+    return {
+        "named": receipt.command,
+        "told": receipt.outcome,
+        "at_seq": receipt.change_seq,
+        "told_as": payload,
+        "proved_by": proof,
+        "life": receipt.incarnation,
+        "at": receipt.settled_at.isoformat(),
+        "ended_as": "withdrawn" if receipt.reason is Reason.WITHDRAWN else None,
+    }
+
+
+def _held_already(receipt: bytes | None, replica: Mapping[str, Record]) -> frozenset[str]:
+    if receipt is None:
+        return frozenset()
+    versions = Receipt.model_validate_json(receipt).versions
+    return frozenset(ref for ref, version in versions.items() if ref in replica and replica[ref].version >= version)
+
+
+def _held_before(earlier: bytes | None, replica: frozenset[str]) -> frozenset[str]:
+    """The records copied in the server's earlier life, in which the command had taken effect already."""
+    return replica & Receipt.model_validate_json(earlier).versions.keys() if earlier else frozenset()
+
+
+def _by_epoch(rows: Iterable[Any]) -> dict[int, list[Any]]:
+    epochs: dict[int, list[Any]] = {}
+    for row in rows:
+        epochs.setdefault(row.epoch, []).append(row)
+    return epochs

@@ -1,0 +1,126 @@
+"""The device's copy of the records.
+
+Rules
+1. A record is replaced by the same or a newer version. While a whole copy is under way it is replaced whatever its
+   version: the copy says what there is.
+2. A whole copy has a number, and so has every record that it delivered. When its last page is here, what it did not
+   deliver is dropped. A copy that is interrupted goes on at the place that the cursor remembers.
+3. A page counts only where it was asked from: if the cursor has moved since, the page will come again.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlmodel import Field
+
+from device.store.base import Table, table_of
+from device.store.values import Values
+from shared.records import Record, record_from_json, record_to_json
+
+
+class ReplicaRow(Table, table=True):
+    """One record, as it came (JSON), and the number of the whole copy that it last came in."""
+
+    __tablename__ = "replica"
+    ref: str = Field(primary_key=True)
+    version: int
+    body: str
+    copy_no: int = 0
+
+
+REPLICA = table_of(ReplicaRow)
+_INSERT = upsert(REPLICA)
+_NEW = {name: _INSERT.excluded[name] for name in ("version", "body", "copy_no")}
+_REPLACE = _INSERT.on_conflict_do_update(index_elements=["ref"], set_=_NEW)
+_NEWER = _INSERT.on_conflict_do_update(
+    index_elements=["ref"], set_=_NEW, where=_INSERT.excluded.version >= REPLICA.c.version
+)
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+_DROP = delete(REPLICA).where(REPLICA.c.ref == bindparam("named"))
+
+
+class Replica(Values):
+    """The copy of the records."""
+
+    def replica(self) -> dict[str, Record]:
+        """Every record on the device."""
+        records = (record_from_json(json.loads(row.body)) for row in self._all(select(REPLICA.c.body)))
+        return {record.ref: record for record in records}
+
+    def absorb(self, records: Iterable[Record], cursor: str) -> None:
+        """Take `records` into the replica, and remember how far it reaches."""
+        self.absorb_page([record_to_json(record) for record in records], cursor)
+
+    def absorb_page(
+        self,
+        records: Collection[Mapping[str, Any]],
+        cursor: str,
+        *,
+        removals: Collection[str] = (),
+        restart: bool = False,
+        more: bool = False,
+    ) -> None:
+        """Take a page of changes.
+
+        Args:
+            records: JSON in the shape of `shared.records.WireRecord`, validated.
+            cursor: how far the replica reaches with this page.
+            removals: records that are not for this device any more.
+            restart: the page is the first of a whole copy.
+            more: it was not the last.
+        """
+        self._changes += 1
+        with self.transaction():
+            if restart:
+                self.set_meta("copy", str(self._copy() + 1))
+                self.set_meta("copying", "yes")
+            copying = self.meta("copying") is not None
+            self._upsert(records, whole=copying)
+            if removals:
+                self._do(_DROP, [{"named": ref} for ref in removals])
+            if copying and not more:
+                self._do(delete(REPLICA).where(REPLICA.c.copy_no < self._copy()))
+                self.drop_meta("copying")
+            self.set_meta("cursor", cursor)
+
+    def versions_of(self, refs: Collection[str]) -> dict[str, int]:
+        """The versions of the named records that are here."""
+        rows = self._all(select(REPLICA.c.ref, REPLICA.c.version).where(REPLICA.c.ref.in_(list(refs))))
+        return {row.ref: row.version for row in rows}
+
+    def forget_cursor(self) -> None:
+        """Start the download again from the beginning; records that are here stay until newer ones come."""
+        self._changes += 1
+        self.drop_meta("cursor")
+
+    def begin_life(self, incarnation: int) -> None:
+        """The server's database has a new life: what is here was copied from the one before."""
+        self.set_meta("incarnation", str(incarnation))
+        self.set_meta("life_copy", str(self._copy() + 1))
+
+    def of_earlier_life(self) -> frozenset[str]:
+        """The records that were copied before the life of the server's database that is known now."""
+        begun = self.meta("life_copy")
+        if begun is None:
+            return frozenset()
+        return frozenset(row.ref for row in self._all(select(REPLICA.c.ref).where(REPLICA.c.copy_no < int(begun))))
+
+    def _copy(self) -> int:
+        return int(self.meta("copy") or 0)
+
+    def _upsert(self, records: Collection[Mapping[str, Any]], *, whole: bool) -> None:
+        copy = self._copy()
+        rows = [
+            {
+                "ref": record["ref"],
+                "version": record["version"],
+                "body": _encode(record),
+                "copy_no": copy,
+            }
+            for record in records
+        ]
+        if rows:
+            self._do(_REPLACE if whole else _NEWER, rows)

@@ -1,0 +1,82 @@
+"""Named single values: who this device is, how far its copy reaches, what it has seen of the server."""
+
+import json
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlmodel import Field
+
+from device.store.base import Part, Table, table_of
+from shared.contract import Contract
+
+
+class MetaRow(Table, table=True):
+    """One value."""
+
+    __tablename__ = "meta"
+    key: str = Field(primary_key=True)
+    value: str
+
+
+META = table_of(MetaRow)
+_READ = select(META.c.value).where(META.c.key == bindparam("named"))
+_INSERT = upsert(META)
+_WRITE = _INSERT.on_conflict_do_update(index_elements=["key"], set_={"value": _INSERT.excluded.value})
+
+
+class Identity(Contract):
+    """Who this device is, from enrolment. Keys are raw public keys, hexadecimal.
+
+    `epoch`, `incarnation` and `receipt_key` are those of enrolment; what has become of them since, the store says.
+    """
+
+    server_url: str
+    tenant: str
+    tenant_name: str
+    device: str
+    actor: str
+    actor_name: str
+    epoch: int
+    incarnation: int
+    receipt_key: str
+
+
+class Values(Part):
+    """Named values."""
+
+    def meta(self, key: str) -> str | None:
+        """The named value, None if it was never set."""
+        with self.transaction() as connection:
+            return connection.execute(_READ, {"named": key}).scalar_one_or_none()
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set the named value."""
+        self._do(_WRITE, {"key": key, "value": value})
+
+    def drop_meta(self, key: str) -> None:
+        """Forget the named value."""
+        self._do(delete(META).where(META.c.key == key))
+
+    def identity(self) -> Identity | None:
+        """Who this device is; None before enrolment."""
+        stored = self.meta("identity")
+        return Identity.model_validate_json(stored) if stored else None
+
+    def epoch(self) -> int:
+        """The stretch of the device's chain that its next command goes into."""
+        identity = self.identity()
+        return int(self.meta("epoch") or (identity.epoch if identity else 1))
+
+    def incarnation(self) -> int:
+        """The newest life of the server's database that this device has seen."""
+        identity = self.identity()
+        return int(self.meta("incarnation") or (identity.incarnation if identity else 1))
+
+    def receipt_keys(self) -> tuple[str, ...]:
+        """The server's receipt keys, raw and hexadecimal: the pinned one, and those it handed over to, in order."""
+        stored, identity = self.meta("receipt_keys"), self.identity()
+        return tuple(json.loads(stored)) if stored else (identity.receipt_key,) if identity else ()
+
+    def set_receipt_keys(self, keys: tuple[str, ...]) -> None:
+        """Keep the longer chain of receipt keys."""
+        self.set_meta("receipt_keys", json.dumps(keys))

@@ -1,0 +1,121 @@
+"""The outbox on a USB stick: what is not settled goes into a file, and the office's answer comes back in another.
+
+Rules
+1. The file holds the same signed bytes that a round would carry, each round sealed by the device key. What goes into
+   it is in doubt from then on, and is marked before the file is written.
+2. What is in doubt is asked about and also sent along, in this order: the way back is long, and the server answers
+   from its ledger what it has already.
+3. The answer is sealed by the receipt key and is believed exactly as far as one from the network. An older one
+   settles what it settles and moves nothing back.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from device.agent import carrying, issue_now, one_body
+from device.core.belief import believe
+from device.errors import LocalError, TransportError
+from device.intake import Intake
+from device.keys import DeviceKeys
+from device.store import UNSETTLED, DeviceStore, Identity, Issue, Outgoing, State
+from device.transport import read_reply
+from shared import strict_json
+from shared.envelope import ANSWER_TYPE, TRANSFER_TYPE, BadSignature, WireEnvelope, seal
+from shared.ports import Ports
+from shared.sync import COMMANDS_MAX, PROTOCOL, SyncRequest
+
+OUTBOX_FILE, ANSWER_FILE = "outbox.v1", "answer.v1"
+FILE_BYTES_MAX = 512 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an answer file brought: commands settled by it, records, and how many of its rounds were old news."""
+
+    rounds: int
+    settled: int
+    changes: int
+    older: int
+
+
+class Transfer:
+    """Carries the outbox of one device without any network."""
+
+    def __init__(self, store: DeviceStore, keys: DeviceKeys, identity: Identity, ports: Ports) -> None:
+        self._store, self._keys, self._ports = store, keys, ports
+        self._intake = Intake(store, identity)
+
+    def export(self) -> tuple[bytes, int]:
+        """The file for the office, and how many commands are in it. They are marked as sent.
+
+        Raises:
+            StoreError: the device's database failed; nothing was marked.
+        """
+        now = issue_now(self._ports)
+        with self._store.transaction():
+            queue, cursor = self._store.queue(), self._store.meta("cursor")
+            sent = self._store.outgoing([*queue.in_doubt, *queue.saved, *queue.turned])
+            requests = list(self._requests(cursor, (*queue.in_doubt, *queue.held), sent, now))
+            self._store.mark_sent([each.id for each in sent], now.wall)
+            self._store.set_meta("exported_from", cursor or "")
+        rounds = [seal(TRANSFER_TYPE, each.to_bytes(), self._keys.device).to_wire() for each in requests]
+        file = {"tailboard": OUTBOX_FILE, "rounds": [each.model_dump(mode="json") for each in rounds]}
+        return json.dumps(file).encode(), len(sent)
+
+    def _requests(
+        self, cursor: str | None, asked: Sequence[str], sent: Sequence[Outgoing], now: Issue
+    ) -> Iterator[SyncRequest]:
+        bare = SyncRequest(protocol=PROTOCOL, cursor=cursor, sent_at=now.wall)
+        head = self._intake.newest_head()
+        yield bare.model_copy(update={"head": head, "in_doubt": tuple(asked[:COMMANDS_MAX])})
+        for start in range(COMMANDS_MAX, len(asked), COMMANDS_MAX):
+            yield bare.model_copy(update={"in_doubt": tuple(asked[start : start + COMMANDS_MAX])})
+        left = list(sent)
+        while left:
+            body = one_body(left[:COMMANDS_MAX])
+            yield bare.model_copy(update=carrying(body, now))
+            left = left[len(body) :]
+
+    def take(self, raw: bytes) -> Imported:
+        """Take the office's answer file.
+
+        Raises:
+            LocalError: it is no answer file, or not one for this laptop; nothing was taken.
+            StoreError: the device's database failed; nothing was taken.
+        """
+        at, base = self._ports.clock.now().isoformat(), self._store.meta("exported_from") or None
+        settled = changes = older = 0
+        rounds = _rounds(raw)
+        with self._store.transaction():
+            asked = self._unsettled()
+            for wire in rounds:
+                try:
+                    answered = read_reply(self._intake.trust().opened(wire, ANSWER_TYPE))
+                    believed = believe(answered.reply, asked, self._intake.trust(), in_order=False)
+                except (BadSignature, ValueError, TransportError) as error:
+                    raise LocalError(
+                        "This answer is not from your server, or not for this laptop. Nothing was taken."
+                    ) from error
+                news = self._intake.take_carried(answered.reply, answered.changes, believed, base, at)
+                settled, older = settled + len(believed.settled), older + (not news)
+                changes += len(answered.changes) if news else 0
+        return Imported(len(rounds), settled, changes, older)
+
+    def _unsettled(self) -> list[Outgoing]:
+        return self._store.outgoing(
+            [item.command.id for item in self._store.items(states=(*UNSETTLED, State.SETTLED))]
+        )
+
+
+def _rounds(raw: bytes) -> list[WireEnvelope]:
+    try:
+        file: Any = strict_json.parse(raw, bytes_max=FILE_BYTES_MAX)
+        if file["tailboard"] != ANSWER_FILE:
+            raise LocalError(f"This is not an answer file but {file['tailboard']}. Ask the office for the answer.")
+        return [WireEnvelope.model_validate(each) for each in file["rounds"]]
+    except (strict_json.BadJson, ValidationError, KeyError, TypeError) as error:
+        raise LocalError("This is not an answer file, or it is damaged. Ask the office for it again.") from error

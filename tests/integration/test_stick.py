@@ -1,0 +1,100 @@
+"""The outbox on a USB stick: the office's half is played with the server's own round."""
+
+import json
+from typing import Any
+
+import pytest
+
+from device.bootstrap import Device
+from device.errors import LocalError
+from device.transfer import Transfer
+from shared.envelope import ANSWER_TYPE, TRANSFER_TYPE, Envelope, SigningKey, WireEnvelope, seal, verify
+from shared.outcomes import Standing
+from shared.sync import SyncRequest
+from sync_server.authentication import Caller
+from tests.integration.test_protocol_2 import JOB, Tap, again, cable, device, home, standings, tap, texts
+from tests.served import TENANT, Server
+
+__all__ = ["cable", "device", "home", "tap"]
+
+
+def stick(device: Device) -> Transfer:
+    return Transfer(device.store, device.keys, device.identity, device.ports)
+
+
+def office_reads(server: Server, device: Device, file: bytes, key: SigningKey | None = None) -> bytes:
+    """What the office makes of the file: every round, in order, as if it had come over the network."""
+    service, answers = server.office.service, []
+    for each in json.loads(file)["rounds"]:
+        envelope = Envelope.from_wire(WireEnvelope.model_validate(each))
+        verify(envelope, TRANSFER_TYPE, device.keys.device.public)
+        request = SyncRequest.model_validate_json(envelope.payload)
+        with service.store.transaction() as tx:
+            caller = Caller(TENANT, device.identity.device, "a.okafor")
+            reply = service.round(tx, caller, request)
+            receipt_key = key or service.ring.active(tx, TENANT, "receipt")
+        assert isinstance(reply, bytes)
+        answers.append(seal(ANSWER_TYPE, reply, receipt_key).to_wire().model_dump(mode="json"))
+    return json.dumps({"tailboard": "answer.v1", "rounds": answers}).encode()
+
+
+async def test_the_outbox_goes_on_foot_and_the_answer_comes_back(device: Device, server: Server, tap: Tap) -> None:
+    device.workbench.go(online=False)
+    device.workbench.note(JOB, "one")
+    (two,) = device.workbench.note(JOB, "two")
+    device.workbench.withdraw([two.id])
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    file, count = stick(device).export()
+    assert (json.loads(file)["tailboard"], count) == ("outbox.v1", 2)
+    assert standings(device) == [Standing.SENT, Standing.SENT], "what is on the stick is in doubt"
+    answer = office_reads(server, device, file)
+    asked = len(tap.asked)
+    took = stick(device).take(answer)
+    assert (took.settled, took.older) == (2, 0)
+    assert [item.receipt.outcome for item in device.workbench.outbox() if item.receipt] == ["merged", "rejected"]
+    assert device.workbench.record(JOB).fields["priority"] == "low"
+    assert len(tap.asked) == asked, "without any network"
+    device.workbench.go(online=True)
+    await again(device)
+    assert texts(server) == ["one"]
+    assert device.workbench.record(JOB).fields == server.records()[JOB].fields
+
+
+async def test_an_older_answer_settles_what_it_settles_and_moves_nothing_back(device: Device, server: Server) -> None:
+    (one,) = device.workbench.note(JOB, "one")
+    answer = office_reads(server, device, stick(device).export()[0])
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    device.workbench.note(JOB, "two")
+    with device.store.transaction() as connection:
+        connection.exec_driver_sql("UPDATE outbox SET state = 'held', hold = 'waiting' WHERE seq = 1")
+    device.agent.session.greeted = True
+    await device.agent.step()
+    cursor, view = device.store.meta("cursor"), device.workbench.record(JOB).fields["priority"]
+    assert view == "low"
+    took = stick(device).take(answer)
+    assert took.older == took.rounds
+    assert (device.store.meta("cursor"), device.workbench.record(JOB).fields["priority"]) == (cursor, "low")
+    assert device.store.items_of([one.id])[0].standing is Standing.ACCEPTED
+    await again(device)
+    assert texts(server) == ["one", "two"]
+
+
+@pytest.mark.parametrize("spoil", ["other key", "no json", "outbox file", "other laptop"])
+async def test_what_is_no_answer_for_this_laptop_is_not_taken(device: Device, server: Server, spoil: str) -> None:
+    device.workbench.note(JOB, "one")
+    file, _ = stick(device).export()
+    before: dict[str, Any] = {"cursor": device.store.meta("cursor"), "head": device.store.meta("head")}
+    match spoil:
+        case "other key":
+            raw = office_reads(server, device, file, SigningKey(b"\x09" * 32))
+        case "no json":
+            raw = b"{"
+        case "outbox file":
+            raw = file
+        case _:
+            raw = office_reads(server, device, file)
+            device.identity = device.identity.model_copy(update={"device": "TB-99"})
+    with pytest.raises(LocalError):
+        stick(device).take(raw)
+    assert before == {"cursor": device.store.meta("cursor"), "head": device.store.meta("head")}
+    assert standings(device) == [Standing.SENT]

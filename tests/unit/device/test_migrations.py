@@ -1,0 +1,97 @@
+"""A database that the first release left behind, with work in it, opened by this program."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlcipher3 import dbapi2
+
+from device.store import DeviceStore, State
+from shared.envelope import BadSignature, SigningKey, wire_from
+from shared.ids import sha256_hex
+from shared.outcomes import Outcome, Standing
+from shared.receipts import Proof, read_receipt, verify_root
+from tests.builders import JOB
+
+KEY, SERVER = b"k" * 32, SigningKey(b"\x07" * 32)
+DUMP = Path(__file__).with_name("schema_1.sql")
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "device.db"
+    connection = dbapi2.connect(str(path), isolation_level=None)
+    connection.execute(f"PRAGMA key = \"x'{KEY.hex()}'\"")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(DUMP.read_text(encoding="utf-8"))
+    connection.close()
+    return path
+
+
+@pytest.fixture
+def store(old: Path) -> Iterator[DeviceStore]:
+    opened = DeviceStore.open(old, KEY)
+    yield opened
+    opened.close()
+
+
+def test_everything_that_was_in_an_old_database_is_there(store: DeviceStore) -> None:
+    items = store.items()
+    states = [State.SETTLED, State.SENT, State.HELD, State.TURNED, State.SAVED]
+    assert [item.state for item in items] == states
+    assert [item.command.seq for item in items] == [1, 2, 3, 4, 5]
+    assert [item.command.payload["text"] for item in items][::4] == ["settled one", "saved one"]
+    assert (store.epoch(), store.incarnation(), store.meta("cursor")) == (1, 1, "1:3")
+    assert (len(store.replica()), len(store.journal())) == (3, 1)
+    assert store.head(1).next_seq == 6
+    assert store.queue().turned == (items[3].command.id,)
+    assert store.kept().count == 4
+    assert store.kept().bytes == sum(len(item.envelope.payload) for item in items[1:])
+    assert store.missing(1, 0) == ()
+    assert store.lost() == ()
+
+
+def test_an_old_receipt_is_still_proof(store: DeviceStore) -> None:
+    import json
+
+    with store.transaction() as connection:
+        query = "SELECT receipt, proof, incarnation, settled_at FROM outbox WHERE seq = 1"
+        payload, proof, incarnation, settled_at = connection.exec_driver_sql(query).one()
+    kept = json.loads(proof)
+    assert kept["place"] is None
+    envelope = wire_from(kept["envelope"])
+    receipt = read_receipt(payload, Proof(envelope), verify_root(envelope, SERVER.public))
+    assert (receipt.outcome, incarnation, settled_at) == (Outcome.APPLIED, 1, receipt.settled_at.isoformat())
+    with pytest.raises(BadSignature):
+        verify_root(envelope, SigningKey(b"\x08" * 32).public)
+    assert store.items()[0].standing is Standing.ACCEPTED
+    assert store.pending(store.replica())[0][0].record == JOB
+
+
+def test_the_signed_bytes_are_the_same(old: Path) -> None:
+    connection = dbapi2.connect(str(old))
+    connection.execute(f"PRAGMA key = \"x'{KEY.hex()}'\"")
+    before = [sha256_hex(row[0]) for row in connection.execute("SELECT envelope FROM outbox ORDER BY position")]
+    connection.close()
+    store = DeviceStore.open(old, KEY)
+    assert [sha256_hex(item.envelope.payload) for item in store.items()] == before
+    store.close()
+    again = DeviceStore.open(old, KEY)
+    assert [sha256_hex(item.envelope.payload) for item in again.items()] == before
+    again.close()
+
+
+def test_a_migration_that_fails_leaves_the_old_database(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from device.store import migrations
+
+    def half(connection: object) -> None:
+        migrations._protocol_2(connection)  # type: ignore[arg-type]
+        raise RuntimeError
+
+    monkeypatch.setattr(migrations, "STEPS", (half,))
+    with pytest.raises(RuntimeError):
+        DeviceStore.open(old, KEY)
+    monkeypatch.undo()
+    store = DeviceStore.open(old, KEY)
+    assert len(store.items()) == 5
+    store.close()

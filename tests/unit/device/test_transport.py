@@ -1,0 +1,67 @@
+"""A reply is kept as it came, so every record in it is looked at before."""
+
+import json
+from typing import Any
+
+import pytest
+
+from device.errors import TransportError
+from device.transport import read_reply
+from shared.envelope import HEAD_TYPE, SigningKey, seal
+from shared.records import record_to_json
+from shared.sync import SyncReply, cursor_at, with_changes
+from tests.builders import NOW, record
+
+RECORD: dict[str, Any] = record_to_json(record())
+
+
+def reply(changes: Any) -> bytes:
+    bare = SyncReply(
+        changes=(),
+        protocol=2,
+        answers=(),
+        cursor=cursor_at(1, 1),
+        more=False,
+        head=seal(HEAD_TYPE, b"{}", SigningKey(b"\x01" * 32)).to_wire(),
+        epoch=1,
+        server_time=NOW,
+        incarnation=1,
+    )
+    return with_changes(bare, [json.dumps(each) for each in changes])
+
+
+def test_changes_are_kept_as_they_came() -> None:
+    answered = read_reply(reply([RECORD]))
+    assert answered.changes == [RECORD]
+    assert answered.reply.changes == ()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"ref": "nonsense"},
+        {"ref": "work_order/" + "x" * 65},
+        {"ref": 7},
+        {"version": "1"},
+        {"version": True},
+        {"fields": []},
+        {"stamps": []},
+        {"stamps": {"title": {}}},
+        {"born": None},
+        {"born": {**RECORD["born"], "at": "yesterday"}},
+        {"born": {**RECORD["born"], "at": "2026-11-21T08:00:00"}},
+        {"born": {**RECORD["born"], "actor": 1}},
+        {"born": {**RECORD["born"], "more": 1}},
+        {"more": 1},
+    ],
+)
+def test_what_is_no_record_is_no_answer(spoil: dict[str, Any]) -> None:
+    spoilt = {**RECORD, **spoil}
+    with pytest.raises(TransportError):
+        read_reply(reply([RECORD, spoilt]))
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"null", b"{}", b'{"changes":7}', b'{"changes":[7]}', b"<html>"])
+def test_nonsense_is_no_answer(raw: bytes) -> None:
+    with pytest.raises(TransportError):
+        read_reply(raw)
