@@ -26,7 +26,7 @@ from sync_server.api.app import build_app
 from sync_server.bootstrap import initialise
 from sync_server.office import Office
 from sync_server.settings import Settings
-from sync_server.store import Person, Store
+from sync_server.store import Person, Store, schema
 from tests.builders import StillClock, still_ports
 from tests.postgres import Cluster
 
@@ -151,15 +151,36 @@ def database(tmp_path: Path) -> str:
     return sqlite_url(tmp_path)
 
 
-@pytest.fixture(
-    name="database", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.requires("postgresql"))]
-)
+BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.requires("postgresql")))
+
+
+@pytest.fixture(name="database", params=BOTH)
 def both_databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The same for each kind of database that a server may stand on."""
     if request.param == "sqlite":
         yield sqlite_url(tmp_path)
         return
     with empty_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(params=BOTH)
+def bare_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with nothing in it, not even tables, of each kind."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path)
+        return
+    with request.getfixturevalue("postgres").database() as url:
+        yield url
+
+
+@pytest.fixture
+def another_database(request: pytest.FixtureRequest, tmp_path: Path, bare_database: str) -> Iterator[str]:
+    """A second one beside `bare_database`, of the same kind."""
+    if bare_database.startswith("sqlite"):
+        yield f"sqlite:///{tmp_path / 'another.db'}"
+        return
+    with request.getfixturevalue("postgres").database() as url:
         yield url
 
 
@@ -172,7 +193,7 @@ def empty_database(cluster: Cluster) -> Iterator[str]:
 
 def make_tables(url: str) -> None:
     store = Store(url)
-    store.create_tables()
+    schema.migrate(store)
     store.close()
 
 

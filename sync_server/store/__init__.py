@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from shared.problems import Code, Refused
 from sync_server.store.audit import Audit, Link
-from sync_server.store.base import Contended, Table
+from sync_server.store.base import Contended
 from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
 from sync_server.store.lane import Apart, Lane
@@ -82,14 +82,9 @@ class Store:
             event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         self._lane = Lane(self._transact) if self.engine.dialect.name == "sqlite" else None
 
-    def create_tables(self) -> None:
-        """Make what is missing."""
-        with self.engine.begin() as connection:
-            Table.metadata.create_all(connection)
-
     @contextmanager
-    def transaction(self) -> Iterator[Tx]:
-        """One unit of work: everything or nothing.
+    def connected(self) -> Iterator[Connection]:
+        """A transaction without the words of `Tx`, for what looks after the tables themselves.
 
         Raises:
             Refused: `busy` or `store_full`, with nothing done.
@@ -97,9 +92,15 @@ class Store:
         """
         try:
             with self.engine.begin() as connection:
-                yield Tx(connection)
+                yield connection
         except DBAPIError as error:
             raise _meaning(error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Tx]:
+        """One unit of work: everything or nothing. Raises as `connected`."""
+        with self.connected() as connection:
+            yield Tx(connection)
 
     def attempt(self, work: Callable[[Tx], T]) -> T:
         """`work` in a transaction, again where it had to give way: a whole unit that reads the ledger first.
