@@ -14,12 +14,14 @@ Rules
 Not handled here: what anything means. The store verifies nothing and decides nothing.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.problems import Code, Refused
 from sync_server.store.audit import Audit, Link
@@ -56,6 +58,11 @@ BUSY_TIMEOUT_MS = 10_000
 TRIES = 5
 #: Serialization failure, deadlock, and a unique key that another writer took first. Source: PostgreSQL, appendix A.
 _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
+_BUSY = (Code.BUSY, "the database is busy")
+_FULL = (Code.STORE_FULL, "the database cannot grow")
+#: How other states of PostgreSQL begin: no space, too little of something else, a lock not given, about to stop.
+_SHORT = {"53100": _FULL, "53": _BUSY, "55P03": _BUSY, "57P": _BUSY}
+_SQLITE_SHORT = {sqlite3.SQLITE_BUSY: _BUSY, sqlite3.SQLITE_LOCKED: _BUSY, sqlite3.SQLITE_FULL: _FULL}
 
 
 class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites):
@@ -93,7 +100,7 @@ class Store:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeout) as error:
             raise _meaning(error) from error
 
     @contextmanager
@@ -132,7 +139,7 @@ class Store:
             with self.engine.connect() as connection, connection.begin() as transaction:
                 yield Tx(connection)
                 transaction.rollback()
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeout) as error:
             raise _meaning(error) from error
 
     def close(self) -> None:
@@ -151,12 +158,16 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _meaning(error: DBAPIError) -> Exception:
-    if getattr(error.orig, "sqlstate", None) in _GIVES_WAY or error.connection_invalidated:
+def _meaning(error: DBAPIError | PoolTimeout) -> Exception:
+    if isinstance(error, PoolTimeout):
+        return Refused(Code.BUSY, "every connection to the database is in use")
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _GIVES_WAY or error.connection_invalidated:
         return Contended("the database gave way to another writer, or its connection was lost")
-    words = str(error.orig).lower()
-    if "locked" in words or "busy" in words:
-        return Refused(Code.BUSY, "the database is busy")
-    if "full" in words:
-        return Refused(Code.STORE_FULL, "the database cannot grow")
-    return error
+    if state is not None:
+        found = next((refusal for prefix, refusal in _SHORT.items() if state.startswith(prefix)), None)
+    elif isinstance(error.orig, sqlite3.Error):
+        found = _SQLITE_SHORT.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
+    else:
+        found = (Code.BUSY, "the database cannot be reached") if isinstance(error, OperationalError) else None
+    return Refused(*found) if found else error
