@@ -107,7 +107,7 @@ def initialise(settings: Settings, ports: Ports | None = None) -> Office:
     ports = ports or system_ports()
     settings.home.mkdir(parents=True, exist_ok=True)
     if not settings.secret.exists():
-        _write_secret(settings, ports.randomness.draw(SECRET_BYTES))
+        write_secret(settings, ports.randomness.draw(SECRET_BYTES))
     migrate(settings)
     return build_office(settings, ports)
 
@@ -121,7 +121,8 @@ def migrate(settings: Settings) -> tuple[str | None, str]:
         store.close()
 
 
-def _write_secret(settings: Settings, secret: bytes) -> None:
+def write_secret(settings: Settings, secret: bytes) -> None:
+    """Keep the server's secret where only its owner reads it; one that is there is never overwritten."""
     descriptor = os.open(settings.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(secret)

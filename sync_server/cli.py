@@ -15,6 +15,7 @@ _WHERE = (
 )
 _HERE = "sync_server.commands:"
 _SYSTEMS = "sync_server.systems.commands:"
+_MAINTENANCE = "sync_server.maintenance_commands:"
 
 PROGRAM = Program(
     name="tailboard-server",
@@ -180,6 +181,42 @@ PROGRAM = Program(
             ),
         ),
         Verb(("verify-audit",), "Check every link of the audit chain.", f"{_HERE}verify_audit", (_TENANT,)),
+        Verb(
+            ("migrate",),
+            "Bring the database to this program's schema. Make a backup first.",
+            f"{_MAINTENANCE}migrate",
+        ),
+        Verb(
+            ("backup",),
+            "Write a backup; the server may be running.",
+            f"{_MAINTENANCE}backup",
+            (
+                argument("file", help="a new file"),
+                argument("--with-secret", action="store_true", help="also what opens the server's keys"),
+            ),
+        ),
+        Verb(
+            ("restore",),
+            "Put a backup in the database's place and begin a new life of it; the server must be stopped.",
+            f"{_MAINTENANCE}restore",
+            (
+                argument("file"),
+                argument("--reason", required=True, help="for the audit"),
+                argument("--force", action="store_true", help="even if the backup is too old to be made whole"),
+            ),
+        ),
+        Verb(
+            ("incarnation", "show"),
+            "Which life of the database this is, and whether the server stopped itself.",
+            f"{_MAINTENANCE}incarnation_show",
+        ),
+        Verb(
+            ("incarnation", "raise"),
+            "Begin a new life after a database was set back; a server that stopped itself goes on.",
+            f"{_MAINTENANCE}incarnation_raise",
+            (argument("--reason", required=True, help="for the audit"),),
+        ),
+        Verb(("purge",), "Forget commands that were settled more than 400 days ago.", f"{_MAINTENANCE}purge"),
     ),
 )
 

@@ -148,9 +148,10 @@ class Records(Part):
         )
         return tuple(row.ref for row in self._all(query.order_by(REMOVAL.c.ref)))
 
-    def forget_removals(self, tenant: str, up_to: int) -> None:
-        """Drop the removals up to a place in the feed; older cursors start over."""
-        self._do(delete(REMOVAL).where(REMOVAL.c.tenant == tenant, REMOVAL.c.change_seq <= up_to))
+    def forget_removals(self, tenant: str, up_to: int) -> int:
+        """Drop the removals up to a place in the feed; how many. Copies begun before it start over."""
+        old = delete(REMOVAL).where(REMOVAL.c.tenant == tenant, REMOVAL.c.change_seq <= up_to)
+        return int(self._do(old).rowcount)
 
 
 def _visible(teams: Teams) -> list[Any]:
