@@ -55,6 +55,7 @@ __all__ = [
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000
+_FULL_SYNC = 2
 TRIES = 5
 #: Serialization failure, deadlock, and a unique key that another writer took first. Source: PostgreSQL, appendix A.
 _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
@@ -62,7 +63,14 @@ _BUSY = (Code.BUSY, "the database is busy")
 _FULL = (Code.STORE_FULL, "the database cannot grow")
 #: How other states of PostgreSQL begin: no space, too little of something else, a lock not given, about to stop.
 _SHORT = {"53100": _FULL, "53": _BUSY, "55P03": _BUSY, "57P": _BUSY}
-_SQLITE_SHORT = {sqlite3.SQLITE_BUSY: _BUSY, sqlite3.SQLITE_LOCKED: _BUSY, sqlite3.SQLITE_FULL: _FULL}
+_BROKEN = (Code.INTERNAL, "the database is damaged; stop the server and run: tailboard-server restore")
+_SQLITE = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_CORRUPT: _BROKEN,
+    sqlite3.SQLITE_NOTADB: _BROKEN,
+}
 
 
 class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites):
@@ -100,7 +108,7 @@ class Store:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except (DBAPIError, PoolTimeout) as error:
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
             raise _meaning(error) from error
 
     @contextmanager
@@ -148,6 +156,7 @@ class Store:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Set a new connection up. Raises `Refused` where the disk cannot keep what is acknowledged."""
     connection.isolation_level = None  # we begin transactions ourselves, immediately
     for pragma in (
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -155,19 +164,28 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
     ):
-        connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA {pragma}").close()
+    kept = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    if kept != ["wal", _FULL_SYNC]:
+        raise Refused(Code.INTERNAL, f"the database's disk does not allow WAL with FULL ({kept}); use a local disk")
 
 
-def _meaning(error: DBAPIError | PoolTimeout) -> Exception:
+def _meaning(error: DBAPIError | PoolTimeout | sqlite3.Error) -> Exception:
     if isinstance(error, PoolTimeout):
         return Refused(Code.BUSY, "every connection to the database is in use")
+    if isinstance(error, sqlite3.Error):  # while a connection was being set up
+        return _sqlite_meaning(error) or error
     state = getattr(error.orig, "sqlstate", None)
     if state in _GIVES_WAY or error.connection_invalidated:
         return Contended("the database gave way to another writer, or its connection was lost")
-    if state is not None:
-        found = next((refusal for prefix, refusal in _SHORT.items() if state.startswith(prefix)), None)
-    elif isinstance(error.orig, sqlite3.Error):
-        found = _SQLITE_SHORT.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
-    else:
-        found = (Code.BUSY, "the database cannot be reached") if isinstance(error, OperationalError) else None
+    if isinstance(error.orig, sqlite3.Error):
+        return _sqlite_meaning(error.orig) or error
+    if state is None and isinstance(error, OperationalError):
+        return Refused(Code.BUSY, "the database cannot be reached")
+    found = next((refusal for prefix, refusal in _SHORT.items() if state and state.startswith(prefix)), None)
     return Refused(*found) if found else error
+
+
+def _sqlite_meaning(error: sqlite3.Error) -> Refused | None:
+    found = _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    return Refused(*found) if found else None

@@ -236,7 +236,7 @@ class Ledger(Part):
         upsert = statement.on_conflict_do_update(
             index_elements=["tenant", "id"], set_=new, where=LEDGER.c.outcome.is_(None)
         )
-        if self._do(upsert, rows).rowcount not in {len(rows), -1}:
+        if self._count(upsert, rows) != len(rows):
             raise Contended("another writer settled the command")
 
     def add_entries(self, tenant: str, entries: Iterable[Entry], root: int | None = None) -> None:

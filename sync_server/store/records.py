@@ -114,7 +114,7 @@ class Records(Part):
                 self._do(_INSERT, new)
         except IntegrityError as error:
             raise Contended("another writer created the record") from error
-        if changed and self._do(_UPDATE, changed).rowcount not in {len(changed), -1}:
+        if changed and self._count(_UPDATE, changed) != len(changed):
             raise Contended("another writer changed the record")
         if moved:
             self._do(insert(REMOVAL), moved)
