@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -14,16 +15,17 @@ import pytest
 from sqlalchemy import event, text
 
 from reconciliation.compose import Author
-from shared.commands.base import OFFICE, Payload
+from shared.commands.base import OFFICE, Outgoing, Payload
 from shared.commands.field_updated import FieldUpdated
 from shared.commands.record_imported import RecordImported
 from shared.outcomes import Outcome
 from shared.ports import Ports
 from shared.problems import Code, Refused
+from shared.records import WriteStatus
 from shared.sync import SyncReply, SyncRequest
 from sync_server.authentication import Caller
 from sync_server.service import Service
-from sync_server.store import Store, Tx
+from sync_server.store import OutgoingEntry, Store, Tx
 from tests.builders import Counting
 from tests.postgres import Cluster
 from tests.served import TENANT, Laptop, Server, empty_database, receipt
@@ -45,7 +47,7 @@ def replica(office: Any, number: int) -> Service:
     randomness.drawn = number * 1_000_000
     service: Service = office.service
     store = Store(service.store.engine.url.render_as_string(hide_password=False))
-    return Service(store, service.ring, Ports(service.ports.clock, randomness))
+    return Service(store, service.ring, Ports(service.ports.clock, randomness), service.attachments._files)
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def write(service: Service, tx: Tx, record: str, payload: Payload) -> str:
     """An office command as one unit of work inside `tx`; its id."""
     batch = service.batch(tx, TENANT)
     author = Author(service.ports.new_id(), TENANT, OFFICE, "m.reyes", service.ports.clock.now(), "office")
-    service._give(tx, batch, author, record, payload, {})
+    service.give(tx, batch, author, record, payload, {})
     batch.flush()
     return author.id
 
@@ -109,7 +111,7 @@ def test_a_late_commit_is_never_skipped(
     with slow.store.transaction() as tx:
         batch = slow.batch(tx, TENANT)
         author = Author(slow.ports.new_id(), TENANT, OFFICE, "m.reyes", slow.ports.clock.now(), "office")
-        slow._give(tx, batch, author, JOB, title("begun first, written last"), {})
+        slow.give(tx, batch, author, JOB, title("begun first, written last"), {})
         fast.office(TENANT, "m.reyes", [(OTHER, title("in between"))])
         cursor, seen = page(fast, cursor)
         assert [("in between" in record) for record in seen] == [True]
@@ -336,3 +338,26 @@ def test_what_is_short_has_a_name(server: Server, state: str, code: Code) -> Non
     with pytest.raises(Refused) as refused, server.office.service.store.transaction() as tx:
         tx._do(text(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$"))
     assert refused.value.problem.code is code
+
+
+def test_two_workers_never_wait_for_each_others_lease(
+    server: Server, replicas: tuple[Service, Service], aside: Callable[..., "Future[Any]"]
+) -> None:
+    now = server.clock.now()
+    until = now + timedelta(minutes=1)
+    with server.office.service.store.transaction() as tx:
+        for number in (1, 2):
+            outgoing = Outgoing(command=f"c-{number}", system="parts", body={})
+            tx.add_outgoing(OutgoingEntry(TENANT, outgoing, WriteStatus.QUEUED, now))
+    first, second = replicas
+    with first.store.transaction() as tx:
+        held = tx.lease_outgoing("parts", "one", now, until)
+
+        def lease() -> Any:
+            with second.store.transaction() as tx:
+                return [tx.lease_outgoing("parts", "two", now, until) for _ in range(2)]
+
+        other, nothing = aside(lease).result(timeout=30)
+    assert held
+    assert (other is not None, nothing) == (True, None)
+    assert held.outgoing.command != other.outgoing.command

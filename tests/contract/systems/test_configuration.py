@@ -114,10 +114,10 @@ async def test_the_service_person_enrols_no_device(parts: Parts) -> None:
 
 
 async def test_the_command_line_lists_and_decides(
-    parts: Parts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    parts: Parts, tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def call(*words: str) -> tuple[int, dict[str, Any]]:
-        code = main([*words, "--home", str(tmp_path / "server"), "--json"])
+        code = main([*words, "--home", str(tmp_path / "server"), "--database", database, "--json"])
         return code, json.loads(capsys.readouterr().out)
 
     parts.erp.mood = Mood.REFUSES
