@@ -1,6 +1,7 @@
 """What the verbs of `tailboard-server` do that look after the database: from parsed arguments to a `Report`."""
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 
 from shared.commandline import Report
@@ -28,6 +29,7 @@ def backup(arguments: argparse.Namespace) -> Report:
         lines.append("It holds the server's secret: whoever has this file can sign in the server's name.")
     else:
         lines.append("The server's secret is not in it; keep a copy of server.secret somewhere else.")
+    lines.append("The files that commands name lie in the home's folder; copy that too.")
     data = {"file": str(file), "made_at": manifest.made_at, "incarnation": manifest.incarnation}
     return Report("tailboard.backup.v1", {**data, "with_secret": arguments.with_secret}, lines)
 
@@ -48,9 +50,8 @@ def restore(arguments: argparse.Namespace) -> Report:
 def incarnation_show(arguments: argparse.Namespace) -> Report:
     """Which life of the database this is, and whether the server stopped itself."""
     service = build_service(_settings(arguments))
-    with service.store.transaction() as tx:
+    with closing(service.store), service.store.transaction() as tx:
         why, life = stopped(tx), lives_seen(tx)[0]
-    service.store.close()
     lines = [f"Life {life}.", *(f"{tenant} is stopped: {reason}" for tenant, reason in why.items())]
     return Report("tailboard.incarnation.v1", {"incarnation": life, "stopped": why}, lines, ok=not why)
 
@@ -65,8 +66,8 @@ def incarnation_raise(arguments: argparse.Namespace) -> Report:
 def purge(arguments: argparse.Namespace) -> Report:
     """Forget what is long settled."""
     service = build_service(_settings(arguments))
-    done = purge_all(service)
-    service.store.close()
+    with closing(service.store):
+        done = purge_all(service)
     data = {tenant: {"commands": each.commands, "removals": each.removals} for tenant, each in done.items()}
     lines = [f"{tenant}: {each.commands} commands, {each.removals} removals" for tenant, each in done.items()]
     return Report("tailboard.purge.v1", {"purged": data}, lines or ["There is nothing here yet."])

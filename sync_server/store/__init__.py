@@ -147,7 +147,7 @@ class Store:
             with self.engine.connect() as connection, connection.begin() as transaction:
                 yield Tx(connection)
                 transaction.rollback()
-        except (DBAPIError, PoolTimeout) as error:
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
             raise _meaning(error) from error
 
     def close(self) -> None:
