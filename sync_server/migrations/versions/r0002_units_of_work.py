@@ -107,7 +107,7 @@ def _rewrite_ledger() -> None:
     op.create_index(
         "ledger_held",
         "ledger",
-        ["tenant", "device", "epoch", "seq"],
+        ["tenant", "hold", "device", "epoch", "seq"],
         sqlite_where=held,
         postgresql_where=held,
     )
