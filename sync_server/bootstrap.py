@@ -16,7 +16,7 @@ from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
 from sync_server.service import Service
 from sync_server.settings import Settings
-from sync_server.store import Store
+from sync_server.store import Store, schema
 from sync_server.sweeping import sweep_for_ever
 from sync_server.systems.configuration import SystemSettings, read_secret, read_systems
 from sync_server.systems.desk import Desk
@@ -35,7 +35,7 @@ def build_service(settings: Settings, ports: Ports | None = None) -> Service:
     """The service over the database that `tailboard-server init` made.
 
     Raises:
-        Refused: there is no such server here.
+        Refused: there is no such server here, or its database is not of this program.
     """
     if not settings.secret.exists():
         raise Refused(Code.NOT_FOUND, f"there is no server in {settings.home}; run: tailboard-server init")
@@ -44,7 +44,13 @@ def build_service(settings: Settings, ports: Ports | None = None) -> Service:
         raise Refused(Code.INTERNAL, f"{settings.secret} is damaged; restore its backup")
     limits = BlobLimits(settings.file_bytes_max, settings.tenant_files_bytes_max)
     files = BlobFiles(settings.blobs, limits)
-    return Service(Store(settings.database), KeyRing(secret), ports or system_ports(), files)
+    store = Store(settings.database)
+    try:
+        schema.check(store)
+    except BaseException:
+        store.close()
+        raise
+    return Service(store, KeyRing(secret), ports or system_ports(), files)
 
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
@@ -99,17 +105,26 @@ def build_office(settings: Settings, ports: Ports | None = None) -> Office:
 
 
 def initialise(settings: Settings, ports: Ports | None = None) -> Office:
-    """Make the home, the secret and the tables where they are missing; a second run changes nothing."""
+    """Make the home, the secret and the tables where they are missing, or older; a second run changes nothing."""
     ports = ports or system_ports()
     settings.home.mkdir(parents=True, exist_ok=True)
     if not settings.secret.exists():
-        _write_secret(settings, ports.randomness.draw(SECRET_BYTES))
-    office = build_office(settings, ports)
-    office.service.store.create_tables()
-    return office
+        write_secret(settings, ports.randomness.draw(SECRET_BYTES))
+    migrate(settings)
+    return build_office(settings, ports)
 
 
-def _write_secret(settings: Settings, secret: bytes) -> None:
+def migrate(settings: Settings) -> tuple[str | None, str]:
+    """Bring the database to this program's schema: the revision before, and the one after. Raises `Refused`."""
+    store = Store(settings.database)
+    try:
+        return schema.migrate(store)
+    finally:
+        store.close()
+
+
+def write_secret(settings: Settings, secret: bytes) -> None:
+    """Keep the server's secret where only its owner reads it; one that is there is never overwritten."""
     descriptor = os.open(settings.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(secret)

@@ -19,6 +19,7 @@ _OFFICE = "sync_server.office.commands:"
 _WHY = argument("--reason", required=True, help="why; it stays in the audit")
 _REASON = argument("--reason", default="", help="why")
 _SEEN = argument("--seen", type=int, metavar="VERSION", help="of the question, as you were shown it")
+_MAINTENANCE = "sync_server.maintenance_commands:"
 
 PROGRAM = Program(
     name="tailboard-server",
@@ -290,6 +291,42 @@ PROGRAM = Program(
                 _TENANT,
             ),
         ),
+        Verb(
+            ("migrate",),
+            "Bring the database to this program's schema. Make a backup first.",
+            f"{_MAINTENANCE}migrate",
+        ),
+        Verb(
+            ("backup",),
+            "Write a backup; the server may be running.",
+            f"{_MAINTENANCE}backup",
+            (
+                argument("file", help="a new file"),
+                argument("--with-secret", action="store_true", help="also what opens the server's keys"),
+            ),
+        ),
+        Verb(
+            ("restore",),
+            "Put a backup in the database's place and begin a new life of it; the server must be stopped.",
+            f"{_MAINTENANCE}restore",
+            (
+                argument("file"),
+                argument("--reason", required=True, help="for the audit"),
+                argument("--force", action="store_true", help="even if the backup is too old to be made whole"),
+            ),
+        ),
+        Verb(
+            ("incarnation", "show"),
+            "Which life of the database this is, and whether the server stopped itself.",
+            f"{_MAINTENANCE}incarnation_show",
+        ),
+        Verb(
+            ("incarnation", "raise"),
+            "Begin a new life after a database was set back; a server that stopped itself goes on.",
+            f"{_MAINTENANCE}incarnation_raise",
+            (argument("--reason", required=True, help="for the audit"),),
+        ),
+        Verb(("purge",), "Forget commands that were settled more than 400 days ago.", f"{_MAINTENANCE}purge"),
     ),
 )
 

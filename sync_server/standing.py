@@ -14,6 +14,7 @@ from sync_server.reading import read
 from sync_server.store import Tx
 
 _STOPPED = "stopped:"
+_LIFE, _SEEN = "incarnation", "incarnation_seen"
 
 
 def refuse_if_stopped(tx: Tx, tenant: str) -> None:
@@ -32,8 +33,13 @@ def go_on(tx: Tx, incarnation: int) -> None:
     """An operator begins a new life of this database: it writes again, and says so in every cursor and receipt."""
     for tenant in stopped(tx):
         tx.drop_server_value(_STOPPED + tenant)
-    tx.set_server_value("incarnation", str(incarnation))
+    tx.set_server_value(_LIFE, str(incarnation))
     tx.doubt_outgoing()
+
+
+def lives_seen(tx: Tx) -> list[int]:
+    """The lives of this database that we know of: its own, and the latest that a device's head told of."""
+    return [int(value) for key in (_LIFE, _SEEN) if (value := tx.server_value(key))] or [1]
 
 
 def shown(tx: Tx, tenant: str, envelope: Envelope, incarnation: int) -> Refused | None:
@@ -49,6 +55,7 @@ def shown(tx: Tx, tenant: str, envelope: Envelope, incarnation: int) -> Refused 
         f"life {incarnation}, position {ours}. Restore the newest backup, or run: tailboard-server incarnation raise"
     )
     tx.set_server_value(_STOPPED + tenant, why)
+    tx.set_server_value(_SEEN, str(max(head.incarnation, *lives_seen(tx))))
     return Refused(Code.SERVER_STOPPED, why)
 
 

@@ -1,6 +1,10 @@
-"""A real server over a real SQLite file, spoken to through its real HTTP surface without a socket."""
+"""A real server over a real database, spoken to through its real HTTP surface without a socket.
 
-from collections.abc import AsyncIterator
+The database is a SQLite file, unless a folder's conftest asks for `both_databases`.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +35,9 @@ from sync_server.api.app import build_app
 from sync_server.bootstrap import initialise
 from sync_server.office import Office
 from sync_server.settings import Settings
-from sync_server.store import Person
+from sync_server.store import Person, Store, schema
 from tests.builders import StillClock, still_ports
+from tests.postgres import Cluster
 
 TENANT = "t"
 
@@ -180,14 +185,72 @@ FILES = {
 }
 
 
+def sqlite_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'server' / 'server.db'}"
+
+
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return made_office(tmp_path / "server", still_ports())
+def database(tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    return sqlite_url(tmp_path)
 
 
-def made_office(home: Path, ports: Ports) -> Office:
+BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.requires("postgresql")))
+
+
+@pytest.fixture(name="database", params=BOTH)
+def both_databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The same for each kind of database that a server may stand on."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path)
+        return
+    with empty_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(params=BOTH)
+def bare_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with nothing in it, not even tables, of each kind."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path)
+        return
+    with request.getfixturevalue("postgres").database() as url:
+        yield url
+
+
+@pytest.fixture
+def another_database(request: pytest.FixtureRequest, tmp_path: Path, bare_database: str) -> Iterator[str]:
+    """A second one beside `bare_database`, of the same kind."""
+    if bare_database.startswith("sqlite"):
+        yield f"sqlite:///{tmp_path / 'another.db'}"
+        return
+    with request.getfixturevalue("postgres").database() as url:
+        yield url
+
+
+@contextmanager
+def empty_database(cluster: Cluster) -> Iterator[str]:
+    """A PostgreSQL database with a server's tables and nothing in them; its URL."""
+    with cluster.database(cluster.template("tables", make_tables)) as url:
+        yield url
+
+
+def make_tables(url: str) -> None:
+    store = Store(url)
+    schema.migrate(store)
+    store.close()
+
+
+@pytest.fixture
+def office(tmp_path: Path, database: str) -> Iterator[Office]:
+    made = made_office(tmp_path / "server", still_ports(), database)
+    yield made
+    made.service.store.close()
+
+
+def made_office(home: Path, ports: Ports, database: str | None = None) -> Office:
     """A server in `home` with people and a few records."""
-    made = initialise(Settings(home, f"sqlite:///{home / 'server.db'}"), ports)
+    made = initialise(Settings(home, database or f"sqlite:///{home / 'server.db'}"), ports)
     made.add_tenant(TENANT, "Test")
     for person in PEOPLE:
         made.put_person(TENANT, person)
@@ -204,7 +267,6 @@ async def server(office: Office) -> AsyncIterator[Server]:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
         yield Server(office, clock, http)
-    office.service.store.close()
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from sync_server.api.requests import body_of, message_of
 from sync_server.service import Service
 
 log = logging.getLogger("tailboard.server")
-RETRY_AFTER_S = 2
+#: What ends by itself soon, and what somebody must look after first.
+RETRY_AFTER_S = {Code.BUSY: 2, Code.STORE_FULL: 60, Code.SERVER_STOPPED: 60}
 
 
 def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None) -> FastAPI:
@@ -83,5 +84,6 @@ def _say_problems(app: FastAPI) -> None:
 
 
 def _document(document: Problem) -> Response:
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if document.code is Code.BUSY else {}
+    wait_s = RETRY_AFTER_S.get(document.code)
+    headers = {"Retry-After": str(wait_s)} if wait_s else {}
     return Response(document.to_bytes(), document.status, headers, MEDIA_TYPE)

@@ -14,16 +14,18 @@ Rules
 Not handled here: what anything means. The store verifies nothing and decides nothing.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.problems import Code, Refused
 from sync_server.store.audit import Audit, Link
-from sync_server.store.base import Contended, Table
+from sync_server.store.base import Contended
 from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
 from sync_server.store.lane import Apart, Lane
@@ -53,9 +55,22 @@ __all__ = [
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000
+_FULL_SYNC = 2
 TRIES = 5
 #: Serialization failure, deadlock, and a unique key that another writer took first. Source: PostgreSQL, appendix A.
 _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
+_BUSY = (Code.BUSY, "the database is busy")
+_FULL = (Code.STORE_FULL, "the database cannot grow")
+#: How other states of PostgreSQL begin: no space, too little of something else, a lock not given, about to stop.
+_SHORT = {"53100": _FULL, "53": _BUSY, "55P03": _BUSY, "57P": _BUSY}
+_BROKEN = (Code.INTERNAL, "the database is damaged; stop the server and run: tailboard-server restore")
+_SQLITE = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_CORRUPT: _BROKEN,
+    sqlite3.SQLITE_NOTADB: _BROKEN,
+}
 
 
 class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites):
@@ -82,14 +97,9 @@ class Store:
             event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         self._lane = Lane(self._transact) if self.engine.dialect.name == "sqlite" else None
 
-    def create_tables(self) -> None:
-        """Make what is missing."""
-        with self.engine.begin() as connection:
-            Table.metadata.create_all(connection)
-
     @contextmanager
-    def transaction(self) -> Iterator[Tx]:
-        """One unit of work: everything or nothing.
+    def connected(self) -> Iterator[Connection]:
+        """A transaction without the words of `Tx`, for what looks after the tables themselves.
 
         Raises:
             Refused: `busy` or `store_full`, with nothing done.
@@ -97,9 +107,15 @@ class Store:
         """
         try:
             with self.engine.begin() as connection:
-                yield Tx(connection)
-        except DBAPIError as error:
+                yield connection
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
             raise _meaning(error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Tx]:
+        """One unit of work: everything or nothing. Raises as `connected`."""
+        with self.connected() as connection:
+            yield Tx(connection)
 
     def attempt(self, work: Callable[[Tx], T]) -> T:
         """`work` in a transaction, again where it had to give way: a whole unit that reads the ledger first.
@@ -131,7 +147,7 @@ class Store:
             with self.engine.connect() as connection, connection.begin() as transaction:
                 yield Tx(connection)
                 transaction.rollback()
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
             raise _meaning(error) from error
 
     def close(self) -> None:
@@ -140,6 +156,7 @@ class Store:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Set a new connection up. Raises `Refused` where the disk cannot keep what is acknowledged."""
     connection.isolation_level = None  # we begin transactions ourselves, immediately
     for pragma in (
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -147,15 +164,28 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
     ):
-        connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA {pragma}").close()
+    kept = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    if kept != ["wal", _FULL_SYNC]:
+        raise Refused(Code.INTERNAL, f"the database's disk does not allow WAL with FULL ({kept}); use a local disk")
 
 
-def _meaning(error: DBAPIError) -> Exception:
-    if getattr(error.orig, "sqlstate", None) in _GIVES_WAY or error.connection_invalidated:
+def _meaning(error: DBAPIError | PoolTimeout | sqlite3.Error) -> Exception:
+    if isinstance(error, PoolTimeout):
+        return Refused(Code.BUSY, "every connection to the database is in use")
+    if isinstance(error, sqlite3.Error):  # while a connection was being set up
+        return _sqlite_meaning(error) or error
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _GIVES_WAY or error.connection_invalidated:
         return Contended("the database gave way to another writer, or its connection was lost")
-    words = str(error.orig).lower()
-    if "locked" in words or "busy" in words:
-        return Refused(Code.BUSY, "the database is busy")
-    if "full" in words:
-        return Refused(Code.STORE_FULL, "the database cannot grow")
-    return error
+    if isinstance(error.orig, sqlite3.Error):
+        return _sqlite_meaning(error.orig) or error
+    if state is None and isinstance(error, OperationalError):
+        return Refused(Code.BUSY, "the database cannot be reached")
+    found = next((refusal for prefix, refusal in _SHORT.items() if state and state.startswith(prefix)), None)
+    return Refused(*found) if found else error
+
+
+def _sqlite_meaning(error: sqlite3.Error) -> Refused | None:
+    found = _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    return Refused(*found) if found else None

@@ -47,3 +47,10 @@ class Part:
 
     def _do(self, statement: Any, rows: Any = None) -> Any:
         return self._connection.execute(statement, rows)
+
+    def _count(self, statement: Any, rows: Any) -> int:
+        """Do it for each of `rows`; how many rows of the table were touched."""
+        # without the option, an INSERT does not say on every database
+        done = self._connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
+        assert done.rowcount >= 0, "both databases count"
+        return int(done.rowcount)

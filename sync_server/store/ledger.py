@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Float,
     Index,
     LargeBinary,
@@ -33,7 +34,7 @@ from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, Envelope, wire_from
 from shared.merkle import Inclusion
 from shared.outcomes import Hold, Receipt
-from shared.problems import Problem
+from shared.problems import Code, Problem
 from shared.receipts import Proof
 from sync_server.store.base import Contended, Part, Table, table_of
 
@@ -201,7 +202,7 @@ class Ledger(Part):
             .where(LEDGER.c.tenant == tenant, LEDGER.c.device == device, LEDGER.c.epoch == epoch, LEDGER.c.seq == seq)
             .order_by(LEDGER.c.received_at)
         )
-        return next((row.hash for row in self._all(query)), None)
+        return next((row.hash for row in self._all(query) if not _beside(row)), None)
 
     def settled_through(self, tenant: str, device: str, epoch: int, received: int) -> int:
         """The largest number N such that everything up to N in the epoch's chain is settled."""
@@ -235,7 +236,7 @@ class Ledger(Part):
         upsert = statement.on_conflict_do_update(
             index_elements=["tenant", "id"], set_=new, where=LEDGER.c.outcome.is_(None)
         )
-        if self._do(upsert, rows).rowcount not in {len(rows), -1}:
+        if self._count(upsert, rows) != len(rows):
             raise Contended("another writer settled the command")
 
     def add_entries(self, tenant: str, entries: Iterable[Entry], root: int | None = None) -> None:
@@ -297,15 +298,24 @@ class Ledger(Part):
     # -- retention
 
     def purge(self, tenant: str, before: datetime) -> int:
-        """Drop what was settled before an instant; how many. What is not settled is never dropped."""
-        old = and_(LEDGER.c.tenant == tenant, LEDGER.c.outcome.is_not(None), LEDGER.c.settled_at < before.isoformat())
+        """Drop what was settled before an instant; how many.
+
+        What is not settled is never dropped, nor what something that is not settled rests on.
+        """
+        needed = select(NEED.c.need).where(NEED.c.tenant == tenant)
+        old = and_(_settled_before(tenant, before), LEDGER.c.id.not_in(needed))
+        gone = select(LEDGER.c.id).where(old)
+        self._do(delete(WITHDRAWAL).where(WITHDRAWAL.c.tenant == tenant, WITHDRAWAL.c.command.in_(gone)))
         dropped = int(self._do(delete(LEDGER).where(old)).rowcount)
         still = select(LEDGER.c.root).where(LEDGER.c.tenant == tenant, LEDGER.c.root.is_not(None))
         self._do(delete(ROOT).where(ROOT.c.tenant == tenant, ROOT.c.id.not_in(still)))
-        gone = select(LEDGER.c.id).where(LEDGER.c.tenant == tenant)
-        orphaned = and_(WITHDRAWAL.c.tenant == tenant, WITHDRAWAL.c.command.not_in(gone))
-        self._do(delete(WITHDRAWAL).where(orphaned))
         return dropped
+
+    def feed_end_before(self, tenant: str, before: datetime) -> int:
+        """A place in the feed that was reached before an instant, as the receipts still tell; 0 if they do not."""
+        query = select(LEDGER.c.receipt).where(_settled_before(tenant, before))
+        row = self._one(query.order_by(LEDGER.c.settled_at.desc()).limit(1))
+        return Receipt.model_validate_json(bytes(row.receipt)).change_seq if row else 0
 
     def count_entries(self, tenant: str, **where: str) -> int:
         """How many commands the ledger holds, with these columns' values."""
@@ -320,6 +330,15 @@ class Ledger(Part):
         rows = self._all(query.order_by(LEDGER.c.received_at.desc(), LEDGER.c.id.desc()).limit(limit))
         found = [_entry(row) for row in rows]
         return [entry for entry in found if record is None or entry.command.record == record]
+
+
+def _settled_before(tenant: str, before: datetime) -> ColumnElement[bool]:
+    return and_(LEDGER.c.tenant == tenant, LEDGER.c.outcome.is_not(None), LEDGER.c.settled_at < before.isoformat())
+
+
+def _beside(row: Any) -> bool:
+    """Whether an envelope only claims its place, which another one took."""
+    return bool(row.hold and row.problem) and json.loads(row.problem)["code"] == Code.CHAIN_FORK
 
 
 def _entry(row: Any) -> Entry:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Text, insert, select, update
+from sqlalchemy import BigInteger, Column, Text, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
@@ -133,6 +133,11 @@ class Organisation(Part):
     def removals_from(self, tenant: str) -> int:
         """The place in the feed from which removals are kept."""
         return int(self._one(select(TENANT.c.removals_from).where(TENANT.c.id == tenant)).removals_from)
+
+    def keep_removals_from(self, tenant: str, place: int) -> None:
+        """Removals are kept from `place` on; it never goes back."""
+        later = and_(TENANT.c.id == tenant, TENANT.c.removals_from < place)
+        self._do(update(TENANT).where(later).values(removals_from=place))
 
     def settings(self, tenant: str) -> TenantSettings:
         """What the organisation decided for itself."""

@@ -114,7 +114,7 @@ class Records(Part):
                 self._do(_INSERT, new)
         except IntegrityError as error:
             raise Contended("another writer created the record") from error
-        if changed and self._do(_UPDATE, changed).rowcount not in {len(changed), -1}:
+        if changed and self._count(_UPDATE, changed) != len(changed):
             raise Contended("another writer changed the record")
         if moved:
             self._do(insert(REMOVAL), moved)
@@ -148,9 +148,10 @@ class Records(Part):
         )
         return tuple(row.ref for row in self._all(query.order_by(REMOVAL.c.ref)))
 
-    def forget_removals(self, tenant: str, up_to: int) -> None:
-        """Drop the removals up to a place in the feed; older cursors start over."""
-        self._do(delete(REMOVAL).where(REMOVAL.c.tenant == tenant, REMOVAL.c.change_seq <= up_to))
+    def forget_removals(self, tenant: str, up_to: int) -> int:
+        """Drop the removals up to a place in the feed; how many. Copies begun before it start over."""
+        old = delete(REMOVAL).where(REMOVAL.c.tenant == tenant, REMOVAL.c.change_seq <= up_to)
+        return int(self._do(old).rowcount)
 
 
 def _visible(teams: Teams) -> list[Any]:

@@ -1,6 +1,8 @@
 """What the verbs `outgoing` and `parked` of `tailboard-server` do: from parsed arguments to a `Report`."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -17,16 +19,16 @@ from sync_server.store import OutgoingEntry
 
 def outgoing_list(arguments: argparse.Namespace) -> Report:
     """What is on its way."""
-    office, tenant = _office(arguments)
-    entries = office.outgoing(tenant, everything=arguments.all)
+    with _office(arguments) as (office, tenant):
+        entries = office.outgoing(tenant, everything=arguments.all)
     data = {"outgoing": [_entry_data(entry) for entry in entries]}
     return Report("tailboard.outgoing.v1", data, [_entry_line(e) for e in entries] or ["Nothing is on its way."])
 
 
 def parked_list(arguments: argparse.Namespace) -> Report:
     """What waits for a person."""
-    office, tenant = _office(arguments)
-    writes = office.external_writes(tenant, everything=arguments.all)
+    with _office(arguments) as (office, tenant):
+        writes = office.external_writes(tenant, everything=arguments.all)
     data = {"parked": [record_to_json(write) for write in writes]}
     lines = [line for write in writes for line in _write_lines(write)]
     return Report("tailboard.parked.v1", data, lines or ["No write waits for a person."])
@@ -35,8 +37,8 @@ def parked_list(arguments: argparse.Namespace) -> Report:
 def parked_decide(arguments: argparse.Namespace) -> Report:
     """Settle one."""
     decision = _decision(arguments)
-    office, tenant = _office(arguments)
-    receipt = office.decide_external(tenant, arguments.actor, arguments.command, decision, seen=arguments.seen)
+    with _office(arguments) as (office, tenant):
+        receipt = office.decide_external(tenant, arguments.actor, arguments.command, decision, seen=arguments.seen)
     ok = receipt.outcome in EFFECTIVE
     said = f"{id_of(arguments.command) or arguments.command}: now {decision.status}"
     lines = [said if ok else f"{receipt.outcome}: {receipt.detail}"]
@@ -60,9 +62,13 @@ def _decision(arguments: argparse.Namespace) -> ExternalDecided:
         ) from error
 
 
-def _office(arguments: argparse.Namespace) -> tuple[Office, str]:
+@contextmanager
+def _office(arguments: argparse.Namespace) -> Iterator[tuple[Office, str]]:
     office = build_office(from_environment(home=arguments.home, database=arguments.database))
-    return office, office.the_tenant(arguments.tenant)
+    try:
+        yield office, office.the_tenant(arguments.tenant)
+    finally:
+        office.service.store.close()
 
 
 def _entry_data(entry: OutgoingEntry) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""The fixtures of `tests.served` for this folder."""
+"""The fixtures of `tests.served` for this folder: everything here holds on SQLite and on PostgreSQL."""
 
-from tests.served import laptop, office, server
+from tests.postgres import postgres
+from tests.served import both_databases, laptop, office, server
 
-__all__ = ["laptop", "office", "server"]
+__all__ = ["both_databases", "laptop", "office", "postgres", "server"]

@@ -140,7 +140,8 @@ async def test_an_upload_goes_on_after_a_lost_reply_where_the_server_is(server: 
 async def test_an_upload_goes_on_at_another_process_over_the_same_store(server: Server, laptop: Laptop) -> None:
     await name_it(laptop)
     await patch(laptop, 0, PHOTO[:5000])
-    settings = Settings(home(server), f"sqlite:///{home(server) / 'server.db'}")
+    database = server.office.service.store.engine.url.render_as_string(hide_password=False)
+    settings = Settings(home(server), database)
     service = build_service(settings, server.office.service.ports)
     server.http._transport = httpx.ASGITransport(app=build_app(service, in_place), raise_app_exceptions=False)
     assert progress(await patch(laptop, 5000, PHOTO[5000:])).complete

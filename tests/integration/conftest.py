@@ -1,5 +1,6 @@
-"""The fixtures of `tests.served` for this folder."""
+"""The fixtures of `tests.served` for this folder: SQLite, except where a test asks for more."""
 
-from tests.served import laptop, office, server
+from tests.postgres import postgres
+from tests.served import another_database, bare_database, database, laptop, office, server
 
-__all__ = ["laptop", "office", "server"]
+__all__ = ["another_database", "bare_database", "database", "laptop", "office", "postgres", "server"]

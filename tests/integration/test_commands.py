@@ -239,3 +239,39 @@ def test_a_file_is_attached_sent_and_fetched_again(laptop: list[str], tmp_path: 
     for words in (["attach", "WO-1043", str(tmp_path)], ["fetch", "WO-1043", "none.jpg"]):
         done = call("device", *words, *laptop)
         assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+
+
+# -- looking after the database
+
+
+def test_a_database_is_backed_up_restored_and_told_of(tmp_path: Path) -> None:
+    home, file = tmp_path / "server", tmp_path / "backup"
+    processes.administer(home, "init", "--tenant", "t", "--name", "T")
+    assert processes.administer(home, "incarnation", "show")["incarnation"] == 1
+    assert processes.administer(home, "migrate")["before"] == processes.administer(home, "migrate")["after"]
+    with processes.server(home):
+        assert processes.administer(home, "backup", str(file))["incarnation"] == 1
+        done = call("sync_server", "restore", str(file), "--reason", "x", "--home", str(home))
+        assert (done.returncode, "stop every server" in done.stderr) == (3, True), done.stderr
+    processes.administer(home, "person", "add", "b.lind", "--name", "B", "--role", "technician")
+    restored = processes.administer(home, "restore", str(file), "--reason", "the disk broke")
+    assert restored["incarnation"] == 2
+    assert Path(restored["aside"]).exists()
+    assert processes.administer(home, "person", "list")["people"] == []
+    assert processes.administer(home, "incarnation", "raise", "--reason", "once more")["incarnation"] == 3
+    assert processes.administer(home, "purge")["purged"] == {"t": {"commands": 0, "removals": 0}}
+    assert processes.administer(home, "verify-audit")["links"] == 2
+
+
+def test_a_mistake_with_a_backup_is_a_sentence(tmp_path: Path) -> None:
+    home = tmp_path / "server"
+    processes.administer(home, "init", "--tenant", "t", "--name", "T")
+    (tmp_path / "x").write_bytes(b"x")
+    for words, sentence in (
+        (["restore", str(tmp_path / "none"), "--reason", "x"], "cannot read"),
+        (["restore", str(tmp_path / "x"), "--reason", "x"], "not a backup"),
+        (["backup", str(tmp_path / "x")], "overwrites nothing"),
+        (["backup", str(tmp_path / "no" / "such")], "cannot write"),
+    ):
+        done = call("sync_server", *words, "--home", str(home))
+        assert (done.returncode, sentence in done.stderr) == (1, True), done.stderr

@@ -1,6 +1,7 @@
 import json
 import logging
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,8 +27,8 @@ def test_a_fault_is_named_with_its_place_and_never_with_its_words() -> None:
     assert SECRET not in json.dumps(told)
 
 
-def test_a_failing_statement_does_not_quote_what_it_was_given() -> None:
-    store = Store("sqlite://")
+def test_a_failing_statement_does_not_quote_what_it_was_given(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
     with pytest.raises(Exception, match="no such table") as failed, store.transaction() as tx:
         tx.set_server_value("key", SECRET)
     assert SECRET not in str(failed.value)

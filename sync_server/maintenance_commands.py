@@ -1,0 +1,77 @@
+"""What the verbs of `tailboard-server` do that look after the database: from parsed arguments to a `Report`."""
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+
+from shared.commandline import Report
+from sync_server import backup as backups
+from sync_server.bootstrap import build_service
+from sync_server.bootstrap import migrate as migrate_database
+from sync_server.retention import purge as purge_all
+from sync_server.settings import Settings, from_environment
+from sync_server.standing import lives_seen, stopped
+
+
+def migrate(arguments: argparse.Namespace) -> Report:
+    """Bring the database to this program's schema."""
+    before, after = migrate_database(_settings(arguments))
+    said = f"The database has schema {after} already." if before == after else f"Schema {before or 'none'} → {after}."
+    return Report("tailboard.migrate.v1", {"before": before, "after": after}, [said])
+
+
+def backup(arguments: argparse.Namespace) -> Report:
+    """Write a backup."""
+    file = Path(arguments.file)
+    manifest = backups.back_up(_settings(arguments), file, with_secret=arguments.with_secret)
+    lines = [f"{file}: as of {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, {file.stat().st_size} bytes"]
+    if arguments.with_secret:
+        lines.append("It holds the server's secret: whoever has this file can sign in the server's name.")
+    else:
+        lines.append("The server's secret is not in it; keep a copy of server.secret somewhere else.")
+    lines.append("The files that commands name lie in the home's folder; copy that too.")
+    data = {"file": str(file), "made_at": manifest.made_at, "incarnation": manifest.incarnation}
+    return Report("tailboard.backup.v1", {**data, "with_secret": arguments.with_secret}, lines)
+
+
+def restore(arguments: argparse.Namespace) -> Report:
+    """Put a backup in the database's place."""
+    done = backups.restore(_settings(arguments), Path(arguments.file), arguments.reason, force=arguments.force)
+    lines = [
+        f"Restored, as of {done.manifest.made_at:%Y-%m-%d %H:%M:%S} UTC. Life {done.incarnation} begins.",
+        "Start the server: devices start their copies anew and bring again what is missing.",
+    ]
+    if done.aside:
+        lines.append(f"What was there before is now called {done.aside}; remove it when you do not need it any more.")
+    data = {"made_at": done.manifest.made_at, "incarnation": done.incarnation, "aside": done.aside}
+    return Report("tailboard.restore.v1", data, lines)
+
+
+def incarnation_show(arguments: argparse.Namespace) -> Report:
+    """Which life of the database this is, and whether the server stopped itself."""
+    service = build_service(_settings(arguments))
+    with closing(service.store), service.store.transaction() as tx:
+        why, life = stopped(tx), lives_seen(tx)[0]
+    lines = [f"Life {life}.", *(f"{tenant} is stopped: {reason}" for tenant, reason in why.items())]
+    return Report("tailboard.incarnation.v1", {"incarnation": life, "stopped": why}, lines, ok=not why)
+
+
+def incarnation_raise(arguments: argparse.Namespace) -> Report:
+    """Begin a new life."""
+    life = backups.raise_incarnation(_settings(arguments), arguments.reason)
+    said = f"Life {life} begins. Devices start their copies anew and bring again what is missing."
+    return Report("tailboard.incarnation.v1", {"incarnation": life, "stopped": {}}, [said])
+
+
+def purge(arguments: argparse.Namespace) -> Report:
+    """Forget what is long settled."""
+    service = build_service(_settings(arguments))
+    with closing(service.store):
+        done = purge_all(service)
+    data = {tenant: {"commands": each.commands, "removals": each.removals} for tenant, each in done.items()}
+    lines = [f"{tenant}: {each.commands} commands, {each.removals} removals" for tenant, each in done.items()]
+    return Report("tailboard.purge.v1", {"purged": data}, lines or ["There is nothing here yet."])
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    return from_environment(home=arguments.home, database=arguments.database)

@@ -1,0 +1,48 @@
+"""What the server forgets, and when. Chain heads, the audit and what is not settled are kept for good.
+
+A settled command is answered for during `Limits.ledger_retention`; afterwards its place in its device's chain says
+that it was settled (`settled_purged`). Removals go with the commands of their time: a copy that was begun before is
+older than any device may be away, and starts over.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from reconciliation.expiry import LIMITS, Limits
+from shared.request_signature import TOLERANCE
+from sync_server.service import Service
+from sync_server.store import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """How much of an organisation's was forgotten."""
+
+    commands: int
+    removals: int
+
+
+def purge(service: Service, limits: Limits = LIMITS) -> dict[str, Purged]:
+    """Forget what is older than the limits allow; organisation → how much. Raises `Refused`: `busy`."""
+    now = service.ports.clock.now()
+
+    def nonces(tx: Tx) -> list[str]:
+        tx.forget_nonces(now - 3 * TOLERANCE)
+        return list(tx.tenants())
+
+    before = now - limits.ledger_retention
+    tenants = service.store.attempt(nonces)
+    return {tenant: service.store.attempt(partial(_purge, service, tenant, before)) for tenant in tenants}
+
+
+def _purge(service: Service, tenant: str, before: datetime, tx: Tx) -> Purged:
+    """One organisation's; its audit says how much."""
+    place = tx.feed_end_before(tenant, before)
+    purged = Purged(tx.purge(tenant, before), tx.forget_removals(tenant, place))
+    tx.keep_removals_from(tenant, place)
+    if purged.commands or purged.removals:
+        batch = service.batch(tx, tenant)
+        batch.note(act="purged", before=before.isoformat(), commands=purged.commands, removals=purged.removals)
+        batch.flush()
+    return purged
