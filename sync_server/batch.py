@@ -506,6 +506,11 @@ class Batch:
         if unknown:
             self._entries |= dict.fromkeys(unknown) | self._tx.entries(self._tenant, unknown)
 
+    def foresee(self, ids: Iterable[str], refs: set[str]) -> None:
+        """Fetch entries and records that will be asked for, in few queries instead of many."""
+        self._load_entries(ids)
+        self._load(refs)
+
     def preload(self, commands: list[Command]) -> None:
         """Fetch what a round's commands will ask for, in few queries instead of many."""
         ids = {command.id for command in commands}

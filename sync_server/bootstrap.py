@@ -31,8 +31,8 @@ async def on_thread(work: Callable[[], T]) -> T:
     return await anyio.to_thread.run_sync(work)
 
 
-def build_service(settings: Settings, ports: Ports | None = None) -> Service:
-    """The service over the database that `tailboard-server init` made.
+def build_service(settings: Settings, ports: Ports | None = None, *, pooled: bool = True) -> Service:
+    """The service over the database that `tailboard-server init` made; `pooled` as `Store` says.
 
     Raises:
         Refused: there is no such server here, or its database is not of this program.
@@ -44,7 +44,7 @@ def build_service(settings: Settings, ports: Ports | None = None) -> Service:
         raise Refused(Code.INTERNAL, f"{settings.secret} is damaged; restore its backup")
     limits = BlobLimits(settings.file_bytes_max, settings.tenant_files_bytes_max)
     files = BlobFiles(settings.blobs, limits)
-    store = Store(settings.database)
+    store = Store(settings.database, pooled=pooled)
     try:
         schema.check(store)
     except BaseException:
@@ -99,9 +99,9 @@ def build_worker(
     return Worker(adapter, desk, service.ports.clock, run_blocking, patience.limits, patience.pace)
 
 
-def build_office(settings: Settings, ports: Ports | None = None) -> Office:
+def build_office(settings: Settings, ports: Ports | None = None, *, pooled: bool = True) -> Office:
     """What an administrator can do, over the same database."""
-    return Office(build_service(settings, ports))
+    return Office(build_service(settings, ports, pooled=pooled))
 
 
 def initialise(settings: Settings, ports: Ports | None = None) -> Office:

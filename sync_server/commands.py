@@ -266,7 +266,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _office(arguments: argparse.Namespace) -> tuple[Office, str]:
-    office = build_office(_settings(arguments))
+    office = build_office(_settings(arguments), pooled=False)
     return office, office.the_tenant(arguments.tenant)
 
 

@@ -49,7 +49,7 @@ def restore(arguments: argparse.Namespace) -> Report:
 
 def incarnation_show(arguments: argparse.Namespace) -> Report:
     """Which life of the database this is, and whether the server stopped itself."""
-    service = build_service(_settings(arguments))
+    service = build_service(_settings(arguments), pooled=False)
     with closing(service.store), service.store.transaction() as tx:
         why, life = stopped(tx), lives_seen(tx)[0]
     lines = [f"Life {life}.", *(f"{tenant} is stopped: {reason}" for tenant, reason in why.items())]
@@ -65,7 +65,7 @@ def incarnation_raise(arguments: argparse.Namespace) -> Report:
 
 def purge(arguments: argparse.Namespace) -> Report:
     """Forget what is long settled."""
-    service = build_service(_settings(arguments))
+    service = build_service(_settings(arguments), pooled=False)
     with closing(service.store):
         done = purge_all(service)
     data = {tenant: {"commands": each.commands, "removals": each.removals} for tenant, each in done.items()}

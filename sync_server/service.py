@@ -5,6 +5,7 @@ Callers run these blocking functions off the event loop. The sync round is in `s
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconciliation.compose import Author, compose
@@ -12,7 +13,7 @@ from reconciliation.decide import draft_of, refs_of
 from reconciliation.rebase import View
 from shared.commands import UnknownKind
 from shared.commands.base import OFFICE, Base, Payload
-from shared.envelope import COMMAND_TYPE, ENROLMENT_TYPE, BadSignature, seal, verify
+from shared.envelope import COMMAND_TYPE, ENROLMENT_TYPE, BadSignature, SigningKey, seal, verify
 from shared.ids import key_id, sha256_hex
 from shared.outcomes import Hold, Receipt
 from shared.ports import Ports
@@ -42,6 +43,14 @@ from sync_server.store import Device, DeviceState, Entry, Key, Store, Tx
 log = logging.getLogger("tailboard.server")
 AUDIT_START = "0" * 64
 CODE_LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """The office key, and who admits what it signs."""
+
+    key: SigningKey
+    admission: Admission
 
 
 class Service:
@@ -237,35 +246,33 @@ class Service:
                 raise Refused(Code.NOT_FOUND, f"there is no person {actor} in {tenant}")
             refuse_if_stopped(tx, tenant)
             batch = self.batch(tx, tenant)
+            batch.foresee(ids, {record for record, _ in work})
+            pen = self.pen(tx, tenant)
             for command_id, (record, payload) in zip(ids, work, strict=True):
-                self.give(
-                    tx,
-                    batch,
-                    Author(command_id, tenant, OFFICE, actor, self.ports.clock.now(), "office"),
-                    record,
-                    payload,
-                    seen or {},
-                )
+                author = Author(command_id, tenant, OFFICE, actor, self.ports.clock.now(), "office")
+                give(pen, batch, author, record, payload, seen or {})
             batch.flush()
             return [entry for command_id in ids if (entry := batch.entry(command_id))]
 
         return self.store.attempt(unit)
 
-    def give(
-        self, tx: Tx, batch: Batch, author: Author, record: str, payload: Payload, seen: Mapping[str, int]
-    ) -> None:
-        """Bring one office command of `author` into a unit of work that the caller flushes. Raises `Refused`."""
-        if batch.entry(author.id):
-            return  # the answer to this very unit's commit was lost
-        try:
-            draft = compose(payload, record, author, View({}))
-            command = compose(payload, record, author, View(batch.look(refs_of(draft))))
-        except ValueError as error:
-            raise Refused(Code.MALFORMED, f"{record}: {' '.join(str(error).split())[:200]}") from error
-        bases = tuple(_as_seen(base, seen) for base in command.bases)
-        command = command.model_copy(update={"bases": bases})
-        envelope = seal(COMMAND_TYPE, command.to_bytes(), self.ring.active(tx, author.tenant, OFFICE_KEY))
-        batch.receive(Admission(tx, author.tenant, OFFICE).admit(envelope))
+    def pen(self, tx: Tx, tenant: str) -> Pen:
+        """What office commands of a tenant are signed with and admitted by, inside `tx`."""
+        return Pen(self.ring.active(tx, tenant, OFFICE_KEY), Admission(tx, tenant, OFFICE))
+
+
+def give(pen: Pen, batch: Batch, author: Author, record: str, payload: Payload, seen: Mapping[str, int]) -> None:
+    """Bring one office command of `author` into a unit of work that the caller flushes. Raises `Refused`."""
+    if batch.entry(author.id):
+        return  # the answer to this very unit's commit was lost
+    try:
+        draft = compose(payload, record, author, View({}))
+        command = compose(payload, record, author, View(batch.look(refs_of(draft))))
+    except ValueError as error:
+        raise Refused(Code.MALFORMED, f"{record}: {' '.join(str(error).split())[:200]}") from error
+    bases = tuple(_as_seen(base, seen) for base in command.bases)
+    command = command.model_copy(update={"bases": bases})
+    batch.receive(pen.admission.admit(seal(COMMAND_TYPE, command.to_bytes(), pen.key)))
 
 
 def _as_seen(base: Base, seen: Mapping[str, int]) -> Base:

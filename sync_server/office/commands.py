@@ -228,7 +228,7 @@ def outbox_import(arguments: argparse.Namespace) -> Report:
     """Do what a device's file says, and write the answer that goes back."""
     settings = _settings(arguments)
     path, answer = Path(arguments.file), Path(arguments.answer or f"{arguments.file}.answer")
-    carried = Office(build_service(settings)).import_outbox(_read(path, FILE_BYTES_MAX))
+    carried = Office(build_service(settings, pooled=False)).import_outbox(_read(path, FILE_BYTES_MAX))
     _write(answer, carried.answers.to_bytes())
     lines = [f"{carried.device}: {carried.settled} settled, {carried.held} held", *carried.refusals]
     lines.append(f"Carry {answer} back to the device.")
@@ -278,7 +278,7 @@ def verify_audit(arguments: argparse.Namespace) -> Report:
 
 def sweep(arguments: argparse.Namespace) -> Report:
     """Decide what was held until now."""
-    service = build_service(_settings(arguments))
+    service = build_service(_settings(arguments), pooled=False)
     service.sweep()
     return Report("tailboard.sweep.v1", {}, ["What was held until now is decided."])
 
@@ -287,7 +287,7 @@ def sweep(arguments: argparse.Namespace) -> Report:
 
 
 def _office(arguments: argparse.Namespace) -> tuple[Office, str]:
-    office = build_office(_settings(arguments))
+    office = build_office(_settings(arguments), pooled=False)
     return office, office.the_tenant(arguments.tenant)
 
 

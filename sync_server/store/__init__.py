@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import NullPool
 
 from shared.problems import Code, Refused
 from sync_server.store.audit import Audit, Link
@@ -88,10 +89,16 @@ class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites):
 class Store:
     """The database behind a SQLAlchemy URL."""
 
-    def __init__(self, url: str) -> None:
-        """`url` such as ``sqlite:////var/lib/tailboard/server.db`` or ``postgresql+psycopg://host/tailboard``."""
+    def __init__(self, url: str, *, pooled: bool = True) -> None:
+        """Open nothing yet.
+
+        Args:
+            url: such as ``sqlite:////var/lib/tailboard/server.db`` or ``postgresql+psycopg://host/tailboard``.
+            pooled: keep connections open between units of work, until `close`; a command that ends does not.
+        """
+        kept: dict[str, Any] = {"pool_pre_ping": not url.startswith("sqlite")} if pooled else {"poolclass": NullPool}
         # parameters stay out of error messages: they are people's words
-        self.engine: Engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
+        self.engine: Engine = create_engine(url, hide_parameters=True, **kept)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

@@ -16,7 +16,7 @@ from shared.commands.base import OFFICE, SERVICE_PERSON, Role
 from shared.commands.external_recorded import ExternalRecorded
 from shared.ids import record_ref
 from shared.records import WriteStatus
-from sync_server.service import Service
+from sync_server.service import Service, give
 from sync_server.standing import refuse_if_stopped, stopped
 from sync_server.store import OutgoingEntry, Person, Tx
 from sync_server.systems.steps import Done, Later, Park, Resting, Turned
@@ -86,7 +86,7 @@ class Desk:
         )
         now = self._service.ports.clock.now()
         author = Author(command_id, entry.tenant, OFFICE, SERVICE_PERSON, now, "service")
-        self._service.give(tx, batch, author, ref, told, {})
+        give(self._service.pen(tx, entry.tenant), batch, author, ref, told, {})
         batch.flush()
 
 

@@ -20,16 +20,17 @@ Say = Callable[..., str]
 
 
 @pytest.fixture
-def home(server: Server) -> Path:
-    return Path(str(server.office.service.store.engine.url.database)).parent
+def here(tmp_path: Path, database: str, server: Server) -> tuple[str, ...]:
+    """Which server is meant."""
+    return "--home", str(tmp_path / "server"), "--database", database
 
 
 @pytest.fixture
-def say(home: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+def say(here: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> Say:
     """What a person reads; `code` is the exit code that the call must have."""
 
     def call(*words: str, code: int = 0) -> str:
-        assert main([*words, "--home", str(home)]) == code
+        assert main([*words, *here]) == code
         out, err = capsys.readouterr()
         return out if code == 0 or out else err
 
@@ -37,11 +38,11 @@ def say(home: Path, capsys: pytest.CaptureFixture[str]) -> Say:
 
 
 @pytest.fixture
-def told(home: Path, capsys: pytest.CaptureFixture[str]) -> Call:
+def told(here: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> Call:
     """What a program reads."""
 
     def call(*words: str, code: int = 0) -> dict[str, Any]:
-        assert main([*words, "--home", str(home), "--json"]) == code
+        assert main([*words, *here, "--json"]) == code
         answer: dict[str, Any] = json.loads(capsys.readouterr().out)
         assert answer["ok"] is (code == 0)
         return answer

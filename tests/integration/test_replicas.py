@@ -24,7 +24,7 @@ from shared.problems import Code, Refused
 from shared.records import WriteStatus
 from shared.sync import SyncReply, SyncRequest
 from sync_server.authentication import Caller
-from sync_server.service import Service
+from sync_server.service import Service, give
 from sync_server.store import OutgoingEntry, Store, Tx
 from tests.builders import Counting
 from tests.postgres import Cluster
@@ -69,7 +69,7 @@ def write(service: Service, tx: Tx, record: str, payload: Payload) -> str:
     """An office command as one unit of work inside `tx`; its id."""
     batch = service.batch(tx, TENANT)
     author = Author(service.ports.new_id(), TENANT, OFFICE, "m.reyes", service.ports.clock.now(), "office")
-    service.give(tx, batch, author, record, payload, {})
+    give(service.pen(tx, TENANT), batch, author, record, payload, {})
     batch.flush()
     return author.id
 
@@ -111,7 +111,7 @@ def test_a_late_commit_is_never_skipped(
     with slow.store.transaction() as tx:
         batch = slow.batch(tx, TENANT)
         author = Author(slow.ports.new_id(), TENANT, OFFICE, "m.reyes", slow.ports.clock.now(), "office")
-        slow.give(tx, batch, author, JOB, title("begun first, written last"), {})
+        give(slow.pen(tx, TENANT), batch, author, JOB, title("begun first, written last"), {})
         fast.office(TENANT, "m.reyes", [(OTHER, title("in between"))])
         cursor, seen = page(fast, cursor)
         assert [("in between" in record) for record in seen] == [True]
