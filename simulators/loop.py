@@ -201,7 +201,7 @@ class SeededLoop(asyncio.BaseEventLoop):
     # -- no threads
 
     def call_soon_threadsafe(
-        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """As `call_soon`. From another thread it is refused."""
         if threading.get_ident() != self._thread_id:  # type: ignore[attr-defined]  # of BaseEventLoop
@@ -209,7 +209,7 @@ class SeededLoop(asyncio.BaseEventLoop):
         return self.call_soon(callback, *args, context=context)
 
     def run_in_executor(
-        self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
+        self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> "asyncio.Future[T]":
         """Refused."""
         raise self.refuse(f"run_in_executor({getattr(func, '__qualname__', func)})")
@@ -243,7 +243,7 @@ class SeededLoop(asyncio.BaseEventLoop):
         for _, task in sorted(self.alive.items()):
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # as asyncio's own runners do
             with suppress(BaseException):
-                task.get_coro().close()  # type: ignore[union-attr]  # the factory takes coroutines only
+                task.get_coro().close()
         self.alive.clear()
         self._ready.clear()
         self._scheduled.clear()
@@ -312,7 +312,8 @@ def _first_step() -> type:
     return seen[0]
 
 
-_FIRST_STEP, _BUILTIN = _first_step(), type(len)
+_FIRST_STEP: Any = _first_step()
+_BUILTIN: Any = type(len)
 
 
 def _context_of(handle: asyncio.Handle) -> Context:

@@ -108,8 +108,8 @@ def test_what_waits_for_ever_is_named() -> None:
 
 def test_what_never_ends_is_ended() -> None:
     async def main() -> None:
-        while True:
-            await asyncio.sleep(0)  # noqa: ASYNC110
+        while True:  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
     with pytest.raises(StepLimit, match="100 steps"):
         run(main, steps_max=100)
