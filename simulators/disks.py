@@ -29,8 +29,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from simulators.faults import CALM, FaultProfile, Hits
-from simulators.streams import Stream
+from simulators.faults import Chaos
 
 SECTOR = 512
 OK, BUSY, IOERR, FULL = 0, 5, 10, 13
@@ -66,11 +65,10 @@ class File:
 class Disk:
     """The disk of one host: everything below one folder."""
 
-    def __init__(self, root: Path, stream: Stream, profile: FaultProfile = CALM, hits: Hits | None = None) -> None:
-        """`root` is absolute; `stream` decides what goes wrong and what a power cut takes."""
-        self.root, self.profile = root, profile
-        self.hits = Hits() if hits is None else hits
-        self._stream = stream
+    def __init__(self, root: Path, name: str, chaos: Chaos) -> None:
+        """`root` is absolute; `name` is the host's; `chaos` decides what goes wrong and what a power cut takes."""
+        self.root, self.name = root, name
+        self._chaos = chaos
         self.files: dict[str, File] = {}
         #: While set, nothing that needs more room can be written.
         self.full = False
@@ -104,14 +102,14 @@ class Disk:
                 image.write(change.new)
 
     def _kept(self, changes: list[_Change]) -> list[_Change]:
-        share = self._stream.choice((0.0, 0.5, 0.9))
-        kept = [change for change in changes if self._stream.chance(share)]
-        if self._stream.chance(self.profile.torn_page):
-            torn = self._stream.choice(changes)
-            length = SECTOR * self._stream.below(max(1, len(torn.new) // SECTOR))
-            if 0 < length < len(torn.new):
-                self.hits["torn_page"] += 1
-                kept.append(_Change(torn.at, torn.old[:length], torn.new[:length], torn.size))
+        dice = self._chaos.dice(f"power_cut/{self.name}")
+        share = dice.choice((0.0, 0.5, 0.9))
+        kept = [change for change in changes if dice.chance(share)]
+        tearable = [change for change in changes if len(change.new) > SECTOR]
+        if tearable and self._chaos.strikes("torn_page", self.name):
+            torn = dice.choice(tearable)
+            length = SECTOR * (1 + dice.below(len(torn.new) // SECTOR - (len(torn.new) % SECTOR == 0)))
+            kept.append(_Change(torn.at, b"", torn.new[:length], torn.size))
         return kept
 
     # -- what the function tables ask; the answer is a result code of SQLite
@@ -122,25 +120,18 @@ class Disk:
             return IOERR_WRITE
         if end <= file.size:
             return OK
-        if not self.full and self._stream.chance(self.profile.disk_full):
+        if not self.full and self._chaos.strikes("disk_full", self.name):
             self.full = True
-            self.hits["disk_full"] += 1
             self.on_full()
         return FULL if self.full else OK
 
     def before_sync(self, _file: File) -> int:
         """A sync of one file."""
-        if self._stream.chance(self.profile.fsync_error):
-            self.hits["fsync_error"] += 1
-            return IOERR_FSYNC
-        return OK
+        return IOERR_FSYNC if self._chaos.strikes("fsync_error", self.name) else OK
 
     def before_write_lock(self) -> int:
         """Somebody wants to write."""
-        if self._stream.chance(self.profile.locked_database):
-            self.hits["locked_database"] += 1
-            return BUSY
-        return OK
+        return BUSY if self._chaos.strikes("locked_database", self.name) else OK
 
 
 def _no_crash() -> bool:
@@ -244,9 +235,9 @@ class _Table:
         """The write lock may be somebody else's."""
         assert self._shm_lock is not None, "only where there is one"
         disk, _ = self._opened[handle]
-        if flags == _SHM_LOCK_EXCLUSIVE and offset == _WAL_WRITE_LOCK and count == 1:
-            if code := disk.before_write_lock():
-                return code
+        wants_to_write = flags == _SHM_LOCK_EXCLUSIVE and offset == _WAL_WRITE_LOCK and count == 1
+        if wants_to_write and (code := disk.before_write_lock()):
+            return code
         return int(self._shm_lock(handle, offset, count, flags))
 
 

@@ -1,15 +1,20 @@
 """What may go wrong in a world, as one frozen value, and how often each of it did.
 
 Rules
-1. A fault is a field of `FaultProfile`, named and documented here; 0 switches it off, and moves no other fault's dice.
+1. A fault is a field of `FaultProfile`, documented there; 0 switches it off, and moves no other fault's dice.
 2. Whoever commits a fault counts it under the field's name. A campaign in which an armed fault was never committed
    has not tested it: `Hits.missed` names it.
-3. Probabilities are per occasion, which the field's comment names. Lengths are seconds of virtual time.
+3. Every fault has dice of its own at every place, and they are thrown once for a whole run of occasions: what is
+   rare costs a subtraction.
+4. Probabilities are per occasion, which the field's comment names. Lengths are seconds of virtual time.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+
+from simulators.streams import Stream, Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,11 @@ class FaultProfile:
     slow_drip: float = 0.0  # the answer comes a few bytes at a time
     truncate: float = 0.0  # the answer ends too early, with or without an error
     reset: float = 0.0  # the connection breaks while the request or the answer is on its way
+    half_open: float = 0.0  # the server gets half the request, waits for the rest, and hears nothing ever again
     captive_portal: float = 0.0  # a login page with status 200, from something that is not the server
     proxy_429: float = 0.0  # a proxy finds the caller too eager; nothing reached the server
     proxy_503: float = 0.0  # a proxy gives up, before or after the server did the work
     # -- the link, spells that begin at a request and last up to `spell_s_max`
-    half_open: float = 0.0  # the caller's side thinks that it is connected; everything vanishes, nothing is refused
     one_way_up: float = 0.0  # requests arrive, answers do not
     one_way_down: float = 0.0  # requests do not arrive
     partition: float = 0.0  # every connection is refused
@@ -131,3 +136,42 @@ ROUGH = replace(
     clock_drift=0.3,
 )
 PROFILES: Mapping[str, FaultProfile] = {"calm": CALM, "lossy": LOSSY, "rough": ROUGH}
+
+
+class Chaos:
+    """Commits faults: asks the dice, and counts what was done."""
+
+    def __init__(self, profile: FaultProfile, streams: Streams) -> None:
+        """Faults of `profile`, by dice of `streams`."""
+        self.profile, self.hits = profile, Hits()
+        self._streams = streams
+        self._left: dict[tuple[str, str], int] = {}
+
+    def strikes(self, fault: str, place: str) -> bool:
+        """Whether the fault happens on this occasion at this place; if so it is counted."""
+        probability: float = getattr(self.profile, fault)
+        if probability <= 0.0:
+            return False
+        left = self._left.get((fault, place))
+        if left is None:
+            left = self._gap(fault, place, probability)
+        if left > 0:
+            self._left[fault, place] = left - 1
+            return False
+        self._left[fault, place] = self._gap(fault, place, probability)
+        self.hits[fault] += 1
+        return True
+
+    def _gap(self, fault: str, place: str, probability: float) -> int:
+        """How many occasions pass before the next hit: geometrically distributed."""
+        if probability >= 1.0:
+            return 0
+        return int(math.log(1.0 - self.dice(f"{fault}@{place}").unit()) / math.log(1.0 - probability))
+
+    def dice(self, domain: str) -> Stream:
+        """The stream for how long, how much and which."""
+        return self._streams.of(domain)
+
+    def heal(self) -> None:
+        """From now on nothing goes wrong any more."""
+        self.profile = self.profile.healed()

@@ -55,6 +55,10 @@ class ThreadForbidden(SimulationFault):
     """Something started a thread, or spoke to the loop from one."""
 
 
+class Gone(BaseException):
+    """The owner of this step died in it. Not an `Exception`: no host may catch its own death."""
+
+
 class Owner(Protocol):
     """Whose handles these are: a simulated host."""
 
@@ -208,9 +212,7 @@ class SeededLoop(asyncio.BaseEventLoop):
             self.refuse("call_soon_threadsafe from another thread")
         return self.call_soon(callback, *args, context=context)
 
-    def run_in_executor(
-        self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts
-    ) -> "asyncio.Future[T]":
+    def run_in_executor(self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> "asyncio.Future[T]":
         """Refused."""
         raise self.refuse(f"run_in_executor({getattr(func, '__qualname__', func)})")
 
@@ -336,13 +338,15 @@ def _new_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> S
     task.number = number  # before the constructor, which puts the task into a set
     task.__init__(coroutine, loop=loop, name=f"{name} #{number}", **more)  # type: ignore[misc]
     loop.alive[number] = task
-    task.add_done_callback(lambda done: loop.alive.pop(number, None))
+    task.add_done_callback(lambda _: loop.alive.pop(number, None), context=Context())  # nobody's
     return task
 
 
 def _keep(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     assert isinstance(loop, SeededLoop), "the handler of seeded loops"
     error = context.get("exception")
+    if isinstance(error, Gone):
+        return
     loop.unheard.append(f"{context['message']}: {error!r}" if error else str(context["message"]))
 
 
