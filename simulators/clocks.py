@@ -43,6 +43,11 @@ class HostClock:
         self._ran_s, self._turned_at_s = self._elapsed_s(), self._true_s()
         self._rate = 1.0 + ppm / 1e6
 
+    def put_right(self) -> None:
+        """Somebody sets the wall clock by a good one, and its crystal is trimmed."""
+        self.drift(0.0)
+        self._offset -= self.error()
+
     def slept(self, seconds: float) -> None:
         """The host was suspended that long until now."""
         self._slept_s += seconds * self._rate

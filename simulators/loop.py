@@ -20,9 +20,11 @@ Source: docs/adr/0020-a-seeded-loop-of-our-own.md.
 import asyncio
 import gc
 import heapq
+import inspect
 import os
 import sys
 import threading
+import warnings
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -37,6 +39,7 @@ Ts = TypeVarTuple("Ts")
 STEPS_MAX = 5_000_000
 COLLECT_EVERY = 20_000
 HASH_SEED = "0"
+_FINALLY_MAX = 50
 
 
 class SimulationFault(Exception):
@@ -241,14 +244,35 @@ class SeededLoop(asyncio.BaseEventLoop):
     # -- the end
 
     def abandon(self) -> None:
-        """Close what is left, in the order of creation; nothing that its `finally` blocks start will run."""
-        for _, task in sorted(self.alive.items()):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # as asyncio's own runners do
-            with suppress(BaseException):
-                task.get_coro().close()
-        self.alive.clear()
-        self._ready.clear()
-        self._scheduled.clear()
+        """Close what is left, in the order of creation; nothing that its `finally` blocks start will run.
+
+        One that awaits in a `finally` block is closed again, where it stands then.
+        """
+        hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # what they say now interests nobody
+        asyncio._set_running_loop(self)  # noqa: SLF001  # `finally` blocks ask for it
+        try:
+            self._close_all()
+        finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001
+            sys.unraisablehook = hook
+
+    def _close_all(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of coroutines that a `finally` block made and will not run
+            for _, task in sorted(self.alive.items()):
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # as asyncio's own runners do
+                _close(task.get_coro())
+            self.alive.clear()
+            self._ready.clear()
+            self._scheduled.clear()
+
+
+def _close(coroutine: Any) -> None:
+    for _ in range(_FINALLY_MAX):
+        if inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED:
+            return
+        with suppress(BaseException):
+            coroutine.close()
 
 
 def simulate(

@@ -290,6 +290,8 @@ class World:
             technicians = [people.create_task(self._work(name)) for name in self.laptops]
             await asyncio.gather(*technicians)
             chaos.heal()
+            for host in hosts:
+                host.clock.put_right()
             self.around.trace.note("world", "healed")
             await self._settle()
             for keeper in keepers:
