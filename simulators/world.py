@@ -16,11 +16,13 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+
+from sqlalchemy.exc import DBAPIError
 
 from device import bootstrap as laptops
 from device import keys as device_keys
@@ -31,6 +33,8 @@ from device.settings import Settings as LaptopSettings
 from device.store import State
 from shared.commands.base import Role
 from shared.outcomes import Outcome
+from shared.problems import Refused
+from shared.records import Choice
 from simulators.clocks import HostClock
 from simulators.disks import simulated_disks
 from simulators.faults import CALM, Chaos, FaultProfile, Hits
@@ -41,6 +45,7 @@ from simulators.trace import Trace
 from simulators.wire import Wire
 from sync_server.api.app import build_app
 from sync_server.bootstrap import build_service, initialise
+from sync_server.office import Office
 from sync_server.settings import Settings as ServerSettings
 from sync_server.store import Person
 
@@ -54,10 +59,6 @@ FILES = {
     "stock_item": "id,name,part_no,on_hand\nSEAL-1,Seal,S-1,6\nFILTER-1,Filter,F-1,200\n",
     "work_order": "id,title,asset\n" + "".join(f"WO-{n},Job {n},asset/PUMP-{1 + n % 3}\n" for n in range(1, 9)),
 }
-
-
-class NotSettled(Exception):
-    """Faults healed, time passed, and something still has no outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What became of a world. `trace` and `steps_hash` are the same for the same seed, options and program."""
+    """What became of a world. `trace` and `steps_hash` are the same for the same seed, options and program.
+
+    `unsettled` names what still has no outcome hours after the faults healed; `errors`, what no program may raise.
+    """
 
     seed: int
     trace: str
@@ -91,6 +95,8 @@ class Run:
     hits: Hits
     crashes: int
     told: dict[str, Told]
+    unsettled: tuple[str, ...]
+    errors: tuple[str, ...]
     lines: list[str]
 
 
@@ -145,15 +151,18 @@ async def _until_open(open_it: Callable[[], T]) -> T:
 
 
 @dataclass
-class Office:
-    """The server's program."""
+class Centre:
+    """The server's program, and the office that its people work in while it is up."""
 
     wire: Wire
+    office: Office | None = None
 
     async def __call__(self, life: Incarnation) -> None:
         """Serve for ever."""
+        self.office = None
         service = build_service(_server_settings(life.home), life.ports)
         self.wire.listen(ADDRESS, build_app(service, in_place))
+        self.office = Office(service)
         await asyncio.Event().wait()
 
 
@@ -274,19 +283,22 @@ class World:
                 )
             return Host(name, home / name, program, loop=loop, clock=clock, world=around)
 
-        self.server = host(SERVER, Office(wire))
+        self.centre = Centre(wire)
+        self.server = host(SERVER, self.centre)
         names = [f"TB-{n:02d}" for n in range(1, options.devices + 1)]
         self.programs = {name: Laptop(wire) for name in names}
         self.laptops = {name: host(name, program) for name, program in self.programs.items()}
         self.told = {name: Told() for name in names}
+        self.unsettled: tuple[str, ...] = ()
 
     async def live(self) -> None:
-        """Everything is said, faults heal, everything settles. Raises `NotSettled`."""
+        """Everything is said, faults heal, and everything settles or is named in `unsettled`."""
         chaos = self.around.chaos
         hosts = [self.server, *self.laptops.values()]
         async with asyncio.TaskGroup() as people:
             keepers = [people.create_task(self._keep(host)) for host in hosts]
             keepers += [people.create_task(self._disturb(host)) for host in self.laptops.values()]
+            keepers.append(people.create_task(self._dispatch()))
             technicians = [people.create_task(self._work(name)) for name in self.laptops]
             await asyncio.gather(*technicians)
             chaos.heal()
@@ -346,12 +358,22 @@ class World:
         self.around.trace.note(name, f"saw saved {commands[0].id}")
         return True
 
+    async def _dispatch(self) -> None:
+        """Somebody in the office settles conflicts, one side or the other."""
+        dice = self.streams.of("dispatcher")
+        while True:
+            await asyncio.sleep(dice.between(60.0, 600.0))
+            life, office = self.server.incarnation, self.centre.office
+            if life and office and life.alive and not life.paused:
+                with suppress(Gone, Refused, DBAPIError):
+                    life.perform(lambda office=office: _resolve_all(office, dice))
+
     async def _settle(self) -> None:
         for _ in range(int(HEAL_WITHIN.total_seconds()) // 60):
             await asyncio.sleep(60.0)
             if all(self._settled(name) for name in self.laptops):
                 return
-        raise NotSettled("; ".join(self._waiting(name) for name in self.laptops if not self._settled(name)))
+        self.unsettled = tuple(self._waiting(name) for name in self.laptops if not self._settled(name))
 
     def _settled(self, name: str) -> bool:
         device, host = self.programs[name].device, self.laptops[name]
@@ -368,13 +390,18 @@ class World:
         """What the laptops hold in the end, and that it is in the trace."""
         found: dict[str, Counter[Outcome]] = {}
         for name, program in self.programs.items():
-            assert program.device, "settled"
-            items = program.device.store.items()
+            items = program.device.store.items() if program.device else []
             for item in items:
                 outcome = item.receipt.outcome if item.receipt else None
                 self.around.trace.note(name, f"{item.command.id} {item.state} {outcome}")
             found[name] = Counter(item.receipt.outcome for item in items if item.receipt)
         return found
+
+
+def _resolve_all(office: Office, dice: Stream) -> None:
+    for conflict in office.conflicts(TENANT):
+        choice = dice.choice((Choice.KEEP_MINE, Choice.TAKE_THEIRS))
+        office.resolve(TENANT, "m.reyes", conflict.ref, choice, "looked at it")
 
 
 def _proposal(dice: Stream, text: str) -> Proposal:
@@ -413,6 +440,8 @@ async def _run(seed: int, options: Options, home: Path) -> Run:
         chaos.hits,
         sum(host.crashes for host in hosts),
         world.told,
+        world.unsettled,
+        (*wire.errors, *loop.unheard),
         trace.lines,
     )
 
@@ -425,7 +454,6 @@ def run(seed: int, options: Options) -> Run:
         options: what it consists of.
 
     Raises:
-        NotSettled: something has no outcome hours after the faults healed.
         SimulationFault: the world itself went wrong.
     """
     machines = template(options.devices)
