@@ -67,7 +67,7 @@ class FaultProfile:
     down_s_max: float = 120.0
     disk_full_s_max: float = 300.0
     clock_jump_s_max: float = 4 * 3600.0
-    suspend_s_max: float = 8 * 3600.0
+    suspend_s_max: float = 1200.0
     drift_ppm_max: float = 200.0
 
     def __post_init__(self) -> None:
@@ -119,20 +119,20 @@ LOSSY = FaultProfile(
 )
 ROUGH = replace(
     LOSSY,
-    crash_at_step=0.0005,
-    crash_before_commit=0.002,
+    crash_at_step=0.001,
+    crash_before_commit=0.004,
     crash_after_commit=0.004,
-    crash_in_write=0.001,
-    pause=0.0003,
-    cancel=0.0003,
+    crash_in_write=0.0005,
+    pause=0.0005,
+    cancel=0.002,
     power_cut=0.5,
     torn_page=0.3,
-    disk_full=0.0005,
-    fsync_error=0.0005,
-    locked_database=0.0005,
-    clock_jump=0.002,
-    clock_back=0.002,
-    suspend=0.002,
+    disk_full=0.002,
+    fsync_error=0.002,
+    locked_database=0.001,
+    clock_jump=0.01,
+    clock_back=0.01,
+    suspend=0.01,
     clock_drift=0.3,
 )
 PROFILES: Mapping[str, FaultProfile] = {"calm": CALM, "lossy": LOSSY, "rough": ROUGH}

@@ -37,6 +37,8 @@ class Incarnation:
     def __init__(self, host: "Host", home: Path, disk: Disk) -> None:
         self.host, self.home, self.disk = host, home, disk
         self.alive, self.paused = True, False
+        #: Since when the lid has been closed.
+        self.slept_from_s: float | None = None
         self._parked: list[asyncio.Handle] = []
         self._cancellable: set[int] = set()
         self._endings: dict[object, Callable[[bool], None]] = {}
@@ -96,7 +98,10 @@ class Incarnation:
                 task.cancel()
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Go on after a pause, if it still lasts."""
+        if self.slept_from_s is not None:
+            self.host.clock.slept(self.host.loop.time() - self.slept_from_s)
+            self.slept_from_s = None
         parked, self._parked, self.paused = self._parked, [], False
         self.host.loop.again(parked)
 
@@ -200,10 +205,17 @@ class Host:
         self.trace.note(self.name, f"pause {seconds:.3f} s")
         self.loop.call_later(seconds, life.resume, context=Context())
 
+    def wake(self) -> None:
+        """End a pause now."""
+        if self.incarnation is not None and self.incarnation.paused:
+            self.incarnation.resume()
+
     def suspend(self, seconds: float) -> None:
         """The lid is closed: a pause that the monotonic clock does not count."""
-        self.pause(seconds)
-        self.loop.call_later(seconds, self.clock.slept, seconds, context=Context())
+        life = self.incarnation
+        if life is not None and life.alive and not life.paused:
+            self.pause(seconds)
+            life.slept_from_s = self.loop.time()
 
     def on_disk_full(self) -> None:
         """Somebody makes room after a while."""

@@ -304,6 +304,7 @@ class World:
             chaos.heal()
             for host in hosts:
                 host.clock.put_right()
+                host.wake()
             self.around.trace.note("world", "healed")
             await self._settle()
             for keeper in keepers:
@@ -333,20 +334,22 @@ class World:
     async def _work(self, name: str) -> None:
         """A technician says what there is to say, and says again what the screen did not call saved."""
         dice = self.streams.of(f"technician/{name}")
-        for number in range(self.options.commands):
-            await asyncio.sleep(dice.between(1.0, 300.0))
-            proposal = _proposal(dice, f"{name} says {number}")
-            while not self._say(name, proposal):
+        left = self.options.commands
+        while left > 0:
+            await asyncio.sleep(dice.between(1.0, 45.0))
+            burst = [_proposal(dice, f"{name} says {left - n}") for n in range(min(left, 1 + dice.below(3)))]
+            left -= len(burst)
+            while not self._say(name, burst):
                 await asyncio.sleep(20.0)
 
-    def _say(self, name: str, proposal: Proposal) -> bool:
+    def _say(self, name: str, burst: list[Proposal]) -> bool:
         """Whether the technician is done with it: saved, or told that it makes no sense."""
         host, device, told = self.laptops[name], self.programs[name].device, self.told[name]
         if not host.up or device is None or host.incarnation is None or host.incarnation.paused:
             return False
         try:
             commands = host.incarnation.perform(
-                lambda: device.workbench.confirm([proposal], sentence=str(proposal.payload), source="form")
+                lambda: device.workbench.confirm(burst, sentence=str(burst[0].payload), source="form")
             )
         except (Gone, StoreError):
             return False
@@ -355,7 +358,7 @@ class World:
             self.around.trace.note(name, f"was told: {error}")
             return True
         told.saved |= {command.id: command.kind for command in commands}
-        self.around.trace.note(name, f"saw saved {commands[0].id}")
+        self.around.trace.note(name, f"saw saved {' '.join(command.id for command in commands)}")
         return True
 
     async def _dispatch(self) -> None:
@@ -369,8 +372,8 @@ class World:
                     life.perform(lambda office=office: _resolve_all(office, dice))
 
     async def _settle(self) -> None:
-        for _ in range(int(HEAL_WITHIN.total_seconds()) // 60):
-            await asyncio.sleep(60.0)
+        for _ in range(int(HEAL_WITHIN.total_seconds()) // 10):
+            await asyncio.sleep(10.0)
             if all(self._settled(name) for name in self.laptops):
                 return
         self.unsettled = tuple(self._waiting(name) for name in self.laptops if not self._settled(name))
@@ -401,7 +404,10 @@ class World:
 def _resolve_all(office: Office, dice: Stream) -> None:
     for conflict in office.conflicts(TENANT):
         choice = dice.choice((Choice.KEEP_MINE, Choice.TAKE_THEIRS))
-        office.resolve(TENANT, "m.reyes", conflict.ref, choice, "looked at it")
+        _, body = office.conflict(TENANT, conflict.ref)
+        seen = max(office.record(TENANT, clash.record).version for clash in body.unsettled())
+        with suppress(Refused):
+            office.resolve(TENANT, "m.reyes", conflict.ref, choice, "looked at it", seen=seen)
 
 
 def _proposal(dice: Stream, text: str) -> Proposal:
