@@ -1,7 +1,7 @@
 """A disk that fails, seen by the very SQLite that the stores use.
 
 SQLite does its file work through a table of functions (a *VFS*), and every open file carries another. We register a
-VFS that is SQLite's own but for `xOpen` and `xSleep`; a file below a simulated disk gets a copy of its function table
+VFS that is SQLite's own but for opening, deleting and sleeping; a file below a simulated disk gets a copy of its function table
 in which writing, truncating, syncing and taking the write lock pass through here first. Everything else stays the
 original C. This works in the interpreter's SQLite and in SQLCipher's alike, at run time, without a compiler.
 
@@ -146,6 +146,7 @@ def _nothing() -> None:
 
 _P = ctypes.c_void_p
 _XOPEN = ctypes.CFUNCTYPE(ctypes.c_int, _P, _P, _P, ctypes.c_int, _P)
+_XDELETE = ctypes.CFUNCTYPE(ctypes.c_int, _P, _P, ctypes.c_int)
 _XSLEEP = ctypes.CFUNCTYPE(ctypes.c_int, _P, ctypes.c_int)
 _XREAD = ctypes.CFUNCTYPE(ctypes.c_int, _P, _P, ctypes.c_int, ctypes.c_int64)
 _XTRUNCATE = ctypes.CFUNCTYPE(ctypes.c_int, _P, ctypes.c_int64)
@@ -256,12 +257,12 @@ class _Interposer:
         self._disks = disks
         self._opened: dict[int, tuple[Disk, File]] = {}
         self._tables: dict[int, _Table] = {}
-        self._base_open = _XOPEN(self._base.xOpen)
+        self._base_open, self._base_delete = _XOPEN(self._base.xOpen), _XDELETE(self._base.xDelete)
         self._name = ctypes.create_string_buffer(b"tailboard-simulated")
-        self._functions = (_XOPEN(self._open), _XSLEEP(_no_sleep))
+        self._functions = (_XOPEN(self._open), _XDELETE(self._delete), _XSLEEP(_no_sleep))
         self._vfs = _Vfs.from_buffer_copy(self._base)
         self._vfs.pNext, self._vfs.zName = None, ctypes.cast(self._name, _P)
-        self._vfs.xOpen, self._vfs.xSleep = (ctypes.cast(each, _P) for each in self._functions)
+        self._vfs.xOpen, self._vfs.xDelete, self._vfs.xSleep = (ctypes.cast(each, _P) for each in self._functions)
 
     def prefer(self, *, ours: bool) -> None:
         """Make our VFS the default for connections that are opened from now on, or SQLite's own again."""
@@ -274,6 +275,12 @@ class _Interposer:
             if disk := _disk_of(self._disks, path):
                 self._adopt(handle, disk, path)
         return code
+
+    def _delete(self, _vfs: int, name: int, sync: int) -> int:
+        path = os.fsdecode(ctypes.string_at(name))
+        if disk := _disk_of(self._disks, path):
+            disk.files.pop(path, None)
+        return int(self._base_delete(self._base_at, name, sync))
 
     def _adopt(self, handle: int, disk: Disk, path: str) -> None:
         opened = _File.from_address(handle)

@@ -216,6 +216,9 @@ class Link(httpx.AsyncBaseTransport):
 
     async def _carry(self, call: "_Call", *, deaf: bool) -> httpx.Response:
         chaos, name = self._chaos, self.name
+        gateway = chaos.strikes("proxy_503", name)
+        if gateway and self._dice.chance(0.5):
+            return _gave_up(call.request)
         if chaos.strikes("duplicate", name):
             call.send(self._dice.between(0.0, 30.0))
         extra_s = self._dice.between(0.0, chaos.profile.delay_s_max) if chaos.strikes("delay", name) else 0.0
@@ -225,7 +228,6 @@ class Link(httpx.AsyncBaseTransport):
         if deaf or chaos.strikes("lose_reply", name):
             await call.wait_in_vain()
         broken = chaos.strikes("reset", name)
-        gateway = chaos.strikes("proxy_503", name)
         answer = Answer(call, exchange, back_s=self._latency_s() + extra_s - there_s)
         if broken:
             answer.resets_after_s = self._dice.between(0.0, 0.5)
@@ -236,8 +238,12 @@ class Link(httpx.AsyncBaseTransport):
         response = await answer.begin()
         if gateway:
             await answer.aclose()
-            return httpx.Response(503, text="Service unavailable", request=call.request)
+            return _gave_up(call.request)
         return response
+
+
+def _gave_up(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(503, text="Service unavailable", request=request)
 
 
 class _Call:
@@ -352,7 +358,7 @@ def _scope(request: httpx.Request) -> Message:
     path, _, query = url.raw_path.partition(b"?")
     return {
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "method": request.method,
         "scheme": url.scheme,

@@ -14,7 +14,6 @@ import asyncio
 import functools
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -91,7 +90,7 @@ class Run:
     steps_hash: str
     steps: int
     virtual_s: float
-    outcomes: dict[str, Counter[Outcome]]
+    settled: dict[str, dict[str, Outcome]]
     hits: Hits
     crashes: int
     told: dict[str, Told]
@@ -187,14 +186,28 @@ def scratch() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="tailboard-sim-", dir=memory if memory.is_dir() else None)
 
 
-@functools.cache
+_TEMPLATES: dict[int, Template] = {}
+
+
 def template(devices: int) -> Template:
-    """A server that knows `devices` technicians, and their laptops, enrolled and synced once."""
+    """A server that knows `devices` technicians, and their laptops, enrolled and synced once; made once a process."""
+    if devices not in _TEMPLATES:
+        _TEMPLATES[devices] = _made(devices)
+    return _TEMPLATES[devices]
+
+
+def _made(devices: int) -> Template:
     folder = scratch()
     home = Path(folder.name)
     with stretched_once():
         names, _ = simulate(lambda: _enrol_all(home, devices), Stream(0, "template"))
     return Template(folder, names)
+
+
+def forget_templates() -> None:
+    """Delete the prepared machines."""
+    while _TEMPLATES:
+        _TEMPLATES.popitem()[1].folder.cleanup()
 
 
 async def _enrol_all(home: Path, devices: int) -> tuple[str, ...]:
@@ -389,15 +402,15 @@ class World:
         items = device.store.items(states=[State.SAVED, State.SENT, State.HELD]) if device else []
         return f"{name}: {[(item.command.kind, item.state.value) for item in items]}"
 
-    def outcomes(self) -> dict[str, Counter[Outcome]]:
-        """What the laptops hold in the end, and that it is in the trace."""
-        found: dict[str, Counter[Outcome]] = {}
+    def settled(self) -> dict[str, dict[str, Outcome]]:
+        """The outcomes that each laptop holds in the end, by command id; they go into the trace."""
+        found: dict[str, dict[str, Outcome]] = {}
         for name, program in self.programs.items():
             items = program.device.store.items() if program.device else []
             for item in items:
                 outcome = item.receipt.outcome if item.receipt else None
                 self.around.trace.note(name, f"{item.command.id} {item.state} {outcome}")
-            found[name] = Counter(item.receipt.outcome for item in items if item.receipt)
+            found[name] = {item.command.id: item.receipt.outcome for item in items if item.receipt}
         return found
 
 
@@ -434,7 +447,7 @@ async def _run(seed: int, options: Options, home: Path) -> Run:
         wire = Wire(loop, chaos, trace)
         world = World(seed, options, home, Surroundings(chaos, trace, bay), wire)
         await world.live()
-        outcomes = world.outcomes()
+        settled = world.settled()
     hosts = [world.server, *world.laptops.values()]
     return Run(
         seed,
@@ -442,7 +455,7 @@ async def _run(seed: int, options: Options, home: Path) -> Run:
         loop.digest(),
         loop.steps,
         loop.time(),
-        outcomes,
+        settled,
         chaos.hits,
         sum(host.crashes for host in hosts),
         world.told,
