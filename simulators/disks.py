@@ -1,9 +1,10 @@
 """A disk that fails, seen by the very SQLite that the stores use.
 
 SQLite does its file work through a table of functions (a *VFS*), and every open file carries another. We register a
-VFS that is SQLite's own but for opening, deleting and sleeping; a file below a simulated disk gets a copy of its function table
-in which writing, truncating, syncing and taking the write lock pass through here first. Everything else stays the
-original C. This works in the interpreter's SQLite and in SQLCipher's alike, at run time, without a compiler.
+VFS that is SQLite's own but for opening, deleting and sleeping; a file below a simulated disk gets a copy of its
+function table in which writing, truncating, syncing and taking the write lock pass through here first. Everything
+else stays the original C. This works in the interpreter's SQLite and in SQLCipher's alike, at run time, without a
+compiler.
 
 Rules
 1. A write is durable when the file was synced after it; until then a power cut may lose it, in any selection, and may

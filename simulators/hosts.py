@@ -82,7 +82,11 @@ class Incarnation:
             return False
         if not self.paused and step:
             self._roll(handle)
-        if self.paused and self.alive:
+        return self._still_admits(handle)
+
+    def _still_admits(self, handle: asyncio.Handle) -> bool:
+        """Whether the roll of the dice let it live and move on."""
+        if self.alive and self.paused:
             self._parked.append(handle)
         return self.alive and not self.paused
 
@@ -224,9 +228,10 @@ class Host:
         assert self.incarnation, "only a host that is up writes"
         self.loop.call_later(wait_s, _empty, self.incarnation.disk, context=Context())
 
-    def finished(self) -> bool:
-        """Whether the program came to its end."""
-        return self._main is not None and self._main.done()
+    async def finished(self) -> None:
+        """Wait until the program comes to its end."""
+        assert self._main, "a host that was booted"
+        await asyncio.wait([self._main])
 
     def ended(self) -> BaseException | None:
         """Why the program ended by itself, if it did: no program of ours does."""

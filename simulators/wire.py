@@ -4,8 +4,8 @@ A `Link` is an `httpx.AsyncBaseTransport` on the caller's host; it runs the ASGI
 host, and passes on the parts of request and answer as they are sent.
 
 Rules
-1. Bits on the way belong to nobody: a host that dies takes back nothing that it sent, and a caller that gives up stops
-   no request that left.
+1. Bits on the way belong to nobody: a host that dies takes back nothing that it sent, and a caller that gives up
+   stops no request that left.
 2. Timeouts are the caller's own (`httpx.Timeout` in the request), in virtual time. A part that does not come raises
    what the real transport raises.
 3. A process that dies closes its connections; a machine without power, or one that stands still, says nothing.
@@ -31,7 +31,9 @@ from simulators.streams import Stream
 from simulators.trace import Trace
 
 Message = MutableMapping[str, Any]
-Application = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+Application = Callable[
+    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
 PART_BYTES = 16_384
 #: Two parts never arrive at the same instant, or the heap of timers might swap them.
 APART_S = 1e-6
@@ -122,7 +124,7 @@ class Exchange:
         if not self._gone.done():
             self._gone.set_result(None)
 
-    def _server_died(self, power_cut: bool) -> None:  # noqa: FBT001  # a callback
+    def _server_died(self, power_cut: bool) -> None:
         if not power_cut:
             self.answer(Broken("the server closed the connection"))
 
@@ -344,7 +346,9 @@ class Answer(httpx.AsyncByteStream):
         if self.ends_after is None or self._read <= self.ends_after:
             return piece
         if self._call.dice.chance(0.5):
-            raise httpx.RemoteProtocolError("peer closed connection without a whole answer", request=self._call.request)
+            raise httpx.RemoteProtocolError(
+                "peer closed connection without a whole answer", request=self._call.request
+            )
         return piece[: max(0, len(piece) - (self._read - self.ends_after))]
 
     async def aclose(self) -> None:

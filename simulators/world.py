@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from argon2.low_level import hash_secret_raw
 from sqlalchemy.exc import DBAPIError
 
 from device import bootstrap as laptops
@@ -169,7 +170,7 @@ def _server_settings(home: Path) -> ServerSettings:
     return ServerSettings(home, f"sqlite:///{home / 'server.db'}")
 
 
-# -------------------------------------------------------------------------------------------------------- the template
+# ------------------------------------------------------------------------------------------------- the template
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +245,7 @@ async def _enrol_all(home: Path, devices: int) -> tuple[str, ...]:
         server = Host(SERVER, home / SERVER, prepare, loop=loop, clock=clock, world=world)
         (home / SERVER).mkdir()
         server.boot()
-        while server.ended() is None and not server.finished():
-            await asyncio.sleep(1.0)
+        await server.finished()
         if error := server.ended():
             raise error
     return names
@@ -261,24 +261,17 @@ def _people(devices: int) -> Iterator[Person]:
 @contextmanager
 def stretched_once() -> Iterator[None]:
     """Stretch a PIN once for each salt: unlocking costs most of a restart, and always gives the same key."""
-    stretch = device_keys.hash_secret_raw
-    device_keys.hash_secret_raw = _stretched
+    device_keys.hash_secret_raw = _remembered  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        device_keys.hash_secret_raw = stretch
+        device_keys.hash_secret_raw = hash_secret_raw  # type: ignore[attr-defined]
 
 
-@functools.lru_cache(maxsize=1024)
-def _remembered(*arguments: Any, **more: Any) -> bytes:
-    return _STRETCH(*arguments, **more)
+_remembered = functools.lru_cache(maxsize=1024)(hash_secret_raw)
 
 
-_STRETCH = device_keys.hash_secret_raw
-_stretched = _remembered
-
-
-# ----------------------------------------------------------------------------------------------------------- the world
+# ---------------------------------------------------------------------------------------------------- the world
 
 
 class World:
@@ -352,7 +345,7 @@ class World:
             await asyncio.sleep(dice.between(1.0, 45.0))
             burst = [_proposal(dice, f"{name} says {left - n}") for n in range(min(left, 1 + dice.below(3)))]
             left -= len(burst)
-            while not self._say(name, burst):
+            while not self._say(name, burst):  # noqa: ASYNC110  # nobody tells a person; they look again
                 await asyncio.sleep(20.0)
 
     def _say(self, name: str, burst: list[Proposal]) -> bool:
@@ -382,7 +375,7 @@ class World:
             life, office = self.server.incarnation, self.centre.office
             if life and office and life.alive and not life.paused:
                 with suppress(Gone, Refused, DBAPIError):
-                    life.perform(lambda office=office: _resolve_all(office, dice))
+                    life.perform(functools.partial(_resolve_all, office, dice))
 
     async def _settle(self) -> None:
         for _ in range(int(HEAL_WITHIN.total_seconds()) // 10):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def test_parts_arrive_as_they_are_sent(tmp_path: Path) -> None:
                     break
         await asyncio.sleep(30)
         assert pair.counter.gone == 1, "the server hears that the caller has gone"
-        return [later - earlier for earlier, later in zip(arrived, arrived[1:], strict=False)]
+        return [later - earlier for earlier, later in pairwise(arrived)]
 
     assert meet(tmp_path, act) == pytest.approx([1.0, 1.0, 1.0], abs=1e-3)
 
@@ -154,9 +155,7 @@ READ, PROTOCOL, CONNECT = httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.Co
         ("reset", PROTOCOL, {NEVER, ONCE}),
     ],
 )
-def test_a_fault_is_what_its_name_says(
-    tmp_path: Path, fault: str, error: type[Exception], asked: set[int]
-) -> None:
+def test_a_fault_is_what_its_name_says(tmp_path: Path, fault: str, error: type[Exception], asked: set[int]) -> None:
     async def act(pair: Pair) -> int:
         for _ in range(8):  # some faults come in two forms
             pair.counter.asked.clear()

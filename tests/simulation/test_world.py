@@ -9,7 +9,7 @@ import pytest
 
 from simulators import world
 from simulators.disks import obstacle
-from simulators.faults import CALM, LOSSY, ROUGH, Hits
+from simulators.faults import CALM, LOSSY, ROUGH, FaultProfile, Hits
 from simulators.world import Options, Run, run
 
 pytestmark = pytest.mark.skipif(obstacle() is not None, reason=f"no simulated disks here: {obstacle()}")
@@ -41,7 +41,7 @@ def test_a_calm_world_settles_everything() -> None:
 
 
 @pytest.mark.parametrize("profile", [LOSSY, ROUGH], ids=["lossy", "rough"])
-def test_same_seed_same_world(profile: world.FaultProfile) -> None:
+def test_same_seed_same_world(profile: FaultProfile) -> None:
     options = Options(devices=1, commands=20, profile=profile)
     first = [run(seed, options) for seed in range(5)]
     second = [run(seed, options) for seed in range(5)]
