@@ -186,6 +186,8 @@ class Host:
         life.alive = False  # before the copy: nothing may move under it
         life.disk.survivors(self.home, power_cut=cut)
         life.end(power_cut=cut)
+        if cut:
+            self.clock.reboot()
         self.down.set()
 
     def restore(self, backup: Path) -> None:
@@ -215,7 +217,7 @@ class Host:
             self.incarnation.resume()
 
     def suspend(self, seconds: float) -> None:
-        """The lid is closed: a pause that the monotonic clock does not count."""
+        """The lid is closed: a pause that the clocks may know of."""
         life = self.incarnation
         if life is not None and life.alive and not life.paused:
             self.pause(seconds)

@@ -44,13 +44,26 @@ def test_drift_begins_where_it_is_set() -> None:
     assert clock.monotonic_s() == 1_001_100.0
 
 
-def test_sleep_is_not_counted_but_known_to_the_wall() -> None:
+def test_whether_sleep_counts_depends_on_the_platform() -> None:
+    world = World()
+    clock, simple = HostClock(world, START), HostClock(world, START, counts_sleep=False)
+    world.now_s = 500.0
+    clock.slept(400.0)
+    simple.slept(400.0)
+    assert (clock.monotonic_s(), simple.monotonic_s()) == (500.0, 100.0)
+    assert clock.error() == simple.error() == timedelta(0)
+
+
+def test_a_reboot_starts_the_monotonic_clock_anew_under_another_name() -> None:
     world = World()
     clock = HostClock(world, START)
     world.now_s = 500.0
-    clock.slept(400.0)
-    assert clock.monotonic_s() == 100.0
-    assert clock.error() == timedelta(0)
+    before = clock.boot_id()
+    clock.reboot()
+    world.now_s = 510.0
+    assert clock.monotonic_s() == 10.0
+    assert clock.boot_id() != before
+    assert clock.now() == START + timedelta(seconds=510)
 
 
 def test_put_right_it_tells_the_truth_again() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, event, text
 
+from simulators.clocks import HostClock
 from simulators.faults import CALM
 from simulators.hosts import Incarnation
 from simulators.loop import Gone
-from tests.simulation.stage import Scene, play
+from tests.simulation.stage import START, Scene, play
 
 
 def test_a_crash_runs_no_finally_block_and_no_timer(tmp_path: Path) -> None:
@@ -90,15 +91,29 @@ def test_a_zombie_goes_on_where_it_stood_and_its_timers_are_overdue(tmp_path: Pa
     assert seen == [10.0, 115.0, 125.0, 135.0]
 
 
-def test_a_suspended_host_does_not_count_the_time(tmp_path: Path) -> None:
+def test_a_suspended_host_may_not_count_the_time(tmp_path: Path) -> None:
     async def act(scene: Scene) -> tuple[float, float]:
         host = scene.host()
+        host.clock = HostClock(scene.loop.time, START, counts_sleep=False)
         host.boot()
         host.suspend(3600)
         await asyncio.sleep(4000)
         return host.clock.monotonic_s(), host.clock.error().total_seconds()
 
     assert play(tmp_path, act) == (400.0, 0.0)
+
+
+def test_only_a_power_cut_reboots_the_machine(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> list[str]:
+        host = scene.host()
+        seen = []
+        for power_cut in (False, True):
+            host.boot()
+            host.crash("here", power_cut=power_cut)
+            seen.append(host.clock.boot_id())
+        return seen
+
+    assert play(tmp_path, act) == ["boot-1", "boot-2"]
 
 
 def test_crashes_come_at_every_await(tmp_path: Path) -> None:
