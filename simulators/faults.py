@@ -1,0 +1,177 @@
+"""What may go wrong in a world, as one frozen value, and how often each of it did.
+
+Rules
+1. A fault is a field of `FaultProfile`, documented there; 0 switches it off, and moves no other fault's dice.
+2. Whoever commits a fault counts it under the field's name. A campaign in which an armed fault was never committed
+   has not tested it: `Hits.missed` names it.
+3. Every fault has dice of its own at every place, and they are thrown once for a whole run of occasions: what is
+   rare costs a subtraction.
+4. Probabilities are per occasion, which the field's comment names. Lengths are seconds of virtual time.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from simulators.streams import Stream, Streams
+
+
+@dataclass(frozen=True, slots=True)
+class FaultProfile:
+    """How likely each fault is. All zero: a world in which nothing goes wrong."""
+
+    # -- the link, per request
+    lose_request: float = 0.0  # never reaches the server; the caller waits in vain
+    lose_reply: float = 0.0  # lost after the server has committed; the caller waits in vain
+    duplicate: float = 0.0  # something on the way sends it twice; the second answer goes nowhere
+    reorder: float = 0.0  # arrives after the caller gave up, and after what was sent later
+    delay: float = 0.0  # up to `delay_s_max` more on the way, there or back
+    slow_drip: float = 0.0  # the answer comes a few bytes at a time
+    truncate: float = 0.0  # the answer ends too early, with or without an error
+    reset: float = 0.0  # the connection breaks while the request or the answer is on its way
+    half_open: float = 0.0  # the server gets half the request, waits for the rest, and hears nothing ever again
+    captive_portal: float = 0.0  # a login page with status 200, from something that is not the server
+    proxy_429: float = 0.0  # a proxy finds the caller too eager; nothing reached the server
+    proxy_503: float = 0.0  # a proxy gives up, before or after the server did the work
+    # -- the link, spells that begin at a request and last up to `spell_s_max`
+    one_way_up: float = 0.0  # requests arrive, answers do not
+    one_way_down: float = 0.0  # requests do not arrive
+    partition: float = 0.0  # every connection is refused
+    flap: float = 0.0  # up and down every few seconds
+    # -- hosts
+    crash_at_step: float = 0.0  # at an await, per step of one of the host's tasks: what is in memory is gone
+    crash_before_commit: float = 0.0  # per commit of a database transaction
+    crash_after_commit: float = 0.0  # per commit, before anybody hears of it
+    crash_in_write: float = 0.0  # per write to a database file
+    pause: float = 0.0  # per step: the process stands still for up to `pause_s_max`, and goes on as if nothing was
+    cancel: float = 0.0  # per step: the step's task is cancelled
+    power_cut: float = 0.0  # how many of the crashes lose what was not synced
+    torn_page: float = 0.0  # how many of the lost files keep part of a write
+    # -- disks
+    disk_full: float = 0.0  # per write that needs room, for up to `disk_full_s_max`
+    fsync_error: float = 0.0  # per sync
+    locked_database: float = 0.0  # per transaction: another program holds the file
+    restored_backup: float = 0.0  # how many restarts find an older copy of the files
+    # -- clocks, per minute
+    clock_jump: float = 0.0  # forward, up to `clock_jump_s_max`
+    clock_back: float = 0.0  # backward, up to `clock_jump_s_max`
+    suspend: float = 0.0  # the laptop is closed for up to `suspend_s_max`
+    clock_drift: float = 0.0  # per host, once: runs fast or slow by up to `drift_ppm_max`
+    # -- how long and how much
+    latency_s_min: float = 0.02
+    latency_s_max: float = 0.2
+    delay_s_max: float = 15.0
+    spell_s_max: float = 600.0
+    pause_s_max: float = 90.0
+    down_s_max: float = 120.0
+    disk_full_s_max: float = 300.0
+    clock_jump_s_max: float = 4 * 3600.0
+    suspend_s_max: float = 1200.0
+    drift_ppm_max: float = 200.0
+
+    def __post_init__(self) -> None:
+        for name in FAULTS:
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is a probability, from 0 to 1")
+
+    def armed(self) -> tuple[str, ...]:
+        """The faults that can happen, by name."""
+        return tuple(name for name in FAULTS if getattr(self, name) > 0)
+
+    def healed(self) -> "FaultProfile":
+        """The same world with every fault switched off."""
+        return replace(self, **dict.fromkeys(FAULTS, 0.0))
+
+
+#: The names of the faults, in the order of the fields; the rest says how long and how much.
+FAULTS: tuple[str, ...] = tuple(
+    field.name for field in fields(FaultProfile) if not field.name.endswith(("_s_min", "_s_max", "_ppm_max"))
+)
+
+
+class Hits(Counter[str]):
+    """How often each fault was committed."""
+
+    def missed(self, profile: FaultProfile) -> tuple[str, ...]:
+        """What was armed and never happened."""
+        return tuple(name for name in profile.armed() if not self[name])
+
+
+CALM = FaultProfile()
+LOSSY = FaultProfile(
+    lose_request=0.05,
+    lose_reply=0.08,
+    duplicate=0.05,
+    reorder=0.03,
+    delay=0.1,
+    slow_drip=0.03,
+    truncate=0.03,
+    reset=0.03,
+    captive_portal=0.03,
+    proxy_429=0.02,
+    proxy_503=0.03,
+    half_open=0.01,
+    one_way_up=0.01,
+    one_way_down=0.01,
+    partition=0.02,
+    flap=0.02,
+)
+ROUGH = replace(
+    LOSSY,
+    crash_at_step=0.001,
+    crash_before_commit=0.004,
+    crash_after_commit=0.004,
+    crash_in_write=0.0005,
+    pause=0.0005,
+    cancel=0.002,
+    power_cut=0.5,
+    torn_page=0.3,
+    disk_full=0.002,
+    fsync_error=0.002,
+    locked_database=0.001,
+    clock_jump=0.01,
+    clock_back=0.01,
+    suspend=0.01,
+    clock_drift=0.3,
+)
+PROFILES: Mapping[str, FaultProfile] = {"calm": CALM, "lossy": LOSSY, "rough": ROUGH}
+
+
+class Chaos:
+    """Commits faults: asks the dice, and counts what was done."""
+
+    def __init__(self, profile: FaultProfile, streams: Streams) -> None:
+        """Faults of `profile`, by dice of `streams`."""
+        self.profile, self.hits = profile, Hits()
+        self._streams = streams
+        self._left: dict[tuple[str, str], int] = {}
+
+    def strikes(self, fault: str, place: str) -> bool:
+        """Whether the fault happens on this occasion at this place; if so it is counted."""
+        probability: float = getattr(self.profile, fault)
+        if probability <= 0.0:
+            return False
+        left = self._left.get((fault, place))
+        if left is None:
+            left = self._gap(fault, place, probability)
+        if left > 0:
+            self._left[fault, place] = left - 1
+            return False
+        self._left[fault, place] = self._gap(fault, place, probability)
+        self.hits[fault] += 1
+        return True
+
+    def _gap(self, fault: str, place: str, probability: float) -> int:
+        """How many occasions pass before the next hit: geometrically distributed."""
+        if probability >= 1.0:
+            return 0
+        return int(math.log(1.0 - self.dice(f"{fault}@{place}").unit()) / math.log(1.0 - probability))
+
+    def dice(self, domain: str) -> Stream:
+        """The stream for how long, how much and which."""
+        return self._streams.of(domain)
+
+    def heal(self) -> None:
+        """From now on nothing goes wrong any more."""
+        self.profile = self.profile.healed()

@@ -1,0 +1,32 @@
+"""What happened in a world, in order: a hash of all of it, and on request the lines themselves.
+
+Two runs are the same if their traces are: bytes sent, commits, outcomes and every fault go in, each with its virtual
+time. Nothing that differs between two runs of one seed may (addresses, real time, bytes of encrypted files).
+"""
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+
+class Trace:
+    """The running hash of one world."""
+
+    def __init__(self, now_s: Callable[[], float], *, keep: bool = False) -> None:
+        """`now_s` is virtual time; with `keep`, the lines are kept for a reader."""
+        self._now_s, self._keep = now_s, keep
+        self._hash = blake2b(digest_size=16)
+        self.lines: list[str] = []
+
+    def note(self, who: str, what: str, *parts: bytes) -> None:
+        """One thing that happened; `parts` are hashed, and only their length is kept."""
+        line = f"{self._now_s():14.6f} {who:10} {what}"
+        self._hash.update(line.encode())
+        for part in parts:
+            self._hash.update(b"%d:" % len(part))
+            self._hash.update(part)
+        if self._keep:
+            self.lines.append(f"{line} ({sum(map(len, parts))} bytes)" if parts else line)
+
+    def digest(self) -> str:
+        """The hash of everything so far."""
+        return self._hash.hexdigest()

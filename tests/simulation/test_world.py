@@ -1,0 +1,80 @@
+"""A first small world: production code under one seed settles, and does so twice in the same way."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulators import world
+from simulators.disks import obstacle
+from simulators.faults import CALM, LOSSY, ROUGH, FaultProfile, Hits
+from simulators.world import Options, Run, run
+
+pytestmark = pytest.mark.skipif(obstacle() is not None, reason=f"no simulated disks here: {obstacle()}")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def templates() -> Iterator[None]:
+    """Machines are made once; their folder goes when the module is done."""
+    yield
+    world.forget_templates()
+
+
+def check(result: Run) -> None:
+    assert result.unsettled == ()
+    assert result.errors == ()
+    for name, told in result.told.items():
+        assert set(told.saved) <= set(result.settled[name]), "what the screen called saved has an outcome"
+
+
+def test_a_calm_world_settles_everything() -> None:
+    result = run(1, Options(devices=2, commands=10, profile=CALM))
+    check(result)
+    assert not result.hits
+    assert {name: len(told.saved) + len(told.refused) for name, told in result.told.items()} == {
+        "TB-01": 10,
+        "TB-02": 10,
+    }
+
+
+@pytest.mark.parametrize("profile", [LOSSY, ROUGH], ids=["lossy", "rough"])
+def test_same_seed_same_world(profile: FaultProfile) -> None:
+    options = Options(devices=1, commands=20, profile=profile)
+    first = [run(seed, options) for seed in range(5)]
+    second = [run(seed, options) for seed in range(5)]
+    for each in first:
+        check(each)
+    assert [(each.trace, each.steps_hash) for each in first] == [(each.trace, each.steps_hash) for each in second]
+    assert len({each.trace for each in first}) == 5
+
+
+def test_every_armed_fault_happens() -> None:
+    hits = Hits()
+    for seed in range(6):
+        result = run(seed, Options(devices=3, commands=12, profile=ROUGH))
+        check(result)
+        hits.update(result.hits)
+    assert len(hits.missed(ROUGH)) <= 6, hits.missed(ROUGH)
+
+
+def test_another_process_with_other_string_hashes_runs_the_same_world() -> None:
+    program = (
+        "from simulators.world import *; from simulators.faults import ROUGH; "
+        "print(run(3, Options(devices=2, commands=6, profile=ROUGH)).trace)"
+    )
+
+    def trace(hash_seed: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT), "PATH": ""},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    assert trace("1") == trace("2") != ""
