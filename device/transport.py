@@ -27,6 +27,7 @@ from shared.blobs import (
     Progress,
     read_progress,
 )
+from shared.compression import ENCODING, WORTH_BYTES, pack
 from shared.contract import Contract, to_instant
 from shared.envelope import SigningKey
 from shared.ports import Ports
@@ -80,7 +81,7 @@ class Metered(httpx.AsyncBaseTransport):
         self._meter.up[self._purpose] += len(await request.aread())
         response = await self._inner.handle_async_request(request)
         body = await response.aread()
-        self._meter.down[self._purpose] += len(body)
+        self._meter.down[self._purpose] += response.num_bytes_downloaded or len(body)
         return response
 
     async def aclose(self) -> None:
@@ -128,7 +129,10 @@ class SyncClient:
         raw = body.to_bytes()
         if len(raw) > BODY_BYTES_MAX:
             raise TransportError(f"A message of {len(raw)} bytes is too large to send.", retryable=False)
-        request = self._http.build_request("POST", path, content=raw, headers={"content-type": "application/json"})
+        headers = {"content-type": "application/json"}
+        if len(raw) >= WORTH_BYTES:
+            raw, headers["content-encoding"] = pack(raw), ENCODING
+        request = self._http.build_request("POST", path, content=raw, headers=headers)
         response = await self._exchange(request, raw, key)
         if response.status_code != httpx.codes.OK:
             said = f"Something answered with status {response.status_code}, but not the sync server."

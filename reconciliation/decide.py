@@ -9,7 +9,7 @@ Order of the questions, first answer wins
 6. Does it make sense: records, the kind's own objection?
 7. Edit by edit: clean, clashing or refused (`conflict`). One refused edit refuses the command. Fields that the kind
    declares atomic clash together.
-8. Are the bytes here that it names? If not, it waits for them.
+8. Are the bytes here that it names? If not, it waits for them as long as its lifetime lasts.
 9. Does it need central authority? Then its time must not be over now, its device's clock must be beyond doubt, and
    somebody else must have approved exactly what would happen (`approval`).
 10. The clean edits are applied, the clashes become one `conflict` record, and nothing is lost.
@@ -142,7 +142,7 @@ def _on_merits(facts: Facts, draft: Draft) -> Ruling | Pending:
     if isinstance(judged, Ruling):
         return judged
     if facts.lacks:
-        return Lacks(facts.lacks)
+        return _too_late(facts) if expired(facts.command, facts.effect_at, facts.offset) else Lacks(facts.lacks)
     return _uncertain(facts, draft, judged) or _ruling(facts, born, judged, draft.payload.kind.atomic)
 
 

@@ -57,6 +57,8 @@ log = logging.getLogger("tailboard.server")
 
 #: What one device may have waiting for review; beyond this its envelopes are refused, and it keeps them.
 QUARANTINE_MAX = 1000
+#: A lifetime ends with its last instant; what is due is looked at just behind it.
+_MOMENT = timedelta(microseconds=1)
 _NOBODY = frozenset[str]()
 
 
@@ -325,7 +327,8 @@ class Batch:
                 self._hold(entry, Hold.WAITING, None, needs=frozenset(needs) | self._conflicts_of(needs))
             case Lacks(sha256s):
                 lacks = problem(Code.BYTES_MISSING, f"{len(sha256s)} of its files are still on the device")
-                self._hold(entry, Hold.WAITING, lacks, needs=frozenset(sha256s))
+                due_at = entry.command.expires_at - timedelta(seconds=entry.offset_s)
+                self._hold(entry, Hold.WAITING, lacks, needs=frozenset(sha256s), due_at=due_at + _MOMENT)
             case Defer(approval):
                 if self._records.get(approval.ref) != approval:
                     self._write([approval])

@@ -35,7 +35,7 @@ from sync_server.attachments import Attachments
 from sync_server.authentication import Caller, Seen, authenticate, device_key, time_told
 from sync_server.batch import Batch
 from sync_server.blob_files import BlobFiles
-from sync_server.reading import envelope_of, read
+from sync_server.reading import envelope_of, read, unpacked
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
 from sync_server.standing import refuse_if_stopped
 from sync_server.store import Device, DeviceState, Entry, Key, Store, Tx
@@ -73,7 +73,7 @@ class Service:
         Raises:
             Refused: the whole round. Nothing was done, except where the refusal says that what came was kept.
         """
-        request = read(SyncRequest, body)
+        request = read(SyncRequest, unpacked(message, body))
         if request.protocol not in PROTOCOLS_UNDERSTOOD:
             raise Refused(Code.PROTOCOL_UNSUPPORTED, f"protocol {request.protocol}; spoken here: {PROTOCOL}")
         seen = Seen()
@@ -85,7 +85,7 @@ class Service:
 
     def check(self, message: Message, body: bytes) -> bytes:
         """What would become of a device's commands, were they sent now. Nothing is stored. Raises `Refused`."""
-        request = read(CheckRequest, body)
+        request = read(CheckRequest, unpacked(message, body))
         with self.store.transaction() as tx:
             caller = self._caller(tx, message, body, Seen())
         with self.store.rehearsal() as tx:

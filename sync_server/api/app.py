@@ -16,6 +16,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from shared.compression import ENCODING, WORTH_BYTES, pack
 from shared.ports import RunBlocking
 from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
 from sync_server.api.blobs import blob_routes
@@ -35,18 +36,18 @@ def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None)
     async def sync(request: Request) -> Response:
         body = await body_of(request)
         message = message_of(request)
-        return _json(await run_blocking(lambda: service.sync(message, body)))
+        return await run_blocking(lambda: _json(service.sync(message, body), request))
 
     @app.post("/v1/check")
     async def check(request: Request) -> Response:
         body = await body_of(request)
         message = message_of(request)
-        return _json(await run_blocking(lambda: service.check(message, body)))
+        return await run_blocking(lambda: _json(service.check(message, body), request))
 
     @app.post("/v1/enrol")
     async def enrol(request: Request) -> Response:
         body = await body_of(request)
-        return _json(await run_blocking(lambda: service.enrol(body).to_bytes()))
+        return await run_blocking(lambda: _json(service.enrol(body).to_bytes(), request))
 
     @app.get("/v1/health")
     async def health() -> dict[str, str]:
@@ -57,8 +58,11 @@ def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None)
     return app
 
 
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json")
+def _json(body: bytes, request: Request) -> Response:
+    """The answer, packed where that is worth it and the caller can unpack it."""
+    if len(body) < WORTH_BYTES or ENCODING not in request.headers.get("accept-encoding", ""):
+        return Response(body, media_type="application/json")
+    return Response(pack(body), headers={"content-encoding": ENCODING}, media_type="application/json")
 
 
 def _say_problems(app: FastAPI) -> None:

@@ -6,7 +6,7 @@ A command is settled if it has a receipt, else held. Beside it stand what it wai
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -383,7 +383,7 @@ def _row(tenant: str, entry: Entry, root: int | None) -> dict[str, Any]:
         "signature": signature,
         "received_at": entry.received_at.isoformat(),
         "hold": entry.hold,
-        "due_at": entry.due_at.isoformat() if entry.due_at else None,
+        "due_at": entry.due_at.astimezone(UTC).isoformat() if entry.due_at else None,
         "problem": entry.problem.model_dump_json() if entry.problem else None,
         "offset_s": entry.offset_s,
         "doubtful": entry.doubtful,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,14 @@ async def test_a_command_is_accepted_when_its_bytes_are_there_and_not_before(ser
     assert progress(await patch(laptop, 5000, PHOTO[5000:])) == Progress(len(PHOTO), complete=True)
     assert receipt(await answer(laptop, command)).outcome is Outcome.APPLIED
     assert names(server) == ["p.jpg"]
+
+
+async def test_a_command_whose_file_never_comes_expires_with_its_lifetime(server: Server, laptop: Laptop) -> None:
+    command = await name_it(laptop)
+    server.clock.move(timedelta(days=91))
+    server.office.service.sweep()
+    told = receipt(await answer(laptop, command))
+    assert (told.outcome, names(server)) == (Outcome.EXPIRED, [])
 
 
 async def test_a_file_that_is_there_already_holds_up_nobody(server: Server, laptop: Laptop) -> None:
