@@ -12,6 +12,7 @@ from shared.problems import Code, Refused
 from shared.records import ApprovalChoice, ApprovalStatus, Choice
 from shared.sync import Held
 from sync_server.office.approvals import Decided
+from sync_server.service import Service
 from sync_server.store import Entry, Person
 from tests.builders import JOB
 from tests.served import TENANT, Laptop, Server, id_in, new_laptop, receipt
@@ -123,13 +124,29 @@ async def test_a_sweep_of_what_is_not_due_changes_nothing(server: Server, closin
     assert ends() == before
 
 
-async def test_one_organisations_trouble_does_not_stop_the_sweep_of_others(server: Server, closing: Envelope) -> None:
+async def test_one_organisations_trouble_does_not_stop_the_sweep_of_others(
+    server: Server, closing: Envelope, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.office.add_tenant("a", "First in the alphabet")
-    with server.office.service.store.transaction() as tx:
-        tx.set_server_value("stopped:a", "set back")
+    whole = Service.sweep_tenant
+
+    def troubled(service: Service, tenant: str) -> None:
+        if tenant == "a":
+            raise Refused(Code.STORE_FULL, "no room for the first one")
+        whole(service, tenant)
+
+    monkeypatch.setattr(Service, "sweep_tenant", troubled)
     server.clock.move(timedelta(days=91))
     server.office.service.sweep()
     assert entry(server, closing).receipt
+
+
+async def test_a_server_that_was_set_back_sweeps_nothing(server: Server, closing: Envelope) -> None:
+    with server.office.service.store.transaction() as tx:
+        tx.set_server_value(f"stopped:{TENANT}", "set back")
+    server.clock.move(timedelta(days=91))
+    server.office.service.sweep()
+    assert entry(server, closing).hold is Hold.DEFERRED
 
 
 # -- no way around it

@@ -10,7 +10,7 @@ from device.errors import LocalError
 from device.transfer import Transfer
 from shared.envelope import ANSWER_TYPE, TRANSFER_TYPE, Envelope, SigningKey, WireEnvelope, seal, verify
 from shared.outcomes import Standing
-from shared.sync import SyncRequest
+from shared.sync import CHANGES_MAX, SyncRequest
 from sync_server.authentication import Caller
 from tests.integration.test_protocol_2 import JOB, Tap, again, cable, device, home, standings, tap, texts
 from tests.served import TENANT, Server
@@ -98,3 +98,21 @@ async def test_what_is_no_answer_for_this_laptop_is_not_taken(device: Device, se
         stick(device).take(raw)
     assert before == {"cursor": device.store.meta("cursor"), "head": device.store.meta("head")}
     assert standings(device) == [Standing.SENT]
+
+
+async def test_the_file_of_a_real_laptop_goes_through_the_office_and_back(device: Device, server: Server) -> None:
+    device.workbench.go(online=False)
+    for text in ("one", "two"):
+        device.workbench.note(JOB, text)
+    rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(CHANGES_MAX + 10))
+    plan = server.office.plan_import(TENANT, "stock_item", f"id,name,part_no\n{rows}")
+    server.office.apply_import(TENANT, "root", plan)
+    file, _ = stick(device).export()
+    carried = [server.office.import_outbox(file) for _ in range(2)]
+    assert [each.settled for each in carried] == [2, 2]
+    took = stick(device).take(carried[0].answers.to_bytes())
+    assert took.settled == 2
+    stick(device).take(carried[1].answers.to_bytes())  # the second answer says the same
+    assert standings(device) == [Standing.ACCEPTED] * 2
+    assert texts(server) == ["one", "two"]
+    assert device.workbench.record(f"stock_item/B-{CHANGES_MAX + 9}").fields["name"] == "Bolt"
