@@ -131,12 +131,19 @@ def imported(arguments: argparse.Namespace) -> Report:
         except OSError as error:
             raise LocalError(f"{arguments.file} cannot be read: {error.strerror}.") from error
         took = _transfer(device).take(raw)
-        data = {"rounds": took.rounds, "settled": took.settled, "changes": took.changes, "older": took.older}
+        data: dict[str, object] = {
+            "rounds": took.rounds,
+            "settled": took.settled,
+            "changes": took.changes,
+            "older": took.older,
+        }
+        data["refused"] = took.refused
         lines = [f"{took.settled} settled, {took.changes} records brought up to date."]
         lines += ["It is older than what this laptop knows already; of that, nothing was taken back."] * bool(
             took.older
         )
-        return Report("tailboard.imported.v1", data, lines)
+        lines += [f"The office took no more of it. {took.refused}"] if took.refused else []
+        return Report("tailboard.imported.v1", data, lines, ok=took.refused is None)
 
     return with_device(arguments, work)
 

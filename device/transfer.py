@@ -26,6 +26,7 @@ from device.transport import read_reply
 from shared import strict_json
 from shared.envelope import ANSWER_TYPE, TRANSFER_TYPE, BadSignature, WireEnvelope, seal
 from shared.ports import Ports
+from shared.problems import Problem
 from shared.sync import COMMANDS_MAX, PROTOCOL, SyncRequest
 
 OUTBOX_FILE, ANSWER_FILE = "outbox.v1", "answer.v1"
@@ -34,12 +35,16 @@ FILE_BYTES_MAX = 512 << 20
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an answer file brought: commands settled by it, records, and how many of its rounds were old news."""
+    """What an answer file brought: commands settled by it, records, and how many of its rounds were old news.
+
+    `refused` is the office's sentence where it took nothing, or kept what came for review.
+    """
 
     rounds: int
     settled: int
     changes: int
     older: int
+    refused: str | None = None
 
 
 class Transfer:
@@ -89,12 +94,16 @@ class Transfer:
         """
         at, base = self._ports.clock.now().isoformat(), self._store.meta("exported_from") or None
         settled = changes = older = 0
+        refused: str | None = None
         rounds = _rounds(raw)
         with self._store.transaction():
             asked = self._unsettled()
             for wire in rounds:
                 try:
-                    answered = read_reply(self._intake.trust().opened(wire, ANSWER_TYPE))
+                    told = self._intake.trust().opened(wire, ANSWER_TYPE)
+                    if refused := _refusal(told):
+                        break
+                    answered = read_reply(told)
                     believed = believe(answered.reply, asked, self._intake.trust(), in_order=False)
                 except (BadSignature, ValueError, TransportError) as error:
                     raise LocalError(
@@ -103,12 +112,21 @@ class Transfer:
                 news = self._intake.take_carried(answered.reply, answered.changes, believed, base, at)
                 settled, older = settled + len(believed.settled), older + (not news)
                 changes += len(answered.changes) if news else 0
-        return Imported(len(rounds), settled, changes, older)
+        return Imported(len(rounds), settled, changes, older, refused)
 
     def _unsettled(self) -> list[Outgoing]:
         return self._store.outgoing(
             [item.command.id for item in self._store.items(states=(*UNSETTLED, State.SETTLED))]
         )
+
+
+def _refusal(told: bytes) -> str | None:
+    """The sentence of a refusal; None if it is a reply. Nothing in a refusal names the laptop: it is only shown."""
+    try:
+        problem = Problem.model_validate(strict_json.parse(told, bytes_max=FILE_BYTES_MAX))
+    except ValueError:
+        return None
+    return f"{problem.title}: {problem.detail}. {problem.remedy}"
 
 
 def _rounds(raw: bytes) -> list[WireEnvelope]:

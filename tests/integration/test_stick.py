@@ -116,3 +116,14 @@ async def test_the_file_of_a_real_laptop_goes_through_the_office_and_back(device
     assert standings(device) == [Standing.ACCEPTED] * 2
     assert texts(server) == ["one", "two"]
     assert device.workbench.record(f"stock_item/B-{CHANGES_MAX + 9}").fields["name"] == "Bolt"
+
+
+async def test_a_laptop_that_may_only_upload_reads_so_in_the_answer(device: Device, server: Server) -> None:
+    device.workbench.go(online=False)
+    device.workbench.note(JOB, "kept")
+    file, _ = stick(device).export()
+    server.office.revoke_device(TENANT, device.identity.device, "root", "lost")
+    took = stick(device).take(server.office.import_outbox(file).answers.to_bytes())
+    assert (took.settled, took.changes) == (0, 0)
+    assert "revoked" in str(took.refused)
+    assert standings(device) == [Standing.SENT], "in doubt, and nothing lost"
