@@ -22,7 +22,7 @@ test: setup ## run the whole check: format, lint, types, import contracts, tests
 	@echo '== lint';             $(BIN)/ruff check --quiet --output-format concise .
 	@echo '== types';            $(BIN)/mypy --no-error-summary
 	@echo '== import contracts'; out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }
-	@echo '== tests';            $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@echo '== tests';            $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 format: setup ## format the code and fix what the linter can
 	@$(BIN)/ruff check --quiet --fix-only .
