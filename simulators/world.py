@@ -53,6 +53,7 @@ T = TypeVar("T")
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TENANT, ADDRESS, PIN = "t", "sync.example", "2468"
 SERVER = "server"
+REST_S_MAX, AWAY_S_MAX = 3600.0, 1800.0
 HEAL_WITHIN = timedelta(hours=6)
 FILES = {
     "asset": "id,name,type\n" + "".join(f"PUMP-{n},Pump {n},pump\n" for n in range(1, 4)),
@@ -114,10 +115,12 @@ class Laptop:
 
     wire: Wire
     device: Device | None = None
+    #: The screen tells the sync that somebody did something.
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, life: Incarnation) -> None:
         """Unlock, then sync for ever."""
-        self.device = None
+        self.device, self.nudge = None, asyncio.Event()
         settings = LaptopSettings(life.home)
         self.device = await _until_open(
             lambda: laptops.open_device(
@@ -128,7 +131,7 @@ class Laptop:
 
     async def _sync(self, life: Incarnation, device: Device) -> None:
         while True:
-            wait_s = 1.0
+            wait_s = REST_S_MAX
             try:
                 step = await device.agent.step()
                 if not step.rested:
@@ -138,7 +141,13 @@ class Laptop:
             except StoreError as error:
                 life.host.trace.note(life.host.name, f"store: {error}")
                 wait_s = 5.0
-            await asyncio.sleep(min(wait_s, 30.0))
+            await self._rest(wait_s)
+
+    async def _rest(self, seconds: float) -> None:
+        self.nudge.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, REST_S_MAX)):
+                await self.nudge.wait()
 
 
 async def _until_open(open_it: Callable[[], T]) -> T:
@@ -311,6 +320,8 @@ class World:
             for host in hosts:
                 host.clock.put_right()
                 host.wake()
+            for name in self.laptops:
+                await self._until(name, _send_now)
             self.around.trace.note("world", "healed")
             await self._settle()
             for keeper in keepers:
@@ -338,34 +349,55 @@ class World:
                 host.suspend(dice.between(60.0, chaos.profile.suspend_s_max))
 
     async def _work(self, name: str) -> None:
-        """A technician says what there is to say, and says again what the screen did not call saved."""
-        dice = self.streams.of(f"technician/{name}")
-        left = self.options.commands
+        """A technician works out of coverage most of the time, and says what there is to say; then goes home."""
+        dice, left = self.streams.of(f"technician/{name}"), self.options.commands
         while left > 0:
-            await asyncio.sleep(dice.between(1.0, 45.0))
-            burst = [_proposal(dice, f"{name} says {left - n}") for n in range(min(left, 1 + dice.below(3)))]
-            left -= len(burst)
-            while not self._say(name, burst):  # noqa: ASYNC110  # nobody tells a person; they look again
-                await asyncio.sleep(20.0)
+            away = dice.chance(0.7)
+            if away:
+                await self._until(name, lambda device: device.workbench.go(online=False))
+            for _ in range(1 + dice.below(3)):
+                await asyncio.sleep(dice.between(60.0, AWAY_S_MAX) if away else dice.between(1.0, 40.0))
+                burst = [_proposal(dice, f"{name} says {left - n}") for n in range(min(left, 1 + dice.below(3)))]
+                left -= len(burst)
+                await self._until(name, functools.partial(self._say, name, burst))
+            if away:
+                await self._until(name, lambda device: device.workbench.go(online=True))
+            await asyncio.sleep(dice.between(5.0, 60.0))
+        await self._until(name, lambda device: device.workbench.go(online=False))
 
-    def _say(self, name: str, burst: list[Proposal]) -> bool:
-        """Whether the technician is done with it: saved, or told that it makes no sense."""
-        host, device, told = self.laptops[name], self.programs[name].device, self.told[name]
-        if not host.up or device is None or host.incarnation is None or host.incarnation.paused:
+    async def _until(self, name: str, act: Callable[[Device], None]) -> None:
+        """Nobody tells a person that the laptop is there again; they look, and do what they had not done."""
+        while not self._done(name, act):  # noqa: ASYNC110
+            await asyncio.sleep(20.0)
+
+    def _done(self, name: str, act: Callable[[Device], None]) -> bool:
+        """Whether a person could do something at the laptop, and it survived that."""
+        life, program = self.laptops[name].incarnation, self.programs[name]
+        device = program.device
+        if life is None or not life.alive or life.paused or device is None:
             return False
         try:
-            commands = host.incarnation.perform(
-                lambda: device.workbench.confirm(burst, sentence=str(burst[0].payload), source="form")
-            )
+            life.perform(functools.partial(act, device))
+            life.perform(program.nudge.set)
         except (Gone, StoreError):
             return False
+        return True
+
+    def _say(self, name: str, burst: list[Proposal], device: Device) -> None:
+        """Confirm, and remember what the screen said: saved, or that it makes no sense."""
+        if not burst:
+            return
+        told, trace = self.told[name], self.around.trace
+        try:
+            commands = device.workbench.confirm(burst, sentence=str(burst[0].payload), source="form")
+        except StoreError:
+            raise
         except LocalError as error:
             told.refused.append(str(error))
-            self.around.trace.note(name, f"was told: {error}")
-            return True
+            trace.note(name, f"was told: {error}")
+            return
         told.saved |= {command.id: command.kind for command in commands}
-        self.around.trace.note(name, f"saw saved {' '.join(command.id for command in commands)}")
-        return True
+        trace.note(name, f"saw saved {' '.join(command.id for command in commands)}")
 
     async def _dispatch(self) -> None:
         """Somebody in the office settles conflicts, one side or the other."""
@@ -405,6 +437,11 @@ class World:
                 self.around.trace.note(name, f"{item.command.id} {item.state} {outcome}")
             found[name] = {item.command.id: item.receipt.outcome for item in items if item.receipt}
         return found
+
+
+def _send_now(device: Device) -> None:
+    device.workbench.go(online=True)
+    device.agent.session.send_now()
 
 
 def _resolve_all(office: Office, dice: Stream) -> None:

@@ -217,6 +217,18 @@ def test_a_group_cancels_in_an_order_that_the_seed_alone_decides() -> None:
     assert len(set(orders)) == 8
 
 
+def test_sets_of_tasks_and_futures_are_walked_in_the_order_of_creation() -> None:
+    async def main() -> None:
+        loop = current_loop()
+        futures = [loop.create_future() for _ in range(50)]
+        tasks = [loop.create_task(asyncio.sleep(0)) for _ in range(50)]
+        assert list({*futures[::-1]}) == futures
+        assert list({*tasks[::-1]}) == tasks
+        await asyncio.gather(*tasks)
+
+    run(main)
+
+
 def test_anyio_groups_cancel_so_too() -> None:
     async def main() -> list[int]:
         ended: list[int] = []
