@@ -19,6 +19,7 @@ Not modelled: a rename or a deletion that a power cut undoes; damage to what was
 Source: docs/adr/0020-a-seeded-loop-of-our-own.md; SQLite, "The OS backend (VFS)".
 """
 
+import atexit
 import ctypes
 import importlib
 import os
@@ -150,6 +151,7 @@ _XOPEN = ctypes.CFUNCTYPE(ctypes.c_int, _P, _P, _P, ctypes.c_int, _P)
 _XDELETE = ctypes.CFUNCTYPE(ctypes.c_int, _P, _P, ctypes.c_int)
 _XSLEEP = ctypes.CFUNCTYPE(ctypes.c_int, _P, ctypes.c_int)
 _XREAD = ctypes.CFUNCTYPE(ctypes.c_int, _P, _P, ctypes.c_int, ctypes.c_int64)
+_XCLOSE = ctypes.CFUNCTYPE(ctypes.c_int, _P)
 _XTRUNCATE = ctypes.CFUNCTYPE(ctypes.c_int, _P, ctypes.c_int64)
 _XSYNC = ctypes.CFUNCTYPE(ctypes.c_int, _P, ctypes.c_int)
 _XSIZE = ctypes.CFUNCTYPE(ctypes.c_int, _P, ctypes.POINTER(ctypes.c_int64))
@@ -186,13 +188,23 @@ class _Table:
         self._read, self._write = _XREAD(base.xRead), _XREAD(base.xWrite)
         self._truncate, self._sync = _XTRUNCATE(base.xTruncate), _XSYNC(base.xSync)
         self._shm_lock = _XSHMLOCK(base.xShmLock) if base.iVersion >= 2 and base.xShmLock else None
-        self._kept_alive = [_XREAD(self.write), _XTRUNCATE(self.truncate), _XSYNC(self.sync)]
+        self._close, self.base_at = _XCLOSE(base.xClose), ctypes.addressof(base)
+        self._kept_alive = [
+            _XREAD(self.write),
+            _XTRUNCATE(self.truncate),
+            _XSYNC(self.sync),
+            _XCLOSE(self.close),
+        ]
         self.methods = _Methods.from_buffer_copy(base)
-        for name, function in zip(("xWrite", "xTruncate", "xSync"), self._kept_alive, strict=True):
+        for name, function in zip(("xWrite", "xTruncate", "xSync", "xClose"), self._kept_alive, strict=True):
             setattr(self.methods, name, ctypes.cast(function, _P))
         if self._shm_lock:
             self._kept_alive.append(_XSHMLOCK(self.shm_lock))
             self.methods.xShmLock = ctypes.cast(self._kept_alive[-1], _P)
+
+    def serves(self, methods: int) -> bool:
+        """Whether `methods` is the address of this table."""
+        return methods == ctypes.addressof(self.methods)
 
     def _covered(self, handle: int, at: int, count: int, size: int) -> bytes:
         """What the file holds at that place now."""
@@ -233,6 +245,11 @@ class _Table:
         file.unsynced.clear()
         return OK
 
+    def close(self, handle: int) -> int:
+        """The handle's memory is SQLite's again."""
+        self._opened.pop(handle, None)
+        return int(self._close(handle))
+
     def shm_lock(self, handle: int, offset: int, count: int, flags: int) -> int:
         """The write lock may be somebody else's."""
         assert self._shm_lock is not None, "only where there is one"
@@ -268,6 +285,17 @@ class _Interposer:
     def prefer(self, *, ours: bool) -> None:
         """Make our VFS the default for connections that are opened from now on, or SQLite's own again."""
         self._register(ctypes.byref(self._vfs) if ours else _P(self._base_at), 1)
+
+    def let_go(self) -> None:
+        """Leave SQLite alone for good: connections may outlive the interpreter's last function."""
+        self.prefer(ours=False)
+        for name in ("xOpen", "xDelete", "xSleep"):
+            setattr(self._vfs, name, getattr(self._base, name))
+        for handle in self._opened:
+            opened = _File.from_address(handle)
+            opened.pMethods = next(t.base_at for t in self._tables.values() if t.serves(opened.pMethods))
+        for each in (self._vfs, self._name):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))  # never freed: such connections point at it
 
     def _open(self, _vfs: int, name: int, handle: int, flags: int, out: int) -> int:
         code = int(self._base_open(self._base_at, name, handle, flags, out))
@@ -307,7 +335,10 @@ def _disk_of(disks: dict[str, Disk], path: str) -> Disk | None:
 @cache
 def _interposers() -> tuple[dict[str, Disk], tuple[_Interposer, ...]]:
     disks: dict[str, Disk] = {}
-    return disks, tuple(_Interposer(library, disks) for library in _LIBRARIES)
+    made = tuple(_Interposer(library, disks) for library in _LIBRARIES)
+    for each in made:
+        atexit.register(each.let_go)
+    return disks, made
 
 
 def obstacle() -> str | None:

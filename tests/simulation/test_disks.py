@@ -1,6 +1,8 @@
 """The disks: the model itself is checked first, against what SQLite promises."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -177,3 +179,24 @@ def test_where_the_symbols_are_hidden_it_says_so(monkeypatch: pytest.MonkeyPatch
     finally:
         monkeypatch.undo()
         disks._interposers.cache_clear()
+
+
+def test_a_connection_may_outlive_the_interpreter(tmp_path: Path) -> None:
+    program = f"""
+import pathlib, sqlite3, sys
+from sqlcipher3 import dbapi2
+from simulators.disks import Disk, simulated_disks
+from simulators.faults import CALM, Chaos
+from simulators.streams import Streams
+with simulated_disks() as bay:
+    bay.insert(Disk(pathlib.Path({str(tmp_path)!r}), "host", Chaos(CALM, Streams(1))))
+    for number, driver in enumerate((sqlite3, dbapi2)):
+        connection = driver.connect(f"{tmp_path}/{{number}}.db")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE t (a)")
+        circle = [connection]
+        circle.append(circle)
+        setattr(sys, f"circle{{number}}", circle)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
