@@ -50,7 +50,18 @@ from shared.statements import ReceiptsRoot
 from sync_server.admission import Admitted
 from sync_server.chain import Adrift, Early, Fork, Place, Taken, place_of
 from sync_server.logs import where
-from sync_server.store import Device, DeviceState, Entry, Epoch, Person, TenantHead, TenantSettings, Tx, Write
+from sync_server.store import (
+    TROUBLE,
+    Device,
+    DeviceState,
+    Entry,
+    Epoch,
+    Person,
+    TenantHead,
+    TenantSettings,
+    Tx,
+    Write,
+)
 from sync_server.systems.outbox import write_outgoing
 
 log = logging.getLogger("tailboard.server")
@@ -309,6 +320,8 @@ class Batch:
         except UnknownKind as error:
             self._hold(entry, Hold.UNREADABLE, problem(Code.KIND_UNKNOWN, str(error)))
             return
+        except TROUBLE:
+            raise  # that is not the command's fault
         except Exception as error:  # noqa: BLE001  # one poison command must not stop the others
             log.error("a command could not be decided", extra={"command_id": entry.command.id, **where(error)})
             fault = problem(Code.INTERNAL, "the server could not decide it; the office looks into it")
