@@ -202,7 +202,15 @@ class Batch:
             self._fork(entry)
 
     def _set_apart(self, entry: Entry, why: Problem) -> None:
-        """Keep it for a person to look at. Raises `Refused` if too much of this device waits for that already."""
+        """Keep it for a person to look at.
+
+        Raises:
+            Refused: too much of this device waits for that already, and this is not stored yet. What is stored takes
+                no more room, and the device is being answered for another command.
+        """
+        if entry.hold is not None:
+            self._hold(entry, Hold.QUARANTINED, why)
+            return
         device = entry.command.device
         here = sum(each.hold is Hold.QUARANTINED for each in self._changed.values())
         if self._tx.held_count(self._tenant, device, Hold.QUARANTINED) + here >= QUARANTINE_MAX:
@@ -213,9 +221,11 @@ class Batch:
 
     def withdraw(self, command_id: str, envelope_hash: str, statement: Envelope) -> None:
         """The author takes a command back. Without effect if it is settled, or if other bytes were meant."""
+        known = self.entry(command_id)
+        if known is not None and known.envelope.hash != envelope_hash:
+            return
         self._tx.put_withdrawal(self._tenant, command_id, envelope_hash, statement)
         self._withdrawn[command_id] = envelope_hash
-        known = self.entry(command_id)
         if known is not None:
             self.again([known])
 
@@ -429,8 +439,10 @@ class Batch:
         return refs.union(base.record for base in command.bases)
 
     def _facts(self, entry: Entry) -> Facts:
-        command = entry.command
-        draft, refs = self._draft(command), self._refs(command)
+        command, withdrawn = entry.command, self.withdrawn(entry)
+        # what was taken back is not read: nobody here may be able to
+        draft = None if withdrawn else self._draft(command)
+        refs = frozenset({command.record}) if withdrawn else self._refs(command)
         records = self._load(refs)
         person = self._person(command.actor)
         return Facts(
@@ -441,7 +453,7 @@ class Batch:
             received_at=entry.received_at,
             hash=entry.envelope.hash,
             draft=draft,
-            withdrawn=self.withdrawn(entry),
+            withdrawn=withdrawn,
             in_scope=command.device == OFFICE or _in_scope(person, refs, records),
             doubtful=entry.doubtful,
             lacks=self._lacking(command, draft.payload.attachments()) if draft else (),
