@@ -50,7 +50,18 @@ from shared.statements import ReceiptsRoot
 from sync_server.admission import Admitted
 from sync_server.chain import Adrift, Early, Fork, Place, Taken, place_of
 from sync_server.logs import where
-from sync_server.store import Device, DeviceState, Entry, Epoch, Person, TenantHead, TenantSettings, Tx, Write
+from sync_server.store import (
+    TROUBLE,
+    Device,
+    DeviceState,
+    Entry,
+    Epoch,
+    Person,
+    TenantHead,
+    TenantSettings,
+    Tx,
+    Write,
+)
 from sync_server.systems.outbox import write_outgoing
 
 log = logging.getLogger("tailboard.server")
@@ -193,7 +204,15 @@ class Batch:
             self._fork(entry)
 
     def _set_apart(self, entry: Entry, why: Problem) -> None:
-        """Keep it for a person to look at. Raises `Refused` if too much of this device waits for that already."""
+        """Keep it for a person to look at.
+
+        Raises:
+            Refused: too much of this device waits for that already, and this is not stored yet. What is stored takes
+                no more room, and the device is being answered for another command.
+        """
+        if entry.hold is not None:
+            self._hold(entry, Hold.QUARANTINED, why)
+            return
         device = entry.command.device
         here = sum(each.hold is Hold.QUARANTINED for each in self._changed.values())
         if self._tx.held_count(self._tenant, device, Hold.QUARANTINED) + here >= QUARANTINE_MAX:
@@ -204,9 +223,11 @@ class Batch:
 
     def withdraw(self, command_id: str, envelope_hash: str, statement: Envelope) -> None:
         """The author takes a command back. Without effect if it is settled, or if other bytes were meant."""
+        known = self.entry(command_id)
+        if known is not None and known.envelope.hash != envelope_hash:
+            return
         self._tx.put_withdrawal(self._tenant, command_id, envelope_hash, statement)
         self._withdrawn[command_id] = envelope_hash
-        known = self.entry(command_id)
         if known is not None:
             self.again([known])
 
@@ -311,6 +332,8 @@ class Batch:
         except UnknownKind as error:
             self._hold(entry, Hold.UNREADABLE, problem(Code.KIND_UNKNOWN, str(error)))
             return
+        except TROUBLE:
+            raise  # that is not the command's fault
         except Exception as error:  # noqa: BLE001  # one poison command must not stop the others
             log.error("a command could not be decided", extra={"command_id": entry.command.id, **where(error)})
             fault = problem(Code.INTERNAL, "the server could not decide it; the office looks into it")
@@ -419,8 +442,10 @@ class Batch:
         return refs.union(base.record for base in command.bases)
 
     def _facts(self, entry: Entry) -> Facts:
-        command = entry.command
-        draft, refs = self._draft(command), self._refs(command)
+        command, withdrawn = entry.command, self.withdrawn(entry)
+        # what was taken back is not read: nobody here may be able to
+        draft = None if withdrawn else self._draft(command)
+        refs = frozenset({command.record}) if withdrawn else self._refs(command)
         records = self._load(refs)
         person = self._person(command.actor)
         return Facts(
@@ -431,7 +456,7 @@ class Batch:
             received_at=entry.received_at,
             hash=entry.envelope.hash,
             draft=draft,
-            withdrawn=self.withdrawn(entry),
+            withdrawn=withdrawn,
             in_scope=command.device == OFFICE or _in_scope(person, refs, records),
             doubtful=entry.doubtful,
             lacks=self._lacking(command, draft.payload.attachments()) if draft else (),

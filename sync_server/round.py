@@ -212,7 +212,7 @@ class Desk:
         life, after, since = cursor
         kept_from = max(device.scope_seq, self.tx.removals_from(tenant))
         begun_before = since < kept_from and protocol != protocol_1.PROTOCOL
-        if life != self.incarnation or after > self.tx.head(tenant).change_seq or begun_before:
+        if life != self.incarnation or max(after, since) > self.tx.head(tenant).change_seq or begun_before:
             return 0, None
         return after, since
 

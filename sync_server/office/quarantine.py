@@ -6,7 +6,7 @@ Rules
    command with the same kind, payload and bases, in the reviewer's name. The original shares its outcome. Because the
    bases are the original's, what changed since its author looked becomes a conflict and is not overwritten.
 3. What was doubted for another reason (the device's clock, a fault of ours) is decided itself.
-4. What its author took back, or what was too late when it came, is not revived.
+4. What its author took back, what was too late when it came or asks for too long a life is not revived.
 5. Dismissing is an outcome: the author hears it with the reason.
 
 Source: ADR 0018.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciliation.decide import Ruling, draft_of
-from reconciliation.expiry import expired, lifetime
+from reconciliation.expiry import expired, lifetime, too_long
 from reconciliation.ruling import rejected
 from shared.commands import UnknownKind
 from shared.commands.base import OFFICE, Command, Role
@@ -174,6 +174,8 @@ def _place(entry: Entry) -> tuple[str, int, int]:
 def _too_late(batch: Batch, entry: Entry) -> Ruling | None:
     if batch.withdrawn(entry):
         return rejected(Reason.WITHDRAWN, "its author took it back")
+    if too_long(entry.command):
+        return rejected(Reason.LIFETIME_TOO_LONG, "it asks for a lifetime that no command may have")
     if expired(entry.command, entry.received_at, timedelta(seconds=entry.offset_s)):
         return Ruling(Outcome.EXPIRED, detail=f"it was good until {entry.command.expires_at:%Y-%m-%d %H:%M} UTC")
     return None

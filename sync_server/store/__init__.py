@@ -26,16 +26,17 @@ from sqlalchemy.pool import NullPool
 
 from shared.problems import Code, Refused
 from sync_server.store.audit import Audit, Link
-from sync_server.store.base import Contended
+from sync_server.store.base import TROUBLE, Contended
 from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
-from sync_server.store.lane import Apart, Lane
+from sync_server.store.lane import Apart, Lane, Undone
 from sync_server.store.ledger import Entry, Ledger
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.records import Page, Records, Write
 
 __all__ = [
+    "TROUBLE",
     "Contended",
     "Device",
     "DeviceState",
@@ -78,12 +79,32 @@ class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites):
     """The open transaction."""
 
     def apart(self, work: Callable[[], T]) -> T:
-        """`work` in a savepoint: if it raises, nothing of it stays."""
+        """`work` in a savepoint: if it raises, nothing of it stays.
+
+        Raises:
+            Undone: the database gave the whole transaction up.
+        """
+        savepoint = self._connection.begin_nested()
         try:
-            with self._connection.begin_nested():
-                return work()
-        except DBAPIError as error:
-            raise _meaning(error) from error
+            done = work()
+            self.check_open()
+            savepoint.commit()
+        except Exception as error:
+            self.check_open(error)
+            savepoint.rollback()
+            if isinstance(error, DBAPIError):
+                raise _meaning(error) from error
+            raise
+        return done
+
+    def check_open(self, cause: Exception | None = None) -> None:
+        """Raises `Undone` if the database gave the transaction up, as SQLite does where the disk is full.
+
+        What is done after that would be committed statement by statement, and a commit would say nothing.
+        """
+        raw = self._connection.connection.dbapi_connection
+        if isinstance(raw, sqlite3.Connection) and not raw.in_transaction:
+            raise Undone("the database gave the transaction up") from cause
 
 
 class Store:
@@ -121,8 +142,13 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
         """One unit of work: everything or nothing. Raises as `connected`."""
-        with self.connected() as connection:
-            yield Tx(connection)
+        try:
+            with self.connected() as connection:
+                tx = Tx(connection)
+                yield tx
+                tx.check_open()
+        except Undone as undone:
+            raise _cause(undone) from undone
 
     def attempt(self, work: Callable[[Tx], T]) -> T:
         """`work` in a transaction, again where it had to give way: a whole unit that reads the ledger first.
@@ -191,6 +217,13 @@ def _meaning(error: DBAPIError | PoolTimeout | sqlite3.Error) -> Exception:
         return Refused(Code.BUSY, "the database cannot be reached")
     found = next((refusal for prefix, refusal in _SHORT.items() if state and state.startswith(prefix)), None)
     return Refused(*found) if found else error
+
+
+def _cause(undone: Undone) -> Exception:
+    """What to say to everybody whose work is gone: why, if that is known."""
+    why = undone.__cause__
+    meant = _meaning(why) if isinstance(why, DBAPIError) else None
+    return meant if isinstance(meant, Refused) else Refused(*_BUSY)
 
 
 def _sqlite_meaning(error: sqlite3.Error) -> Refused | None:

@@ -6,11 +6,16 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Connection, Text, any_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import MetaData, SQLModel
 
 
 class Contended(Exception):
     """Another writer was faster. Nothing was done; the whole unit of work is to be tried again."""
+
+
+#: What says something about the database and nothing about what is being worked on: the whole unit ends with it.
+TROUBLE = (Contended, DBAPIError)
 
 
 class Table(SQLModel):

@@ -7,6 +7,8 @@ for company: alone, a unit of work has a transaction to itself.
 Rules
 1. A unit that fails leaves nothing and harms no other.
 2. Nobody is answered before the commit that holds their work. If that fails, all of it failed.
+3. A failure that took the whole transaction along (a full disk does) is everybody's: what was done before it in the
+   same transaction is gone, and what came after would stand alone.
 """
 
 import threading
@@ -14,6 +16,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Undone(Exception):
+    """The open transaction is gone with all that was done in it; the cause is what took it along."""
+
+
 #: So many units share a transaction at most: the first must not wait for ever.
 TOGETHER_MAX = 32
 
@@ -22,7 +30,7 @@ class Apart(Protocol):
     """Runs work in a savepoint of the open transaction."""
 
     def __call__(self, work: Callable[[], Any]) -> Any:
-        """What `work` returns; if it raises, nothing of it stays."""
+        """What `work` returns; if it raises, nothing of it stays. Raises `Undone` if nothing at all stays."""
 
 
 class _Job:
@@ -75,5 +83,7 @@ def _work_off(jobs: Sequence[_Job], tx: Any, apart: Apart) -> None:
     for job in jobs:
         try:
             job.value = apart(lambda job=job: job.work(tx))  # type: ignore[misc]
+        except Undone:
+            raise
         except Exception as error:  # noqa: BLE001  # it belongs to whoever brought the work
             job.error = error

@@ -283,10 +283,10 @@ class Ledger(Part):
     # -- withdrawals
 
     def put_withdrawal(self, tenant: str, command: str, envelope_hash: str, envelope: Envelope) -> None:
-        """Keep the author's word that a command is taken back."""
+        """Keep the author's word that a command is taken back; of several, the last."""
         values = {"hash": envelope_hash, "envelope": envelope.to_wire().model_dump_json()}
         statement = self._insert(WITHDRAWAL).values(tenant=tenant, command=command, **values)
-        self._do(statement.on_conflict_do_nothing())
+        self._do(statement.on_conflict_do_update(index_elements=["tenant", "command"], set_=values))
 
     def withdrawn(self, tenant: str, ids: Iterable[str]) -> dict[str, str]:
         """Those of `ids` that were taken back: command id → hash of the envelope that was meant."""

@@ -11,7 +11,9 @@ from shared.commands.base import Command
 from shared.envelope import COMMAND_TYPE, Envelope, seal
 from shared.outcomes import Hold, Outcome, Reason
 from shared.records import Choice
+from shared.sync import Held
 from sync_server import batch
+from sync_server.store import Contended, Tx
 from tests.contract.test_sync import JOB, notes
 from tests.served import TENANT, Laptop, Server, new_laptop, receipt
 
@@ -236,3 +238,22 @@ async def test_a_resolver_who_looked_too_early_is_told(server: Server, laptop: L
         TENANT, "m.reyes", command.id, Choice.EDIT, "seen", "high", seen=server.records()[JOB].version
     )
     assert again.outcome is Outcome.APPLIED
+
+
+async def test_what_the_database_suffers_from_is_not_the_commands_fault(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking, tried = Tx.lacking, []
+
+    def gives_way_once(tx: Tx, *named: Any) -> tuple[str, ...]:
+        tried.append(named)
+        if len(tried) == 1:
+            raise Contended("another writer was faster")
+        return lacking(tx, *named)
+
+    monkeypatch.setattr(Tx, "lacking", gives_way_once)
+    file = {"sha256": "a" * 64, "size": 3, "media_type": "image/png", "name": "a.png"}
+    (answer,) = (await laptop.round(laptop.say("attachment.added", JOB, **file))).answers
+    assert isinstance(answer, Held)
+    assert answer.hold is Hold.WAITING
+    assert len(tried) == 2

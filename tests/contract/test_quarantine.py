@@ -18,7 +18,7 @@ from shared.records import ApprovalChoice, Choice
 from shared.sync import EpochEnd
 from sync_server import batch
 from sync_server.store import Contended, Entry, Person, Store
-from tests.builders import JOB, SEAL
+from tests.builders import JOB, NOW, SEAL
 from tests.contract.test_sync import notes
 from tests.served import TENANT, Laptop, Server, id_in, receipt
 
@@ -374,3 +374,24 @@ async def test_a_forged_command_is_not_even_kept(server: Server, laptop: Laptop)
     sent = laptop.say("note.added", JOB, text="x")
     await laptop.refused(seal(COMMAND_TYPE, sent.payload, laptop.device_key))
     assert apart(server) == []
+
+
+async def test_a_quarantine_that_is_full_says_nothing_wrong_about_the_command_that_closed_a_gap(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stray = replace(laptop.cloned(), seq=1, prev="0" * 64).say("note.added", JOB, text="another history")
+    await laptop.round(stray)
+    monkeypatch.setattr(batch, "QUARANTINE_MAX", 0)
+    (answer,) = (await laptop.round(laptop.say("note.added", JOB, text="one"))).answers
+    assert receipt(answer).outcome is Outcome.APPLIED
+    assert apart(server) == [id_in(stray)]
+
+
+async def test_a_lifetime_that_no_command_may_have_is_refused_at_its_release(server: Server, laptop: Laptop) -> None:
+    server.office.revoke_device(TENANT, laptop.name, "root", "stolen")
+    years = {"issued_at": NOW.replace(year=2), "expires_at": NOW.replace(year=9999)}
+    sent = laptop.seal(laptop.command("note.added", JOB, advance=False, text="x").model_copy(update=years))
+    await laptop.refused(sent)
+    (entry,) = release(server, sent)
+    assert entry.receipt
+    assert entry.receipt.reason is Reason.LIFETIME_TOO_LONG

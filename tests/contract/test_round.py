@@ -263,6 +263,36 @@ async def test_a_withdrawal_of_other_bytes_takes_nothing_back(
     assert len(server.office.approvals(TENANT)) == 1
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_nobody_here_can_read_is_taken_back_as_well(
+    server: Server, laptop: Laptop, together: bool
+) -> None:
+    unread = laptop.command("note.added", JOB, advance=False, text="x").model_copy(update={"kind": "from.tomorrow"})
+    sent = laptop.seal(unread)
+    said = (laptop.withdrawal(sent),)
+    await laptop.round(sent, withdrawals=said if together else ())
+    await laptop.round(withdrawals=() if together else said)
+    (answer,) = (await laptop.round(in_doubt=(unread.id,))).answers
+    assert receipt(answer).reason is Reason.WITHDRAWN
+
+
+async def test_an_earlier_statement_about_other_bytes_does_not_outweigh_the_right_one(
+    server: Server, laptop: Laptop
+) -> None:
+    sent = laptop.say("note.added", JOB, text="x")
+    await laptop.round(withdrawals=(laptop.withdrawal(sent, hash="0" * 64),))
+    (answer,) = (await laptop.round(sent, withdrawals=(laptop.withdrawal(sent),))).answers
+    assert receipt(answer).reason is Reason.WITHDRAWN
+    await laptop.round(withdrawals=(laptop.withdrawal(sent, hash="0" * 64),))
+    assert notes(server) == []
+
+
+@pytest.mark.parametrize("cursor", ["1:0:99999999999999999999", "1:0:99999", "1:99999999999999999999:0", "1:-5:-5"])
+async def test_a_cursor_from_beyond_the_end_begins_a_copy(server: Server, laptop: Laptop, cursor: str) -> None:
+    laptop.cursor = cursor
+    assert (await laptop.round()).restart
+
+
 # -- epochs
 
 

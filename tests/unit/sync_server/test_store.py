@@ -1,17 +1,21 @@
 """What the server does when its own store fails it: a problem by name, and nothing half done."""
 
 import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert
 
 from shared.problems import Code, Refused
 from sync_server.bootstrap import build_service, initialise
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.settings import Settings
-from sync_server.store import Store
-from tests.builders import still_ports
+from sync_server.store import Store, Tx
+from sync_server.store.devices import NONCE
+from tests.builders import NOW, still_ports
 
 
 @pytest.fixture
@@ -71,3 +75,64 @@ def test_the_secret_is_nobody_elses_to_read_and_a_second_init_keeps_it(store: St
     assert initialise(settings, still_ports()).add_tenant("t", "T") is False
     assert settings.secret.read_bytes() == before
     assert store.engine.url.database
+
+
+def crowd(store: Store, *acts: Callable[[Tx], object]) -> list[object]:
+    """What becomes of `acts` that share a transaction; the lane's first writer waits until all have come."""
+    lane, inside, gate = store._lane, threading.Event(), threading.Event()
+    assert lane is not None
+    came: dict[int, object] = {}
+
+    def wait(_: Tx) -> None:
+        inside.set()
+        assert gate.wait(10)
+
+    def come(number: int, act: Callable[[Tx], object]) -> None:
+        try:
+            came[number] = lane.run(act)
+        except Exception as error:  # noqa: BLE001  # it is what came of it
+            came[number] = error
+
+    threads = [threading.Thread(target=lane.run, args=(wait,))]
+    threads[0].start()
+    assert inside.wait(10)
+    for number, act in enumerate(acts):
+        threads.append(threading.Thread(target=come, args=(number, act)))
+        threads[-1].start()
+        while len(lane._waiting) <= number:
+            pass
+    gate.set()
+    for thread in threads:
+        thread.join(10)
+    return [came[number] for number in range(len(acts))]
+
+
+def overflow(tx: Tx) -> None:
+    """More than the disk holds, in one row: then SQLite gives the whole transaction up, not the statement alone."""
+    pages = tx._connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    tx._connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+    tx._connection.execute(insert(NONCE).values(keyid="key", nonce="x" * 200_000, seen_at=NOW.isoformat()))
+
+
+def test_nobody_is_answered_for_work_that_a_full_disk_took_along(store: Store) -> None:
+    acts = (lambda tx: tx.set_server_value("one", "1"), overflow, lambda tx: tx.set_server_value("two", "2"))
+    # two writers to begin with, so that they share a transaction
+    came = crowd(store, lambda _: None, *acts)
+    assert [type(each) for each in came[1:]] == [Refused] * 3
+    assert {each.problem.code for each in came if isinstance(each, Refused)} == {Code.STORE_FULL}
+    with store.transaction() as tx:
+        assert tx.server_value("one") is None
+        assert tx.server_value("two") is None
+
+
+def test_a_fault_that_was_swallowed_with_its_transaction_is_no_success(store: Store) -> None:
+    def careless(tx: Tx) -> str:
+        tx.set_server_value("one", "1")
+        with suppress(Exception):
+            overflow(tx)
+        return "done"
+
+    with pytest.raises(Refused), store.transaction() as tx:
+        careless(tx)
+    with store.transaction() as tx:
+        assert tx.server_value("one") is None
