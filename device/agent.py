@@ -154,14 +154,19 @@ class Agent:
         return Step(now, file=moved.sha256, error=moved.error)
 
     async def settle(self, *, rounds_max: int = 1000) -> list[Step]:
-        """Step until there is nothing left to do now, or a round fails. At most `rounds_max` steps."""
+        """Step until there is nothing left to do now, or a round fails. At most `rounds_max` steps.
+
+        Being shut out ends it only when everything that can still be brought for review was brought.
+        """
         steps: list[Step] = []
         while len(steps) < rounds_max:
+            known = self.session.shut_out
             step = await self.step()
             if step.rested:
                 break
             steps.append(step)
-            if step.error:
+            told_now = self.session.shut_out and (not known or bool(step.sent))
+            if step.error and not told_now:
                 break
         return steps
 

@@ -24,6 +24,7 @@ PROGRAM = Program(
   tailboard jobs
   tailboard propose WO-1042 "replaced inlet filter, 4.2 bar now, done"
   tailboard note WO-1042 "gate code has changed, ask at reception"
+  tailboard command part.ordered WO-1042 '{"stock_item": "stock_item/FLT-200", "quantity": 2}' --yes
   tailboard work offline
   tailboard sync --json""",
     common=_WHERE,
@@ -53,6 +54,17 @@ PROGRAM = Program(
                 argument("--confirm", action="store_true", help="save what can be confirmed"),
             ),
         ),
+        Verb(
+            ("command",),
+            "Any kind of command, typed: say what it would change; with --yes, save it.",
+            f"{_HERE}typed",
+            (
+                argument("kind", help="for example part.ordered"),
+                argument("record", help="for example WO-1042 or asset/PU-17; new for a new work order"),
+                argument("payload", help="a JSON object; - reads it from standard input"),
+                argument("--yes", action="store_true", help="save exactly this; without it, nothing happens"),
+            ),
+        ),
         Verb(("note",), "Save a sentence as a note. Needs no model.", f"{_HERE}note", (_JOB, argument("sentence"))),
         Verb(
             ("attach",),
@@ -69,6 +81,17 @@ PROGRAM = Program(
                 argument("name", help="as `tailboard job` lists it"),
                 argument("--to", metavar="DIR", default=".", help="default: the current folder"),
             ),
+        ),
+        Verb(
+            ("question", "list"),
+            "What the office asks, and what was answered.",
+            f"{_HERE}questions",
+        ),
+        Verb(
+            ("question", "answer"),
+            "Answer the office.",
+            f"{_HERE}answer",
+            (argument("question", help="its id, or the number in the list"), argument("text")),
         ),
         Verb(("outbox", "list"), "Every command and where it stands.", f"{_OUTBOX}listed"),
         Verb(("outbox", "show"), "All about one command.", f"{_OUTBOX}shown", (_ONE,)),

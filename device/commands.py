@@ -6,6 +6,7 @@ import getpass
 import platform
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,16 +14,19 @@ from device import bootstrap
 from device.agent import Step
 from device.attachments import safe_name
 from device.bootstrap import Device
+from device.core.interpret import Proposal
 from device.errors import LocalError
 from device.sending import SendResult, result_of
 from device.settings import from_environment
 from device.store import Item
-from device.words import plain, troubles, why
-from shared.commandline import Report, UsageError
+from device.words import changes, moment, number, plain, troubles, why
+from device.workbench import Asked, Status
+from shared.commandline import Report, UsageError, words_or_input
 from shared.ids import id_of, record_ref
 from shared.outcomes import Standing
 from shared.ports import system_ports
 from shared.records import Record, record_to_json
+from shared.typed_command import Mistyped, typed_payload, typed_record
 
 T = TypeVar("T")
 
@@ -106,6 +110,79 @@ def propose(arguments: argparse.Namespace) -> Report:
             "saved": [command.id for command in saved],
         }
         return Report("tailboard.proposals.v1", data, lines)
+
+    return with_device(arguments, work)
+
+
+def typed(arguments: argparse.Namespace) -> Report:
+    """Any kind of command: what it would change, and, if that was asked for, save it."""
+    try:
+        payload = typed_payload(arguments.kind, words_or_input(arguments.payload))
+    except Mistyped as error:
+        raise UsageError(str(error)) from error
+
+    def work(device: Device) -> Report:
+        try:
+            ref = typed_record(payload, arguments.record, device.ports.new_id())
+        except Mistyped as error:
+            raise UsageError(str(error)) from error
+        bench = device.workbench
+        proposal = Proposal(payload.kind.name, ref, payload.to_json(), {})
+        (shown,) = bench.show([proposal])
+        if shown.preview.obstacle:
+            raise LocalError(f"This cannot be saved: {shown.preview.obstacle}")
+        saved = bench.confirm([proposal], sentence=shown.summary, source="cli") if arguments.yes else ()
+        said = "Saved on this device." if saved else "Nothing has happened yet. To save exactly this: --yes"
+        lines = [plain(shown.summary), *(f"    {line}" for line in changes(shown.preview.changes)), said]
+        data = {
+            "kind": payload.kind.name,
+            "record": ref,
+            "payload": proposal.payload,
+            "changes": [asdict(change) for change in shown.preview.changes],
+            "saved": [command.id for command in saved],
+        }
+        return Report("tailboard.typed.v1", data, lines)
+
+    return with_device(arguments, work)
+
+
+def questions(arguments: argparse.Namespace) -> Report:
+    """What the office asks."""
+
+    def work(device: Device) -> Report:
+        asked = device.workbench.questions()
+        lines = [line for place, each in enumerate(asked, start=1) for line in _question_lines(place, each)]
+        data = {
+            "questions": [
+                {
+                    "record": each.record,
+                    **each.question.model_dump(mode="json"),
+                    "answers": [answer.model_dump(mode="json") for answer in each.answers],
+                }
+                for each in asked
+            ]
+        }
+        return Report("tailboard.questions.v1", data, lines or ["The office asks nothing."])
+
+    return with_device(arguments, work)
+
+
+def _question_lines(place: int, asked: Asked) -> list[str]:
+    said = asked.question
+    about = f" about {said.about.field} of {id_of(said.about.record)}" if said.about else ""
+    lines = [f"{place}  {asked.record}: {said.author} asks{about}: “{said.text}”"]
+    lines += [f"    {each.author} answered: “{each.text}”" for each in asked.answers]
+    return [plain(line) for line in lines]
+
+
+def answer(arguments: argparse.Namespace) -> Report:
+    """Answer the office."""
+
+    def work(device: Device) -> Report:
+        numbered = {str(place): each.question.id for place, each in enumerate(device.workbench.questions(), start=1)}
+        wanted = numbered.get(arguments.question, arguments.question)
+        (command,) = device.workbench.answer(wanted, arguments.text)
+        return Report("tailboard.saved.v1", {"saved": [command.id]}, ["Saved on this device."])
 
     return with_device(arguments, work)
 
@@ -203,6 +280,7 @@ def status(arguments: argparse.Namespace) -> Report:
 
     def work(device: Device) -> Report:
         told = device.workbench.status()
+        waiting = sum(not each.answers for each in device.workbench.questions())
         counts = {str(standing): count for standing, count in told.counts.items()}
         data: dict[str, Any] = {
             "device": told.identity.device,
@@ -215,18 +293,24 @@ def status(arguments: argparse.Namespace) -> Report:
             "expiring": {command_id: spell.total_seconds() for command_id, spell in told.expiring.items()},
             "lost": [{"id": each.id, "number": each.seq, "summary": each.summary} for each in told.lost],
             "counts": counts,
+            "questions": waiting,
             "policy_version": device.workbench.policy_version,
         }
         lines = [
             f"{told.identity.device} of {told.identity.tenant_name}, {told.identity.actor_name}",
-            f"{'Online' if told.online else 'Offline'}; data as of {told.data_as_of or 'never'}",
+            f"{'Online' if told.online else 'Offline'}; data as of {_as_of(device, told)}",
             "  ".join(f"{standing.glyph} {standing} {count}" for standing, count in told.counts.items()),
             f"policy {device.workbench.policy_version}",
             *troubles(told),
+            *([f"The office asks {waiting}. See: tailboard question list"] if waiting else []),
         ]
         return Report("tailboard.status.v1", data, lines)
 
     return with_device(arguments, work)
+
+
+def _as_of(device: Device, told: Status) -> str:
+    return moment(told.data_as_of, device.ports.clock.now()) if told.data_as_of else "never; run: tailboard sync"
 
 
 def with_device(arguments: argparse.Namespace, work: Callable[[Device], T]) -> T:
@@ -288,7 +372,7 @@ def _tag(standing: Standing | None) -> str:
 
 def item_lines(device: Device, item: Item, outbox: list[Item]) -> list[str]:
     """The item in one line, and below it why it stands there, unless it is accepted."""
-    line = f"{item.standing.glyph} {item.standing:<14} {plain(item.summary)}"
+    line = f"{number(item):<5} {item.standing.glyph} {item.standing:<14} {plain(item.summary)}"
     if item.standing is Standing.ACCEPTED:
         return [line]
     bench = device.workbench

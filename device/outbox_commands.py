@@ -9,7 +9,7 @@ from device.commands import item_json, item_lines, with_device, with_device_asyn
 from device.errors import LocalError
 from device.store import UNSETTLED, Item
 from device.transfer import Transfer
-from device.words import number, plain
+from device.words import forecast_words, number, plain
 from shared.commandline import Report
 from shared.sync import Forecast
 
@@ -165,9 +165,9 @@ def _check_lines(item: Item, found: Finding, forecast: Forecast | None) -> list[
     lines = [f"{number(item)} {plain(item.summary)}"]
     lines += [f"    cannot be shown: {plain(found.obstacle)}"] if found.obstacle else []
     lines += [f"    {plain(line)}" for line in found.changed]
+    lines += ["    nothing that this laptop knows stands in its way"] * (not found.obstacle and not found.changed)
     if forecast is not None:
-        word = forecast.outcome or f"held {forecast.hold}"
-        lines.append(plain(f"    the server says: {word} {forecast.reason or ''} {forecast.detail}".rstrip()))
+        lines.append(plain(f"    {forecast_words(forecast)}"))
     return lines
 
 

@@ -48,7 +48,7 @@ class SendResult:
             (self.in_review, "in review"),
             (self.refused, "refused"),
             (self.taken_back, "taken back"),
-            (self.waiting, "held there for an earlier one"),
+            (self.waiting, "held there until what they wait for is there"),
             (self.no_answer, "no answer, kept"),
             (self.not_sent, "not sent, kept"),
         ]

@@ -21,6 +21,7 @@ from shared.ids import id_of, kind_of
 from shared.outcomes import Outcome, Standing
 from shared.problems import Code
 from shared.records import Conflict, Merge, Record, SettledEntry, WorkOrder, rule_of
+from shared.sync import Forecast
 
 #: Fields whose values are names from a closed list, written with an underscore where people write a space.
 _CODES = frozenset({"status", "priority", "activity", "quantity", "severity"})
@@ -203,6 +204,16 @@ def happened(order: WorkOrder) -> list[tuple[Entry, str]]:
 
 
 # -- standing
+
+
+def forecast_words(forecast: Forecast) -> str:
+    """What the server says would become of a command, and why."""
+    if forecast.hold is not None:
+        return f"the server says: {explain_hold(forecast.hold)} {forecast.detail}".rstrip()
+    places = [place.partition(" ") for place in forecast.conflicting]
+    where = ", ".join(f"{named(field)} of {id_of(record)}" for record, _, field in places)
+    why = f"somebody else changed {where}" if where else forecast.detail
+    return f"the server says: {forecast.outcome}" + (f": {why}" if why else "")
 
 
 def standing(of: Standing) -> str:

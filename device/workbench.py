@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from device.agent import issue_now
 from device.attachments import Attachments, read_file
 from device.core.bounds import refusal
@@ -37,12 +39,13 @@ from shared.commands import CATALOGUE, UnknownKind, payload_class, read_payload
 from shared.commands.attachment_added import AttachmentAdded
 from shared.commands.base import Command, Payload, read_command
 from shared.commands.note_added import NoteAdded
+from shared.commands.question_answered import QuestionAnswered
 from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, WITHDRAWAL_TYPE, seal
 from shared.ids import id_of
 from shared.outcomes import Outcome, Standing
 from shared.ports import Ports
-from shared.records import Reading, Record, WorkOrder, WorkStatus, rule_of
+from shared.records import AnswerEntry, Conflict, QuestionEntry, Reading, Record, WorkOrder, WorkStatus, rule_of
 from shared.routing import Decision, Route, RouteRequest, highest
 from shared.statements import Withdrawal
 
@@ -77,6 +80,15 @@ class Shown:
     proposal: Proposal
     summary: str
     preview: Preview
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of the office about `record`, with what was answered so far."""
+
+    record: str
+    question: QuestionEntry
+    answers: tuple[AnswerEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +156,25 @@ class Workbench:
         """Every record of one kind, by id."""
         records = list(self.view().records.values())  # a copy: another thread may be confirming
         return sorted((record for record in records if record.kind == kind), key=lambda record: record.ref)
+
+    def questions(self) -> list[Asked]:
+        """What the office asks about jobs, and about conflicts that nobody settled yet; oldest first."""
+        found: list[Asked] = []
+        for record in [*self.of_kind("work_order"), *self.of_kind("conflict")]:
+            body = (Conflict if record.kind == "conflict" else WorkOrder).model_validate(record.fields)
+            if isinstance(body, Conflict) and not body.unsettled():
+                continue
+            found += [_asked(record.ref, each, body.answers) for each in body.questions]
+        return sorted(found, key=lambda each: each.question.at)
+
+    def answer(self, question: str, text: str) -> tuple[Command, ...]:
+        """Answer a question of the office. Raises `LocalError` if it is not here, or cannot be answered."""
+        found = [each for each in self.questions() if each.question.id == question]
+        if not found:
+            raise LocalError(f"There is no open question {question} on this laptop. See: tailboard question list")
+        payload: dict[str, JsonValue] = {"question": question, "text": text}
+        proposal = Proposal(QuestionAnswered.kind.name, found[0].record, payload, {})
+        return self.confirm([proposal], sentence=text, source="form")
 
     def history(self, job: str) -> list[HistoryLine]:
         """What happened on a job, oldest first: its entries and readings, saved here or held by the server."""
@@ -455,6 +486,10 @@ def _version(kind: str) -> int:
 
 def _words(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
+
+
+def _asked(ref: str, question: QuestionEntry, answers: Sequence[AnswerEntry]) -> Asked:
+    return Asked(ref, question, tuple(each for each in answers if each.question == question.id))
 
 
 def _urgency(job: Record) -> tuple[bool, str, str]:

@@ -77,6 +77,16 @@ def argument(*flags: str, **settings: Any) -> Argument:
     return Argument(flags, settings)
 
 
+def words_or_input(text: str) -> str:
+    """What was typed; ``-`` stands for standard input. Raises `UsageError` if that is not UTF-8."""
+    if text != "-":
+        return text
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"Standard input is not UTF-8 (byte {error.start}).") from error
+
+
 def _collect_seldom() -> None:
     """Look for reference cycles seldom, and never among what is loaded by now.
 

@@ -147,6 +147,19 @@ PROGRAM = Program(
             (argument("record"), argument("field"), argument("value"), _AS, _TENANT),
         ),
         Verb(
+            ("command",),
+            "Give any kind of command; it takes effect at once if it can.",
+            f"{_HERE}command",
+            (
+                argument("kind", help="for example work_order.assigned"),
+                argument("record", help="for example WO-1042 or asset/PU-17; new for a new work order"),
+                argument("payload", help="a JSON object; - reads it from standard input"),
+                argument("--seen", type=int, metavar="VERSION", help="of the record, if it may have changed since"),
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(
             ("conflict", "list"),
             "Conflicts that wait for a decision.",
             f"{_HERE}conflict_list",

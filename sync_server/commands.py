@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import sys
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 from pydantic import JsonValue
 
 from shared import strict_json
-from shared.commandline import Report, UsageError
+from shared.commandline import Report, UsageError, words_or_input
 from shared.commands.base import Role
 from shared.commands.conflict_resolved import Place, place_of
 from shared.ids import id_of, kind_of, record_ref
 from shared.outcomes import Outcome, Receipt
 from shared.records import Choice, Conflict, Record, check_value, record_to_json
+from shared.typed_command import Mistyped, typed_payload, typed_record
 from sync_server.bootstrap import build_office, initialise
 from sync_server.imports import ImportPlan
 from sync_server.office import Office, Pick
@@ -131,6 +133,19 @@ def record_set(arguments: argparse.Namespace) -> Report:
     ref = _ref(arguments.record)
     value = _typed(kind_of(ref), arguments.field, arguments.value)
     return _receipt_report(office.set_field(tenant, arguments.actor, ref, arguments.field, value))
+
+
+def command(arguments: argparse.Namespace) -> Report:
+    """Any kind of command."""
+    try:
+        payload = typed_payload(arguments.kind, words_or_input(arguments.payload))
+        office, tenant = _office(arguments)
+        ref = typed_record(payload, arguments.record, office.service.ports.new_id())
+    except Mistyped as error:
+        raise UsageError(str(error)) from error
+    receipt = office.give(tenant, arguments.actor, ref, payload, seen=arguments.seen)
+    told = _receipt_report(receipt)
+    return replace(told, data={**told.data, "record": ref}, lines=[payload.summary(id_of(ref)), *told.lines])
 
 
 def conflict_list(arguments: argparse.Namespace) -> Report:

@@ -11,6 +11,7 @@ Rules
 
 from pydantic import JsonValue
 
+from shared.commands.base import Payload
 from shared.commands.field_updated import FieldUpdated
 from shared.outcomes import Receipt
 from sync_server.office.approvals import Approvals
@@ -46,3 +47,10 @@ class Office(
     def set_field(self, tenant: str, actor: str, ref: str, name: str, value: JsonValue) -> Receipt:
         """Set one editable field as `actor`."""
         return self._give(tenant, actor, [(ref, FieldUpdated(field=name, value=value))])[0]
+
+    def give(self, tenant: str, actor: str, ref: str, payload: Payload, *, seen: int | None = None) -> Receipt:
+        """Give any command as `actor`. Raises `Refused`, also if it is kept and not settled.
+
+        `seen` is the version of the record that the person looked at; None if that is what stands now.
+        """
+        return self._give(tenant, actor, [(ref, payload)], None if seen is None else {ref: seen})[0]

@@ -12,7 +12,7 @@ from reconciliation.decide import draft_of
 from shared.commandline import Report, UsageError
 from shared.commands import UnknownKind
 from shared.envelope import Envelope, wire_from
-from shared.outcomes import EFFECTIVE, Outcome, Reason
+from shared.outcomes import EFFECTIVE, Hold, Outcome, Reason
 from shared.records import Approval, ApprovalChoice, Record, record_to_json
 from sync_server.bootstrap import build_office, build_service
 from sync_server.commands import conflict_lines
@@ -22,6 +22,11 @@ from sync_server.office.transfer import FILE_BYTES_MAX
 from sync_server.office.waiting import Matter
 from sync_server.settings import Settings, from_environment
 from sync_server.store import Entry
+
+_ASKED_AGAIN = (
+    "{record} changed since this was asked, so it is asked again. Look, then answer: "
+    "tailboard-server approval show {approval}"
+)
 
 # -- devices
 
@@ -194,6 +199,8 @@ def _decide(arguments: argparse.Namespace, choice: ApprovalChoice) -> Report:
     receipt, subject = decided.receipt, decided.subject
     ok = receipt.outcome in EFFECTIVE
     lines = [_state_line(subject)] if ok else [f"{receipt.outcome}: {receipt.detail}"]
+    if ok and subject.hold is Hold.DEFERRED:
+        lines.append(_ASKED_AGAIN.format(record=subject.command.record, approval=subject.command.id))
     data = {"receipt": receipt.model_dump(mode="json"), "command": _entry(subject)}
     return Report("tailboard.approval-decided.v1", data, lines, ok=ok)
 

@@ -365,6 +365,16 @@ async def test_what_the_server_cannot_read_ends_the_epoch_and_can_be_given_again
     assert (again_given.epoch, again_given.seq) == (2, 1)
 
 
+async def test_one_sync_of_a_revoked_device_brings_everything_for_review(device: Device, server: Server) -> None:
+    for text in ("one", "two"):
+        device.workbench.note(JOB, text)
+    server.office.revoke_device(TENANT, device.identity.device, "root", "lost")
+    steps = await device.agent.settle()
+    assert standings(device) == [Standing.REVIEW, Standing.REVIEW]
+    assert len(server.office.quarantine(TENANT, device.identity.device)) == 2
+    assert len(steps) == 2
+
+
 @pytest.mark.parametrize("how", ["revoked", "forked"])
 async def test_a_device_that_is_shut_out_brings_its_work_for_review_and_asks_rarely(
     device: Device, server: Server, tap: Tap, how: str
