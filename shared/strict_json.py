@@ -13,9 +13,7 @@ from typing import Any, Never
 BYTES_MAX = 1 << 20
 DEPTH_MAX = 24
 DIGITS_MAX = 64
-
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NESTING = (dict, list)
 
 
 class BadJson(ValueError):
@@ -30,8 +28,6 @@ def parse(raw: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX)
     """
     if len(raw) > bytes_max:
         raise BadJson(f"document of {len(raw)} bytes; at most {bytes_max} are read")
-    if raw.count(b"[") + raw.count(b"{") > depth_max and _deeper(raw, depth_max):
-        raise BadJson(f"document nested deeper than {depth_max} levels")
     try:
         value = json.loads(
             raw.decode("utf-8"),
@@ -40,9 +36,8 @@ def parse(raw: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX)
             parse_float=_finite,
             parse_int=_short_int,
         )
-        if b"\\ud" in raw or b"\\uD" in raw:
+        if b"\\u" in raw and (b"\\ud" in raw or b"\\uD" in raw):
             json.dumps(value, ensure_ascii=False).encode()
-        return value
     except UnicodeEncodeError as error:
         raise BadJson("half a surrogate pair is no text") from error
     except UnicodeDecodeError as error:
@@ -51,21 +46,20 @@ def parse(raw: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX)
         raise BadJson(f"malformed JSON at byte {error.pos}: {error.msg}") from error
     except RecursionError as error:  # what opens and never closes has no depth above
         raise BadJson("document nested deeper than can be read") from error
+    if raw.count(b"[") + raw.count(b"{") > depth_max and _deeper(value, depth_max):
+        raise BadJson(f"document nested deeper than {depth_max} levels")
+    return value
 
 
-def _deeper(raw: bytes, depth_max: int) -> bool:
-    """Whether brackets outside of strings nest deeper than `depth_max`, in a few passes over the whole.
-
-    Without escaped backslashes and quotes, every other piece between quotes lies outside of strings. There, each pass
-    takes one level of pairs away. A pair that is left then is too deep; what never closes is the parser's to refuse.
-    """
-    pieces = raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
-    brackets = b"".join(pieces[::2]).translate(_ONE_KIND, _NO_BRACKETS)
+def _deeper(value: Any, depth_max: int) -> bool:
+    """Whether lists and objects nest deeper than `depth_max`, looked at level by level."""
+    level = [value]
     for _ in range(depth_max):
-        brackets = brackets.replace(b"[]", b"")
-        if not brackets:
+        inside = (each.values() if type(each) is dict else each for each in level)
+        level = [each for children in inside for each in children if type(each) in _NESTING]
+        if not level:
             return False
-    return b"[]" in brackets
+    return True
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

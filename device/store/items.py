@@ -27,7 +27,11 @@ class OutboxRow(Table, table=True):
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_kept", "state", "bytes"),)
+    __table_args__ = (
+        Index("ix_outbox_kept", "state", "bytes"),
+        Index("ix_outbox_queue", "state", "position", "id"),
+        Index("ix_outbox_place", "epoch", "seq", "state"),
+    )
     position: int | None = Field(default=None, primary_key=True)
     id: str = Field(unique=True)
     epoch: int

@@ -92,5 +92,12 @@ _OUTBOX_2 = (
     "first_sent_at VARCHAR",
 )
 
-STEPS: tuple[Step, ...] = (_protocol_2,)
+
+def _found_by_place(connection: Connection) -> None:
+    """What every round asks is read from indexes instead of the whole outbox."""
+    connection.exec_driver_sql("CREATE INDEX ix_outbox_queue ON outbox (state, position, id)")
+    connection.exec_driver_sql("CREATE INDEX ix_outbox_place ON outbox (epoch, seq, state)")
+
+
+STEPS: tuple[Step, ...] = (_protocol_2, _found_by_place)
 SCHEMA_VERSION = 1 + len(STEPS)

@@ -11,7 +11,7 @@ Rules
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
@@ -21,9 +21,11 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    false,
     func,
     insert,
     literal_column,
+    not_,
     null,
     or_,
     select,
@@ -57,16 +59,32 @@ from shared.sync import read_cursor
 
 #: Of what cannot be read there, the same bytes will never be taken: the chain goes on in a new epoch without them.
 UNREADABLE = (Code.MALFORMED, Code.TOO_LARGE)
+_CANNOT_BE_READ = func.json_extract(OUTBOX.c.problem, text("'$.code'")).in_(UNREADABLE)
 
-#: Statements of the hot path, built once: building one costs more than running it. The chain's end is the last row of
-#: its epoch, found from the end of the table: sorting by `seq` would read every row at every confirmation.
+#: Statements of the hot path, built once: building one costs more than running it. The chain's end is the end of its
+#: part of `ix_outbox_place`: in any other order every row would be read at every confirmation.
 _HEAD = (
     select(OUTBOX.c.seq, OUTBOX.c.hash)
     .where(OUTBOX.c.epoch == bindparam("of"))
-    .order_by(OUTBOX.c.position.desc())
+    .order_by(OUTBOX.c.seq.desc())
     .limit(literal_column("1"))
 )
+#: Each state apart, in the order of `Queue`: so each is read from an index that holds all of it.
+_QUEUE = [
+    select(OUTBOX.c.id).where(OUTBOX.c.state == state, within).order_by(OUTBOX.c.position)
+    for state, within in (
+        (State.SENT, true()),
+        (State.SAVED, true()),
+        (State.HELD, true()),
+        (State.TURNED, not_(_CANNOT_BE_READ)),
+    )
+]
 _APPEND = insert(OUTBOX)
+_WHOLE = select(
+    func.count().label("n"),
+    func.coalesce(func.max(OUTBOX.c.seq), bindparam("after")).label("last"),
+    func.count().filter(OUTBOX.c.state == State.LOST).label("lost"),
+).where(OUTBOX.c.epoch == bindparam("of"), OUTBOX.c.seq > bindparam("after"))
 _NAMED = OUTBOX.c.id == bindparam("named")
 _OPEN = and_(_NAMED, OUTBOX.c.state != State.SETTLED, OUTBOX.c.state != State.LOST)
 _FREE = {"hold": None, "problem": None}
@@ -96,6 +114,18 @@ _SETTLED = (
         **{name: case((_SAME, null()), else_=OUTBOX.c[name]) for name in _EARLIER},
         **_FREE,
     )
+)
+_DONE = or_(OUTBOX.c.outcome.in_(list(EFFECTIVE)), OUTBOX.c.resolved == true(), OUTBOX.c.dealt.is_not(None))
+_OLD = and_(OUTBOX.c.state == State.SETTLED, OUTBOX.c.settled_at < bindparam("before"))
+_PRUNABLE = func.coalesce(and_(_DONE, _OLD, OUTBOX.c.earlier_outcome.is_(None)), false())
+_LAST = select(func.max(OUTBOX.c.seq)).where(OUTBOX.c.epoch == bindparam("of")).scalar_subquery()
+_EPOCHS = select(OUTBOX.c.epoch).distinct()
+#: The first that stays: it need not be looked for further than the first that is not to be pruned.
+_KEEP_FROM = (
+    select(OUTBOX.c.seq)
+    .where(OUTBOX.c.epoch == bindparam("of"), or_(not_(_PRUNABLE), OUTBOX.c.seq == _LAST))
+    .order_by(OUTBOX.c.seq)
+    .limit(literal_column("1"))
 )
 _RESOLVED = update(OUTBOX).where(_NAMED).values(resolved=bindparam("decided"))
 _KEPT = select(func.count(), func.coalesce(func.sum(OUTBOX.c.bytes), 0)).where(OUTBOX.c.state.in_(UNSETTLED))
@@ -164,16 +194,22 @@ class Outbox(Replica):
 
     def missing(self, epoch: int, after: int) -> tuple[int, ...]:
         """The places of `epoch` beyond `after` whose bytes are not here, although something follows them."""
-        places = (OUTBOX.c.epoch == epoch, OUTBOX.c.seq > max(after, self._pruned(epoch)))
-        query = select(OUTBOX.c.seq, OUTBOX.c.state).where(*places).order_by(OUTBOX.c.seq)
-        rows = self._all(query)
-        here = [max(after, self._pruned(epoch)), *(row.seq for row in rows)]
+        begin = max(after, self._pruned(epoch))
+        if self._is_whole(epoch, begin):
+            return ()
+        places = (OUTBOX.c.epoch == epoch, OUTBOX.c.seq > begin)
+        rows = self._all(select(OUTBOX.c.seq, OUTBOX.c.state).where(*places).order_by(OUTBOX.c.seq))
+        here = [begin, *(row.seq for row in rows)]
         gaps = [seq for before, then in pairwise(here) for seq in range(before + 1, then)]
         return tuple(sorted({*gaps, *(row.seq for row in rows if row.state == State.LOST)}))
 
+    def _is_whole(self, epoch: int, begin: int) -> bool:
+        row = self._one(_WHOLE, of=epoch, after=begin)
+        return bool(row.lost == 0 and row.last - begin == row.n)
+
     def unreadable(self, epoch: int) -> tuple[int, ...]:
         """The places of `epoch` that hold what the server cannot read."""
-        query = select(OUTBOX.c.seq).where(OUTBOX.c.epoch == epoch, OUTBOX.c.state == State.TURNED, _cannot_be_read())
+        query = select(OUTBOX.c.seq).where(OUTBOX.c.epoch == epoch, OUTBOX.c.state == State.TURNED, _CANNOT_BE_READ)
         return tuple(row.seq for row in self._all(query.order_by(OUTBOX.c.seq)))
 
     def set_damaged_apart(self) -> None:
@@ -209,13 +245,12 @@ class Outbox(Replica):
 
     def queue(self) -> Queue:
         """The ids that the network could do something about, oldest first."""
-        states = (State.SENT, State.SAVED, State.HELD, State.TURNED)
-        hopeless = and_(OUTBOX.c.state == State.TURNED, _cannot_be_read())
-        query = select(OUTBOX.c.id, OUTBOX.c.state).where(OUTBOX.c.state.in_(states), ~hopeless)
-        ids: dict[State, list[str]] = {state: [] for state in states}
-        for row in self._all(query.order_by(OUTBOX.c.position)):
-            ids[State(row.state)].append(row.id)
-        return Queue(*(tuple(ids[state]) for state in states))
+        with self.transaction():
+            return Queue(*(tuple(self._one_column(query)) for query in _QUEUE))
+
+    def _one_column(self, query: Any) -> list[Any]:
+        with self.transaction() as connection:
+            return list(connection.execute(query).scalars())
 
     def pending(self, replica: Mapping[str, Record]) -> list[tuple[Command, frozenset[str]]]:
         """The commands that the view must replay, oldest first, each with the records that hold its effect already.
@@ -268,7 +303,7 @@ class Outbox(Replica):
     def is_hopeless(self, command_id: str) -> bool:
         """Whether the server could not read it and its epoch is closed, so that it will never be sent again."""
         this = and_(OUTBOX.c.id == command_id, OUTBOX.c.state == State.TURNED, OUTBOX.c.epoch < self.epoch())
-        return self._one(select(OUTBOX.c.id).where(this, _cannot_be_read())) is not None
+        return self._one(select(OUTBOX.c.id).where(this, _CANNOT_BE_READ)) is not None
 
     def oldest_unsettled(self) -> Command | None:
         """The command that has waited longest."""
@@ -358,19 +393,20 @@ class Outbox(Replica):
 
     def prune(self, before: datetime) -> int:
         """Drop what was settled before that and needs nobody's look, from the beginning of each epoch; how many."""
-        done = or_(OUTBOX.c.outcome.in_(list(EFFECTIVE)), OUTBOX.c.resolved == true(), OUTBOX.c.dealt.is_not(None))
-        old = and_(OUTBOX.c.state == State.SETTLED, OUTBOX.c.settled_at < before.isoformat())
-        prunable = and_(done, old, OUTBOX.c.earlier_outcome.is_(None)).label("prunable")
-        query = select(OUTBOX.c.epoch, OUTBOX.c.seq, prunable).order_by(OUTBOX.c.epoch, OUTBOX.c.seq)
         dropped = 0
         with self.transaction():
-            for epoch, rows in _by_epoch(self._all(query)).items():
-                beginning = [row.seq for row in takewhile(lambda row: row.prunable, rows[:-1])]
-                if beginning:
-                    self.set_meta(f"pruned:{epoch}", str(beginning[-1]))
-                    gone = and_(OUTBOX.c.epoch == epoch, OUTBOX.c.seq <= beginning[-1])
-                    dropped += self._do(delete(OUTBOX).where(gone))
+            for (epoch,) in self._all(_EPOCHS):
+                keep = self._one(_KEEP_FROM, of=epoch, before=before.isoformat())
+                dropped += self._drop_before(epoch, keep.seq)
         return dropped
+
+    def _drop_before(self, epoch: int, seq: int) -> int:
+        gone = and_(OUTBOX.c.epoch == epoch, OUTBOX.c.seq < seq)
+        last = self._one(select(func.max(OUTBOX.c.seq).label("seq")).where(gone)).seq
+        if last is None:
+            return 0
+        self.set_meta(f"pruned:{epoch}", str(last))
+        return self._do(delete(OUTBOX).where(gone))
 
     def _pruned(self, epoch: int) -> int:
         return int(self.meta(f"pruned:{epoch}") or 0)
@@ -379,10 +415,6 @@ class Outbox(Replica):
         if ids:
             self._changes += 1
             self._do(statement, [{"named": each, **values} for each in ids])
-
-
-def _cannot_be_read() -> Any:
-    return func.json_extract(OUTBOX.c.problem, text("'$.code'")).in_(UNREADABLE)
 
 
 def _settlement(receipt: Receipt, payload: bytes, proof: str) -> dict[str, object]:
@@ -408,10 +440,3 @@ def _held_already(receipt: bytes | None, replica: Mapping[str, Record]) -> froze
 def _held_before(earlier: bytes | None, replica: frozenset[str]) -> frozenset[str]:
     """The records copied in the server's earlier life, in which the command had taken effect already."""
     return replica & Receipt.model_validate_json(earlier).versions.keys() if earlier else frozenset()
-
-
-def _by_epoch(rows: Iterable[Any]) -> dict[int, list[Any]]:
-    epochs: dict[int, list[Any]] = {}
-    for row in rows:
-        epochs.setdefault(row.epoch, []).append(row)
-    return epochs

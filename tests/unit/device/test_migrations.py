@@ -95,3 +95,17 @@ def test_a_migration_that_fails_leaves_the_old_database(old: Path, monkeypatch: 
     store = DeviceStore.open(old, KEY)
     assert len(store.items()) == 5
     store.close()
+
+
+def test_an_old_database_has_the_indexes_of_a_new_one(store: DeviceStore, tmp_path: Path) -> None:
+    new = DeviceStore.open(tmp_path / "new.db", KEY)
+    assert indexes(store) == indexes(new)
+    new.close()
+
+
+def indexes(store: DeviceStore) -> dict[str, list[str]]:
+    """The columns of every index on the outbox."""
+    with store.transaction() as connection:
+        names = connection.exec_driver_sql("SELECT name FROM pragma_index_list('outbox')").scalars().all()
+        column = "SELECT name FROM pragma_index_info(?)"
+        return {name: list(connection.exec_driver_sql(column, (name,)).scalars()) for name in names}

@@ -1,9 +1,10 @@
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from sqlcipher3 import dbapi2
 
 from device.core.bounds import Kept
@@ -290,3 +291,32 @@ def test_what_waits_is_counted_right_whatever_happens(path: Path, store: DeviceS
     append(other)
     assert store.kept().count == 2
     other.close()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.head(1),
+        lambda store: store.queue(),
+        lambda store: store.missing(1, 3),
+        lambda store: store.hash_at(1, 3),
+        lambda store: store.prune(NOW),
+    ],
+)
+def test_what_every_round_asks_reads_no_whole_outbox(
+    store: DeviceStore, ask: Callable[[DeviceStore], object]
+) -> None:
+    for _ in range(5):
+        settle(store, append(store), Outcome.APPLIED)
+    asked: list[tuple[str, object]] = []
+    event.listen(store._engine, "before_cursor_execute", lambda _c, _u, sql, values, *_: asked.append((sql, values)))
+    ask(store)
+    with store.transaction() as connection:
+        plans = [
+            row.detail
+            for sql, values in list(asked)
+            if "outbox" in sql
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+        ]
+    assert plans
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan or ("SCAN" in plan and "INDEX" not in plan)]

@@ -81,4 +81,8 @@ def depth_of(value: Any) -> int:
 @given(JSON, st.integers(1, 8))
 def test_depth_is_counted_exactly(value: Any, limit: int) -> None:
     raw = json.dumps(value).encode()
-    assert strict_json._deeper(raw, limit) is (depth_of(value) > limit)
+    if depth_of(value) <= limit:
+        assert strict_json.parse(raw, depth_max=limit) == value
+        return
+    with pytest.raises(strict_json.BadJson, match="nested deeper"):
+        strict_json.parse(raw, depth_max=limit)
