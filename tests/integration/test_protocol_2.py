@@ -30,6 +30,7 @@ from sync_server.standing import go_on, stopped
 from sync_server.store import DeviceState
 from tests.builders import StillClock
 from tests.served import TENANT, Server, in_place
+from tests.tui.world import content_of
 
 JOB, OTHER, PIN = "work_order/WO-1", "work_order/WO-2", "2468"
 Spoil = Callable[[dict[str, Any]], dict[str, Any]]
@@ -45,9 +46,9 @@ class Tap(httpx.AsyncBaseTransport):
         self.headers: Mapping[str, str] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        body = await request.aread()
+        await request.aread()
         if request.url.path == "/v1/sync":
-            self.asked.append(SyncRequest.model_validate_json(body))
+            self.asked.append(SyncRequest.model_validate_json(content_of(request)))
         response = await self.inner.handle_async_request(request)
         if self.spoil is None or response.status_code != 200:
             return response

@@ -21,6 +21,7 @@ from device.transfers import Transfers
 from device.transport import Meter, SyncClient
 from device.workbench import Workbench
 from shared.commands.base import Command
+from shared.compression import ENCODING, unpack
 from shared.envelope import HEAD_TYPE, RECEIPT_TYPE, Envelope, SigningKey, WireEnvelope, seal
 from shared.outcomes import FieldName, Hold, Outcome, Reason, Receipt
 from shared.ports import Ports, SystemRandomness
@@ -28,6 +29,7 @@ from shared.problems import MEDIA_TYPE, Code, problem
 from shared.records import Record, Stamp, WireRecord, check_fields, record_to_json
 from shared.statements import Head
 from shared.sync import (
+    BODY_BYTES_MAX,
     PROTOCOL,
     Answer,
     Held,
@@ -142,7 +144,7 @@ class ScriptedServer:
         if self.shut is not None:
             told = problem(self.shut, "made up for a test")
             return httpx.Response(403, content=told.to_bytes(), headers={"content-type": MEDIA_TYPE})
-        asked = SyncRequest.model_validate_json(request.content)
+        asked = SyncRequest.model_validate_json(content_of(request))
         for index, wire in enumerate(asked.commands):
             self._receive(Envelope.from_wire(wire), index)
         ids = [*asked.in_doubt, *(_command(Envelope.from_wire(wire)).id for wire in asked.commands)]
@@ -214,6 +216,12 @@ class ScriptedServer:
             server_time=self.clock.now(),
             incarnation=1,
         ).to_bytes()
+
+
+def content_of(request: httpx.Request) -> bytes:
+    """The content of a request, unpacked if the laptop packed it."""
+    packed = request.headers.get("content-encoding") == ENCODING
+    return unpack(request.content, BODY_BYTES_MAX) if packed else request.content
 
 
 def _command(envelope: Envelope) -> Command:
