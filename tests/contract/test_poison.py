@@ -11,7 +11,7 @@ from shared.commands.base import Command
 from shared.envelope import COMMAND_TYPE, Envelope, seal
 from shared.outcomes import Hold, Outcome, Reason
 from shared.records import Choice
-from shared.sync import Held
+from shared.sync import Held, Turned
 from sync_server import batch
 from sync_server.store import Contended, Tx
 from tests.contract.test_sync import JOB, notes
@@ -257,3 +257,14 @@ async def test_what_the_database_suffers_from_is_not_the_commands_fault(
     assert isinstance(answer, Held)
     assert answer.hold is Hold.WAITING
     assert len(tried) == 2
+
+
+@pytest.mark.parametrize("place", [{"epoch": 2**31}, {"seq": 2**53}, {"base_version": 2**53}])
+async def test_a_number_that_no_database_holds_stops_its_own_command_alone(
+    server: Server, laptop: Laptop, place: dict[str, Any]
+) -> None:
+    far = seal(COMMAND_TYPE, forged(laptop, **place).to_bytes(), laptop.technician_key)
+    reply = await laptop.round(far, laptop.say("note.added", JOB, text="after"))
+    assert isinstance(reply.answers[0], Turned)
+    assert reply.answers[0].problem.code == "malformed"
+    assert receipt(reply.answers[1]).outcome is Outcome.APPLIED
