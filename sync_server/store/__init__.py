@@ -102,7 +102,7 @@ class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites):
 
         What is done after that would be committed statement by statement, and a commit would say nothing.
         """
-        raw = self._connection.connection.dbapi_connection
+        raw: object = self._connection.connection.dbapi_connection
         if isinstance(raw, sqlite3.Connection) and not raw.in_transaction:
             raise Undone("the database gave the transaction up") from cause
 
