@@ -35,6 +35,7 @@ from sync_server.attachments import Attachments
 from sync_server.authentication import Caller, Seen, authenticate, device_key, time_told
 from sync_server.batch import Batch
 from sync_server.blob_files import BlobFiles
+from sync_server.logs import where
 from sync_server.reading import envelope_of, read, unpacked
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
 from sync_server.standing import refuse_if_stopped
@@ -129,6 +130,8 @@ class Service:
                 self.sweep_tenant(tenant)
             except Refused as refused:  # one organisation's trouble is not the others'
                 log.warning("not swept", extra={"tenant": tenant, "code": refused.problem.code})
+            except Exception as error:  # noqa: BLE001  # nor is a fault of ours
+                log.error("not swept", extra={"tenant": tenant, **where(error)})
 
     def sweep_tenant(self, tenant: str) -> None:
         """The same for one tenant. Raises `Refused`: `busy`, `store_full`, `server_stopped`."""

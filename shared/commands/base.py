@@ -33,6 +33,9 @@ SERVICE_PERSON = "tailboard"
 #: The largest whole number that every JSON reader and every store holds exactly. Source: RFC 8259, section 6.
 NUMBER_MAX = 2**53 - 1
 
+#: The largest number of an epoch, which only a server gives out; every database's plain integer holds it.
+EPOCH_MAX = 2**31 - 1
+
 
 class Role(StrEnum):
     """What a person may be."""
@@ -87,7 +90,7 @@ class Command(Contract):
     schema_version: int = Field(ge=1, le=NUMBER_MAX)
     tenant: Name
     device: Name
-    epoch: int | None = Field(default=None, ge=1, le=NUMBER_MAX)
+    epoch: int | None = Field(default=None, ge=1, le=EPOCH_MAX)
     seq: int | None = Field(default=None, ge=1, le=NUMBER_MAX)
     prev: Hash | None = None
     actor: Name

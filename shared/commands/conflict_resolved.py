@@ -117,16 +117,25 @@ def _edit(settlement: Settlement) -> Edit | None:
 
 def _entry(number: int, settlement: Settlement, command: Command, reason: str) -> JsonValue:
     """What the conflict keeps: the settlement, and what stood in the field when its author decided."""
-    seen = (base.value for base in command.bases if (base.record, base.field) == place_of(settlement))
     return {
         **settlement.model_dump(mode="json"),
         "id": f"{command.id}.{number}",
-        "before": next(seen, None),
+        "before": _seen(command, settlement),
         "command": command.id,
         "reason": reason,
         "author": command.actor,
         "at": command.issued_at.isoformat(),
     }
+
+
+def _seen(command: Command, settlement: Settlement) -> JsonValue:
+    """What the author says to have seen, if the field could ever have held it: it goes into everybody's replica."""
+    place = place_of(settlement)
+    value = next((base.value for base in command.bases if (base.record, base.field) == place), None)
+    try:
+        return check_value(kind_of(settlement.record), settlement.field, value)
+    except ValueError:
+        return None
 
 
 def _moves(edit: Edit, records: Records) -> bool:

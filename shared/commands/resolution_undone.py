@@ -87,12 +87,22 @@ def restoration(conflict: Conflict, entries: list[SettledEntry], records: Record
 def _before(conflict: Conflict, entry: SettledEntry, record: Record | None) -> JsonValue:
     if record is None or record.stamp(entry.field).command != entry.command:
         raise ChangedSince(f"{entry.field} of {entry.record} changed since it was settled")
-    appended = rule_of(kind_of(entry.record), entry.field).merge is Merge.APPEND and entry.choice is Choice.KEEP_MINE
-    if not appended:
+    if entry.choice is not Choice.KEEP_MINE:
         return entry.before
-    standing = record.value(entry.field)
-    assert isinstance(standing, list), "entries are appended to a list"
-    return [each for each in standing if not (isinstance(each, dict) and each.get("id") == conflict.command)]
+    return _without(conflict.command, entry, record.value(entry.field))
+
+
+def _without(command: str, entry: SettledEntry, standing: JsonValue) -> JsonValue:
+    """What stands now without the edit of `command` that was given again: it may have met others' on its way."""
+    merge = rule_of(kind_of(entry.record), entry.field).merge
+    if merge is Merge.APPEND:
+        assert isinstance(standing, list), "entries are appended to a list"
+        return [each for each in standing if not (isinstance(each, dict) and each.get("id") == command)]
+    if merge is Merge.ADD:
+        assert isinstance(standing, int | float), "amounts are added to a number"
+        assert isinstance(entry.value, int | float), "what was added is a number"
+        return standing - entry.value
+    return entry.before
 
 
 def _entry(number: int, settlement: Settlement, command: Command, reason: str) -> JsonValue:

@@ -124,15 +124,16 @@ async def test_a_sweep_of_what_is_not_due_changes_nothing(server: Server, closin
     assert ends() == before
 
 
+@pytest.mark.parametrize("trouble", [Refused(Code.STORE_FULL, "no room for the first one"), RuntimeError("a bug")])
 async def test_one_organisations_trouble_does_not_stop_the_sweep_of_others(
-    server: Server, closing: Envelope, monkeypatch: pytest.MonkeyPatch
+    server: Server, closing: Envelope, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
     server.office.add_tenant("a", "First in the alphabet")
     whole = Service.sweep_tenant
 
     def troubled(service: Service, tenant: str) -> None:
         if tenant == "a":
-            raise Refused(Code.STORE_FULL, "no room for the first one")
+            raise trouble
         whole(service, tenant)
 
     monkeypatch.setattr(Service, "sweep_tenant", troubled)

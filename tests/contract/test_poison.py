@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from reconciliation.decide import decide
+from shared import strict_json
 from shared.commands.base import Command
 from shared.envelope import COMMAND_TYPE, Envelope, seal
-from shared.outcomes import Hold, Outcome, Reason
+from shared.outcomes import EFFECTIVE, Hold, Outcome, Reason
 from shared.records import Choice
-from shared.sync import Held
+from shared.sync import Held, Turned
 from sync_server import batch
 from sync_server.store import Contended, Tx
 from tests.contract.test_sync import JOB, notes
@@ -257,3 +258,36 @@ async def test_what_the_database_suffers_from_is_not_the_commands_fault(
     assert isinstance(answer, Held)
     assert answer.hold is Hold.WAITING
     assert len(tried) == 2
+
+
+@pytest.mark.parametrize("place", [{"epoch": 2**31}, {"seq": 2**53}, {"base_version": 2**53}])
+async def test_a_number_that_no_database_holds_stops_its_own_command_alone(
+    server: Server, laptop: Laptop, place: dict[str, Any]
+) -> None:
+    far = seal(COMMAND_TYPE, forged(laptop, **place).to_bytes(), laptop.technician_key)
+    reply = await laptop.round(far, laptop.say("note.added", JOB, text="after"))
+    assert isinstance(reply.answers[0], Turned)
+    assert reply.answers[0].problem.code == "malformed"
+    assert receipt(reply.answers[1]).outcome is Outcome.APPLIED
+
+
+async def test_what_a_resolver_says_to_have_seen_bricks_nobody(server: Server, laptop: Laptop) -> None:
+    boss = new_laptop(server, b"\x05", "m.reyes")
+    await boss.enrol()
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    (answer,) = (await laptop.round(laptop.say("field.updated", JOB, field="priority", value="high"))).answers
+    await boss.sync()
+    settled = {"record": JOB, "field": "priority", "choice": "edit", "value": "urgent"}
+    said = boss.command(
+        "conflict.resolved", str(receipt(answer).conflict), advance=False, settlements=[settled], reason=""
+    )
+    deep: Any = 1
+    for _ in range(19):
+        deep = [deep]
+    bases = tuple(
+        base.model_copy(update={"value": deep}) if base.field == "priority" else base for base in said.bases
+    )
+    (answer,) = (await boss.round(boss.seal(said.model_copy(update={"bases": bases})))).answers
+    assert receipt(answer).outcome in EFFECTIVE
+    reply = await laptop.post(laptop.body())
+    assert strict_json.parse(reply.content, bytes_max=16 << 20)["changes"]

@@ -227,6 +227,27 @@ def test_a_part_that_was_booked_by_a_decision_is_unbooked_on_shelf_and_job_toget
     assert (fields(w, SEAL)["on_hand"], len(fields(w)["parts_used"])) == (6, 1)
 
 
+def test_undoing_takes_back_an_amount_and_not_what_others_booked_before_it_arrived() -> None:
+    w = world()
+    mine = Person.at(w, "TB-02", "b.lind").say("part.consumed", stock_item=SEAL, quantity=4)
+    w.settle(Person.at(w).say("part.consumed", stock_item=SEAL, quantity=4))
+    ref = str(w.settle(mine).conflict)
+    w.settle(office(w).say("record.imported", SEAL, fields={"on_hand": 20}), RESOLVER)
+    clashes = conflict_of(w, ref).clashes
+    chosen = [pick(each.field, "keep_mine", each.mine.value, each.record) for each in clashes]
+    on_the_way = Person.at(w, "TB-03", "m.reyes").say("conflict.resolved", ref, settlements=chosen, reason="seen")
+    w.settle(Person.at(w).say("part.consumed", stock_item=SEAL, quantity=10))
+    assert w.settle(on_the_way, RESOLVER).outcome in EFFECTIVE
+    assert fields(w, SEAL)["on_hand"] == 6
+    used = [each for each in fields(w)["parts_used"] if each["id"] != mine.id]
+    restored = [
+        {"record": each.record, "field": each.field, "value": 10 if each.field == "on_hand" else used}
+        for each in clashes
+    ]
+    assert undo(w, ref, *chosen, restored=restored).outcome is Outcome.APPLIED
+    assert (fields(w, SEAL)["on_hand"], len(fields(w)["parts_used"])) == (10, 2)
+
+
 def test_undoing_is_refused_if_the_field_changed_since() -> None:
     w = world()
     ref = independent_clashes(w)
