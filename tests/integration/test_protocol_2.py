@@ -370,9 +370,11 @@ async def test_one_sync_of_a_revoked_device_brings_everything_for_review(device:
     for text in ("one", "two"):
         device.workbench.note(JOB, text)
     server.office.revoke_device(TENANT, device.identity.device, "root", "lost")
-    await device.agent.settle()
+    device.agent.session.go(online=True)  # as a program that has just been started
+    steps = await device.agent.settle()
     assert standings(device) == [Standing.REVIEW, Standing.REVIEW]
     assert len(server.office.quarantine(TENANT, device.identity.device)) == 2
+    assert len(steps) == 2
 
 
 @pytest.mark.parametrize("how", ["revoked", "forked"])
@@ -383,7 +385,9 @@ async def test_a_device_that_is_shut_out_brings_its_work_for_review_and_asks_rar
     if how == "revoked":
         server.office.revoke_device(TENANT, device.identity.device, "root", "lost")
     else:
-        server.office._move_device(TENANT, device.identity.device, DeviceState.FORKED, {"act": "forked", "actor": "root", "why": "seen"})
+        server.office._move_device(
+            TENANT, device.identity.device, DeviceState.FORKED, {"act": "forked", "actor": "root"}
+        )
     await again(device)
     for _ in range(5):
         await device.agent.step()
