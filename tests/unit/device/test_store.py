@@ -2,6 +2,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -308,7 +309,7 @@ def test_what_every_round_asks_reads_no_whole_outbox(
 ) -> None:
     for _ in range(5):
         settle(store, append(store), Outcome.APPLIED)
-    asked: list[tuple[str, object]] = []
+    asked: list[tuple[str, Any]] = []
     event.listen(store._engine, "before_cursor_execute", lambda _c, _u, sql, values, *_: asked.append((sql, values)))
     ask(store)
     with store.transaction() as connection:
