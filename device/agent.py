@@ -7,16 +7,18 @@ Rules
 3. Outcomes and changes of one reply are taken in one transaction (`device.intake`).
 4. If the server tells its signed time because this device's clock is too far off, the same request is signed again at
    that time, once.
-5. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says.
+5. A settling device sends its next round while it writes the last answer down, where `Session.ahead` allows it.
+6. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib import metadata
 from itertools import accumulate
 
-from device.core.belief import believe
+from device.core.belief import Believed, believe
 from device.core.clocks import is_doubtful
 from device.core.session import Act, Ask, Close, Push, Queue, Rest, Session
 from device.core.transfers import may_move
@@ -29,7 +31,7 @@ from device.transport import Answered, SyncClient
 from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
 from shared.problems import Code
-from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, SyncRequest
+from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, SyncReply, SyncRequest
 
 #: What an envelope adds to its payload on the wire, rounded up.
 ENVELOPE_BYTES = 512
@@ -53,6 +55,17 @@ class Step:
     rest_until: datetime | None = None
     rested: bool = False
     file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """A round on its way: what it does, what it carries, the cursor that it shows, and the answer to come."""
+
+    action: Act
+    items: list[Outgoing]
+    shown: str | None
+    queue: Queue
+    answer: Awaitable[Answered]
 
 
 def one_body(items: Sequence[Outgoing]) -> list[Outgoing]:
@@ -99,6 +112,8 @@ class Agent:
         self._store, self._client, self._keys = store, client, keys
         self._ports, self._run = ports, run_blocking
         self._intake = Intake(store, identity)
+        self._ahead: asyncio.Task[Answered] | None = None
+        self._next: _Round | None = None
 
     async def step(self) -> Step:
         """Do the next thing, which may be nothing.
@@ -106,7 +121,14 @@ class Agent:
         Raises:
             StoreError: the device's database failed; nothing that was saved is lost.
         """
+        return await self._step(hasty=False)
+
+    async def _step(self, *, hasty: bool) -> Step:
+        """`hasty`: the next round may leave before this one's answer is written down."""
         now = self._ports.clock.now()
+        if following := self._next:
+            self._next = None
+            return await self._perform(now, following, hasty=hasty)
         self.session.online = await self._run(lambda: self._store.meta("link")) != "offline"
         queue = await self._run(self._store.queue)
         action = self.session.next_action(now, queue)
@@ -119,12 +141,14 @@ class Agent:
         if isinstance(action, Push):
             items = one_body(items)
             action = Push(tuple(item.id for item in items))
-        return await self._perform(now, action, items)
-
-    async def _perform(self, now: datetime, action: Act, items: list[Outgoing]) -> Step:
         shown = await self._run(lambda: self._store.meta("cursor"))
+        request = await self._run(lambda: self._request(action, items, shown))
+        return await self._perform(now, _Round(action, items, shown, queue, self._send(request)), hasty=hasty)
+
+    async def _perform(self, now: datetime, this: _Round, *, hasty: bool) -> Step:
+        action, items, shown = this.action, this.items, this.shown
         try:
-            answered = await self._round(action, items, shown)
+            answered = await this.answer
             trust = await self._run(self._intake.trust)
             believed = believe(answered.reply, items, trust)
             believed.check_complete(items)
@@ -133,11 +157,26 @@ class Agent:
             return _step(now, action, error=str(error))
         reply, changes = answered.reply, answered.changes
         at = self._ports.clock.now()
+        if hasty:
+            await self._follow(this, reply, believed)
         ended = await self._run(lambda: self._intake.take(reply, changes, believed, shown, at.isoformat()))
         wait = timedelta(seconds=reply.retry_after_s) if reply.retry_after_s else None
         self.session.answered(at, more=reply.more, act=action, ended=ended, retry_after=wait)
         settled = tuple(receipt.command for receipt, *_ in believed.settled)
         return _step(now, action, settled=settled, changes=len(changes))
+
+    async def _follow(self, this: _Round, reply: SyncReply, believed: Believed) -> None:
+        """Let the next round leave, if the answer to `this` has nothing in it that must be written down first."""
+        smooth = await self._run(lambda: believed.is_smooth(this.items, self._store.incarnation()))
+        following = self.session.ahead(this.action, this.queue, more=reply.more)
+        if not smooth or reply.retry_after_s or following is None:
+            return
+        ids, cursor = following.ids, reply.cursor
+        items = one_body(await self._run(lambda: self._store.outgoing(ids)))
+        action = Push(tuple(item.id for item in items))
+        request = await self._run(lambda: self._request(action, items, cursor))
+        self._ahead = asyncio.create_task(self._send(request))
+        self._next = _Round(action, items, cursor, _without(this.queue, this.action), self._ahead)
 
     async def _move_files(self, now: datetime, queue: Queue) -> Step | None:
         """One piece of one file, when nothing smaller is left to do; None if no file waits."""
@@ -159,16 +198,25 @@ class Agent:
         Being shut out ends it only when everything that can still be brought for review was brought.
         """
         steps: list[Step] = []
-        while len(steps) < rounds_max:
-            known = self.session.shut_out
-            step = await self.step()
-            if step.rested:
-                break
-            steps.append(step)
-            told_now = self.session.shut_out and (not known or bool(step.sent))
-            if step.error and not told_now:
-                break
+        try:
+            while len(steps) < rounds_max:
+                known = self.session.shut_out
+                step = await self._step(hasty=len(steps) + 1 < rounds_max)
+                if step.rested:
+                    break
+                steps.append(step)
+                told_now = self.session.shut_out and (not known or bool(step.sent))
+                if step.error and not told_now:
+                    break
+        finally:
+            self._forget_ahead()
         return steps
+
+    def _forget_ahead(self) -> None:
+        """Nobody waits any more for a round that left ahead: what it carries is in doubt, as the outbox says."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+        self._ahead = self._next = None
 
     async def _failed(self, error: TransportError | RemoteError, action: Act) -> None:
         sentence, at = str(error), self._ports.clock.now()
@@ -190,8 +238,7 @@ class Agent:
                 for command_id in action.ids:
                     self._store.mark_held(command_id, Hold.QUARANTINED, error.problem)
 
-    async def _round(self, action: Act, items: list[Outgoing], cursor: str | None) -> Answered:
-        request = await self._run(lambda: self._request(action, items, cursor))
+    async def _send(self, request: SyncRequest) -> Answered:
         try:
             return await self._client.sync(request, self._keys.device)
         except RemoteError as error:
@@ -243,6 +290,12 @@ class Agent:
 
     def _spread(self) -> float:
         return int.from_bytes(self._ports.randomness.draw(2), "big") / 65536
+
+
+def _without(queue: Queue, done: Act) -> Queue:
+    """The queue when all that `done` pushed is settled."""
+    sent = frozenset(done.ids) if isinstance(done, Push) else frozenset()
+    return replace(queue, saved=tuple(each for each in queue.saved if each not in sent))
 
 
 def _step(

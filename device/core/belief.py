@@ -39,6 +39,17 @@ class Believed:
         if left_out := [each.summary for each in asked if each.id not in answered]:
             raise TransportError(f"The answer leaves {len(left_out)} of our commands out; it is not believed.")
 
+    def is_smooth(self, sent: Sequence[Outgoing], incarnation: int) -> bool:
+        """Whether all of `sent` is settled, and the server's chain ends there, in the life of it that is known."""
+        if self.held or self.unknown or self.turned or self.head.incarnation != incarnation:
+            return False
+        head = self.head
+        return not sent or (head.epoch, head.received, head.received_hash) == (
+            sent[-1].epoch,
+            sent[-1].seq,
+            sent[-1].hash,
+        )
+
 
 def believe(reply: SyncReply, asked: Sequence[Outgoing], trust: Trust, *, in_order: bool = True) -> Believed:
     """What `reply` says about what was `asked` or sent.

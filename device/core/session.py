@@ -12,6 +12,8 @@ Rules
 7. After a failure the next try waits, longer each time, with the spread that the caller's randomness gives; if the
    server says how long to wait, at least that long.
 8. Offline means that nothing is tried.
+9. The next round may leave while a believed answer is being written down, if that answer settled everything that was
+   sent. Should the writing fail, both rounds are in doubt, and rule 1 holds.
 
 Not handled here: clocks, sockets, the database. The caller passes the time and the queue, performs the action, and
 reports what came of it.
@@ -115,6 +117,21 @@ class Session:
         if queue.held and not sendable:
             return Ask(self._in_turn(queue.held))
         return Push(sendable[:COMMANDS_MAX] if self.greeted else ())
+
+    def ahead(self, act: Act, queue: Queue, *, more: bool) -> Push | None:
+        """The round that may follow `act` at once, before its answer is written down; None if there is none.
+
+        Args:
+            act: was answered, everything in it settled, and nothing unforeseen was said.
+            queue: as it was when `act` was chosen.
+            more: the server has further changes at hand.
+        """
+        steady = self.online and self.greeted and not self.shut_out and not self.ended
+        if not steady or not isinstance(act, Push) or queue.in_doubt or queue.turned or queue.held:
+            return None
+        sent = frozenset(act.ids)
+        left = tuple(each for each in queue.saved if each not in sent)
+        return Push(left[:COMMANDS_MAX]) if left or more else None
 
     def _sendable(self, queue: Queue) -> tuple[str, ...]:
         return (*(each for each in queue.turned if each not in self.retried), *queue.saved)

@@ -15,6 +15,8 @@ from sqlmodel import MetaData, SQLModel
 from device.errors import StoreError
 
 BUSY_TIMEOUT_MS = 5000
+#: Pages kept decrypted: each page that is read again is checked and decrypted again.
+CACHE_KIB = 32 << 10
 
 
 class Table(SQLModel):
@@ -111,6 +113,7 @@ def connect(path: Path, key: bytes) -> Any:
         connection.execute("PRAGMA cipher_log_level = NONE")
         connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]

@@ -28,9 +28,8 @@ class OutboxRow(Table, table=True):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index("ix_outbox_kept", "state", "bytes"),
-        Index("ix_outbox_queue", "state", "position", "id"),
-        Index("ix_outbox_place", "epoch", "seq", "state"),
+        Index("ix_outbox_queue", "state", "position", "id", "bytes"),
+        Index("ix_outbox_place", "epoch", "seq"),
     )
     position: int | None = Field(default=None, primary_key=True)
     id: str = Field(unique=True)

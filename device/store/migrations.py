@@ -95,8 +95,9 @@ _OUTBOX_2 = (
 
 def _found_by_place(connection: Connection) -> None:
     """What every round asks is read from indexes instead of the whole outbox."""
-    connection.exec_driver_sql("CREATE INDEX ix_outbox_queue ON outbox (state, position, id)")
-    connection.exec_driver_sql("CREATE INDEX ix_outbox_place ON outbox (epoch, seq, state)")
+    connection.exec_driver_sql("DROP INDEX ix_outbox_kept")
+    connection.exec_driver_sql("CREATE INDEX ix_outbox_queue ON outbox (state, position, id, bytes)")
+    connection.exec_driver_sql("CREATE INDEX ix_outbox_place ON outbox (epoch, seq)")
 
 
 STEPS: tuple[Step, ...] = (_protocol_2, _found_by_place)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     false,
     func,
     insert,
@@ -80,10 +81,11 @@ _QUEUE = [
     )
 ]
 _APPEND = insert(OUTBOX)
+_OTHER = OUTBOX.alias()
 _WHOLE = select(
     func.count().label("n"),
     func.coalesce(func.max(OUTBOX.c.seq), bindparam("after")).label("last"),
-    func.count().filter(OUTBOX.c.state == State.LOST).label("lost"),
+    exists().where(_OTHER.c.state == State.LOST).label("lost"),
 ).where(OUTBOX.c.epoch == bindparam("of"), OUTBOX.c.seq > bindparam("after"))
 _NAMED = OUTBOX.c.id == bindparam("named")
 _OPEN = and_(_NAMED, OUTBOX.c.state != State.SETTLED, OUTBOX.c.state != State.LOST)
@@ -205,7 +207,7 @@ class Outbox(Replica):
 
     def _is_whole(self, epoch: int, begin: int) -> bool:
         row = self._one(_WHOLE, of=epoch, after=begin)
-        return bool(row.lost == 0 and row.last - begin == row.n)
+        return bool(not row.lost and row.last - begin == row.n)
 
     def unreadable(self, epoch: int) -> tuple[int, ...]:
         """The places of `epoch` that hold what the server cannot read."""

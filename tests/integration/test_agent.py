@@ -9,7 +9,8 @@ import pytest
 
 from device import bootstrap
 from device.bootstrap import Device
-from device.errors import LocalError
+from device.core import session
+from device.errors import LocalError, StoreError
 from device.settings import Settings
 from device.store import State
 from shared.outcomes import Standing
@@ -76,6 +77,42 @@ async def test_a_lost_reply_is_asked_about_and_nothing_happens_twice(
     await again(device)
     assert standings(device) == [Standing.ACCEPTED]
     assert texts(server) == ["once"]
+
+
+async def test_rounds_that_leave_ahead_settle_everything_in_order(
+    device: Device, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "COMMANDS_MAX", 2)
+    wanted = [f"note {number}" for number in range(5)]
+    for text in wanted:
+        device.workbench.note(JOB, text)
+    steps = await device.agent.settle()
+    assert [len(step.sent) for step in steps] == [2, 2, 1]
+    assert texts(server) == wanted
+    assert standings(device) == [Standing.ACCEPTED] * 5
+
+
+async def test_if_an_answer_cannot_be_written_down_the_round_ahead_of_it_is_in_doubt_too(
+    device: Device, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "COMMANDS_MAX", 2)
+    wanted = [f"note {number}" for number in range(5)]
+    for text in wanted:
+        device.workbench.note(JOB, text)
+
+    def full(*_: object) -> None:
+        raise StoreError("full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(device.store, "mark_settled", full)
+        with pytest.raises(StoreError):
+            await device.agent.settle()
+    assert standings(device) == [Standing.SENT] * 4 + [Standing.SAVED]
+    device.agent.session.send_now()
+    steps = await device.agent.settle()
+    assert [bool(step.asked) for step in steps[:2]] == [True, True]
+    assert texts(server) == wanted
+    assert standings(device) == [Standing.ACCEPTED] * 5
 
 
 async def test_a_lost_request_is_asked_about_then_sent_again(device: Device, server: Server, cable: Switch) -> None:

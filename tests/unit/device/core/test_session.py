@@ -31,6 +31,28 @@ def test_offline_nothing_is_tried(queue: tuple[str, ...], asked: bool) -> None:
     assert session.next_action(NOW, Queue(queue, queue, queue)) == Rest(None)
 
 
+@given(ids, ids, ids, ids, st.integers(0, 5), st.booleans(), st.booleans())
+def test_a_round_that_leaves_ahead_is_the_one_that_would_come_next(
+    in_doubt: tuple[str, ...],
+    saved: tuple[str, ...],
+    held: tuple[str, ...],
+    turned: tuple[str, ...],
+    sent: int,
+    more: bool,
+    greeted: bool,
+) -> None:
+    queue, session = Queue(in_doubt, saved, held, turned), Session(greeted=greeted)
+    act = Push(saved[:sent])
+    ahead = session.ahead(act, queue, more=more)
+    session.answered(NOW, more=more, act=act)
+    left = Queue(in_doubt, tuple(each for each in saved if each not in act.ids), held, turned)
+    if ahead is not None:
+        assert greeted
+        assert ahead == session.next_action(NOW, left)
+    elif greeted and left.saved:
+        assert in_doubt or held or turned
+
+
 def test_a_round_carries_at_most_one_rounds_worth() -> None:
     many = tuple(map(str, range(COMMANDS_MAX + 5)))
     assert Session(greeted=True).next_action(NOW, Queue(saved=many)) == Push(many[:COMMANDS_MAX])
