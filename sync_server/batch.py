@@ -16,7 +16,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from reconciliation.decide import (
@@ -329,6 +329,9 @@ class Batch:
         try:
             facts = self._facts(entry)
             verdict = with_external(decide(facts), facts)
+            if not isinstance(verdict, Ruling):
+                self._hold_for(entry, verdict)
+                return
         except UnknownKind as error:
             self._hold(entry, Hold.UNREADABLE, problem(Code.KIND_UNKNOWN, str(error)))
             return
@@ -339,10 +342,7 @@ class Batch:
             fault = problem(Code.INTERNAL, "the server could not decide it; the office looks into it")
             self._hold(entry, Hold.QUARANTINED, fault)
             return
-        if isinstance(verdict, Ruling):
-            self._settle(entry, verdict)
-        else:
-            self._hold_for(entry, verdict)
+        self._settle(entry, verdict)
 
     def _hold_for(self, entry: Entry, pending: Pending) -> None:
         match pending:
@@ -350,13 +350,13 @@ class Batch:
                 self._hold(entry, Hold.WAITING, None, needs=frozenset(needs) | self._conflicts_of(needs))
             case Lacks(sha256s):
                 lacks = problem(Code.BYTES_MISSING, f"{len(sha256s)} of its files are still on the device")
-                due_at = entry.command.expires_at - timedelta(seconds=entry.offset_s)
+                due_at = entry.command.expires_at.astimezone(UTC) - timedelta(seconds=entry.offset_s)
                 self._hold(entry, Hold.WAITING, lacks, needs=frozenset(sha256s), due_at=due_at + _MOMENT)
             case Defer(approval):
+                due_at = to_instant(str(approval.fields["expires_at"])).astimezone(UTC)
                 if self._records.get(approval.ref) != approval:
                     self._write([approval])
                 asked = problem(Code.APPROVAL_NEEDED, f"asked as {approval.ref}")
-                due_at = to_instant(str(approval.fields["expires_at"]))
                 self._hold(entry, Hold.DEFERRED, asked, needs=frozenset({approval.ref}), due_at=due_at)
             case Doubt(detail):
                 self._hold(entry, Hold.QUARANTINED, problem(Code.CLOCK_DOUBT, detail))

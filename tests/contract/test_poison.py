@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from shared.sync import Held, Turned
 from sync_server import batch
 from sync_server.store import Contended, Tx
 from tests.contract.test_sync import JOB, notes
-from tests.served import TENANT, Laptop, Server, new_laptop, receipt
+from tests.served import TENANT, Laptop, Server, id_in, new_laptop, receipt
 
+END = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 SEAL, PUMP = "stock_item/SEAL-1", "asset/PUMP-1"
 
 
@@ -291,3 +293,26 @@ async def test_what_a_resolver_says_to_have_seen_bricks_nobody(server: Server, l
     assert receipt(answer).outcome in EFFECTIVE
     reply = await laptop.post(laptop.body())
     assert strict_json.parse(reply.content, bytes_max=16 << 20)["changes"]
+
+
+@pytest.mark.parametrize("end", [END, END.replace(second=0, tzinfo=timezone(-timedelta(hours=9)))])
+async def test_a_time_at_the_end_of_all_times_stops_nobody_elses_unit(
+    server: Server, laptop: Laptop, end: datetime
+) -> None:
+    """It waits for a conflict, and has no due time when that is settled: the office settles it all the same."""
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    first = laptop.say("field.updated", JOB, field="priority", value="high")
+    (answer,) = (await laptop.round(first)).answers
+    other = new_laptop(server, b"\x07", "b.lind")
+    await other.enrol()
+    await other.sync()
+    photo = {"sha256": "a" * 64, "size": 3, "media_type": "image/png", "name": "a.png"}
+    times = {"issued_at": end - timedelta(days=1), "expires_at": end, "depends_on": (id_in(first),)}
+    endless = other.command("attachment.added", JOB, advance=False, **photo).model_copy(update=times)
+    (held,) = (await other.round(other.seal(endless))).answers
+    assert held.status == "held"
+    server.office.resolve(TENANT, "m.reyes", str(receipt(answer).conflict), Choice.KEEP_MINE, "right")
+    assert server.records()[JOB].fields["priority"] == "high"
+    (entry,) = server.office.quarantine(TENANT)
+    assert entry.command.id == endless.id
+    assert receipt((await other.round(other.say("note.added", JOB, text="on"))).answers[0]).outcome in EFFECTIVE
