@@ -175,13 +175,14 @@ class Store:
 
     @contextmanager
     def rehearsal(self) -> Iterator[Tx]:
-        """A transaction of which nothing is kept. Raises as `transaction`."""
+        """A transaction of which nothing is kept. Raises `Refused`: `busy`, also where it gave way to a writer."""
         try:
             with self.engine.connect() as connection, connection.begin() as transaction:
                 yield Tx(connection)
                 transaction.rollback()
-        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
-            raise _meaning(error) from error
+        except (Contended, DBAPIError, PoolTimeout, sqlite3.Error) as error:
+            meant = error if isinstance(error, Contended) else _meaning(error)
+            raise (Refused(*_BUSY) if isinstance(meant, Contended) else meant) from error
 
     def close(self) -> None:
         """Give the connections back."""

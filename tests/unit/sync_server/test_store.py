@@ -13,7 +13,7 @@ from shared.problems import Code, Refused
 from sync_server.bootstrap import build_service, initialise
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.settings import Settings
-from sync_server.store import Store, Tx
+from sync_server.store import Contended, Store, Tx
 from sync_server.store.devices import NONCE
 from tests.builders import NOW, still_ports
 
@@ -134,5 +134,18 @@ def test_a_fault_that_was_swallowed_with_its_transaction_is_no_success(store: St
 
     with pytest.raises(Refused), store.transaction() as tx:
         careless(tx)
+    with store.transaction() as tx:
+        assert tx.server_value("one") is None
+
+
+def test_a_rehearsal_that_gives_way_is_busy_and_keeps_nothing(store: Store) -> None:
+    def rehearse() -> None:
+        with store.rehearsal() as tx:
+            tx.set_server_value("one", "1")
+            raise Contended("another writer was faster")
+
+    with pytest.raises(Refused) as refused:
+        rehearse()
+    assert refused.value.problem.code is Code.BUSY
     with store.transaction() as tx:
         assert tx.server_value("one") is None
