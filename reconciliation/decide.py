@@ -39,10 +39,10 @@ from reconciliation.ruling import (
     rejected,
 )
 from reconciliation.scope import team_of
-from shared.commands.base import OFFICE, Authority, Base, Creation, Edit, Kind
+from shared.commands.base import OFFICE, Authority, Base, Creation, Edit, Effect, Kind
 from shared.ids import kind_of, record_ref
 from shared.outcomes import EFFECTIVE, FieldName, Outcome, Reason
-from shared.records import Conflict, Record, check_fields
+from shared.records import REPLACES, Conflict, Merge, Record, check_fields, rule_of
 
 __all__ = [
     "Defer",
@@ -130,7 +130,16 @@ def _senseless(facts: Facts, draft: Draft) -> Ruling | None:
         return rejected(Reason.RECORD_MISSING, f"there is no {missing[0]}")
     if objection := draft.payload.objection(facts.command, facts.records):
         return rejected(Reason.OBJECTION, objection)
+    if full := sorted(effect.record for effect in draft.effects if _grows(effect) and effect.record in facts.full):
+        return rejected(Reason.RECORD_FULL, f"{full[0]} holds as much as one record can")
     return None
+
+
+def _grows(effect: Effect) -> bool:
+    """Whether a record keeps what was there and becomes longer by it."""
+    if not isinstance(effect, Edit):
+        return False
+    return rule_of(kind_of(effect.record), effect.field).merge not in REPLACES | {Merge.ADD}
 
 
 def _on_merits(facts: Facts, draft: Draft) -> Ruling | Pending:

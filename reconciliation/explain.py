@@ -14,6 +14,7 @@ NEXT_STEP = {
     Reason.OBJECTION: "Look at the record as it is now, then enter it again.",
     Reason.RECORD_MISSING: "The record is gone; ask the office.",
     Reason.RECORD_EXISTS: "It is there already; nothing to do.",
+    Reason.RECORD_FULL: "Go on in a follow-up; what is there stays.",
     Reason.STEP_NOT_ALLOWED: "Look at the job's state now, then choose a step that it allows.",
     Reason.BELOW_FLOOR: "Check the shelf, and ask the office to correct the count.",
     Reason.DEPENDENCY_FAILED: "Settle the earlier one first, then enter this again.",

@@ -52,6 +52,7 @@ class Facts:
         approval: the approval record of this command, if there is one.
         now: the server's time of effect; None at first receipt.
         offset: the device's time minus the server's, as the server measured it.
+        full: records that would become too large to hand out, were anything added to them.
         newest: ``record_kind.field`` of the registers that the organisation settles by the server's order.
     """
 
@@ -69,6 +70,7 @@ class Facts:
     approval: Record | None = None
     now: datetime | None = None
     offset: timedelta = timedelta(0)
+    full: frozenset[str] = frozenset()
     newest: frozenset[str] = frozenset()
 
     @property

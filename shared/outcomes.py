@@ -43,6 +43,7 @@ class Reason(StrEnum):
     OBJECTION = "objection"
     RECORD_MISSING = "record_missing"
     RECORD_EXISTS = "record_exists"
+    RECORD_FULL = "record_full"
     STEP_NOT_ALLOWED = "step_not_allowed"
     BELOW_FLOOR = "below_floor"
     DEPENDENCY_FAILED = "dependency_failed"

@@ -38,7 +38,7 @@ from reconciliation.ruling import DETAIL_CHARS_MAX
 from reconciliation.scope import team_of, visible
 from shared.attachments import Attachment
 from shared.commands import UnknownKind
-from shared.commands.base import OFFICE, Command
+from shared.commands.base import OFFICE, Command, Creation
 from shared.contract import to_instant
 from shared.envelope import Envelope, SigningKey
 from shared.ids import id_of, record_ref, sha256_hex
@@ -68,6 +68,8 @@ log = logging.getLogger("tailboard.server")
 
 #: What one device may have waiting for review; beyond this its envelopes are refused, and it keeps them.
 QUARANTINE_MAX = 1000
+#: A record longer than this takes nothing more in: devices must still be able to read a page with it.
+RECORD_CHARS_MAX = 2 << 20
 #: A lifetime ends with its last instant; what is due is looked at just behind it.
 _MOMENT = timedelta(microseconds=1)
 _NOBODY = frozenset[str]()
@@ -99,6 +101,7 @@ class Batch:
         self._notes: list[dict[str, Any]] = []
         self._records: dict[str, Record | None] = {}
         self._stored: dict[str, Record] = {}
+        self._sizes: dict[str, int] = {}
         self._written: dict[str, Record] = {}
         self._people: dict[str, Person | None] = {}
         self._devices: dict[str, Device] = {}
@@ -386,6 +389,8 @@ class Batch:
         self._needs.pop(command_id, None)
         self._there.add(command_id)
         self._write(ruling.writes)
+        for record in ruling.writes:
+            self._sizes[record.ref] = self._sizes.get(record.ref, 0) + len(entry.envelope.payload)
 
     def _write(self, records: Iterable[Record]) -> None:
         for record in records:
@@ -457,14 +462,19 @@ class Batch:
             hash=entry.envelope.hash,
             draft=draft,
             withdrawn=withdrawn,
-            in_scope=command.device == OFFICE or _in_scope(person, refs, records),
+            in_scope=command.device == OFFICE or _in_scope(person, draft, records),
             doubtful=entry.doubtful,
             lacks=self._lacking(command, draft.payload.attachments()) if draft else (),
             approval=self._approval(entry),
             now=self._now,
             offset=timedelta(seconds=entry.offset_s),
+            full=self._full(refs, len(entry.envelope.payload)),
             newest=self._newest(),
         )
+
+    def _full(self, refs: frozenset[str], more: int) -> frozenset[str]:
+        """The records that would be too large with about `more` characters more."""
+        return frozenset(ref for ref in refs if self._sizes.get(ref, 0) + more > RECORD_CHARS_MAX)
 
     def _withdrawn_hash(self, entry: Entry) -> str | None:
         command_id = entry.command.id
@@ -557,7 +567,9 @@ class Batch:
     def _load(self, refs: "set[str] | frozenset[str]") -> dict[str, Record]:
         unknown = refs - self._records.keys()
         if unknown:
-            found = self._tx.records(self._tenant, unknown)
+            sized = self._tx.records_sized(self._tenant, unknown)
+            self._sizes |= {ref: size for ref, (_, size) in sized.items()}
+            found = {ref: record for ref, (record, _) in sized.items()}
             self._stored |= found
             self._records |= dict.fromkeys(unknown) | found
         return {ref: record for ref in refs if (record := self._records[ref]) is not None}
@@ -693,9 +705,15 @@ def _undecided(entry: Entry) -> bool:
     return entry.problem is None or entry.problem.code is not Code.CHAIN_GAP
 
 
-def _in_scope(person: Person | None, refs: frozenset[str], records: Mapping[str, Record]) -> bool:
+def _in_scope(person: Person | None, draft: Draft | None, records: Mapping[str, Record]) -> bool:
+    """Whether somebody may see everything that a command is about, and what it would create."""
     teams = person.teams if person else None
-    return teams is None or all(visible(records[ref], teams) for ref in refs if ref in records)
+    if teams is None or draft is None:
+        return True
+    created = {effect.fields.get("team") for effect in draft.effects if isinstance(effect, Creation)}
+    if created - {None} - teams:
+        return False
+    return all(visible(records[ref], teams) for ref in refs_of(draft) if ref in records)
 
 
 def _turn(entry: Entry) -> tuple[datetime, str, int, int]:

@@ -211,3 +211,16 @@ async def test_a_new_record_of_another_team_never_shows(server: Server, laptop: 
     server.office.service.office(TENANT, "root", [("work_order/WO-9", RecordImported(fields=fields))])
     reply = await laptop.round()
     assert (reply.changes, reply.removals) == ((), ())
+
+
+async def test_nobody_creates_a_job_where_they_cannot_see_it(server: Server, laptop: Laptop) -> None:
+    teams(server, "north")
+    await laptop.sync()
+    job: dict[str, Any] = {"title": "Look again", "asset": "asset/PUMP-1"}
+    sent = [
+        laptop.say("work_order.created", f"work_order/F-{number}", **job, **of)
+        for number, of in enumerate(({"team": "south"}, {"team": "north"}, {}))
+    ]
+    told = [receipt(answer) for answer in (await laptop.round(*sent)).answers]
+    assert [each.reason for each in told] == [Reason.OUT_OF_SCOPE, None, None]
+    assert "work_order/F-0" not in server.records()

@@ -316,3 +316,16 @@ async def test_a_time_at_the_end_of_all_times_stops_nobody_elses_unit(
     (entry,) = server.office.quarantine(TENANT)
     assert entry.command.id == endless.id
     assert receipt((await other.round(other.say("note.added", JOB, text="on"))).answers[0]).outcome in EFFECTIVE
+
+
+async def test_a_record_that_is_full_takes_no_more_in_and_goes_on_otherwise(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync_server.batch.RECORD_CHARS_MAX", 6000)
+    sent = [laptop.say("note.added", JOB, text="\x01" * 200) for _ in range(6)]
+    answers = [receipt(answer) for each in (sent[:3], sent[3:]) for answer in (await laptop.round(*each)).answers]
+    assert {answer.outcome for answer in answers} == {Outcome.APPLIED, Outcome.REJECTED}
+    assert {answer.reason for answer in answers if answer.outcome is Outcome.REJECTED} == {Reason.RECORD_FULL}
+    assert 1 <= len(notes(server)) < 6
+    (told,) = (await laptop.round(laptop.say("status.changed", JOB, to="in_progress"))).answers
+    assert receipt(told).outcome is Outcome.APPLIED
