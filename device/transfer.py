@@ -133,7 +133,9 @@ def _rounds(raw: bytes) -> list[WireEnvelope]:
     try:
         file: Any = strict_json.parse(raw, bytes_max=FILE_BYTES_MAX)
         if file["tailboard"] != ANSWER_FILE:
-            raise LocalError("This is not the office's answer, but what a laptop exports. Import the answer file.")
+            raise LocalError(
+                "This is not the office's answer, but what a laptop exports. Ask the office for the answer."
+            )
         return [WireEnvelope.model_validate(each) for each in file["rounds"]]
     except (strict_json.BadJson, ValidationError, KeyError, TypeError) as error:
         raise LocalError("This is not an answer file, or it is damaged. Ask the office for it again.") from error

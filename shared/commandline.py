@@ -164,29 +164,32 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {metadata.version('tailboard')}")
     groups: dict[tuple[str, ...], Any] = {}
     for verb in program.verbs:
-        _add_verb(verb, parser, groups, program.common)
+        _add_verb(verb, parser, groups, program)
     return parser
 
 
 def _add_verb(
-    verb: Verb, parser: argparse.ArgumentParser, groups: dict[tuple[str, ...], Any], common: tuple[Argument, ...]
+    verb: Verb, parser: argparse.ArgumentParser, groups: dict[tuple[str, ...], Any], program: Program
 ) -> None:
     target = parser
     if verb.path:
-        group = _group(verb.path[:-1], parser, groups)
+        group = _group(verb.path[:-1], parser, groups, program)
         target = group.add_parser(verb.path[-1], help=verb.summary, description=verb.summary, epilog=_EXITS)
-    for each in (*verb.arguments, *common):
+    for each in (*verb.arguments, *program.common):
         target.add_argument(*each.flags, **each.settings)
     if verb.reports:
         target.add_argument("--json", action="store_true", help="one JSON object on standard output")
     target.set_defaults(handler=verb.handler)
 
 
-def _group(path: tuple[str, ...], parser: argparse.ArgumentParser, groups: dict[tuple[str, ...], Any]) -> Any:
+def _group(
+    path: tuple[str, ...], parser: argparse.ArgumentParser, groups: dict[tuple[str, ...], Any], program: Program
+) -> Any:
     if path not in groups:
         if not path:
             groups[path] = parser.add_subparsers(title="commands", metavar="COMMAND")
         else:
-            parent = _group(path[:-1], parser, groups).add_parser(path[-1], help=f"{path[-1]}: see --help")
+            verbs = dict.fromkeys(each.path[len(path)] for each in program.verbs if each.path[: len(path)] == path)
+            parent = _group(path[:-1], parser, groups, program).add_parser(path[-1], help=" | ".join(verbs))
             groups[path] = parent.add_subparsers(title="commands", metavar="COMMAND", required=True)
     return groups[path]

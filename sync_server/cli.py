@@ -16,6 +16,11 @@ _WHERE = (
 _HERE = "sync_server.commands:"
 _SYSTEMS = "sync_server.systems.commands:"
 _OFFICE = "sync_server.office.commands:"
+_DEVICE = argument("device", help="for example TB-01; see: device list")
+_PERSON = argument("person", help="short name, such as a.okafor")
+_CONFLICT = argument("conflict", help="as conflict list names it")
+_APPROVAL = argument("approval", help="as approval list names it")
+_APART = argument("command", nargs="+", help="as quarantine list names it; may be several")
 _WHY = argument("--reason", required=True, help="why; it stays in the audit")
 _REASON = argument("--reason", default="", help="why")
 _SEEN = argument("--seen", type=int, metavar="VERSION", help="of the question, as you were shown it")
@@ -48,7 +53,12 @@ PROGRAM = Program(
             (
                 argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"),
                 argument("--port", type=int, default=8750, help="0 takes a free one (default: %(default)s)"),
-                argument("--log-level", default="info", choices=("debug", "info", "warning", "error")),
+                argument(
+                    "--log-level",
+                    default="info",
+                    choices=("debug", "info", "warning", "error"),
+                    help="of the log on standard error",
+                ),
             ),
         ),
         Verb(
@@ -56,8 +66,8 @@ PROGRAM = Program(
             "Add somebody, or change name, roles and teams.",
             f"{_HERE}person_add",
             (
-                argument("person"),
-                argument("--name", required=True),
+                _PERSON,
+                argument("--name", required=True, help="as people write it"),
                 argument(
                     "--role",
                     action="append",
@@ -75,32 +85,35 @@ PROGRAM = Program(
             ("enrol-code",),
             "A one-time code, good for a day, for a person's new device.",
             f"{_HERE}enrol_code",
-            (argument("person"), _TENANT),
+            (_PERSON, _TENANT),
         ),
         Verb(("device", "list"), "Every enrolled device and how it is doing.", f"{_OFFICE}device_list", (_TENANT,)),
         Verb(
             ("device", "show"),
             "One device, its epochs, and what it last said of itself.",
             f"{_OFFICE}device_show",
-            (argument("device"), _TENANT),
+            (_DEVICE, _TENANT),
         ),
         Verb(
             ("device", "revoke"),
             "From now on a device may only upload, and what it brings is kept for review.",
             f"{_OFFICE}device_revoke",
-            (argument("device"), _WHY, _AS, _TENANT),
+            (_DEVICE, _WHY, _AS, _TENANT),
         ),
         Verb(
             ("device", "readmit"),
             "A revoked or forked device syncs again, in a new epoch.",
             f"{_OFFICE}device_readmit",
-            (argument("device"), _WHY, _AS, _TENANT),
+            (_DEVICE, _WHY, _AS, _TENANT),
         ),
         Verb(
             ("outbox", "import"),
             "Do what the file of a device without a network says, and write the answer for it.",
             f"{_OFFICE}outbox_import",
-            (argument("file"), argument("--answer", metavar="FILE", help="default: FILE.answer beside it")),
+            (
+                argument("file", help="as tailboard outbox export wrote it"),
+                argument("--answer", metavar="FILE", help="default: FILE.answer beside it"),
+            ),
         ),
         Verb(
             ("tenant", "set-newest"),
@@ -126,14 +139,22 @@ PROGRAM = Program(
             f"{_HERE}import_file",
             (
                 argument("kind", help="asset, stock_item or work_order"),
-                argument("file"),
+                argument("file", help="CSV with a header line, in UTF-8"),
                 argument("--apply", action="store_true", help="do it; without this, only say what would be done"),
                 argument("--overwrite", action="store_true", help="also set states and counts of existing records"),
                 _AS,
                 _TENANT,
             ),
         ),
-        Verb(("record", "list"), "Every record of a kind.", f"{_HERE}record_list", (argument("kind"), _TENANT)),
+        Verb(
+            ("record", "list"),
+            "Every record of a kind.",
+            f"{_HERE}record_list",
+            (
+                argument("kind", help="asset, work_order, stock_item, reading, conflict, approval, external_write"),
+                _TENANT,
+            ),
+        ),
         Verb(
             ("record", "show"),
             "One record with its fields and who last changed each.",
@@ -144,7 +165,13 @@ PROGRAM = Program(
             ("record", "set"),
             "Set one editable field.",
             f"{_HERE}record_set",
-            (argument("record"), argument("field"), argument("value"), _AS, _TENANT),
+            (
+                argument("record", help="for example WO-1042 or asset/PUMP-7"),
+                argument("field", help="for example priority"),
+                argument("value", help="as text, or as JSON where the field holds no text"),
+                _AS,
+                _TENANT,
+            ),
         ),
         Verb(
             ("command",),
@@ -169,14 +196,14 @@ PROGRAM = Program(
             ("conflict", "show"),
             "One conflict, and what waits on the decision.",
             f"{_OFFICE}conflict_show",
-            (argument("conflict"), _TENANT),
+            (_CONFLICT, _TENANT),
         ),
         Verb(
             ("conflict", "resolve"),
             "Decide what stands, for the whole conflict or field by field.",
             f"{_HERE}conflict_resolve",
             (
-                argument("conflict"),
+                _CONFLICT,
                 argument(
                     "--keep", choices=("mine", "theirs", "edit"), help="all that waits; mine is the device's value"
                 ),
@@ -184,7 +211,7 @@ PROGRAM = Program(
                 argument("--mine", action="append", default=[], metavar="FIELD", help="may be repeated"),
                 argument("--theirs", action="append", default=[], metavar="FIELD", help="may be repeated"),
                 argument("--edit", action="append", default=[], metavar="FIELD=VALUE", help="may be repeated"),
-                argument("--reason", default=""),
+                argument("--reason", default="", help="for the author; it stays in the conflict"),
                 argument("--seen", type=int, metavar="VERSION", help="of the record, if you looked at it since"),
                 _AS,
                 _TENANT,
@@ -195,8 +222,8 @@ PROGRAM = Program(
             "Ask the technician; the conflict stays open until somebody decides.",
             f"{_HERE}conflict_ask",
             (
-                argument("conflict"),
-                argument("question"),
+                _CONFLICT,
+                argument("question", help="in quotes"),
                 argument("--field", help="the one that it is about"),
                 _AS,
                 _TENANT,
@@ -207,9 +234,9 @@ PROGRAM = Program(
             "Take a decision back: what stood before stands again, if nobody changed it since.",
             f"{_HERE}conflict_undo",
             (
-                argument("conflict"),
+                _CONFLICT,
                 argument("--field", action="append", default=[], help="only this one; may be repeated"),
-                argument("--reason", default=""),
+                argument("--reason", default="", help="for the author; it stays in the conflict"),
                 _AS,
                 _TENANT,
             ),
@@ -251,19 +278,19 @@ PROGRAM = Program(
             ("approval", "show"),
             "What would happen, who asks, until when, and what waits on the answer.",
             f"{_OFFICE}approval_show",
-            (argument("approval"), _TENANT),
+            (_APPROVAL, _TENANT),
         ),
         Verb(
             ("approval", "approve"),
             "Say yes to exactly what is shown.",
             f"{_OFFICE}approval_approve",
-            (argument("approval"), _REASON, _SEEN, _AS, _TENANT),
+            (_APPROVAL, _REASON, _SEEN, _AS, _TENANT),
         ),
         Verb(
             ("approval", "refuse"),
             "Say no.",
             f"{_OFFICE}approval_refuse",
-            (argument("approval"), _REASON, _SEEN, _AS, _TENANT),
+            (_APPROVAL, _REASON, _SEEN, _AS, _TENANT),
         ),
         Verb(
             ("quarantine", "list"),
@@ -275,19 +302,19 @@ PROGRAM = Program(
             ("quarantine", "show"),
             "One of them: what it would do, why it is here, and what waits on it.",
             f"{_OFFICE}quarantine_show",
-            (argument("command"), _TENANT),
+            (argument("command", help="as quarantine list names it"), _TENANT),
         ),
         Verb(
             ("quarantine", "release"),
             "Give commands their effect, in your name.",
             f"{_OFFICE}quarantine_release",
-            (argument("command", nargs="+"), _WHY, _AS, _TENANT),
+            (_APART, _WHY, _AS, _TENANT),
         ),
         Verb(
             ("quarantine", "dismiss"),
             "Reject commands; their author is told.",
             f"{_OFFICE}quarantine_dismiss",
-            (argument("command", nargs="+"), _WHY, _AS, _TENANT),
+            (_APART, _WHY, _AS, _TENANT),
         ),
         Verb(
             ("sweep",),
@@ -323,7 +350,7 @@ PROGRAM = Program(
             "Put a backup in the database's place and begin a new life of it; the server must be stopped.",
             f"{_MAINTENANCE}restore",
             (
-                argument("file"),
+                argument("file", help="the backup"),
                 argument("--reason", required=True, help="for the audit"),
                 argument("--force", action="store_true", help="even if the backup is too old to be made whole"),
             ),

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
 
@@ -107,6 +107,11 @@ class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites):
             raise Undone("the database gave the transaction up") from cause
 
 
+_NO_DATABASE = (
+    "that is no database URL; write sqlite:////var/lib/tailboard/server.db or postgresql+psycopg://USER@HOST/DATABASE"
+)
+
+
 class Store:
     """The database behind a SQLAlchemy URL."""
 
@@ -116,10 +121,16 @@ class Store:
         Args:
             url: such as ``sqlite:////var/lib/tailboard/server.db`` or ``postgresql+psycopg://host/tailboard``.
             pooled: keep connections open between units of work, until `close`; a command that ends does not.
+
+        Raises:
+            Refused: `malformed`, the URL names no database that this program can use.
         """
         kept: dict[str, Any] = {"pool_pre_ping": not url.startswith("sqlite")} if pooled else {"poolclass": NullPool}
         # parameters stay out of error messages: they are people's words
-        self.engine: Engine = create_engine(url, hide_parameters=True, **kept)
+        try:
+            self.engine: Engine = create_engine(url, hide_parameters=True, **kept)
+        except (ArgumentError, ModuleNotFoundError) as error:  # never its words: they may quote a password
+            raise Refused(Code.MALFORMED, _NO_DATABASE) from error
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

@@ -86,7 +86,8 @@ def _entry_line(entry: OutgoingEntry) -> str:
 
 def _write_lines(write: Record) -> list[str]:
     fields = write.fields
-    told = fields["detail"] or fields["reference"] or fields["reason"]
+    done = " ".join(str(fields[name]) for name in ("reference", "reason") if fields[name])
+    told = (fields["status"] == "done" and done) or fields["detail"] or done
     return [
         f"{id_of(write.ref)}  {fields['system']} {fields['status']}  v{write.version}  for {fields['record']}",
         f"    {told}",

@@ -4,6 +4,7 @@ Import directions are import-linter's; this file holds what no tool checks.
 """
 
 import ast
+import importlib
 import os
 import re
 import statistics
@@ -12,6 +13,11 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import device.cli
+import simulators.cli
+import sync_server.cli
+from shared.commandline import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("shared", "reconciliation", "policies", "device", "sync_server", "simulators")
@@ -100,3 +106,13 @@ def test_a_quick_answer_loads_nothing_heavy(command: str, option: str) -> None:
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert "encodings" in loaded, "the list of imports was not read"
     assert loaded & {"llama_cpp", "fastapi", "textual", "sqlmodel"} == set()
+
+
+@pytest.mark.parametrize("program", [device.cli.PROGRAM, sync_server.cli.PROGRAM, simulators.cli.PROGRAM])
+def test_every_verb_and_argument_says_what_it_is(program: Program) -> None:
+    for verb in program.verbs:
+        module, _, name = verb.handler.partition(":")
+        assert callable(getattr(importlib.import_module(module), name))
+        assert verb.summary.endswith(".")
+        silent = [each.flags for each in verb.arguments if not each.settings.get("help")]
+        assert not silent, f"{program.name} {' '.join(verb.path)}: no help for {silent}"

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from device.words import forecast_words
+from shared.outcomes import Hold, Outcome
+from shared.sync import Forecast
 from simulators import processes
+from tests.builders import new_id
 from tests.integration.test_commands import call, home, laptop, told, url
 
 __all__ = ["home", "laptop", "url"]
@@ -102,3 +106,10 @@ def test_the_office_asks_and_the_technician_answers(home: Path, laptop: list[str
     assert told(laptop, "status")["questions"] == 0
     answers = processes.administer(home, "record", "show", "WO-1036")["record"]["fields"]["answers"]
     assert [each["text"] for each in answers] == ["The left one"]
+
+
+def test_a_laptop_says_what_the_server_forecasts_in_words() -> None:
+    told = Forecast(id=new_id(), outcome=Outcome.CONFLICT, conflicting=("work_order/WO-1042 due_on",))
+    assert forecast_words(told) == "the server says: conflict: somebody else changed due on of WO-1042"
+    held = Forecast(id=new_id(), hold=Hold.WAITING, detail="number 3 has not arrived yet")
+    assert forecast_words(held).startswith("the server says: The server has it. It waits")

@@ -113,6 +113,8 @@ def test_an_import_names_every_bad_row_and_does_nothing(home: Path, tmp_path: Pa
         (["record", "set", "work_order/WO-1042", "priority", "shouting", "--as", "m.reyes"], 1, "cannot hold"),
         (["conflict", "resolve", "x", "--keep", "edit", "--as", "m.reyes"], 2, "--value"),
         (["no-such-verb"], 2, "invalid choice"),
+        (["person", "list", "--database", "nonsense"], 1, "no database URL"),
+        (["person", "list", "--database", "nosuch://u:secret@h/d"], 1, "no database URL"),
         (["record", "set", "WO-1042", "priority", "shouting", "--as", "m.reyes"], 1, "cannot hold"),
         (["record", "set", "work_order/WO-1042", "foo", "bar", "--as", "m.reyes"], 1, "no field foo"),
         (["record", "set", "work_order/WO-1042", "title", "x" * 1001, "--as", "m.reyes"], 1, "cannot hold"),
