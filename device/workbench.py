@@ -30,6 +30,7 @@ from policies.bundle import Bundle
 from policies.route import choose
 from reconciliation.compose import Author, compose
 from reconciliation.dependants import dependants
+from reconciliation.draft import draft_of
 from reconciliation.expiry import LIMITS, confirmable, warning
 from reconciliation.lifecycle import steps
 from reconciliation.preview import Preview, preview
@@ -337,7 +338,8 @@ class Workbench:
             command = compose(payload, proposal.record, self._author((head.epoch, head.next_seq, head.prev)), view)
         except (UnknownKind, ValueError) as error:
             raise LocalError(f"This cannot be saved: {_words(error)}") from error
-        if obstacle := preview(command, view).obstacle or self._out_of_touch(payload, command, view):
+        draft = draft_of(command)
+        if obstacle := preview(draft, view).obstacle or self._out_of_touch(payload, command, view):
             raise LocalError(f"This cannot be saved: {obstacle}")
         envelope = seal(COMMAND_TYPE, _readable(command), self._keys.technician)
         priority = payload.urgency(command, view.records)
@@ -345,7 +347,7 @@ class Workbench:
             raise LocalError(full)
         summary = payload.summary(id_of(proposal.record))
         self._store.append(command, envelope, summary, issue_now(self._ports), priority)
-        view.add(command)
+        view.add(draft)
         return command
 
     def _out_of_touch(self, payload: Payload, command: Command, view: View) -> str | None:

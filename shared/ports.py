@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Protocol, TypeVar
 
 from shared.ids import uuid7
@@ -70,11 +71,7 @@ class SystemClock:
 
     def boot_id(self) -> str:
         """The kernel's name for this boot. Source: Linux, random(4)."""
-        try:
-            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-                return file.read().strip()
-        except OSError:
-            return ""
+        return _boot_id()
 
 
 class SystemRandomness:
@@ -83,6 +80,16 @@ class SystemRandomness:
     def draw(self, count: int) -> bytes:
         """`count` bytes of `os.urandom`."""
         return os.urandom(count)
+
+
+@cache
+def _boot_id() -> str:
+    """Read once: no process outlives its boot."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def system_ports() -> Ports:

@@ -56,7 +56,7 @@ class Part:
                     yield connection
             except BaseException as error:
                 self._changes += 1  # what was counted meanwhile was not kept
-                if isinstance(error, DBAPIError):
+                if isinstance(error, DBAPIError | dbapi2.Error):
                     raise sentence_of(error) from error
                 if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                     raise StoreError(_FULL) from error
@@ -70,8 +70,15 @@ class Part:
         Appending to the outbox does not change it: who appends knows what was appended.
         Source: SQLite, PRAGMA data_version.
         """
+        return self._changes, int(self._quick("PRAGMA data_version")[0])
+
+    def _quick(self, sql: str, *values: str) -> Any:
+        """The first row of a small read that every confirmation makes, None if there is none.
+
+        It goes to the driver itself: on the way through SQLAlchemy it takes seven times as long.
+        """
         with self.transaction() as connection:
-            return self._changes, int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+            return connection.connection.driver_connection.execute(sql, values).fetchone()  # type: ignore[union-attr]
 
     def _all(self, query: Any, **values: Any) -> Any:
         with self.transaction() as connection:

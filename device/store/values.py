@@ -2,7 +2,7 @@
 
 import json
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Field
 
@@ -19,7 +19,7 @@ class MetaRow(Table, table=True):
 
 
 META = table_of(MetaRow)
-_READ = select(META.c.value).where(META.c.key == bindparam("named"))
+_READ = "SELECT value FROM meta WHERE key = ?"
 _INSERT = upsert(META)
 _WRITE = _INSERT.on_conflict_do_update(index_elements=["key"], set_={"value": _INSERT.excluded.value})
 
@@ -46,8 +46,8 @@ class Values(Part):
 
     def meta(self, key: str) -> str | None:
         """The named value, None if it was never set."""
-        with self.transaction() as connection:
-            return connection.execute(_READ, {"named": key}).scalar_one_or_none()
+        row = self._quick(_READ, key)
+        return str(row[0]) if row else None
 
     def set_meta(self, key: str, value: str) -> None:
         """Set the named value."""

@@ -321,3 +321,10 @@ def test_what_every_round_asks_reads_no_whole_outbox(
         ]
     assert plans
     assert not [plan for plan in plans if "TEMP B-TREE" in plan or ("SCAN" in plan and "INDEX" not in plan)]
+
+
+def test_a_small_read_that_fails_is_told_in_words(store: DeviceStore) -> None:
+    with store.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE meta RENAME TO elsewhere")
+    with pytest.raises(StoreError, match="database failed"):
+        store.meta("cursor")
