@@ -81,11 +81,13 @@ class Options:
 class Told:
     """One technician's memory: what the screen called saved, by command id, and what could not be said.
 
+    `tried` was confirmed, and the laptop died before it said what became of it.
     `shown` and `taken` are what the screen showed since: each command's final words, in order; what the server has.
     """
 
     saved: dict[str, Said] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    tried: list[Said] = field(default_factory=list)
     shown: dict[str, tuple[str, ...]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
 
@@ -420,15 +422,19 @@ class World:
         if not burst:
             return
         told, trace = self.told[name], self.around.trace
+        meant = [Said(each.kind, each.record, each.payload, name) for each in burst]
+        told.tried += meant
         try:
             commands = device.workbench.confirm(burst, sentence=str(burst[0].payload), source="form")
         except StoreError:
+            del told.tried[-len(meant) :]
             raise
         except LocalError as error:
+            del told.tried[-len(meant) :]
             told.refused.append(str(error))
             trace.note(name, f"was told: {error}")
             return
-        meant = (Said(each.kind, each.record, each.payload, name) for each in burst)
+        del told.tried[-len(meant) :]
         told.saved |= dict(zip((command.id for command in commands), meant, strict=True))
         trace.note(name, f"saw saved {' '.join(command.id for command in commands)}")
 
@@ -502,6 +508,7 @@ class World:
         everybody = self.told.values()
         return Evidence(
             said={command: said for told in everybody for command, said in told.saved.items()},
+            tried=tuple(said for told in everybody for said in told.tried),
             start=start,
             server=_server_file(self.server.home),
             devices={name: _device_file(host.home) for name, host in self.laptops.items()},

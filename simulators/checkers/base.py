@@ -8,6 +8,7 @@ Rules
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from simulators.evidence import DeviceFile, Received, Said, ServerFile
 
@@ -18,6 +19,7 @@ class Evidence:
 
     Args:
         said: what people confirmed and saw called saved, by command id, in the order of confirmation.
+        tried: what people confirmed without hearing what became of it: the laptop died at that moment.
         start: the server before the first of it.
         server: the server in the end.
         devices: each laptop in the end, by name.
@@ -41,6 +43,7 @@ class Evidence:
     asked_late: Mapping[str, int] = field(default_factory=dict)
     failed_late: Mapping[str, int] = field(default_factory=dict)
     healed_for_s: float = 0.0
+    tried: tuple[Said, ...] = ()
 
     def here(self, command: str) -> Received | None:
         """What the ledger has of a command."""
@@ -50,10 +53,30 @@ class Evidence:
         """What laptops sent, not the office."""
         return (each for each in self.server.received.values() if each.id in self.server.ledger)
 
+    def meant(self) -> dict[str, Said]:
+        """What people confirmed, by command id: what they saw called saved, and what they tried and is there."""
+        found, tried = dict(self.said), list(self.tried)
+        for each in self.brought():
+            match = None if each.id in found else next((said for said in tried if _fits(each, said)), None)
+            if match:
+                found[each.id] = match
+                tried.remove(match)
+        return found
+
     def effective(self) -> dict[str, Said]:
-        """What people said and what took effect."""
-        found = {command: self.here(command) for command in self.said}
-        return {command: self.said[command] for command, each in found.items() if each and each.effective}
+        """What people meant and what took effect."""
+        found = {command: (self.here(command), said) for command, said in self.meant().items()}
+        return {command: said for command, (each, said) in found.items() if each and each.effective}
+
+
+def _fits(each: Received, said: Said) -> bool:
+    command = each.command
+    return (command["kind"], command["record"]) == (said.kind, said.record) and says(command["payload"], said)
+
+
+def says(payload: Mapping[str, Any], said: Said) -> bool:
+    """Whether a payload says what its author did; a kind may add its defaults."""
+    return all(payload.get(name) == value for name, value in said.payload.items())
 
 
 @dataclass(frozen=True, slots=True)

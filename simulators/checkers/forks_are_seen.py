@@ -10,20 +10,20 @@ _Epoch = tuple[str, int]
 
 
 def judge(evidence: Evidence) -> Iterator[Finding]:
-    """Of everything that took effect, the places and the hashes fit."""
+    """Of everything that is not set apart for review, the places and the hashes fit."""
     chains: defaultdict[_Epoch, dict[int, Received]] = defaultdict(dict)
     for each in evidence.brought():
-        if not each.effective:
+        if each.hold == "quarantined":
             continue
         chain, place = chains[each.device, each.command["epoch"]], each.command["seq"]
         if place in chain:
-            yield Finding(each.id, f"took effect at place {place} of its device, as {chain[place].id} did")
+            yield Finding(each.id, f"stands at place {place} of its device, as {chain[place].id} does")
         chain[place] = each
     for chain in chains.values():
         for place, each in chain.items():
             before = chain.get(place - 1)
             if before and each.command["prev"] != before.hash:
-                yield Finding(each.id, f"took effect with another history than {before.id} at the place before it")
+                yield Finding(each.id, f"has another history than {before.id} at the place before it")
 
 
 CHECKER = Checker("forks-are-seen", judge)

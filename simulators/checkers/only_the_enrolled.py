@@ -21,8 +21,9 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(each.id, "took effect and its signature proves nothing")
         if each.effective and (key is None or key.device != each.device or key.actor != each.command["actor"]):
             yield Finding(each.id, "took effect under a key that was not enrolled for its device and person")
+    meant = evidence.meant()
     for each in evidence.brought():
-        if each.effective and each.id not in evidence.said:
+        if each.effective and each.id not in meant:
             yield Finding(each.id, "took effect though nobody said it")
 
 

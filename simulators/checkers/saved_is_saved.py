@@ -1,10 +1,9 @@
 """What the screen called saved is on the laptop in the end, with the words that its author said."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from json import loads
 
-from simulators.checkers.base import Checker, Evidence, Finding
-from simulators.evidence import Said
+from simulators.checkers.base import Checker, Evidence, Finding, says
 
 
 def judge(evidence: Evidence) -> Iterator[Finding]:
@@ -17,15 +16,10 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
                 yield Finding(command, f"was called saved on {name} and is not there")
                 continue
             kept, meant = loads(here[command].payload), evidence.said[command]
-            if (kept["kind"], kept["record"]) != (meant.kind, meant.record) or not _holds(kept["payload"], meant):
+            if (kept["kind"], kept["record"]) != (meant.kind, meant.record) or not says(kept["payload"], meant):
                 yield Finding(command, "is not what was said")
         if [each for each in here if each in evidence.said] != [each for each in said if each in here]:
             yield Finding(name, "the order of confirmation is not kept")
-
-
-def _holds(payload: Mapping[str, object], meant: Said) -> bool:
-    """A kind may add its defaults to what was said."""
-    return all(payload.get(name) == value for name, value in meant.payload.items())
 
 
 CHECKER = Checker("saved-is-saved", judge)
