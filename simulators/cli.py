@@ -7,6 +7,12 @@ from device.cli import faults
 from shared.commandline import Program, Verb, argument, run
 
 _HERE = "simulators.commands:"
+_WORLDS = "simulators.seeds:"
+_WORLD = (
+    argument("--profile", default="rough", metavar="NAME", help="calm, lossy or rough (default: %(default)s)"),
+    argument("--devices", type=int, default=3, metavar="N", help="laptops in a world (default: %(default)s)"),
+    argument("--commands", type=int, default=12, metavar="N", help="said by each technician (default: %(default)s)"),
+)
 
 PROGRAM = Program(
     name="tailboard-sim",
@@ -16,6 +22,8 @@ PROGRAM = Program(
   tailboard-sim demo --headless --notes notes.txt --json
   tailboard-sim bench save --json
   tailboard-sim bench sync --full --json
+  tailboard-sim run --seed 7 --profile rough --trace seven.txt
+  tailboard-sim explore --seeds 1000 --jobs 2 --json
   tailboard-sim kill --rounds 50 --database postgresql
   tailboard-sim picture screen.svg""",
     verbs=(
@@ -93,6 +101,28 @@ PROGRAM = Program(
                     help="what the server keeps its records in (default: %(default)s)",
                 ),
                 argument("--point", action="append", metavar="NAME", help="only this one; may be repeated"),
+            ),
+        ),
+        Verb(
+            ("run",),
+            "One simulated world: what happened there, and what each judge says of it.",
+            f"{_WORLDS}run",
+            (
+                argument("--seed", type=int, required=True, metavar="N", help="from 0 up"),
+                *_WORLD,
+                argument("--trace", metavar="FILE", help="write every line of what happened"),
+            ),
+        ),
+        Verb(
+            ("explore",),
+            "Many simulated worlds, each judged; a failure says how to see it again.",
+            f"{_WORLDS}search",
+            (
+                argument("--seeds", type=int, default=100, metavar="N", help="how many (default: %(default)s)"),
+                argument("--from", dest="first", type=int, default=0, metavar="N", help="the first seed"),
+                *_WORLD,
+                argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)"),
+                argument("--budget-s", type=float, metavar="S", help="begin no world after so many seconds"),
             ),
         ),
         Verb(

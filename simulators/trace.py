@@ -4,6 +4,7 @@ Two runs are the same if their traces are: bytes sent, commits, outcomes and eve
 time. Nothing that differs between two runs of one seed may (addresses, real time, bytes of encrypted files).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from hashlib import blake2b
 
@@ -16,11 +17,14 @@ class Trace:
         self._now_s, self._keep = now_s, keep
         self._hash = blake2b(digest_size=16)
         self.lines: list[str] = []
+        #: How often who did what: by host, and by the first word of the line.
+        self.counts: Counter[tuple[str, str]] = Counter()
 
     def note(self, who: str, what: str, *parts: bytes) -> None:
         """One thing that happened; `parts` are hashed, and only their length is kept."""
         line = f"{self._now_s():14.6f} {who:10} {what}"
         self._hash.update(line.encode())
+        self.counts[who, what.partition(" ")[0]] += 1
         for part in parts:
             self._hash.update(b"%d:" % len(part))
             self._hash.update(part)

@@ -14,6 +14,7 @@ import asyncio
 import functools
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,8 +36,10 @@ from shared.commands.base import Role
 from shared.outcomes import Outcome
 from shared.problems import Refused
 from shared.records import Choice
+from simulators.checkers.base import Evidence
 from simulators.clocks import HostClock
 from simulators.disks import simulated_disks
+from simulators.evidence import DeviceFile, Said, ServerFile, read_device, read_ends, read_server
 from simulators.faults import CALM, Chaos, FaultProfile, Hits
 from simulators.hosts import Host, Incarnation, Surroundings, watched_commits
 from simulators.loop import Gone, current_loop, simulate
@@ -54,6 +57,8 @@ START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TENANT, ADDRESS, PIN = "t", "sync.example", "2468"
 SERVER = "server"
 REST_S_MAX, AWAY_S_MAX = 3600.0, 1800.0
+LOOK_EVERY_S = 1200.0
+TRIES_TO_AGREE = 60
 HEAL_WITHIN = timedelta(hours=6)
 FILES = {
     "asset": "id,name,type\n" + "".join(f"PUMP-{n},Pump {n},pump\n" for n in range(1, 4)),
@@ -74,17 +79,25 @@ class Options:
 
 @dataclass
 class Told:
-    """One technician's memory: what the screen called saved, by command id, and what could not be said."""
+    """One technician's memory: what the screen called saved, by command id, and what could not be said.
 
-    saved: dict[str, str] = field(default_factory=dict)
+    `tried` was confirmed, and the laptop died before it said what became of it.
+    `shown` and `taken` are what the screen showed since: each command's final words, in order; what the server has.
+    """
+
+    saved: dict[str, Said] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    tried: list[Said] = field(default_factory=list)
+    shown: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """What became of a world. `trace` and `steps_hash` are the same for the same seed, options and program.
 
-    `unsettled` names what still has no outcome hours after the faults healed; `errors`, what no program may raise.
+    `unsettled` names what still has no outcome hours after the faults healed; `errors`, what no program may raise;
+    `evidence` is what judges look at.
     """
 
     seed: int
@@ -99,6 +112,7 @@ class Run:
     unsettled: tuple[str, ...]
     errors: tuple[str, ...]
     lines: list[str]
+    evidence: Evidence
 
 
 # ------------------------------------------------------------------------------------------------- what runs on hosts
@@ -184,10 +198,11 @@ def _server_settings(home: Path) -> ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Enrolled machines, ready to be copied: one folder a host."""
+    """Enrolled machines, ready to be copied: one folder a host; `start` is what the server's holds."""
 
     folder: tempfile.TemporaryDirectory[str]
     names: tuple[str, ...]
+    start: ServerFile
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
@@ -211,7 +226,16 @@ def _made(devices: int) -> Template:
     home = Path(folder.name)
     with stretched_once():
         names, _ = simulate(lambda: _enrol_all(home, devices), Stream(0, "template"))
-    return Template(folder, names)
+    return Template(folder, names, _server_file(home / SERVER / "0"))
+
+
+def _server_file(home: Path) -> ServerFile:
+    return read_server(_server_settings(home).database, TENANT)
+
+
+def _device_file(home: Path) -> DeviceFile:
+    settings = LaptopSettings(home)
+    return read_device(settings.database, device_keys.unlock(settings.keys, PIN).database)
 
 
 def forget_templates() -> None:
@@ -304,7 +328,11 @@ class World:
         self.programs = {name: Laptop(wire) for name in names}
         self.laptops = {name: host(name, program) for name, program in self.programs.items()}
         self.told = {name: Told() for name in names}
+        self.heads: list[tuple[int, str]] = []
         self.unsettled: tuple[str, ...] = ()
+        #: How often who had done what when everything healed, and when that was.
+        self._counts_healed: Counter[tuple[str, str]] = Counter()
+        self._healed_at_s = 0.0
 
     async def live(self) -> None:
         """Everything is said, faults heal, and everything settles or is named in `unsettled`."""
@@ -313,7 +341,8 @@ class World:
         async with asyncio.TaskGroup() as people:
             keepers = [people.create_task(self._keep(host)) for host in hosts]
             keepers += [people.create_task(self._disturb(host)) for host in self.laptops.values()]
-            keepers.append(people.create_task(self._dispatch()))
+            keepers.append(people.create_task(self._watch()))
+            dispatcher = people.create_task(self._dispatch())
             technicians = [people.create_task(self._work(name)) for name in self.laptops]
             await asyncio.gather(*technicians)
             chaos.heal()
@@ -323,7 +352,12 @@ class World:
             for name in self.laptops:
                 await self._until(name, _send_now)
             self.around.trace.note("world", "healed")
+            self._counts_healed, self._healed_at_s = Counter(self.around.trace.counts), current_loop().time()
             await self._settle()
+            dispatcher.cancel()
+            await self._agree()
+            for name in self.laptops:
+                self._done(name, functools.partial(self._look, name))
             for keeper in keepers:
                 keeper.cancel()
 
@@ -388,15 +422,20 @@ class World:
         if not burst:
             return
         told, trace = self.told[name], self.around.trace
+        meant = [Said(each.kind, each.record, each.payload, name) for each in burst]
+        told.tried += meant
         try:
             commands = device.workbench.confirm(burst, sentence=str(burst[0].payload), source="form")
         except StoreError:
+            del told.tried[-len(meant) :]
             raise
         except LocalError as error:
+            del told.tried[-len(meant) :]
             told.refused.append(str(error))
             trace.note(name, f"was told: {error}")
             return
-        told.saved |= {command.id: command.kind for command in commands}
+        del told.tried[-len(meant) :]
+        told.saved |= dict(zip((command.id for command in commands), meant, strict=True))
         trace.note(name, f"saw saved {' '.join(command.id for command in commands)}")
 
     async def _dispatch(self) -> None:
@@ -408,6 +447,42 @@ class World:
             if life and office and life.alive and not life.paused:
                 with suppress(Gone, Refused, DBAPIError):
                     life.perform(functools.partial(_resolve_all, office, dice))
+
+    async def _watch(self) -> None:
+        """Technicians look at their screens now and then, and somebody writes down where the audit ends."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            for name in self.laptops:
+                self._done(name, functools.partial(self._look, name))
+            if self.server.up:
+                self.heads.append(self._ends()[1:])
+
+    def _look(self, name: str, device: Device) -> None:
+        told = self.told[name]
+        for item in device.store.items():
+            command = item.command.id
+            if item.state is State.HELD or item.receipt:
+                told.taken.add(command)
+            if item.receipt and (word := item.receipt.outcome.value) not in (told.shown.get(command) or ("",))[-1:]:
+                told.shown[command] = (*told.shown.get(command, ()), word)
+
+    async def _agree(self) -> None:
+        """Nobody changes anything any more: everybody asks once more, until all have the last change."""
+        for _ in range(TRIES_TO_AGREE):
+            end = self._ends()[0]
+            if all(self._reaches(name, end) for name in self.laptops):
+                return
+            for name in self.laptops:
+                self._done(name, _send_now)
+            await asyncio.sleep(30.0)
+
+    def _ends(self) -> tuple[int, int, str]:
+        return read_ends(_server_settings(self.server.home).database, TENANT)
+
+    def _reaches(self, name: str, end: int) -> bool:
+        device = self.programs[name].device
+        cursor = device.store.meta("cursor") if device and self.laptops[name].up else None
+        return cursor is not None and int(cursor.split(":")[1]) >= end
 
     async def _settle(self) -> None:
         for _ in range(int(HEAL_WITHIN.total_seconds()) // 10):
@@ -426,6 +501,25 @@ class World:
         device = self.programs[name].device
         items = device.store.items(states=[State.SAVED, State.SENT, State.HELD]) if device else []
         return f"{name}: {[(item.command.kind, item.state.value) for item in items]}"
+
+    def evidence(self, start: ServerFile) -> Evidence:
+        """What people did and saw, and what lies on the disks now."""
+        late = self.around.trace.counts - self._counts_healed
+        everybody = self.told.values()
+        return Evidence(
+            said={command: said for told in everybody for command, said in told.saved.items()},
+            tried=tuple(said for told in everybody for said in told.tried),
+            start=start,
+            server=_server_file(self.server.home),
+            devices={name: _device_file(host.home) for name, host in self.laptops.items()},
+            shown={command: words for told in everybody for command, words in told.shown.items()},
+            taken=frozenset(command for told in everybody for command in told.taken),
+            heads=tuple(dict.fromkeys(self.heads)),
+            unsettled=self.unsettled,
+            asked_late={name: late[name, "asks"] for name in self.laptops},
+            failed_late={name: late[name, "store:"] for name in self.laptops},
+            healed_for_s=current_loop().time() - self._healed_at_s,
+        )
 
     def settled(self) -> dict[str, dict[str, Outcome]]:
         """The outcomes that each laptop holds in the end, by command id; they go into the trace."""
@@ -469,7 +563,7 @@ def _proposal(dice: Stream, text: str) -> Proposal:
     return Proposal(kind, ref, payload, {})
 
 
-async def _run(seed: int, options: Options, home: Path) -> Run:
+async def _run(seed: int, options: Options, home: Path, start: ServerFile) -> Run:
     loop = current_loop()
     chaos = Chaos(options.profile, Streams(seed))
     trace = Trace(loop.time, keep=options.keep_lines)
@@ -478,6 +572,7 @@ async def _run(seed: int, options: Options, home: Path) -> Run:
         world = World(seed, options, home, Surroundings(chaos, trace, bay), wire)
         await world.live()
         settled = world.settled()
+        evidence = world.evidence(start)
     hosts = [world.server, *world.laptops.values()]
     return Run(
         seed,
@@ -492,6 +587,7 @@ async def _run(seed: int, options: Options, home: Path) -> Run:
         world.unsettled,
         (*wire.errors, *loop.unheard),
         trace.lines,
+        evidence,
     )
 
 
@@ -509,5 +605,5 @@ def run(seed: int, options: Options) -> Run:
     with scratch() as folder:
         for name in (SERVER, *machines.names):
             shutil.copytree(Path(machines.folder.name) / name, Path(folder) / name)
-        result, _ = simulate(lambda: _run(seed, options, Path(folder)), Streams(seed).of("order"))
+        result, _ = simulate(lambda: _run(seed, options, Path(folder), machines.start), Streams(seed).of("order"))
     return result

@@ -21,12 +21,12 @@ from device import keys as device_keys
 from device.settings import Settings as DeviceSettings
 from shared.commands.base import Role
 from shared.ports import system_ports
+from simulators.evidence import DeviceFile, Said, ServerFile, read_device, read_server
 from simulators.kill import verdict
 from simulators.kill.doomed import PIN
-from simulators.kill.evidence import DeviceFile, ServerFile, read_device, read_server
 from simulators.kill.nursery import Child, ChildFailed, Nursery
 from simulators.kill.points import Point
-from simulators.kill.verdict import Finding, Harm, Said, Start
+from simulators.kill.verdict import Finding, Harm, Start
 from sync_server.bootstrap import initialise
 from sync_server.settings import Settings as ServerSettings
 from sync_server.store import Person

@@ -11,7 +11,6 @@ Rules
    device is marked, and outcomes are not taken without the changes that come with them.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -19,12 +18,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from shared.envelope import BadSignature, wire_from
-from shared.merkle import Inclusion
-from shared.receipts import Proof, read_receipt, verify_root
-from simulators.kill.evidence import DeviceFile, ServerFile
-
-EFFECTIVE = frozenset({"applied", "merged"})
+from simulators.checkers.audit_verifies import breaks, outcomes_in
+from simulators.checkers.entries import entries_of, entry_wanted
+from simulators.checkers.receipts_are_proof import unproved
+from simulators.evidence import EFFECTIVE, DeviceFile, Said, ServerFile
 
 
 class Harm(StrEnum):
@@ -45,15 +42,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.harm}: {self.what}: {self.words}"
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What somebody confirmed."""
-
-    kind: str
-    record: str
-    payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,37 +130,13 @@ def _took_effect(server: ServerFile, command: str) -> bool:
 
 def _entries(done: Mapping[str, Said], start: Start, server: ServerFile) -> Iterator[Finding]:
     """Notes, parts and readings, each once, by the id of the command behind it and by what it says."""
-    there = Counter(_told(server.records)) - Counter(_told(start.records))
-    wanted = Counter(told for command, each in done.items() if (told := _wanted(command, each)))
+    there = Counter(entries_of(server.records)) - Counter(entries_of(start.records))
+    wanted = Counter(told for command, each in done.items() if (told := entry_wanted(command, each)))
     for told in wanted - there:
         yield Finding(Harm.LOST, told[1], f"its {told[0]} does not stand there as it was confirmed")
     for told in there - wanted:
         again = Harm.DOUBLED if told in wanted else Harm.BROKEN
         yield Finding(again, told[1], f"a {told[0]} too many")
-
-
-def _told(records: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
-    for ref, body in records.items():
-        fields = body["fields"]
-        if ref.startswith("reading/"):
-            yield "reading", ref.partition("/")[2], f"{fields['work_order']} {fields['value']:g} {fields['unit']}"
-        for note in fields.get("notes", ()):
-            yield "note", note["id"], f"{ref} {note['text']}"
-        for part in fields.get("parts_used", ()):
-            yield "part", part["id"], f"{ref} {part['stock_item']} {part['quantity']}"
-
-
-def _wanted(command: str, each: Said) -> tuple[str, str, str] | None:
-    payload = each.payload
-    match each.kind:
-        case "note.added":
-            return "note", command, f"{each.record} {payload['text']}"
-        case "reading.recorded":
-            return "reading", command, f"{each.record} {payload['value']:g} {payload['unit']}"
-        case "part.consumed":
-            return "part", command, f"{each.record} {payload['stock_item']} {payload['quantity']}"
-        case _:
-            return None
 
 
 def _versions(done: Mapping[str, Said], start: Start, server: ServerFile) -> Iterator[Finding]:
@@ -227,18 +191,9 @@ def _sets(each: Said) -> tuple[tuple[str, str], Any] | None:
 
 def _audit(server: ServerFile) -> Iterator[Finding]:
     """Every link covers the one before, the head is the end, and every command has one outcome in it."""
-    end = (0, "0" * 64)
-    outcomes: Counter[str] = Counter()
-    for link in server.audit:
-        fits = hashlib.sha256(f"{end[1]}\n{link.body}".encode()).hexdigest()
-        if (link.position, link.prev, link.hash) != (end[0] + 1, end[1], fits):
-            yield Finding(Harm.BROKEN, f"audit {link.position}", "does not follow from the link before it")
-        end = (link.position, link.hash)
-        body = json.loads(link.body)
-        if body.get("act") == "outcome":
-            outcomes[body["command"]] += 1
-    if end != (server.audit_position, server.audit_hash):
-        yield Finding(Harm.BROKEN, "audit", f"ends at {end[0]}, its head is at {server.audit_position}")
+    for broken in breaks(server.audit, (server.audit_position, server.audit_hash)):
+        yield Finding(Harm.BROKEN, broken.what, broken.words)
+    outcomes = Counter(body["command"] for body in outcomes_in(server.audit))
     for command, receipt in server.ledger.items():
         count = outcomes[command]
         if count > 1:
@@ -257,23 +212,8 @@ def _same_receipts(start: Start, server: ServerFile, device: DeviceFile) -> Iter
             yield Finding(Harm.LOST, sent.id, f"is {sent.state} on the device")
         elif sent.receipt != server.ledger.get(sent.id):
             yield Finding(Harm.BROKEN, sent.id, "device and server hold different receipts")
-        elif why := _unproved(sent.receipt, sent.proof, start.receipt_key, verified):
+        elif why := unproved(sent.receipt, sent.proof, start.receipt_key, verified):
             yield Finding(Harm.BROKEN, sent.id, why)
-
-
-def _unproved(receipt: str, stored: str, key: bytes, verified: dict[str, Any]) -> str | None:
-    """Why the receipt is not proved by what is stored beside it; None if it is."""
-    proof = json.loads(stored)
-    envelope, place = wire_from(proof["envelope"]), proof["place"]
-    name = json.dumps(proof["envelope"])
-    try:
-        if name not in verified:
-            verified[name] = verify_root(envelope, key)
-        inclusion = place and Inclusion(place[0], place[1], tuple(bytes.fromhex(each) for each in place[2]))
-        read_receipt(receipt.encode(), Proof(envelope, inclusion), verified[name])
-    except (BadSignature, ValueError) as error:
-        return f"its receipt is not proved: {error}"
-    return None
 
 
 def _same_records(server: ServerFile, device: DeviceFile) -> Iterator[Finding]:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from simulators.cli import main
+from simulators.evidence import DeviceFile, ServerFile
 from simulators.kill import campaign, verdict
 from simulators.kill.campaign import Order, Result, acts_of, play, points_of
-from simulators.kill.evidence import DeviceFile, ServerFile
 from simulators.kill.nursery import ChildFailed, Nursery
 from simulators.kill.points import BY_NAME, POINTS
 from simulators.kill.table import as_data, as_lines, ok

@@ -1,0 +1,52 @@
+"""Judges of a simulated world, one module a promise of `docs/invariants.md`; none of them asks the code it judges."""
+
+from simulators.checkers import (
+    acknowledged_is_kept,
+    audit_verifies,
+    both_sides_agree,
+    dependents_wait,
+    everything_ends,
+    forks_are_seen,
+    full_disk_loses_nothing,
+    no_silent_overwrite,
+    one_effect,
+    one_outcome,
+    only_the_enrolled,
+    poison_stops_itself,
+    receipts_are_proof,
+    same_id_same_bytes,
+    saved_is_saved,
+    stock_above_zero,
+    the_herd_drains,
+    unknown_is_named,
+)
+from simulators.checkers.base import Checker, Evidence, Finding
+
+__all__ = ["CHECKERS", "Checker", "Evidence", "Finding", "judged"]
+
+#: Every judge: what must never happen, then what must happen once faults heal.
+CHECKERS: tuple[Checker, ...] = (
+    one_effect.CHECKER,
+    saved_is_saved.CHECKER,
+    acknowledged_is_kept.CHECKER,
+    one_outcome.CHECKER,
+    only_the_enrolled.CHECKER,
+    same_id_same_bytes.CHECKER,
+    dependents_wait.CHECKER,
+    no_silent_overwrite.CHECKER,
+    audit_verifies.CHECKER,
+    forks_are_seen.CHECKER,
+    unknown_is_named.CHECKER,
+    stock_above_zero.CHECKER,
+    receipts_are_proof.CHECKER,
+    everything_ends.CHECKER,
+    both_sides_agree.CHECKER,
+    poison_stops_itself.CHECKER,
+    the_herd_drains.CHECKER,
+    full_disk_loses_nothing.CHECKER,
+)
+
+
+def judged(evidence: Evidence) -> dict[str, list[Finding]]:
+    """The findings of every judge, by promise; an empty list where it holds."""
+    return {checker.promise: checker.findings(evidence) for checker in CHECKERS}

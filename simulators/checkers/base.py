@@ -1,0 +1,103 @@
+"""What a checker is: a promise of `docs/invariants.md`, and a pure judgement of what was seen of one world.
+
+Rules
+1. Evidence is what people did and were shown, and what lies on the disks, read with SQL alone. No counter, cache or
+   status of the code that is judged.
+2. A checker says nothing about a world in which its promise holds, whatever went wrong there.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulators.evidence import DeviceFile, Received, Said, ServerFile
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one world when all is done.
+
+    Args:
+        said: what people confirmed and saw called saved, by command id, in the order of confirmation.
+        tried: what people confirmed without hearing what became of it: the laptop died at that moment.
+        start: the server before the first of it.
+        server: the server in the end.
+        devices: each laptop in the end, by name.
+        shown: command id → every final word that a screen ever showed of it, in order, without repetition.
+        taken: the commands of which a screen ever showed that the server has them.
+        heads: the ends of the audit that were seen on the way (position, hash), in order.
+        unsettled: what still waited hours after everything healed, in words.
+        asked_late: requests of each laptop after everything healed.
+        failed_late: errors of each laptop's store after everything healed.
+        healed_for_s: how long everything had been healed in the end.
+    """
+
+    said: Mapping[str, Said]
+    start: ServerFile
+    server: ServerFile
+    devices: Mapping[str, DeviceFile]
+    shown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
+    heads: tuple[tuple[int, str], ...] = ()
+    unsettled: tuple[str, ...] = ()
+    asked_late: Mapping[str, int] = field(default_factory=dict)
+    failed_late: Mapping[str, int] = field(default_factory=dict)
+    healed_for_s: float = 0.0
+    tried: tuple[Said, ...] = ()
+
+    def here(self, command: str) -> Received | None:
+        """What the ledger has of a command."""
+        return self.server.received.get(command)
+
+    def brought(self) -> Iterator[Received]:
+        """What laptops sent, not the office."""
+        return (each for each in self.server.received.values() if each.id in self.server.ledger)
+
+    def meant(self) -> dict[str, Said]:
+        """What people confirmed, by command id: what they saw called saved, and what they tried and is there."""
+        found, tried = dict(self.said), list(self.tried)
+        for each in self.brought():
+            match = None if each.id in found else next((said for said in tried if _fits(each, said)), None)
+            if match:
+                found[each.id] = match
+                tried.remove(match)
+        return found
+
+    def effective(self) -> dict[str, Said]:
+        """What people meant and what took effect."""
+        found = {command: (self.here(command), said) for command, said in self.meant().items()}
+        return {command: said for command, (each, said) in found.items() if each and each.effective}
+
+
+def _fits(each: Received, said: Said) -> bool:
+    command = each.command
+    return (command["kind"], command["record"]) == (said.kind, said.record) and says(command["payload"], said)
+
+
+def says(payload: Mapping[str, Any], said: Said) -> bool:
+    """Whether a payload says what its author did; a kind may add its defaults."""
+    return all(payload.get(name) == value for name, value in said.payload.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken promise: of which command or record, and what is seen of it."""
+
+    what: str
+    words: str
+    checker: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.checker}: {self.what}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """A promise, by its name in `docs/invariants.md`, and its judge."""
+
+    promise: str
+    judge: Callable[[Evidence], Iterator[Finding]]
+
+    def findings(self, evidence: Evidence) -> list[Finding]:
+        """What breaks the promise, each under its name."""
+        return [Finding(each.what, each.words, self.promise) for each in self.judge(evidence)]

@@ -1,0 +1,65 @@
+"""A value that somebody set is never replaced by a person who had not seen it; where two met, both stay readable."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from simulators.checkers.base import Checker, Evidence, Finding
+from simulators.evidence import Received
+
+_Place = tuple[str, str]
+
+
+def judge(evidence: Evidence) -> Iterator[Finding]:
+    """By what people said, what they had seen when they said it (in the signed bytes), and the order of versions."""
+    yield from _overwritten(evidence)
+    yield from _retrievable(evidence)
+
+
+def _overwritten(evidence: Evidence) -> Iterator[Finding]:
+    set_at: defaultdict[_Place, list[tuple[Received, Any]]] = defaultdict(list)
+    for command, said in evidence.effective().items():
+        if said.kind == "field.updated":
+            set_at[said.record, said.payload["field"]].append(
+                (evidence.server.received[command], said.payload["value"])
+            )
+    for (ref, field), setters in set_at.items():
+        for (each, value), (other, stood) in product(setters, setters):
+            seen = _seen(each, ref, field)
+            if seen is None or other.device == each.device or value == stood:
+                continue
+            if seen < _version(other, ref) < _version(each, ref):
+                yield Finding(each.id, f"replaced the {field} of {ref} by {other.id}, which its author had not seen")
+
+
+def _seen(each: Received, ref: str, field: str) -> int | None:
+    """The version that its author saw; None if what they saw was their own pending command."""
+    for base in each.command["bases"]:
+        if (base["record"], base["field"]) == (ref, field):
+            return None if base.get("command") else int(base["version"])
+    return int(each.command["base_version"])
+
+
+def _version(each: Received, ref: str) -> int:
+    assert each.answer is not None, "only what took effect is asked"
+    return int(each.answer["versions"].get(ref, 0))
+
+
+def _retrievable(evidence: Evidence) -> Iterator[Finding]:
+    for command, said in evidence.said.items():
+        here = evidence.here(command)
+        if here is None or here.answer is None or here.answer["outcome"] != "conflict":
+            continue
+        conflict = evidence.server.records.get(f"conflict/{command}")
+        if conflict is None:
+            yield Finding(command, "lost against another value, and no conflict keeps both")
+            continue
+        mine = {clash["field"]: clash["mine"]["value"] for clash in conflict["fields"]["clashes"]}
+        if said.kind == "field.updated" and mine.get(said.payload["field"]) != said.payload["value"]:
+            yield Finding(command, "its conflict does not keep what its author said")
+        if any(not clash["theirs"]["actor"] for clash in conflict["fields"]["clashes"]):
+            yield Finding(command, "its conflict does not keep what stood against it")
+
+
+CHECKER = Checker("no-silent-overwrite", judge)

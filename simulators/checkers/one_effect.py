@@ -1,0 +1,56 @@
+"""Every command has its effect once: counted by entries, by the shelf, and by who made which version of a record."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from simulators.checkers.base import Checker, Evidence, Finding
+from simulators.checkers.entries import entries_of, entry_wanted
+
+
+def judge(evidence: Evidence) -> Iterator[Finding]:
+    """Nothing is missing, nothing is there twice, nothing is there that nobody said."""
+    yield from _entries(evidence)
+    yield from _shelf(evidence)
+    yield from _versions(evidence)
+
+
+def _entries(evidence: Evidence) -> Iterator[Finding]:
+    before = Counter(entries_of(evidence.start.records))
+    there = Counter(entries_of(evidence.server.records)) - before
+    said = evidence.effective().items()
+    wanted = Counter(entry for command, each in said if (entry := entry_wanted(command, each)))
+    for name, command, _ in wanted - there:
+        yield Finding(command, f"its {name} does not stand there as it was said")
+    for name, command, _ in there - wanted:
+        yield Finding(command, f"a {name} too many")
+
+
+def _shelf(evidence: Evidence) -> Iterator[Finding]:
+    used: Counter[str] = Counter()
+    for each in evidence.effective().values():
+        if each.kind == "part.consumed":
+            used[each.payload["stock_item"]] += each.payload["quantity"]
+    for ref, before in evidence.start.records.items():
+        if ref.startswith("stock_item/") and ref in evidence.server.records:
+            off = before["fields"]["on_hand"] - used[ref] - evidence.server.records[ref]["fields"]["on_hand"]
+            if off:
+                yield Finding(ref, f"{off:+d} taken from the shelf beyond what took effect")
+
+
+def _versions(evidence: Evidence) -> Iterator[Finding]:
+    """Each version of a record was made by one command, and each command's version is there."""
+    makers: Counter[tuple[str, int]] = Counter()
+    for each in evidence.server.received.values():
+        if each.answer and each.id not in evidence.start.received:
+            makers.update(each.answer["versions"].items())
+    for (ref, version), count in makers.items():
+        if count > 1:
+            yield Finding(ref, f"{count} commands made its version {version}")
+    for ref, body in evidence.server.records.items():
+        before = evidence.start.records.get(ref, {"version": 0})["version"]
+        made = sum(maker == ref for maker, _ in makers)
+        if body["version"] != before + made:
+            yield Finding(ref, f"is at version {body['version']}, and {made} commands changed it since {before}")
+
+
+CHECKER = Checker("one-effect", judge)

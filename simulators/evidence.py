@@ -1,0 +1,241 @@
+"""What is on the disk, read with SQL alone: no store, no reconciliation, no counter of the product's own.
+
+Rules
+1. SQLite files are read from a copy, with their write-ahead log: reading must not recover for the program what it has
+   to recover by itself.
+2. Nothing here judges.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlcipher3 import dbapi2
+
+Body = Mapping[str, Any]
+EFFECTIVE = frozenset({"applied", "merged"})
+_LEDGER = "SELECT id, device, hash, keyid, payload, signature, hold, problem, receipt FROM ledger WHERE tenant = :t"
+_KEYS = 'SELECT keyid, purpose, device, actor, public FROM "key" WHERE tenant = :t'
+
+
+@lru_cache(maxsize=8192)
+def _parsed(stored: bytes | str) -> Body:
+    """JSON as it is stored; the same bytes are asked for again and again."""
+    parsed: Body = json.loads(stored)
+    return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of the audit as it is stored."""
+
+    position: int
+    prev: str
+    hash: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody confirmed: their own words, not what a program made of them. `device` is where."""
+
+    kind: str
+    record: str
+    payload: Mapping[str, Any]
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A command in the ledger, an office's included, as its bytes are stored."""
+
+    id: str
+    device: str
+    hash: str
+    keyid: str
+    payload: bytes
+    signature: bytes
+    hold: str | None
+    problem: str | None
+    receipt: str | None
+
+    @property
+    def command(self) -> Body:
+        """What the signed bytes say."""
+        return _parsed(self.payload)
+
+    @property
+    def answer(self) -> Body | None:
+        """The receipt as its JSON says; None while it is not settled."""
+        return None if self.receipt is None else _parsed(self.receipt)
+
+    @property
+    def effective(self) -> bool:
+        """Whether it took effect, as its receipt says."""
+        return self.answer is not None and self.answer["outcome"] in EFFECTIVE
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it rests on, as its author's bytes say."""
+        named = (base.get("command") for base in self.command["bases"])
+        return frozenset(filter(None, (*self.command["depends_on"], *named)))
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that the server knows, and what it may sign; `public` is hexadecimal."""
+
+    purpose: str
+    device: str | None
+    actor: str | None
+    public: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFile:
+    """The server's database: records by reference, receipts by command id (None while held), the audit, its ends.
+
+    `ledger` names what devices sent; `received` holds all of it, the office's commands included, by id.
+    """
+
+    records: Mapping[str, Body]
+    ledger: Mapping[str, str | None]
+    audit: tuple[Link, ...]
+    change_seq: int
+    audit_position: int
+    audit_hash: str
+    received: Mapping[str, Received] = field(default_factory=dict)
+    keys: Mapping[str, PublicKey] = field(default_factory=dict)
+
+    def receipt(self, command: str) -> Body | None:
+        """The receipt of a command as its JSON says; None while it is not settled."""
+        stored = self.ledger.get(command)
+        return None if stored is None else json.loads(stored)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A command in the device's outbox; `receipt` and `proof` as they are stored."""
+
+    id: str
+    state: str
+    receipt: str | None
+    proof: str | None
+    hash: str = ""
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFile:
+    """The device's database: the outbox in its order, the replica, and how far in the changes feed it reaches.
+
+    `receipt_key` is the raw key that it pinned at enrolment.
+    """
+
+    outbox: tuple[Sent, ...]
+    replica: Mapping[str, Body]
+    reached: int
+    receipt_key: bytes = b""
+
+
+def read_server(database: str, tenant: str) -> ServerFile:
+    """What the database at a SQLAlchemy URL holds of a tenant: what its devices sent, and its records."""
+    with _connected(database) as connection:
+        records = connection.execute(text("SELECT ref, body FROM record WHERE tenant = :t"), {"t": tenant}).all()
+        ledger = connection.execute(
+            text("SELECT id, receipt FROM ledger WHERE tenant = :t AND device <> 'office'"), {"t": tenant}
+        ).all()
+        links = text("SELECT position, prev, hash, body FROM audit WHERE tenant = :t ORDER BY position")
+        audit = tuple(Link(*row) for row in connection.execute(links, {"t": tenant}))
+        ends = text("SELECT change_seq, audit_position, audit_hash FROM tenant WHERE id = :t")
+        changes, position, digest = connection.execute(ends, {"t": tenant}).one()
+        received = [_received(row) for row in connection.execute(text(_LEDGER), {"t": tenant})]
+        keys = connection.execute(text(_KEYS), {"t": tenant}).all()
+    receipts = {row.id: None if row.receipt is None else bytes(row.receipt).decode() for row in ledger}
+    return ServerFile(
+        {row.ref: json.loads(row.body) for row in records},
+        receipts,
+        audit,
+        changes,
+        position,
+        digest,
+        received={each.id: each for each in received},
+        keys={row.keyid: PublicKey(row.purpose, row.device, row.actor, row.public) for row in keys},
+    )
+
+
+def read_ends(database: str, tenant: str) -> tuple[int, int, str]:
+    """Where the sequences of a tenant end just now: changes, and the audit's position and hash."""
+    ends = text("SELECT change_seq, audit_position, audit_hash FROM tenant WHERE id = :t")
+    with _connected(database) as connection:
+        changes, position, digest = connection.execute(ends, {"t": tenant}).one()
+    return changes, position, digest
+
+
+def _received(row: Any) -> Received:
+    receipt = None if row.receipt is None else bytes(row.receipt).decode()
+    signed = (bytes(row.payload), bytes(row.signature))
+    return Received(row.id, row.device, row.hash, row.keyid, *signed, row.hold, row.problem, receipt)
+
+
+def read_device(database: Path, key: bytes) -> DeviceFile:
+    """What the device's encrypted file holds; `key` is its raw key."""
+    with _copied(database) as copy, closing(dbapi2.connect(str(copy))) as connection:
+        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        outbox = connection.execute(
+            "SELECT id, state, receipt, proof, hash, payload FROM outbox ORDER BY position"
+        ).fetchall()
+        replica = connection.execute("SELECT ref, body FROM replica").fetchall()
+        cursor = connection.execute("SELECT value FROM meta WHERE key = 'cursor'").fetchone()
+        identity = connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
+    return DeviceFile(
+        tuple(
+            Sent(name, state, _text(receipt), proof, digest, bytes(payload))
+            for name, state, receipt, proof, digest, payload in outbox
+        ),
+        {ref: json.loads(body) for ref, body in replica},
+        int(cursor[0].split(":")[1]) if cursor else 0,
+        bytes.fromhex(json.loads(identity[0])["receipt_key"]) if identity else b"",
+    )
+
+
+def _text(stored: bytes | str | None) -> str | None:
+    return stored.decode() if isinstance(stored, bytes) else stored
+
+
+@contextmanager
+def _connected(database: str) -> Iterator[Connection]:
+    if not database.startswith("sqlite:///"):
+        with _engine(database) as connection:
+            yield connection
+        return
+    with (
+        _copied(Path(database.removeprefix("sqlite:///"))) as copy,
+        _engine(f"sqlite:///{copy}") as connection,
+    ):
+        yield connection
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[Connection]:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@contextmanager
+def _copied(database: Path) -> Iterator[Path]:
+    """A copy of a SQLite file and of its write-ahead log, while nobody writes."""
+    with tempfile.TemporaryDirectory(prefix="tailboard-read-") as folder:
+        for path in database.parent.glob(f"{database.name}*"):
+            if not path.name.endswith("-shm"):
+                shutil.copy(path, folder)
+        yield Path(folder) / database.name

@@ -1,0 +1,344 @@
+"""Every judge of a simulated world stays silent about a sound one, and speaks when its promise is broken."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulators import world
+from simulators.checkers import CHECKERS, Evidence, judged
+from simulators.disks import obstacle
+from simulators.evidence import DeviceFile, Received, Sent
+from simulators.faults import LOSSY
+from simulators.world import Options, run
+
+pytestmark = pytest.mark.skipif(obstacle() is not None, reason=f"no simulated disks here: {obstacle()}")
+Spoil = Callable[[Evidence], Evidence]
+
+
+@pytest.fixture(scope="module")
+def sound() -> Iterator[Evidence]:
+    """What is left of a world with conflicts, rejections and dependants in it, in which every promise held."""
+    yield run(1, Options(devices=3, commands=16, profile=LOSSY)).evidence
+    world.forget_templates()
+
+
+# -- ways to spoil it
+
+
+def first(evidence: Evidence, kind: str) -> str:
+    """The first command of a kind that took effect."""
+    return next(command for command, said in evidence.effective().items() if said.kind == kind)
+
+
+def with_records(evidence: Evidence, records: Mapping[str, Any]) -> Evidence:
+    return replace(evidence, server=replace(evidence.server, records=records))
+
+
+def changed_record(evidence: Evidence, ref: str, **fields: Any) -> Evidence:
+    body = evidence.server.records[ref]
+    spoilt = {**body, "fields": {**body["fields"], **fields}}
+    return with_records(evidence, {**evidence.server.records, ref: spoilt})
+
+
+def with_received(evidence: Evidence, *entries: Received) -> Evidence:
+    received = {**evidence.server.received, **{each.id: each for each in entries}}
+    ledger = {**evidence.server.ledger, **{each.id: each.receipt for each in entries}}
+    return replace(evidence, server=replace(evidence.server, received=received, ledger=ledger))
+
+
+def receipt_with(evidence: Evidence, command: str, **fields: Any) -> Evidence:
+    each = evidence.server.received[command]
+    return with_received(evidence, replace(each, receipt=json.dumps({**(each.answer or {}), **fields})))
+
+
+def command_with(evidence: Evidence, command: str, **fields: Any) -> Evidence:
+    each = evidence.server.received[command]
+    return with_received(evidence, replace(each, payload=json.dumps({**each.command, **fields}).encode()))
+
+
+def with_laptop(evidence: Evidence, change: Callable[[DeviceFile], DeviceFile]) -> Evidence:
+    name, device = next(iter(evidence.devices.items()))
+    return replace(evidence, devices={**evidence.devices, name: change(device)})
+
+
+def with_sent(evidence: Evidence, change: Callable[[Sent], Sent]) -> Evidence:
+    def changed(device: DeviceFile) -> DeviceFile:
+        return replace(device, outbox=(change(device.outbox[0]), *device.outbox[1:]))
+
+    return with_laptop(evidence, changed)
+
+
+def double_a_note(evidence: Evidence) -> Evidence:
+    ref = evidence.said[first(evidence, "note.added")].record
+    notes = evidence.server.records[ref]["fields"]["notes"]
+    return changed_record(evidence, ref, notes=[*notes, notes[0]])
+
+
+def lose_a_finding(evidence: Evidence) -> Evidence:
+    ref = evidence.said[first(evidence, "finding.added")].record
+    return changed_record(evidence, ref, findings=[])
+
+
+def take_twice(evidence: Evidence) -> Evidence:
+    item = evidence.said[first(evidence, "part.consumed")].payload["stock_item"]
+    left = evidence.server.records[item]["fields"]["on_hand"]
+    return changed_record(evidence, item, on_hand=left - 1)
+
+
+def change_once_more(evidence: Evidence) -> Evidence:
+    ref = evidence.said[first(evidence, "note.added")].record
+    body = evidence.server.records[ref]
+    return with_records(evidence, {**evidence.server.records, ref: {**body, "version": body["version"] + 1}})
+
+
+def forget_what_was_saved(evidence: Evidence) -> Evidence:
+    return with_laptop(evidence, lambda device: replace(device, outbox=device.outbox[1:]))
+
+
+def save_other_words(evidence: Evidence) -> Evidence:
+    command, said = next(iter(evidence.said.items()))
+    return replace(evidence, said={**evidence.said, command: replace(said, record="work_order/WO-99")})
+
+
+def save_in_another_order(evidence: Evidence) -> Evidence:
+    return with_laptop(evidence, lambda device: replace(device, outbox=device.outbox[::-1]))
+
+
+def forget_at_the_server(evidence: Evidence) -> Evidence:
+    command = next(iter(evidence.taken))
+    received = {key: each for key, each in evidence.server.received.items() if key != command}
+    return replace(evidence, server=replace(evidence.server, received=received))
+
+
+def show_two_words(evidence: Evidence) -> Evidence:
+    command = next(iter(evidence.said))
+    return replace(evidence, shown={**evidence.shown, command: ("rejected", "applied")})
+
+
+def settle_otherwise(evidence: Evidence) -> Evidence:
+    return receipt_with(evidence, next(iter(evidence.said)), outcome="expired")
+
+
+def sign_badly(evidence: Evidence) -> Evidence:
+    last = max(evidence.brought(), key=lambda each: each.command["seq"] if each.effective else 0)
+    return with_received(evidence, replace(last, signature=bytes(64)))
+
+
+def sign_with_a_stranger(evidence: Evidence) -> Evidence:
+    each = evidence.server.received[first(evidence, "note.added")]
+    return with_received(evidence, replace(each, keyid="stranger"))
+
+
+def bring_a_stranger(evidence: Evidence) -> Evidence:
+    return replace(evidence, said=dict(list(evidence.said.items())[:-40]))
+
+
+def decide_other_bytes(evidence: Evidence) -> Evidence:
+    return command_with(evidence, first(evidence, "note.added"), policy_version="2")
+
+
+def answer_other_bytes(evidence: Evidence) -> Evidence:
+    return receipt_with(evidence, first(evidence, "note.added"), envelope_hash="0" * 64)
+
+
+def dependant(evidence: Evidence) -> Received:
+    return next(each for each in evidence.server.received.values() if each.effective and each.needs)
+
+
+def release_too_early(evidence: Evidence) -> Evidence:
+    (need, *_) = dependant(evidence).needs
+    return receipt_with(evidence, need, audit_position=10**6)
+
+
+def release_after_a_rejection(evidence: Evidence) -> Evidence:
+    (need, *_) = dependant(evidence).needs
+    return receipt_with(evidence, need, outcome="rejected", reason="objection", detail="no")
+
+
+def lose_a_conflict(evidence: Evidence) -> Evidence:
+    kept = {ref: body for ref, body in evidence.server.records.items() if not ref.startswith("conflict/")}
+    return with_records(evidence, kept)
+
+
+def forget_one_side(evidence: Evidence) -> Evidence:
+    ref = next(ref for ref in evidence.server.records if ref.startswith("conflict/"))
+    clashes = evidence.server.records[ref]["fields"]["clashes"]
+    spoilt = [{**clash, "theirs": {**clash["theirs"], "actor": ""}} for clash in clashes]
+    return changed_record(evidence, ref, clashes=spoilt)
+
+
+def overwrite_unseen(evidence: Evidence) -> Evidence:
+    """Somebody else set the same field in between, and the later author had not seen it."""
+    command = first(evidence, "field.updated")
+    each, said = evidence.server.received[command], evidence.said[command]
+    assert each.answer is not None
+    ref, version = said.record, each.answer["versions"][said.record]
+    twin = f"{command}-twin"
+    between = {**each.answer, "versions": {ref: version + 1}}
+    over = {**each.answer, "versions": {ref: version + 2}}
+    bases = [{"record": ref, "field": said.payload["field"], "value": "", "version": version}]
+    unseen = json.dumps({**each.command, "bases": bases}).encode()
+    spoilt = with_received(
+        evidence,
+        replace(each, id=twin, device="another", receipt=json.dumps(between)),
+        replace(each, payload=unseen, receipt=json.dumps(over)),
+    )
+    other = replace(said, payload={**said.payload, "value": "something else"})
+    return replace(spoilt, said={**evidence.said, twin: other})
+
+
+def edit_the_audit(evidence: Evidence) -> Evidence:
+    links = list(evidence.server.audit)
+    links[3] = replace(links[3], body=links[3].body.replace("2", "3"))
+    return replace(evidence, server=replace(evidence.server, audit=tuple(links)))
+
+
+def rewrite_what_was_seen(evidence: Evidence) -> Evidence:
+    return replace(evidence, heads=(*evidence.heads, (3, "f" * 64)))
+
+
+def take_a_place_twice(evidence: Evidence) -> Evidence:
+    each = evidence.server.received[first(evidence, "note.added")]
+    return with_received(evidence, replace(each, id="twin"))
+
+
+def break_the_history(evidence: Evidence) -> Evidence:
+    each = next(each for each in evidence.brought() if each.effective and each.command["seq"] > 1)
+    return command_with(evidence, each.id, prev="0" * 64)
+
+
+def reject_without_a_word(evidence: Evidence) -> Evidence:
+    return receipt_with(evidence, first(evidence, "note.added"), outcome="rejected", reason=None, detail="")
+
+
+def apply_as_something_else(evidence: Evidence) -> Evidence:
+    return command_with(evidence, first(evidence, "note.added"), kind="unheard.of")
+
+
+def empty_the_shelf(evidence: Evidence) -> Evidence:
+    ref = "stock_item/SEAL-1"
+    body = evidence.start.records[ref]
+    emptied = {**body, "fields": {**body["fields"], "on_hand": 0}}
+    return replace(evidence, start=replace(evidence.start, records={**evidence.start.records, ref: emptied}))
+
+
+def go_below_zero(evidence: Evidence) -> Evidence:
+    return changed_record(evidence, "stock_item/SEAL-1", on_hand=-1)
+
+
+def forge_a_receipt(evidence: Evidence) -> Evidence:
+    def forged(sent: Sent) -> Sent:
+        return replace(
+            sent, receipt=(sent.receipt or "").replace("applied", "merged ").replace("conflict", "applied")
+        )
+
+    return with_sent(evidence, forged)
+
+
+def settle_without_a_receipt(evidence: Evidence) -> Evidence:
+    return with_sent(evidence, lambda sent: replace(sent, receipt=None))
+
+
+def settle_by_another_receipt(evidence: Evidence) -> Evidence:
+    return with_sent(evidence, lambda sent: replace(sent, hash="0" * 64))
+
+
+def leave_waiting(evidence: Evidence) -> Evidence:
+    return replace(evidence, unsettled=("TB-01: note.added",))
+
+
+def never_arrive(evidence: Evidence) -> Evidence:
+    command = next(iter(evidence.said))
+    received = {key: each for key, each in evidence.server.received.items() if key != command}
+    return replace(evidence, server=replace(evidence.server, received=received))
+
+
+def wait_for_nothing(evidence: Evidence) -> Evidence:
+    each = evidence.server.received[first(evidence, "note.added")]
+    return with_received(evidence, replace(each, receipt=None, hold="waiting"))
+
+
+def drop_a_record(evidence: Evidence) -> Evidence:
+    return with_laptop(evidence, lambda device: replace(device, replica=dict(list(device.replica.items())[1:])))
+
+
+def fail_with_nobody(evidence: Evidence) -> Evidence:
+    each = next(each for each in evidence.brought() if each.effective and not each.needs)
+    return receipt_with(evidence, each.id, outcome="rejected", reason="dependency_failed", detail="it rests on …")
+
+
+def storm(evidence: Evidence) -> Evidence:
+    return replace(evidence, asked_late={"TB-01": 1000})
+
+
+def stay_full(evidence: Evidence) -> Evidence:
+    return replace(evidence, failed_late={"TB-01": 1})
+
+
+SPOILT: list[tuple[str, Spoil]] = [
+    ("one-effect", double_a_note),
+    ("one-effect", lose_a_finding),
+    ("one-effect", take_twice),
+    ("one-effect", change_once_more),
+    ("saved-is-saved", forget_what_was_saved),
+    ("saved-is-saved", save_other_words),
+    ("saved-is-saved", save_in_another_order),
+    ("acknowledged-is-kept", forget_at_the_server),
+    ("one-outcome", show_two_words),
+    ("one-outcome", settle_otherwise),
+    ("only-the-enrolled", sign_badly),
+    ("only-the-enrolled", sign_with_a_stranger),
+    ("only-the-enrolled", bring_a_stranger),
+    ("same-id-same-bytes", decide_other_bytes),
+    ("same-id-same-bytes", answer_other_bytes),
+    ("dependents-wait", release_too_early),
+    ("dependents-wait", release_after_a_rejection),
+    ("no-silent-overwrite", lose_a_conflict),
+    ("no-silent-overwrite", forget_one_side),
+    ("no-silent-overwrite", overwrite_unseen),
+    ("audit-verifies", edit_the_audit),
+    ("audit-verifies", rewrite_what_was_seen),
+    ("forks-are-seen", take_a_place_twice),
+    ("forks-are-seen", break_the_history),
+    ("unknown-is-named", reject_without_a_word),
+    ("unknown-is-named", apply_as_something_else),
+    ("stock-above-zero", empty_the_shelf),
+    ("stock-above-zero", go_below_zero),
+    ("receipts-are-proof", forge_a_receipt),
+    ("receipts-are-proof", settle_without_a_receipt),
+    ("receipts-are-proof", settle_by_another_receipt),
+    ("everything-ends", leave_waiting),
+    ("everything-ends", never_arrive),
+    ("everything-ends", wait_for_nothing),
+    ("both-sides-agree", drop_a_record),
+    ("poison-stops-itself", fail_with_nobody),
+    ("poison-stops-itself", wait_for_nothing),
+    ("the-herd-drains", storm),
+    ("full-disk-loses-nothing", stay_full),
+]
+
+
+def test_a_sound_world_has_no_findings(sound: Evidence) -> None:
+    assert {promise: found for promise, found in judged(sound).items() if found} == {}
+
+
+@pytest.mark.parametrize(("promise", "spoil"), SPOILT, ids=[f"{p}-{s.__name__}" for p, s in SPOILT])
+def test_a_broken_promise_is_found(sound: Evidence, promise: str, spoil: Spoil) -> None:
+    found = judged(spoil(sound))[promise]
+    assert found
+    assert {finding.checker for finding in found} == {promise}
+    assert str(found[0]).startswith(f"{promise}: ")
+
+
+def test_every_judge_has_been_seen_to_speak() -> None:
+    assert {promise for promise, _ in SPOILT} == {checker.promise for checker in CHECKERS}
+
+
+def test_every_judge_has_a_promise_in_the_table() -> None:
+    table = (Path(__file__).resolve().parents[2] / "docs" / "invariants.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")}
+    assert {checker.promise for checker in CHECKERS} <= rows
