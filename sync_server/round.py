@@ -9,8 +9,8 @@ Order
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, SigningKey, WireEnvelope, seal, verify
 from shared.outcomes import Hold
@@ -43,6 +43,9 @@ from sync_server.standing import refuse_if_stopped, shown
 from sync_server.store import Device, DeviceState, Entry, Page, Tx
 
 log = logging.getLogger("tailboard.server")
+
+#: A laptop that is set back again so soon after the last time is likely two: a copy of it, taking turns with it.
+COPY_SUSPECTED = timedelta(days=1)
 
 _REFUSALS = {
     DeviceState.FORKED: (Code.DEVICE_FORKED, "what it sends is kept for review"),
@@ -114,8 +117,14 @@ class Desk:
         return command_id if entry and entry.command.device == self.caller.device else Unknown(id=command_id)
 
     def _end_epoch(self, ended: EpochEnd) -> None:
-        if self.batch.device(self.caller.device).epoch == ended.epoch:
-            self.batch.open_epoch(self.caller.device, ended.reason, ended.missing)
+        device, epoch = self.batch.device(self.caller.device), self.batch.epoch(self.caller.device)
+        if epoch.epoch != ended.epoch:
+            return
+        if ended.reason == epoch.reason == "restored" and self.now - epoch.opened_at < COPY_SUSPECTED:
+            self.batch.set_device(replace(device, state=DeviceState.FORKED))
+            self.batch.note(act="forked", device=device.id, epoch=epoch.epoch, why="set back twice in a day")
+            return
+        self.batch.open_epoch(device.id, ended.reason, ended.missing)
 
     def _withdraw(self, envelope: Envelope) -> None:
         key = Admission(self.tx, self.caller.tenant, self.caller.device).key(envelope.keyid)

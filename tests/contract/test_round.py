@@ -322,6 +322,20 @@ async def test_an_epoch_is_ended_once(server: Server, laptop: Laptop) -> None:
     assert [(await laptop.round(ended=ended)).epoch for _ in range(3)] == [2, 2, 2]
 
 
+async def test_two_that_take_turns_at_being_set_back_are_stopped_and_shown(server: Server, laptop: Laptop) -> None:
+    await laptop.round(ended=EpochEnd(epoch=1, reason="restored"))
+    assert (await laptop.round(ended=EpochEnd(epoch=2, reason="restored"))).epoch == 2
+    assert server.office.device(TENANT, laptop.name).device.state == "forked"
+    with pytest.raises(AssertionError, match="device_forked"):
+        await laptop.round()
+
+
+async def test_a_laptop_may_be_set_back_again_later(server: Server, laptop: Laptop) -> None:
+    await laptop.round(ended=EpochEnd(epoch=1, reason="restored"))
+    server.clock.move(timedelta(days=2))
+    assert (await laptop.round(ended=EpochEnd(epoch=2, reason="restored"))).epoch == 3
+
+
 async def test_what_was_confirmed_in_an_old_epoch_is_still_received(server: Server, laptop: Laptop) -> None:
     await laptop.round(laptop.say("note.added", JOB, text="one"))
     old = laptop.cloned()
