@@ -128,8 +128,8 @@ def test_no_world_begins_after_the_budget() -> None:
 
 
 def test_a_seed_that_is_two_worlds_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explore, "run", lambda seed, options: world.run(seed + next(numbers), options))
     numbers = iter((0, 1))
+    monkeypatch.setattr(explore, "run", lambda seed, options: world.run(seed + next(numbers), options))
     verdict = explore.play(Campaign(profile="calm", devices=1, commands=2), 0)
     assert [finding.checker for finding in verdict.findings] == [explore.ONE_WORLD]
 
