@@ -24,6 +24,7 @@ PROGRAM = Program(
   tailboard-sim bench sync --full --json
   tailboard-sim run --seed 7 --profile rough --trace seven.txt
   tailboard-sim explore --seeds 1000 --jobs 2 --json
+  tailboard-sim mutants --json
   tailboard-sim kill --rounds 50 --database postgresql
   tailboard-sim picture screen.svg""",
     verbs=(
@@ -123,6 +124,15 @@ PROGRAM = Program(
                 *_WORLD,
                 argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)"),
                 argument("--budget-s", type=float, metavar="S", help="begin no world after so many seconds"),
+            ),
+        ),
+        Verb(
+            ("mutants",),
+            "Bugs planted on purpose, each in a process of its own: does the judge that it was planted for see it?",
+            f"{_WORLDS}mutants",
+            (
+                argument("--only", action="append", metavar="NAME", help="only this one; may be repeated"),
+                argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)"),
             ),
         ),
         Verb(

@@ -153,12 +153,12 @@ def _verdicts(campaign: Campaign, jobs: int) -> Generator[Verdict]:
         yield from (play(campaign, seed) for seed in seeds)
         return
     # Fresh interpreters: a copy of this one would bring along open files and loaded libraries.
-    with multiprocessing.get_context("spawn").Pool(jobs, _begin_child) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs, begin_child) as pool:
         yield from pool.imap_unordered(_Play(campaign), seeds)
 
 
-def _begin_child() -> None:
-    """Ctrl-C is for the process that collects; it ends these."""
+def begin_child() -> None:
+    """What a process of a campaign does first. Ctrl-C is for the one that collects; it ends these."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     only_what_matters()
 

@@ -1,8 +1,9 @@
-"""`tailboard-sim run` and `explore`: from parsed arguments to worlds, and from worlds to a `Report`."""
+"""`tailboard-sim run`, `explore` and `mutants`: from parsed arguments to worlds, and from worlds to a `Report`."""
 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +14,8 @@ from simulators import world
 from simulators.checkers import Finding
 from simulators.explore import PROMISES, Campaign, Found, Verdict, commit, explore, judge, only_what_matters
 from simulators.faults import PROFILES
+from simulators.mutants.hunt import Catch, hunt_all
+from simulators.mutants.table import BY_NAME
 from simulators.world import Options, Run
 
 #: What a reader of a timeline can do without: the trace file has it.
@@ -176,6 +179,28 @@ def _found_lines(found: Found) -> list[str]:
         f"{data['crashes']} crashes, {data['violations']} violations; {data['wall_s']} s."
     )
     return lines
+
+
+def mutants(arguments: argparse.Namespace) -> Report:
+    """Whether the judges find the bugs that are planted for them."""
+    if arguments.jobs < 1:
+        raise UsageError("--jobs needs a number of at least 1.")
+    names = arguments.only or list(BY_NAME)
+    if unknown := [name for name in names if name not in BY_NAME]:
+        raise UsageError(f"There is no mutant {unknown[0]!r}. Choose among: {', '.join(BY_NAME)}.")
+    catches: list[Catch] = []
+    for catch in hunt_all(names, arguments.jobs):
+        catches.append(catch)
+        print(f"{len(catches)}/{len(names)} {_caught(catch)}", file=sys.stderr, flush=True)
+    missed = sum(not catch.caught for catch in catches)
+    lines = [*map(_caught, catches), f"{len(catches) - missed} of {len(catches)} caught."]
+    data = {"commit": commit(), "mutants": [asdict(catch) for catch in catches]}
+    return Report("tailboard.mutants.v1", data, lines, ok=not missed)
+
+
+def _caught(catch: Catch) -> str:
+    found = f"caught by {catch.checker} in {catch.seeds}" if catch.caught else f"NOT caught in {catch.seeds}"
+    return f"{catch.name:24} {found} seeds"
 
 
 # -- what both take
