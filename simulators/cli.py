@@ -128,7 +128,7 @@ PROGRAM = Program(
         ),
         Verb(
             ("mutants",),
-            "Bugs planted on purpose, each in a process of its own: does the judge that it was planted for see it?",
+            "Plant bugs on purpose, each in a process of its own, and see whether the judges find them.",
             f"{_WORLDS}mutants",
             (
                 argument("--only", action="append", metavar="NAME", help="only this one; may be repeated"),

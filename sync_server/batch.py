@@ -69,7 +69,7 @@ log = logging.getLogger("tailboard.server")
 #: What one device may have waiting for review; beyond this its envelopes are refused, and it keeps them.
 QUARANTINE_MAX = 1000
 #: A record longer than this takes nothing more in: devices must still be able to read a page with it.
-RECORD_CHARS_MAX = 2 << 20
+RECORD_CHARS_MAX = 3 << 20
 #: A lifetime ends with its last instant; what is due is looked at just behind it.
 _MOMENT = timedelta(microseconds=1)
 _NOBODY = frozenset[str]()

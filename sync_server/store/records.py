@@ -18,7 +18,7 @@ from shared.records import Record, record_from_json, record_to_json
 from sync_server.store.base import Contended, Part, Table, table_of
 
 #: A page of the feed holds about this many characters, and at least one record.
-PAGE_CHARS_MAX = 4 << 20
+PAGE_CHARS_MAX = 3 << 20
 
 
 class RecordRow(Table, table=True):
