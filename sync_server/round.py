@@ -93,9 +93,8 @@ class Desk:
         state = self.batch.device(self.caller.device).state
         answers = self._answers(request)
         self.batch.flush()
-        if state in _REFUSALS:
-            code, detail = _REFUSALS[state]
-            return Refused(code, f"{self.caller.device}: {detail}")
+        if refused := _shut_out(self.caller, state):
+            return refused
         entries = [answer if isinstance(answer, Unknown | Turned) else self._told(answer) for answer in answers]
         return self._reply(request, cursor, entries)
 
@@ -264,6 +263,14 @@ class Desk:
         )
 
 
+def _shut_out(caller: Caller, state: DeviceState) -> Refused | None:
+    """What a device is told that may only upload; None for any other."""
+    if state not in _REFUSALS:
+        return None
+    code, detail = _REFUSALS[state]
+    return Refused(code, f"{caller.device}: {detail}")
+
+
 def admit_all(tx: Tx, caller: Caller, wires: Sequence[WireEnvelope]) -> list[Admitted | Problem]:
     """What a device brings, each verified or with the reason why not, in its order."""
     envelopes: list[Envelope] = []
@@ -284,8 +291,10 @@ def forecast(batch: Batch, tx: Tx, caller: Caller, wires: Sequence[WireEnvelope]
     """What would become of a device's commands. The transaction is to be undone.
 
     Raises:
-        Refused: one of them could not even be received.
+        Refused: one of them could not even be received, or the device may only upload.
     """
+    if refused := _shut_out(caller, batch.device(caller.device).state):
+        raise refused
     told = []
     for each in admit_all(tx, caller, wires):
         if isinstance(each, Problem):

@@ -75,8 +75,7 @@ class Service:
             Refused: the whole round. Nothing was done, except where the refusal says that what came was kept.
         """
         request = read(SyncRequest, unpacked(message, body))
-        if request.protocol not in PROTOCOLS_UNDERSTOOD:
-            raise Refused(Code.PROTOCOL_UNSUPPORTED, f"protocol {request.protocol}; spoken here: {PROTOCOL}")
+        _refuse_unspoken(request.protocol)
         seen = Seen()
 
         def work(tx: Tx) -> bytes | Refused:
@@ -87,8 +86,9 @@ class Service:
     def check(self, message: Message, body: bytes) -> bytes:
         """What would become of a device's commands, were they sent now. Nothing is stored. Raises `Refused`."""
         request = read(CheckRequest, unpacked(message, body))
-        with self.store.transaction() as tx:
-            caller = self._caller(tx, message, body, Seen())
+        _refuse_unspoken(request.protocol)
+        seen = Seen()
+        caller = self.store.attempt(lambda tx: self._caller(tx, message, body, seen))
         with self.store.rehearsal() as tx:
             forecasts = sync_round.forecast(self.batch(tx, caller.tenant), tx, caller, request.commands)
         return CheckReply(forecasts=forecasts, server_time=self.ports.clock.now()).to_bytes()
@@ -276,6 +276,11 @@ def give(pen: Pen, batch: Batch, author: Author, record: str, payload: Payload, 
     bases = tuple(_as_seen(base, seen) for base in command.bases)
     command = command.model_copy(update={"bases": bases})
     batch.receive(pen.admission.admit(seal(COMMAND_TYPE, command.to_bytes(), pen.key)))
+
+
+def _refuse_unspoken(protocol: int) -> None:
+    if protocol not in PROTOCOLS_UNDERSTOOD:
+        raise Refused(Code.PROTOCOL_UNSUPPORTED, f"protocol {protocol}; spoken here: {PROTOCOL}")
 
 
 def _as_seen(base: Base, seen: Mapping[str, int]) -> Base:

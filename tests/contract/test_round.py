@@ -154,12 +154,23 @@ async def test_a_rehearsal_stores_nothing(server: Server, laptop: Laptop) -> Non
     assert (ends(server), notes(server)) == (before, ["x"])
 
 
-async def forecast(laptop: Laptop, *envelopes: Envelope) -> list[tuple[Outcome | None, Hold | None]]:
-    raw = CheckRequest(protocol=2, commands=tuple(each.to_wire() for each in envelopes)).to_bytes()
+async def test_a_forecast_is_for_those_who_may_sync(server: Server, laptop: Laptop) -> None:
+    sent = laptop.say("note.added", JOB, text="x")
+    assert (await check(laptop, sent, protocol=9)).json()["code"] == "protocol_unsupported"
+    server.office.revoke_device(TENANT, laptop.name, "root", "lost")
+    assert (await check(laptop, sent)).json()["code"] == "device_revoked"
+
+
+async def check(laptop: Laptop, *envelopes: Envelope, protocol: int = 2) -> httpx.Response:
+    raw = CheckRequest(protocol=protocol, commands=tuple(each.to_wire() for each in envelopes)).to_bytes()
     ports, http = laptop.server.office.service.ports, laptop.server.http
     request = http.build_request("POST", "/v1/check", content=raw)
     sign_request(request, raw, laptop.device_key, ports.clock.now(), ports.randomness.draw(16).hex())
-    reply = CheckReply.model_validate_json((await http.send(request)).content)
+    return await http.send(request)
+
+
+async def forecast(laptop: Laptop, *envelopes: Envelope) -> list[tuple[Outcome | None, Hold | None]]:
+    reply = CheckReply.model_validate_json((await check(laptop, *envelopes)).content)
     return [(each.outcome, each.hold) for each in reply.forecasts]
 
 
