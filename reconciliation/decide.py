@@ -8,7 +8,7 @@ Order of the questions, first answer wins
 5. Have the commands that it rests on taken effect? Not settled yet → it waits. Failed → it fails with them.
 6. Does it make sense: records, the kind's own objection?
 7. Edit by edit: clean, clashing or refused (`conflict`). One refused edit refuses the command. Fields that the kind
-   declares atomic clash together.
+   declares atomic clash together. A decision over a conflict never clashes anew: it stands whole or is refused.
 8. Are the bytes here that it names? If not, it waits for them as long as its lifetime lasts.
 9. Does it need central authority? Then its time must not be over now, its device's clock must be beyond doubt, and
    somebody else must have approved exactly what would happen (`approval`).
@@ -27,6 +27,7 @@ from reconciliation.approval import closed, unapproved
 from reconciliation.conflict import Clashing, Clean, Refused, clash_of, foreign_since, judge
 from reconciliation.draft import Draft, draft_of, refs_of
 from reconciliation.expiry import expired, too_long
+from reconciliation.merge import Impossible, combine
 from reconciliation.ruling import (
     Defer,
     Doubt,
@@ -170,10 +171,18 @@ def _judged(facts: Facts, draft: Draft) -> list[Clean | Clashing] | Ruling:
             # A second edit of the field meets what this one makes of it.
             record = standing[edit.record]
             standing[edit.record] = replace(record, fields={**record.fields, edit.field: verdict.value})
-    spread = _clash_together(verdicts, draft.payload.kind.atomic, facts)
-    if any(isinstance(v, Clashing) for v in spread) and any(edit.decided for edit in edits):
-        return rejected(Reason.STALE, "what it decides changed since its author looked")
-    return spread
+    clash = next((v for v in verdicts if isinstance(v, Clashing)), None)
+    if clash and (kind_of(facts.command.record) == "conflict" or any(edit.decided for edit in edits)):
+        return _undecidable(clash.edit, standing[clash.edit.record])
+    return _clash_together(verdicts, draft.payload.kind.atomic, facts)
+
+
+def _undecidable(edit: Edit, record: Record) -> Ruling:
+    """A decision takes effect whole, or its author looks again: it opens no conflict of its own."""
+    result = combine(record.value(edit.field), edit)
+    if isinstance(result, Impossible):
+        return rejected(result.reason, result.detail)
+    return rejected(Reason.STALE, "what it decides changed since its author looked")
 
 
 def _produced(need: str, facts: Facts) -> Mapping[str, int]:

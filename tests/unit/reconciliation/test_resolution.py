@@ -227,6 +227,20 @@ def test_a_part_that_was_booked_by_a_decision_is_unbooked_on_shelf_and_job_toget
     assert (fields(w, SEAL)["on_hand"], len(fields(w)["parts_used"])) == (6, 1)
 
 
+def test_a_decision_that_the_shelf_cannot_bear_is_refused_whole() -> None:
+    w = world()
+    mine = Person.at(w, "TB-02", "b.lind").say("part.consumed", stock_item=SEAL, quantity=4)
+    w.settle(Person.at(w).say("part.consumed", stock_item=SEAL, quantity=4))
+    ref = str(w.settle(mine).conflict)
+    chosen = [pick(each.field, "keep_mine", each.mine.value, each.record) for each in conflict_of(w, ref).clashes]
+    looked = Person.at(w, "TB-03", "m.reyes").say("conflict.resolved", ref, settlements=chosen, reason="seen")
+    w.settle(Person.at(w).say("part.consumed", stock_item=SEAL, quantity=1))
+    ruling = w.settle(looked, RESOLVER)
+    assert (ruling.outcome, ruling.reason) == (Outcome.REJECTED, Reason.BELOW_FLOOR)
+    assert len(fields(w)["parts_used"]) == 2  # the job does not get the part without the shelf giving it
+    assert fields(w, ref)["status"] == "open"
+
+
 def test_undoing_takes_back_an_amount_and_not_what_others_booked_before_it_arrived() -> None:
     w = world()
     mine = Person.at(w, "TB-02", "b.lind").say("part.consumed", stock_item=SEAL, quantity=4)
