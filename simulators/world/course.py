@@ -1,0 +1,215 @@
+"""The course of a world: first faults while people work, then healing; then everything must settle."""
+
+import asyncio
+import shutil
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from shared.outcomes import Outcome
+from simulators.checkers.base import Evidence
+from simulators.clocks import HostClock
+from simulators.disks import simulated_disks
+from simulators.evidence import ServerFile
+from simulators.faults import Chaos
+from simulators.hosts import Host, Surroundings, watched_commits
+from simulators.loop import current_loop, simulate
+from simulators.streams import Streams
+from simulators.trace import Trace
+from simulators.wire import Wire
+from simulators.world import staff, technicians
+from simulators.world.machines import Centre, Laptop
+from simulators.world.options import SERVER, START, Options, Run
+from simulators.world.stage import Seat, Stage
+from simulators.world.template import device_file, scratch, server_file, stretched_once, template
+
+LOOK_EVERY_S = 1200.0
+TRIES_TO_AGREE = 60
+HEAL_WITHIN = timedelta(hours=6)
+
+
+def run(seed: int, options: Options) -> Run:
+    """One world from beginning to end.
+
+    Args:
+        seed: from 0 up.
+        options: what it consists of.
+
+    Raises:
+        SimulationFault: the world itself went wrong.
+    """
+    machines = template(options.devices)
+    with scratch() as folder:
+        for name in (SERVER, *machines.names):
+            shutil.copytree(Path(machines.folder.name) / name, Path(folder) / name)
+        result, _ = simulate(lambda: _run(seed, options, Path(folder), machines.start), Streams(seed).of("order"))
+    return result
+
+
+async def _run(seed: int, options: Options, home: Path, start: ServerFile) -> Run:
+    loop = current_loop()
+    chaos = Chaos(options.profile, Streams(seed))
+    trace = Trace(loop.time, keep=options.keep_lines)
+    with simulated_disks() as bay, watched_commits(), stretched_once():
+        wire = Wire(loop, chaos, trace)
+        stage = _stage(seed, options, home, Surroundings(chaos, trace, bay), wire)
+        course = Course(stage)
+        await course.live()
+        settled = course.settled()
+        evidence = course.evidence(start)
+    return Run(
+        seed,
+        trace.digest(),
+        loop.digest(),
+        loop.steps,
+        loop.time(),
+        settled,
+        chaos.hits,
+        sum(host.crashes for host in stage.hosts),
+        {name: seat.told for name, seat in stage.seats.items()},
+        course.unsettled,
+        (*wire.errors, *loop.unheard),
+        trace.lines,
+        evidence,
+    )
+
+
+def _stage(seed: int, options: Options, home: Path, around: Surroundings, wire: Wire) -> Stage:
+    centre = Centre(wire)
+    server = _host(SERVER, home, centre, around)
+    seats: dict[str, Seat] = {}
+    for n in range(1, options.devices + 1):
+        name, program = f"TB-{n:02d}", Laptop(wire)
+        seats[name] = Seat(_host(name, home, program, around), program, f"tech.{n}")
+    return Stage(options, Streams(seed), around, wire, centre, server, seats)
+
+
+def _host(name: str, home: Path, program: Any, around: Surroundings) -> Host:
+    loop, chaos = current_loop(), around.chaos
+    clock = HostClock(loop.time, START)
+    if chaos.strikes("clock_drift", name) and name != SERVER:
+        clock.drift(chaos.dice(f"clock/{name}").between(-chaos.profile.drift_ppm_max, chaos.profile.drift_ppm_max))
+    return Host(name, home / name, program, loop=loop, clock=clock, world=around)
+
+
+class Course:
+    """One world's course over its stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.unsettled: tuple[str, ...] = ()
+        #: How often who had done what when everything healed, and when that was.
+        self._counts_healed: Counter[tuple[str, str]] = Counter()
+        self._healed_at_s = 0.0
+
+    async def live(self) -> None:
+        """Everything is said, faults heal, and everything settles or is named in `unsettled`."""
+        stage, seats = self._stage, self._stage.seats.values()
+        async with asyncio.TaskGroup() as people:
+            keepers = [people.create_task(self._keep(host)) for host in stage.hosts]
+            keepers += [people.create_task(self._disturb(seat.host)) for seat in seats]
+            keepers.append(people.create_task(self._watch()))
+            office = people.create_task(staff.rounds(stage))
+            technicians_ = [people.create_task(technicians.work(stage, seat)) for seat in seats]
+            await asyncio.gather(*technicians_)
+            await self._heal()
+            await self._settle()
+            office.cancel()
+            await self._agree()
+            for seat in seats:
+                seat.done(seat.look)
+            for keeper in keepers:
+                keeper.cancel()
+
+    async def _heal(self) -> None:
+        stage = self._stage
+        stage.chaos.heal()
+        for host in stage.hosts:
+            host.clock.put_right()
+            host.wake()
+        for seat in stage.seats.values():
+            await seat.until(technicians.send_now)
+        stage.around.trace.note("world", "healed")
+        self._counts_healed, self._healed_at_s = Counter(stage.around.trace.counts), current_loop().time()
+
+    async def _keep(self, host: Host) -> None:
+        """Start a host again after each crash."""
+        dice = self._stage.chaos.dice(f"down/{host.name}")
+        while True:
+            host.boot()
+            await host.down.wait()
+            await asyncio.sleep(dice.between(1.0, self._stage.chaos.profile.down_s_max))
+
+    async def _disturb(self, host: Host) -> None:
+        """What happens to a laptop's clock, minute by minute."""
+        chaos, dice = self._stage.chaos, self._stage.chaos.dice(f"clock/{host.name}")
+        while True:
+            await asyncio.sleep(60.0)
+            by = timedelta(seconds=dice.between(1.0, chaos.profile.clock_jump_s_max))
+            if chaos.strikes("clock_jump", host.name):
+                host.clock.jump(by)
+            if chaos.strikes("clock_back", host.name):
+                host.clock.jump(-by)
+            if chaos.strikes("suspend", host.name):
+                host.suspend(dice.between(60.0, chaos.profile.suspend_s_max))
+
+    async def _watch(self) -> None:
+        """Technicians look at their screens now and then, and somebody writes down where the audit ends."""
+        stage = self._stage
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            for seat in stage.seats.values():
+                seat.done(seat.look)
+            if stage.server.up:
+                stage.heads.append(stage.ends()[1:])
+
+    async def _agree(self) -> None:
+        """Nobody changes anything any more: everybody asks once more, until all have the last change."""
+        for _ in range(TRIES_TO_AGREE):
+            end = self._stage.ends()[0]
+            if all(seat.reaches(end) for seat in self._stage.seats.values()):
+                return
+            for seat in self._stage.seats.values():
+                seat.done(technicians.send_now)
+            await asyncio.sleep(30.0)
+
+    async def _settle(self) -> None:
+        seats = self._stage.seats.values()
+        for _ in range(int(HEAL_WITHIN.total_seconds()) // 10):
+            await asyncio.sleep(10.0)
+            if all(seat.settled() for seat in seats):
+                return
+        self.unsettled = tuple(seat.waiting() for seat in seats if not seat.settled())
+
+    def evidence(self, start: ServerFile) -> Evidence:
+        """What people did and saw, and what lies on the disks now."""
+        stage = self._stage
+        late = stage.around.trace.counts - self._counts_healed
+        everybody = [seat.told for seat in stage.seats.values()]
+        return Evidence(
+            said={command: said for told in everybody for command, said in told.saved.items()},
+            tried=tuple(said for told in everybody for said in told.tried),
+            start=start,
+            server=server_file(stage.server.home),
+            devices={name: device_file(seat.host.home) for name, seat in stage.seats.items()},
+            shown={command: words for told in everybody for command, words in told.shown.items()},
+            taken=frozenset(command for told in everybody for command in told.taken),
+            heads=tuple(dict.fromkeys(stage.heads)),
+            unsettled=self.unsettled,
+            asked_late={name: late[name, "asks"] for name in stage.seats},
+            failed_late={name: late[name, "store:"] for name in stage.seats},
+            healed_for_s=current_loop().time() - self._healed_at_s,
+        )
+
+    def settled(self) -> dict[str, dict[str, Outcome]]:
+        """The outcomes that each laptop holds in the end, by command id; they go into the trace."""
+        found: dict[str, dict[str, Outcome]] = {}
+        for name, seat in self._stage.seats.items():
+            device = seat.program.device
+            items = device.store.items() if device else []
+            for item in items:
+                outcome = item.receipt.outcome if item.receipt else None
+                self._stage.around.trace.note(name, f"{item.command.id} {item.state} {outcome}")
+            found[name] = {item.command.id: item.receipt.outcome for item in items if item.receipt}
+        return found

@@ -1,0 +1,99 @@
+"""The programs that hosts run: production code, with a simulated machine around it."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from device import bootstrap as laptops
+from device.bootstrap import Device
+from device.errors import StoreError
+from device.settings import Settings as LaptopSettings
+from simulators.hosts import Incarnation
+from simulators.wire import Wire
+from simulators.world.options import ADDRESS, PIN
+from sync_server.api.app import build_app
+from sync_server.bootstrap import build_service
+from sync_server.office import Office
+from sync_server.settings import Settings as ServerSettings
+
+T = TypeVar("T")
+REST_S_MAX = 3600.0
+
+
+async def in_place(work: Callable[[], T]) -> T:
+    """Run blocking work where it stands."""
+    return work()
+
+
+@dataclass
+class Laptop:
+    """A laptop's program: what its technician and its keeper can reach of it while it is up."""
+
+    wire: Wire
+    device: Device | None = None
+    #: The screen tells the sync that somebody did something.
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, life: Incarnation) -> None:
+        """Unlock, then sync for ever."""
+        self.device, self.nudge = None, asyncio.Event()
+        settings = LaptopSettings(life.home)
+        self.device = await _until_open(
+            lambda: laptops.open_device(
+                settings, PIN, life.ports, transport=self.wire.link(life), run_blocking=in_place
+            )
+        )
+        await life.start(self._sync(life, self.device))
+
+    async def _sync(self, life: Incarnation, device: Device) -> None:
+        while True:
+            wait_s = REST_S_MAX
+            try:
+                step = await device.agent.step()
+                if not step.rested:
+                    continue
+                if step.rest_until:
+                    wait_s = max(0.0, (step.rest_until - life.ports.clock.now()).total_seconds())
+            except StoreError as error:
+                life.host.trace.note(life.host.name, f"store: {error}")
+                wait_s = 5.0
+            await self._rest(wait_s)
+
+    async def _rest(self, seconds: float) -> None:
+        self.nudge.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, REST_S_MAX)):
+                await self.nudge.wait()
+
+
+async def _until_open(open_it: Callable[[], T]) -> T:
+    """A person who is told that the disk is full or the file is locked tries again."""
+    while True:
+        try:
+            return open_it()
+        except StoreError:
+            await asyncio.sleep(10.0)
+
+
+@dataclass
+class Centre:
+    """The server's program, and the office that its people work in while it is up."""
+
+    wire: Wire
+    office: Office | None = None
+
+    async def __call__(self, life: Incarnation) -> None:
+        """Serve for ever."""
+        self.office = None
+        service = build_service(server_settings(life.home), life.ports)
+        self.wire.listen(ADDRESS, build_app(service, in_place))
+        self.office = Office(service)
+        await asyncio.Event().wait()
+
+
+def server_settings(home: Path) -> ServerSettings:
+    """Where a server's files are, in one life of its host."""
+    return ServerSettings(home, f"sqlite:///{home / 'server.db'}")

@@ -1,0 +1,126 @@
+"""What people and incidents can reach of a running world: the seats in front of laptops, and the office."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from device.bootstrap import Device
+from device.errors import StoreError
+from device.store import State
+from shared.problems import Refused
+from simulators.evidence import read_ends
+from simulators.faults import Chaos
+from simulators.hosts import Host, Surroundings
+from simulators.loop import Gone
+from simulators.streams import Streams
+from simulators.wire import Wire
+from simulators.world.machines import Centre, Laptop, server_settings
+from simulators.world.options import TENANT, Options, Told
+from sync_server.office import Office
+
+T = TypeVar("T")
+WAITING = (State.SAVED, State.SENT, State.HELD)
+
+
+@dataclass
+class Seat:
+    """A laptop and the technician in front of it; what the technician remembers outlives every crash."""
+
+    host: Host
+    program: Laptop
+    technician: str
+    told: Told = field(default_factory=Told)
+
+    @property
+    def name(self) -> str:
+        """The laptop's."""
+        return self.host.name
+
+    def done(self, act: Callable[[Device], None]) -> bool:
+        """Whether a person could do something at the laptop, and it survived that."""
+        life, device = self.host.incarnation, self.program.device
+        if life is None or not life.alive or life.paused or device is None:
+            return False
+        try:
+            life.perform(functools.partial(act, device))
+            life.perform(self.program.nudge.set)
+        except (Gone, StoreError):
+            return False
+        return True
+
+    async def until(self, act: Callable[[Device], None]) -> None:
+        """Nobody tells a person that the laptop is there again; they look, and do what they had not done."""
+        while not self.done(act):  # noqa: ASYNC110
+            await asyncio.sleep(20.0)
+
+    def look(self, device: Device) -> None:
+        """The technician reads what the screen says of each command."""
+        told = self.told
+        for item in device.store.items():
+            command = item.command.id
+            if item.state is State.HELD or item.receipt:
+                told.taken.add(command)
+            if item.receipt and (word := item.receipt.outcome.value) not in (told.shown.get(command) or ("",))[-1:]:
+                told.shown[command] = (*told.shown.get(command, ()), word)
+
+    def settled(self) -> bool:
+        """Whether the laptop is up, and nothing on it waits."""
+        device, life = self.program.device, self.host.incarnation
+        if device is None or life is None or not life.alive or life.paused:
+            return False
+        return not device.store.items(states=WAITING)
+
+    def waiting(self) -> str:
+        """What waits, in words."""
+        device = self.program.device
+        items = device.store.items(states=WAITING) if device else []
+        return f"{self.name}: {[(item.command.kind, item.state.value) for item in items]}"
+
+    def reaches(self, end: int) -> bool:
+        """Whether the laptop has every change up to `end`."""
+        device = self.program.device if self.host.up else None
+        cursor = device.store.meta("cursor") if device else None
+        return cursor is not None and int(cursor.split(":")[1]) >= end
+
+
+@dataclass
+class Stage:
+    """One running world."""
+
+    options: Options
+    streams: Streams
+    around: Surroundings
+    wire: Wire
+    centre: Centre
+    server: Host
+    seats: dict[str, Seat]
+    #: Where the audit ended when somebody looked.
+    heads: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def chaos(self) -> Chaos:
+        """What may go wrong."""
+        return self.around.chaos
+
+    @property
+    def hosts(self) -> list[Host]:
+        """Every machine."""
+        return [self.server, *(seat.host for seat in self.seats.values())]
+
+    def in_office(self, act: Callable[[Office], T]) -> T | None:
+        """Something that somebody at the office does; None if the server is not there, refuses it or dies of it."""
+        life, office = self.server.incarnation, self.centre.office
+        if not (life and office and life.alive) or life.paused:
+            return None
+        with suppress(Gone, Refused, DBAPIError):
+            return life.perform(functools.partial(act, office))
+        return None
+
+    def ends(self) -> tuple[int, int, str]:
+        """Where the server's sequences end: changes, and the audit's position and hash."""
+        return read_ends(server_settings(self.server.home).database, TENANT)

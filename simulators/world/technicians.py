@@ -1,0 +1,77 @@
+"""What technicians do: out of coverage most of the time, saying what there is to say, looking at the screen."""
+
+import asyncio
+import functools
+from typing import Any
+
+from device.bootstrap import Device
+from device.core.interpret import Proposal
+from device.errors import LocalError, StoreError
+from simulators.evidence import Said
+from simulators.streams import Stream
+from simulators.trace import Trace
+from simulators.world.stage import Seat, Stage
+
+AWAY_S_MAX = 1800.0
+
+
+async def work(stage: Stage, seat: Seat) -> None:
+    """Work until everything is said; then go home."""
+    dice, left = stage.streams.of(f"technician/{seat.name}"), stage.options.commands
+    while left > 0:
+        away = dice.chance(0.7)
+        if away:
+            await seat.until(lambda device: device.workbench.go(online=False))
+        for _ in range(1 + dice.below(3)):
+            await asyncio.sleep(dice.between(60.0, AWAY_S_MAX) if away else dice.between(1.0, 40.0))
+            burst = [_proposal(dice, f"{seat.name} says {left - n}") for n in range(min(left, 1 + dice.below(3)))]
+            left -= len(burst)
+            await seat.until(functools.partial(_say, stage.around.trace, seat, burst))
+        if away:
+            await seat.until(lambda device: device.workbench.go(online=True))
+        await asyncio.sleep(dice.between(5.0, 60.0))
+    await seat.until(lambda device: device.workbench.go(online=False))
+
+
+def send_now(device: Device) -> None:
+    """A person wants it sent."""
+    device.workbench.go(online=True)
+    device.agent.session.send_now()
+
+
+def _say(trace: Trace, seat: Seat, burst: list[Proposal], device: Device) -> None:
+    """Confirm, and remember what the screen said: saved, or that it makes no sense."""
+    if not burst:
+        return
+    told = seat.told
+    meant = [Said(each.kind, each.record, each.payload, seat.name) for each in burst]
+    told.tried += meant
+    try:
+        commands = device.workbench.confirm(burst, sentence=str(burst[0].payload), source="form")
+    except StoreError:
+        del told.tried[-len(meant) :]
+        raise
+    except LocalError as error:
+        del told.tried[-len(meant) :]
+        told.refused.append(str(error))
+        trace.note(seat.name, f"was told: {error}")
+        return
+    del told.tried[-len(meant) :]
+    told.saved |= dict(zip((command.id for command in commands), meant, strict=True))
+    trace.note(seat.name, f"saw saved {' '.join(command.id for command in commands)}")
+
+
+def _proposal(dice: Stream, text: str) -> Proposal:
+    """One thing that a technician may want to say."""
+    job = 1 + dice.below(8)
+    ref, pump = f"work_order/WO-{job}", f"asset/PUMP-{1 + job % 3}"
+    kinds: list[tuple[str, dict[str, Any]]] = [
+        ("note.added", {"text": text}),
+        ("reading.recorded", {"asset": pump, "quantity": "pressure", "value": float(dice.below(9)), "unit": "bar"}),
+        ("part.consumed", {"stock_item": dice.choice(("stock_item/SEAL-1", "stock_item/FILTER-1")), "quantity": 1}),
+        ("field.updated", {"field": "description", "value": text}),
+        ("status.changed", {"to": dice.choice(("in_progress", "on_hold", "done"))}),
+        ("finding.added", {"text": text}),
+    ]
+    kind, payload = dice.choice(kinds)
+    return Proposal(kind, ref, payload, {})

@@ -1,0 +1,146 @@
+"""Machines that are enrolled and synced once, to be copied into every world: made once a process."""
+
+import functools
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from argon2.low_level import hash_secret_raw
+
+from device import bootstrap as laptops
+from device import keys as device_keys
+from device.settings import Settings as LaptopSettings
+from shared.commands.base import Role
+from simulators.clocks import HostClock
+from simulators.disks import simulated_disks
+from simulators.evidence import DeviceFile, ServerFile, read_device, read_server
+from simulators.faults import CALM, Chaos
+from simulators.hosts import Host, Incarnation, Surroundings
+from simulators.loop import current_loop, simulate
+from simulators.streams import Stream, Streams
+from simulators.trace import Trace
+from simulators.wire import Wire
+from simulators.world.machines import in_place, server_settings
+from simulators.world.options import ADDRESS, PIN, SERVER, START, TENANT
+from sync_server.api.app import build_app
+from sync_server.bootstrap import initialise
+from sync_server.store import Person
+
+FILES = {
+    "asset": "id,name,type\n" + "".join(f"PUMP-{n},Pump {n},pump\n" for n in range(1, 4)),
+    "stock_item": "id,name,part_no,on_hand\nSEAL-1,Seal,S-1,6\nFILTER-1,Filter,F-1,200\n",
+    "work_order": "id,title,asset\n" + "".join(f"WO-{n},Job {n},asset/PUMP-{1 + n % 3}\n" for n in range(1, 9)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Enrolled machines, ready to be copied: one folder a host; `start` is what the server's holds."""
+
+    folder: tempfile.TemporaryDirectory[str]
+    names: tuple[str, ...]
+    start: ServerFile
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder in memory, where there is one: what the disks lose is simulated, so the real one need not be slow."""
+    memory = Path("/dev/shm")  # noqa: S108  # a private folder below it
+    return tempfile.TemporaryDirectory(prefix="tailboard-sim-", dir=memory if memory.is_dir() else None)
+
+
+_TEMPLATES: dict[int, Template] = {}
+
+
+def template(devices: int) -> Template:
+    """A server that knows `devices` technicians, and their laptops, enrolled and synced once; made once a process."""
+    if devices not in _TEMPLATES:
+        _TEMPLATES[devices] = _made(devices)
+    return _TEMPLATES[devices]
+
+
+def _made(devices: int) -> Template:
+    folder = scratch()
+    home = Path(folder.name)
+    with stretched_once():
+        names, _ = simulate(lambda: _enrol_all(home, devices), Stream(0, "template"))
+    return Template(folder, names, server_file(home / SERVER / "0"))
+
+
+def server_file(home: Path) -> ServerFile:
+    """What lies on a server's disk."""
+    return read_server(server_settings(home).database, TENANT)
+
+
+def device_file(home: Path) -> DeviceFile:
+    """What lies on a laptop's disk."""
+    settings = LaptopSettings(home)
+    return read_device(settings.database, device_keys.unlock(settings.keys, PIN).database)
+
+
+def forget_templates() -> None:
+    """Delete the prepared machines."""
+    while _TEMPLATES:
+        _TEMPLATES.popitem()[1].folder.cleanup()
+
+
+async def _enrol_all(home: Path, devices: int) -> tuple[str, ...]:
+    streams, loop = Streams(0), current_loop()
+    chaos = Chaos(CALM, streams)
+    trace = Trace(loop.time)
+    clock = HostClock(loop.time, START - timedelta(hours=1))
+    names = tuple(f"TB-{n:02d}" for n in range(1, devices + 1))
+    with simulated_disks() as bay:
+        world = Surroundings(chaos, trace, bay)
+        wire = Wire(loop, chaos, trace)
+
+        async def prepare(life: Incarnation) -> None:
+            office = initialise(server_settings(life.home), life.ports)
+            office.add_tenant(TENANT, "Test")
+            for person in _people(devices):
+                office.put_person(TENANT, person)
+            for kind, text in FILES.items():
+                office.apply_import(TENANT, "root", office.plan_import(TENANT, kind, text))
+            wire.listen(ADDRESS, build_app(office.service, in_place))
+            for n, name in enumerate(names, 1):
+                code = office.enrol_code(TENANT, f"tech.{n}")
+                settings = LaptopSettings(home / name / "0")
+                await laptops.enrol(
+                    settings, f"https://{ADDRESS}", code, PIN, name, life.ports, transport=wire.link(life)
+                )
+                device = laptops.open_device(
+                    settings, PIN, life.ports, transport=wire.link(life), run_blocking=in_place
+                )
+                await device.agent.settle()
+                await device.close()
+            office.service.store.close()
+
+        server = Host(SERVER, home / SERVER, prepare, loop=loop, clock=clock, world=world)
+        (home / SERVER).mkdir()
+        server.boot()
+        await server.finished()
+        if error := server.ended():
+            raise error
+    return names
+
+
+def _people(devices: int) -> Iterator[Person]:
+    yield Person("root", "Root", frozenset({Role.ADMIN}))
+    yield Person("m.reyes", "M. Reyes", frozenset({Role.DISPATCHER, Role.RESOLVER}))
+    for n in range(1, devices + 1):
+        yield Person(f"tech.{n}", f"Technician {n}", frozenset({Role.TECHNICIAN}))
+
+
+@contextmanager
+def stretched_once() -> Iterator[None]:
+    """Stretch a PIN once for each salt: unlocking costs most of a restart, and always gives the same key."""
+    device_keys.hash_secret_raw = _remembered  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        device_keys.hash_secret_raw = hash_secret_raw  # type: ignore[attr-defined]
+
+
+_remembered = functools.lru_cache(maxsize=1024)(hash_secret_raw)
