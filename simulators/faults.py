@@ -58,6 +58,16 @@ class FaultProfile:
     clock_back: float = 0.0  # backward, up to `clock_jump_s_max`
     suspend: float = 0.0  # the laptop is closed for up to `suspend_s_max`
     clock_drift: float = 0.0  # per host, once: runs fast or slow by up to `drift_ppm_max`
+    # -- the system of record, per order that reaches it
+    system_silent: float = 0.0  # does it, and never says so
+    system_busy: float = 0.0  # does not do it, and answers 503
+    system_again: float = (
+        0.0  # meets a key that it knows by another answer, or by a second order, as it is configured
+    )
+    system_stale: float = 0.0  # keeps what it did from lookups for a while, where it may
+    # -- people at the office, per act
+    double_approval: float = 0.0  # a second approver answers the same question, having seen the same
+    revoked_in_approval: float = 0.0  # while somebody approves, somebody else revokes the laptop that asks
     # -- how long and how much
     latency_s_min: float = 0.02
     latency_s_max: float = 0.2
@@ -134,6 +144,12 @@ ROUGH = replace(
     clock_back=0.01,
     suspend=0.01,
     clock_drift=0.3,
+    system_silent=0.1,
+    system_busy=0.1,
+    system_again=0.3,
+    system_stale=0.2,
+    double_approval=0.3,
+    revoked_in_approval=0.05,
 )
 PROFILES: Mapping[str, FaultProfile] = {"calm": CALM, "lossy": LOSSY, "rough": ROUGH}
 

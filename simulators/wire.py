@@ -80,9 +80,9 @@ class Wire:
         assert isinstance(life, Incarnation), "only a program on a host listens"
         self._listeners[address] = life, app
 
-    def link(self, life: Incarnation) -> "Link":
-        """What `life` reaches the network through."""
-        return Link(self, life)
+    def link(self, life: Incarnation, *, once: bool = False) -> "Link":
+        """What `life` reaches the network through; with `once`, nothing on the way sends a request twice."""
+        return Link(self, life, once=once)
 
     def listener(self, address: str) -> tuple[Incarnation, Application] | None:
         """Who serves an address, if anybody is alive there."""
@@ -165,8 +165,8 @@ def _nowhere(_: Message | Broken) -> None:
 class Link(httpx.AsyncBaseTransport):
     """A caller's way into the network."""
 
-    def __init__(self, wire: Wire, life: Incarnation) -> None:
-        self._wire, self._life, self.name = wire, life, life.host.name
+    def __init__(self, wire: Wire, life: Incarnation, *, once: bool) -> None:
+        self._wire, self._life, self.name, self._once = wire, life, life.host.name, once
         self._chaos, self._dice = wire.chaos, wire.chaos.dice(f"link/{life.host.name}")
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -221,7 +221,7 @@ class Link(httpx.AsyncBaseTransport):
         gateway = chaos.strikes("proxy_503", name)
         if gateway and self._dice.chance(0.5):
             return _gave_up(call.request)
-        if chaos.strikes("duplicate", name):
+        if not self._once and chaos.strikes("duplicate", name):
             call.send(self._dice.between(0.0, 30.0))
         extra_s = self._dice.between(0.0, chaos.profile.delay_s_max) if chaos.strikes("delay", name) else 0.0
         there_s = extra_s if self._dice.chance(0.5) else 0.0

@@ -61,8 +61,11 @@ def build_lifespan(
     service: Service,
     run_blocking: RunBlocking,
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> Lifespan:
     """What runs as long as the application does: the sweep, and a worker for each system of record in `systems.toml`.
+
+    Systems are reached through `transport`; through the network if it is None.
 
     Raises:
         Refused: the file or a secret that it names cannot be read.
@@ -71,7 +74,7 @@ def build_lifespan(
 
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, transport=transport) as client:
             workers = [build_worker(service, each, client, run_blocking) for each in systems]
             tasks = [asyncio.create_task(worker.run(wait)) for worker in workers]
             tasks.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))

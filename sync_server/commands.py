@@ -191,8 +191,20 @@ def conflict_resolve(arguments: argparse.Namespace) -> Report:
         raise UsageError("Each field is decided once.")
     if not picks:
         raise UsageError("Say --keep for the whole conflict, or --mine, --theirs, --edit for single fields.")
-    receipt = office.settle(tenant, arguments.actor, arguments.conflict, picks, arguments.reason, seen=arguments.seen)
+    seen = _looked_at(arguments.seen, body)
+    receipt = office.settle(tenant, arguments.actor, arguments.conflict, picks, arguments.reason, seen=seen)
     return _receipt_report(receipt)
+
+
+def _looked_at(told: list[str], body: Conflict) -> dict[str, int]:
+    """Record → version, from ``RECORD=VERSION``, or ``VERSION`` for the record of the conflict itself."""
+    seen: dict[str, int] = {}
+    for each in told:
+        ref, _, version = each.rpartition("=")
+        if not version.isdecimal():
+            raise UsageError(f"--seen takes a version, or RECORD=VERSION, not {each!r}")
+        seen[ref or body.record] = int(version)
+    return seen
 
 
 def _resolve_all(arguments: argparse.Namespace, office: Office, tenant: str) -> Receipt:
@@ -207,7 +219,8 @@ def _resolve_all(arguments: argparse.Namespace, office: Office, tenant: str) -> 
     if clash and value is not None:
         value = _typed(kind_of(clash.record), clash.field, value)
     choice, reason = choices[arguments.keep], arguments.reason
-    return office.resolve(tenant, arguments.actor, arguments.conflict, choice, reason, value, seen=arguments.seen)
+    seen = _looked_at(arguments.seen, body)
+    return office.resolve(tenant, arguments.actor, arguments.conflict, choice, reason, value, seen=seen)
 
 
 def conflict_ask(arguments: argparse.Namespace) -> Report:

@@ -6,6 +6,7 @@ Rules
 2. A checker says nothing about a world in which its promise holds, whatever went wrong there.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ class Evidence:
         asked_late: requests of each laptop after everything healed.
         failed_late: errors of each laptop's store after everything healed.
         healed_for_s: how long everything had been healed in the end.
+        booked: command id → how often the system of record did what it was asked under that key, by its own books.
     """
 
     said: Mapping[str, Said]
@@ -44,6 +46,7 @@ class Evidence:
     failed_late: Mapping[str, int] = field(default_factory=dict)
     healed_for_s: float = 0.0
     tried: tuple[Said, ...] = ()
+    booked: Mapping[str, int] = field(default_factory=dict)
 
     def here(self, command: str) -> Received | None:
         """What the ledger has of a command."""
@@ -52,6 +55,11 @@ class Evidence:
     def brought(self) -> Iterator[Received]:
         """What laptops sent, not the office."""
         return (each for each in self.server.received.values() if each.id in self.server.ledger)
+
+    def stand_ins(self) -> dict[str, str]:
+        """The office's command that a reviewer gave in the place of another → that other one, as the audit says."""
+        notes = (json.loads(link.body) for link in self.server.audit if '"released"' in link.body)
+        return {note["given_as"]: note["command"] for note in notes if note.get("given_as")}
 
     def meant(self) -> dict[str, Said]:
         """What people confirmed, by command id: what they saw called saved, and what they tried and is there."""

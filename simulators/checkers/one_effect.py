@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from simulators.checkers.base import Checker, Evidence, Finding
 from simulators.checkers.entries import entries_of, entry_wanted
 
+_OF_THE_SERVERS_OWN = ("approval/", "external_write/")
+
 
 def judge(evidence: Evidence) -> Iterator[Finding]:
     """Nothing is missing, nothing is there twice, nothing is there that nobody said."""
@@ -16,7 +18,9 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
 
 def _entries(evidence: Evidence) -> Iterator[Finding]:
     before = Counter(entries_of(evidence.start.records))
-    there = Counter(entries_of(evidence.server.records)) - before
+    given_for = evidence.stand_ins()
+    standing = ((name, given_for.get(by, by), says) for name, by, says in entries_of(evidence.server.records))
+    there = Counter(standing) - before
     said = evidence.effective().items()
     wanted = Counter(entry for command, each in said if (entry := entry_wanted(command, each)))
     for name, command, _ in wanted - there:
@@ -38,15 +42,21 @@ def _shelf(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _versions(evidence: Evidence) -> Iterator[Finding]:
-    """Each version of a record was made by one command, and each command's version is there."""
+    """Each version of a record was made by one command, and each command's version is there.
+
+    Questions to approvers and writes to other systems move without a command as well.
+    """
     makers: Counter[tuple[str, int]] = Counter()
+    stand_ins = evidence.stand_ins()  # each shares the outcome of the one that it stands for
     for each in evidence.server.received.values():
-        if each.answer and each.id not in evidence.start.received:
+        if each.answer and each.id not in evidence.start.received and each.id not in stand_ins:
             makers.update(each.answer["versions"].items())
     for (ref, version), count in makers.items():
         if count > 1:
             yield Finding(ref, f"{count} commands made its version {version}")
     for ref, body in evidence.server.records.items():
+        if ref.startswith(_OF_THE_SERVERS_OWN):
+            continue
         before = evidence.start.records.get(ref, {"version": 0})["version"]
         made = sum(maker == ref for maker, _ in makers)
         if body["version"] != before + made:

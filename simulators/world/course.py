@@ -22,6 +22,7 @@ from simulators.world import staff, technicians
 from simulators.world.machines import Centre, Laptop
 from simulators.world.options import SERVER, START, Options, Run
 from simulators.world.stage import Seat, Stage
+from simulators.world.supplier import SUPPLIER, TERMS, Desk, Supplier
 from simulators.world.template import device_file, scratch, server_file, stretched_once, template
 
 LOOK_EVERY_S = 1200.0
@@ -76,19 +77,23 @@ async def _run(seed: int, options: Options, home: Path, start: ServerFile) -> Ru
 
 
 def _stage(seed: int, options: Options, home: Path, around: Surroundings, wire: Wire) -> Stage:
-    centre = Centre(wire)
+    centre, streams = Centre(wire), Streams(seed)
+    supplier = Supplier(terms=streams.of("terms").choice(TERMS), chaos=around.chaos)
+    supplier.told_to(home / SERVER / "0")
+    (home / SUPPLIER / "0").mkdir(parents=True)
     server = _host(SERVER, home, centre, around)
+    outside = _host(SUPPLIER, home, Desk(wire, supplier), around)
     seats: dict[str, Seat] = {}
     for n in range(1, options.devices + 1):
         name, program = f"TB-{n:02d}", Laptop(wire)
         seats[name] = Seat(_host(name, home, program, around), program, f"tech.{n}")
-    return Stage(options, Streams(seed), around, wire, centre, server, seats)
+    return Stage(options, streams, around, wire, centre, server, supplier, outside, seats)
 
 
 def _host(name: str, home: Path, program: Any, around: Surroundings) -> Host:
     loop, chaos = current_loop(), around.chaos
     clock = HostClock(loop.time, START)
-    if chaos.strikes("clock_drift", name) and name != SERVER:
+    if name not in (SERVER, SUPPLIER) and chaos.strikes("clock_drift", name):
         clock.drift(chaos.dice(f"clock/{name}").between(-chaos.profile.drift_ppm_max, chaos.profile.drift_ppm_max))
     return Host(name, home / name, program, loop=loop, clock=clock, world=around)
 
@@ -178,9 +183,11 @@ class Course:
         seats = self._stage.seats.values()
         for _ in range(int(HEAL_WITHIN.total_seconds()) // 10):
             await asyncio.sleep(10.0)
-            if all(seat.settled() for seat in seats):
+            if all(seat.settled() for seat in seats) and not self._stage.owes():
                 return
         self.unsettled = tuple(seat.waiting() for seat in seats if not seat.settled())
+        if self._stage.owes():
+            self.unsettled += ("the server owes the supplier something",)
 
     def evidence(self, start: ServerFile) -> Evidence:
         """What people did and saw, and what lies on the disks now."""
@@ -200,6 +207,7 @@ class Course:
             asked_late={name: late[name, "asks"] for name in stage.seats},
             failed_late={name: late[name, "store:"] for name in stage.seats},
             healed_for_s=current_loop().time() - self._healed_at_s,
+            booked=dict(stage.supplier.effects),
         )
 
     def settled(self) -> dict[str, dict[str, Outcome]]:

@@ -15,12 +15,13 @@ from simulators.hosts import Incarnation
 from simulators.wire import Wire
 from simulators.world.options import ADDRESS, PIN
 from sync_server.api.app import build_app
-from sync_server.bootstrap import build_service
+from sync_server.bootstrap import build_lifespan, build_service
 from sync_server.office import Office
 from sync_server.settings import Settings as ServerSettings
 
 T = TypeVar("T")
 REST_S_MAX = 3600.0
+SELDOM_S = 120.0
 
 
 async def in_place(work: Callable[[], T]) -> T:
@@ -86,12 +87,21 @@ class Centre:
     office: Office | None = None
 
     async def __call__(self, life: Incarnation) -> None:
-        """Serve for ever."""
+        """Serve for ever, and write to the system of record what it is owed."""
         self.office = None
-        service = build_service(server_settings(life.home), life.ports)
-        self.wire.listen(ADDRESS, build_app(service, in_place))
-        self.office = Office(service)
-        await asyncio.Event().wait()
+        settings = server_settings(life.home)
+        service = build_service(settings, life.ports)
+        app = build_app(service, in_place)
+        outside = self.wire.link(life, once=True)
+        async with build_lifespan(settings, service, in_place, _seldom, outside)(app):
+            self.wire.listen(ADDRESS, app)
+            self.office = Office(service)
+            await asyncio.Event().wait()
+
+
+async def _seldom(seconds: float) -> None:
+    """What looks for work every few seconds is asked less often: nothing here is in a hurry."""
+    await asyncio.sleep(max(seconds, SELDOM_S))
 
 
 def server_settings(home: Path) -> ServerSettings:

@@ -11,6 +11,7 @@ from simulators.faults import CALM, FaultProfile, Hits
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TENANT, ADDRESS, PIN = "t", "sync.example", "2468"
 SERVER = "server"
+APPROVERS = ("a.one", "a.two")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from simulators.streams import Streams
 from simulators.wire import Wire
 from simulators.world.machines import Centre, Laptop, server_settings
 from simulators.world.options import TENANT, Options, Told
+from simulators.world.supplier import Supplier
 from sync_server.office import Office
 
 T = TypeVar("T")
@@ -98,6 +99,8 @@ class Stage:
     wire: Wire
     centre: Centre
     server: Host
+    supplier: Supplier
+    supplier_host: Host
     seats: dict[str, Seat]
     #: Where the audit ended when somebody looked.
     heads: list[tuple[int, str]] = field(default_factory=list)
@@ -110,7 +113,7 @@ class Stage:
     @property
     def hosts(self) -> list[Host]:
         """Every machine."""
-        return [self.server, *(seat.host for seat in self.seats.values())]
+        return [self.server, self.supplier_host, *(seat.host for seat in self.seats.values())]
 
     def in_office(self, act: Callable[[Office], T]) -> T | None:
         """Something that somebody at the office does; None if the server is not there, refuses it or dies of it."""
@@ -120,6 +123,11 @@ class Stage:
         with suppress(Gone, Refused, DBAPIError):
             return life.perform(functools.partial(act, office))
         return None
+
+    def owes(self) -> bool:
+        """Whether a write to the supplier is on its way, or waits for somebody; also if nobody can say."""
+        waiting = self.in_office(lambda office: bool(office.outgoing(TENANT) or office.external_writes(TENANT)))
+        return waiting is not False
 
     def ends(self) -> tuple[int, int, str]:
         """Where the server's sequences end: changes, and the audit's position and hash."""

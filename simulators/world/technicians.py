@@ -11,6 +11,7 @@ from simulators.evidence import Said
 from simulators.streams import Stream
 from simulators.trace import Trace
 from simulators.world.stage import Seat, Stage
+from simulators.world.template import GUARDED
 
 AWAY_S_MAX = 1800.0
 
@@ -72,6 +73,9 @@ def _proposal(dice: Stream, text: str) -> Proposal:
         ("field.updated", {"field": "description", "value": text}),
         ("status.changed", {"to": dice.choice(("in_progress", "on_hold", "done"))}),
         ("finding.added", {"text": text}),
+        ("part.ordered", {"stock_item": "stock_item/SEAL-1", "quantity": 1 + dice.below(3)}),
     ]
+    if dice.chance(0.08):
+        return Proposal("status.changed", f"work_order/WO-{dice.choice(GUARDED)}", {"to": "closed"}, {})
     kind, payload = dice.choice(kinds)
     return Proposal(kind, ref, payload, {})

@@ -3,7 +3,7 @@
 import argparse
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from shared.commandline import Report, UsageError
 from shared.commands import UnknownKind
 from shared.envelope import Envelope, wire_from
 from shared.outcomes import EFFECTIVE, Hold, Outcome, Reason
-from shared.records import Approval, ApprovalChoice, Record, record_to_json
+from shared.records import Approval, ApprovalChoice, Conflict, Record, record_to_json
 from sync_server.bootstrap import build_office, build_service
 from sync_server.commands import conflict_lines
 from sync_server.office import Office
@@ -209,7 +209,18 @@ def conflict_show(arguments: argparse.Namespace) -> Report:
     """One conflict with both values, and what waits on the decision."""
     office, tenant = _office(arguments)
     matter = office.matter(tenant, "conflict", arguments.conflict)
-    return _matter_report("tailboard.conflict.v1", "conflict", matter, conflict_lines(matter.record))
+    lines = [*conflict_lines(matter.record), *_moved_on(office, tenant, matter.record)]
+    return _matter_report("tailboard.conflict.v1", "conflict", matter, lines)
+
+
+def _moved_on(office: Office, tenant: str, conflict: Record) -> Iterator[str]:
+    """What stands now where it is not what the conflict shows; who decides says that they saw it."""
+    for clash in Conflict.model_validate(conflict.fields).unsettled():
+        record = office.record(tenant, clash.record)
+        value, stamp = record.value(clash.field), record.stamp(clash.field)
+        if value != clash.theirs.value:
+            said = f"now {_said(value)} by {stamp.actor}; decide with --seen {record.ref}={record.version}"
+            yield f"    {clash.field} of {record.ref} changed since: {said}"
 
 
 def _matter_report(schema: str, name: str, matter: Matter, lines: list[str]) -> Report:

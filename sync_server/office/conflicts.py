@@ -51,7 +51,7 @@ class Conflicts(OfficePart):
         reason: str,
         value: JsonValue = None,
         *,
-        seen: int | None = None,
+        seen: Mapping[str, int] | None = None,
     ) -> Receipt:
         """Settle every clash of a conflict that still waits the same way; see `settle`.
 
@@ -74,12 +74,12 @@ class Conflicts(OfficePart):
         picks: Mapping[Place, Pick],
         reason: str,
         *,
-        seen: int | None = None,
+        seen: Mapping[str, int] | None = None,
     ) -> Receipt:
         """Settle some or all clashes of a conflict, each its own way.
 
-        `seen` is the version of the records that the person looked at; None if they know what the conflict shows and
-        no more, so that a later change of the field makes the decision stale.
+        `seen` tells the version of each record that the person looked at since; of any other they know what the
+        conflict shows and no more, so that a later change of the field makes the decision stale.
         """
         record, body = self.conflict(tenant, conflict)
         waiting = {place_of(clash): clash for clash in body.unsettled()}
@@ -93,7 +93,7 @@ class Conflicts(OfficePart):
             raise Refused(Code.MALFORMED, "the reason has more than 400 characters") from error
         clashes = [waiting[place] for place in picks]
         looked_at = {
-            f"{each.record}:{each.field}": self._shown(tenant, body, each) if seen is None else seen
+            f"{each.record}:{each.field}": (seen or {}).get(each.record, self._shown(tenant, body, each))
             for each in clashes
         }
         return self._give(tenant, actor, [(record.ref, payload)], looked_at)[0]

@@ -14,6 +14,7 @@ from shared.problems import Refused
 from shared.records import Choice, Conflict
 from sync_server.cli import main
 from sync_server.office import Pick
+from sync_server.office.commands import _moved_on
 from tests.builders import JOB, OTHER_JOB
 from tests.served import TENANT, Laptop, Server, receipt
 
@@ -204,3 +205,19 @@ async def test_a_decision_that_is_not_one_is_a_sentence(
     ref, *_ = await clashing(server, laptop)
     assert say("conflict", "resolve", ref, *words, "--as", "m.reyes")[0] == code
     assert conflict(server).status == "open"
+
+
+async def test_who_looked_at_the_record_since_decides_over_what_stands_now(
+    server: Server, laptop: Laptop, say: Say
+) -> None:
+    ref, *_ = await clashing(server, laptop)
+    server.office.set_field(TENANT, "m.reyes", OTHER_JOB, "access", "cellar")
+    decision = ("conflict", "resolve", ref, "--mine", "access", "--as", "m.reyes")
+    assert say(*decision)[0] == 1
+    assert job(server)["access"] == "cellar"
+    shown = "\n".join(_moved_on(server.office, TENANT, server.office.conflict(TENANT, ref)[0]))
+    version = server.records()[OTHER_JOB].version
+    assert f'now "cellar" by m.reyes; decide with --seen {OTHER_JOB}={version}' in shown
+    assert say(*decision, "--seen", "yesterday")[0] == 2
+    assert say(*decision, "--seen", f"{OTHER_JOB}={version}")[0] == 0
+    assert job(server)["access"] != "cellar"

@@ -238,7 +238,7 @@ async def test_a_resolver_who_looked_too_early_is_told(server: Server, laptop: L
     assert (told.outcome, told.reason) == (Outcome.REJECTED, Reason.STALE)
     assert server.records()[JOB].fields["priority"] == "high"
     again = server.office.resolve(
-        TENANT, "m.reyes", command.id, Choice.EDIT, "seen", "high", seen=server.records()[JOB].version
+        TENANT, "m.reyes", command.id, Choice.EDIT, "seen", "high", seen={JOB: server.records()[JOB].version}
     )
     assert again.outcome is Outcome.APPLIED
 

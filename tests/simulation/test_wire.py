@@ -14,7 +14,6 @@ from fastapi.responses import StreamingResponse
 
 from simulators.faults import CALM, FaultProfile
 from simulators.hosts import Host, Incarnation
-from simulators.wire import Link
 from tests.simulation.stage import Scene, play
 
 ADDRESS = "https://server.example"
@@ -85,7 +84,7 @@ def meet(
         server.boot()
         life = laptop.boot()
         await asyncio.sleep(1)
-        transport = Link(scene.wire, life)
+        transport = scene.wire.link(life)
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, timeout=20.0) as client:
             return await act(Pair(scene, counting, server, laptop, client))
 
