@@ -44,6 +44,7 @@ class Code(StrEnum):
     SERVER_STOPPED = "server_stopped"
     CODE_INVALID = "code_invalid"
     CURSOR_INVALID = "cursor_invalid"
+    HEAD_WANTED = "head_wanted"
     NOT_FOUND = "not_found"
     STALE = "stale"
     BYTES_WRONG = "bytes_wrong"
@@ -116,6 +117,9 @@ TABLE: dict[Code, Row] = {
         "Nothing to do on the device; nothing is lost.",
     ),
     Code.CODE_INVALID: Row(403, "The enrolment code is wrong, used or expired", "Ask the office for a new code."),
+    Code.HEAD_WANTED: Row(
+        409, "The server may have been set back", "Nothing: the laptop shows by itself what it has seen."
+    ),
     Code.CURSOR_INVALID: Row(422, "The cursor is not one of this server's", "Start the download again."),
     Code.NOT_FOUND: Row(404, "There is no such thing", "Check the name."),
     Code.STALE: Row(409, "Somebody changed it since you looked", "Look again, then decide."),

@@ -28,16 +28,31 @@ COMMANDS_MAX = 500
 BODY_BYTES_MAX = 4 << 20
 CHANGES_MAX = 2000
 
-#: ``incarnation:change_seq:since``. Devices of protocol 1 show it without the last part.
-Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,9}:[0-9]{1,16}(:[0-9]{1,16})?$")]
+#: ``incarnation:change_seq:since:mark``. Devices of protocol 1 show the first two parts.
+Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,9}:[0-9]{1,16}(:[0-9]{1,16}(:[0-9]{1,16}\.[0-9a-f]{16})?)?$")]
 
 
-def cursor_at(incarnation: int, change_seq: int, since: int = 0) -> str:
+def cursor_at(incarnation: int, change_seq: int, since: int = 0, mark: str = "") -> str:
     """The cursor for everything up to and including `change_seq` of a server's `incarnation`.
 
-    `since` is the end of the feed at which the device's copy was begun.
+    `since` is the end of the feed at which the device's copy was begun; `mark` is where the audit ended then, by
+    which a server that was set back sees that it is not the one that gave the cursor.
     """
-    return f"{incarnation}:{change_seq}:{since}"
+    return f"{incarnation}:{change_seq}:{since}{':' if mark else ''}{mark}"
+
+
+def audit_mark(position: int, digest: str) -> str:
+    """A place in the audit and the beginning of its hash, as a cursor carries it; nothing for an empty audit."""
+    return f"{position}.{digest[:16]}" if position else ""
+
+
+def mark_of(cursor: str | None) -> tuple[int, str] | None:
+    """The audit position that a cursor carries and the beginning of the hash there; None if it carries none."""
+    parts = (cursor or "").split(":")
+    if len(parts) < 4:
+        return None
+    position, _, digest = parts[3].partition(".")
+    return int(position), digest
 
 
 def read_cursor(cursor: str | None) -> tuple[int, int]:
@@ -50,7 +65,7 @@ def cursor_parts(cursor: str | None) -> tuple[int, int, int]:
     """Incarnation, change_seq and since of a cursor; zeros for none. Raises `ValueError` if it is no cursor."""
     if cursor is None:
         return 0, 0, 0
-    incarnation, change_seq, since = [*map(int, cursor.split(":")), 0][:3]
+    incarnation, change_seq, since = [*map(int, cursor.split(":")[:3]), 0][:3]
     return incarnation, change_seq, since
 
 

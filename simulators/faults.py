@@ -52,7 +52,6 @@ class FaultProfile:
     disk_full: float = 0.0  # per write that needs room, for up to `disk_full_s_max`
     fsync_error: float = 0.0  # per sync
     locked_database: float = 0.0  # per transaction: another program holds the file
-    restored_backup: float = 0.0  # how many restarts find an older copy of the files
     # -- clocks, per minute
     clock_jump: float = 0.0  # forward, up to `clock_jump_s_max`
     clock_back: float = 0.0  # backward, up to `clock_jump_s_max`
@@ -68,6 +67,16 @@ class FaultProfile:
     # -- people at the office, per act
     double_approval: float = 0.0  # a second approver answers the same question, having seen the same
     revoked_in_approval: float = 0.0  # while somebody approves, somebody else revokes the laptop that asks
+    # -- whole machines, per minute
+    revoked: float = 0.0  # an administrator shuts a laptop out, which may be away; others let it in again
+    restored_image: float = 0.0  # a laptop's disk is set back to an image of up to half an hour ago
+    cloned: float = 0.0  # a copy of a laptop's disk begins to work in another machine
+    restored_server: float = 0.0  # the server's database is restored from a backup, by the book
+    wrong_restore: float = 0.0  # older files are put in the place of the server's, and nobody says so
+    purge: float = 0.0  # the server forgets what was settled long ago
+    # -- releases, once per host
+    old_server: float = 0.0  # it does not know some kinds of commands until it is upgraded
+    old_laptop: float = 0.0  # it writes an older schema version until it is upgraded
     # -- how long and how much
     latency_s_min: float = 0.02
     latency_s_max: float = 0.2
@@ -150,6 +159,14 @@ ROUGH = replace(
     system_stale=0.2,
     double_approval=0.3,
     revoked_in_approval=0.05,
+    revoked=0.0005,
+    restored_image=0.0005,
+    cloned=0.0003,
+    restored_server=0.0005,
+    wrong_restore=0.0003,
+    purge=0.01,
+    old_server=0.15,
+    old_laptop=0.15,
 )
 PROFILES: Mapping[str, FaultProfile] = {"calm": CALM, "lossy": LOSSY, "rough": ROUGH}
 

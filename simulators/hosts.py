@@ -151,6 +151,8 @@ class Host:
         self.down = asyncio.Event()
         self.down.set()
         self.crashes = 0
+        #: Whether it runs an older release of the program.
+        self.old = False
 
     @property
     def up(self) -> bool:

@@ -12,7 +12,7 @@ PROTOCOL = 1
 
 def reply(told: SyncReply, records: Sequence[str], key: SigningKey) -> bytes:
     """`told` with `records` (JSON) in the older form; receipts are signed one by one."""
-    since_shown = told.cursor.rsplit(":", 1)[0]
+    since_shown = ":".join(told.cursor.split(":")[:2])
     body = {
         "protocol": PROTOCOL,
         "answers": [_answer(answer, key) for answer in told.answers],

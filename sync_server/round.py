@@ -29,6 +29,7 @@ from shared.sync import (
     Turned,
     Unknown,
     WireProof,
+    audit_mark,
     cursor_at,
     cursor_parts,
     with_changes,
@@ -39,7 +40,7 @@ from sync_server.authentication import Caller
 from sync_server.batch import Batch
 from sync_server.reading import envelope_of, read
 from sync_server.server_keys import RECEIPT_KEY
-from sync_server.standing import refuse_if_stopped, shown
+from sync_server.standing import refuse_if_another, refuse_if_stopped, shown
 from sync_server.store import Device, DeviceState, Entry, Page, Tx
 
 log = logging.getLogger("tailboard.server")
@@ -88,6 +89,8 @@ class Desk:
         if request.head and (refused := shown(self.tx, tenant, envelope_of(request.head), self.incarnation)):
             return refused
         refuse_if_stopped(self.tx, tenant)
+        if not request.head:
+            refuse_if_another(self.tx, tenant, request.cursor, self.incarnation)
         report = request.report.model_dump_json() if request.report else None
         self.tx.touch(tenant, self.caller.device, self.now, report)
         state = self.batch.device(self.caller.device).state
@@ -194,7 +197,12 @@ class Desk:
             protocol=PROTOCOL,
             answers=tuple(answers),
             removals=page.removals,
-            cursor=cursor_at(self.incarnation, page.reached, head.change_seq if since is None else since),
+            cursor=cursor_at(
+                self.incarnation,
+                page.reached,
+                head.change_seq if since is None else since,
+                audit_mark(head.audit_position, head.audit_hash),
+            ),
             more=page.more,
             restart=restart,
             roots=tuple(envelope.to_wire() for envelope in self.roots.envelopes),

@@ -5,11 +5,14 @@ Rules
    another history at a place that we hold, proves that this database is older than what was acknowledged.
 2. From then on nothing is written for that tenant until an operator raises the incarnation: devices then bring again
    what this database lacks.
+3. A head is shown when a session begins. In between a device shows a cursor with a mark of where the audit ended,
+   which stops nobody, since anybody could make one up: if it does not fit, the device is asked for its head.
 """
 
 from shared.envelope import HEAD_TYPE, BadSignature, Envelope, verify
 from shared.problems import Code, Refused
 from shared.statements import Head
+from shared.sync import mark_of, read_cursor
 from sync_server.reading import read
 from sync_server.store import Tx
 
@@ -21,6 +24,16 @@ def refuse_if_stopped(tx: Tx, tenant: str) -> None:
     """Raises `Refused` (`server_stopped`) if an operator must look first."""
     if why := tx.server_value(_STOPPED + tenant):
         raise Refused(Code.SERVER_STOPPED, why)
+
+
+def refuse_if_another(tx: Tx, tenant: str, cursor: str | None, incarnation: int) -> None:
+    """Raises `Refused` (`head_wanted`) if `cursor` is of this life, and not of this history."""
+    mark = mark_of(cursor)
+    if mark is None or read_cursor(cursor)[0] != incarnation:
+        return
+    position, digest = mark
+    if not (tx.link_hash_at(tenant, position) or "").startswith(digest):
+        raise Refused(Code.HEAD_WANTED, "this is not the history that the cursor was given in")
 
 
 def stopped(tx: Tx) -> dict[str, str]:

@@ -31,6 +31,7 @@ class Evidence:
         asked_late: requests of each laptop after everything healed.
         failed_late: errors of each laptop's store after everything healed.
         healed_for_s: how long everything had been healed in the end.
+        redone: commands whose outcome went with a server that was set back; they are settled anew.
         booked: command id → how often the system of record did what it was asked under that key, by its own books.
     """
 
@@ -47,6 +48,7 @@ class Evidence:
     healed_for_s: float = 0.0
     tried: tuple[Said, ...] = ()
     booked: Mapping[str, int] = field(default_factory=dict)
+    redone: frozenset[str] = frozenset()
 
     def here(self, command: str) -> Received | None:
         """What the ledger has of a command."""
@@ -60,6 +62,11 @@ class Evidence:
         """The office's command that a reviewer gave in the place of another → that other one, as the audit says."""
         notes = (json.loads(link.body) for link in self.server.audit if '"released"' in link.body)
         return {note["given_as"]: note["command"] for note in notes if note.get("given_as")}
+
+    def set_apart(self) -> frozenset[str]:
+        """The commands that were ever kept for a person's review, as the audit says."""
+        notes = (json.loads(link.body) for link in self.server.audit if '"quarantined"' in link.body)
+        return frozenset(note["command"] for note in notes if note["act"] == "held")
 
     def meant(self) -> dict[str, Said]:
         """What people confirmed, by command id: what they saw called saved, and what they tried and is there."""

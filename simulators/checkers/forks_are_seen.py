@@ -10,10 +10,11 @@ _Epoch = tuple[str, int]
 
 
 def judge(evidence: Evidence) -> Iterator[Finding]:
-    """Of everything that is not set apart for review, the places and the hashes fit."""
+    """Of everything that was not set apart for review, the places and the hashes fit."""
+    set_apart = evidence.set_apart()
     chains: defaultdict[_Epoch, dict[int, Received]] = defaultdict(dict)
     for each in evidence.brought():
-        if each.hold == "quarantined":
+        if each.id in set_apart:
             continue
         chain, place = chains[each.device, each.command["epoch"]], each.command["seq"]
         if place in chain:

@@ -47,11 +47,12 @@ def _version(each: Received, ref: str) -> int:
 
 
 def _retrievable(evidence: Evidence) -> Iterator[Finding]:
+    given_as = {command: stand_in for stand_in, command in evidence.stand_ins().items()}
     for command, said in evidence.said.items():
         here = evidence.here(command)
         if here is None or here.answer is None or here.answer["outcome"] != "conflict":
             continue
-        conflict = evidence.server.records.get(f"conflict/{command}")
+        conflict = evidence.server.records.get(f"conflict/{given_as.get(command, command)}")
         if conflict is None:
             yield Finding(command, "lost against another value, and no conflict keeps both")
             continue

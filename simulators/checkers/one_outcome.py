@@ -15,9 +15,11 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _shown(evidence: Evidence) -> Iterator[Finding]:
-    for command, words in evidence.shown.items():
+    for command, ever in evidence.shown.items():
         here = evidence.here(command)
         final = here.answer["outcome"] if here and here.answer else None
+        # a server that was set back does not remember the first
+        words = ever[-1:] if command in evidence.redone else ever
         if len(words) > 1:
             yield Finding(command, f"was shown as {', then as '.join(words)}")
         elif words and final and words[0] != final:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from simulators.loop import current_loop, simulate
 from simulators.streams import Streams
 from simulators.trace import Trace
 from simulators.wire import Wire
-from simulators.world import staff, technicians
+from simulators.world import incidents, staff, technicians
 from simulators.world.machines import Centre, Laptop
 from simulators.world.options import SERVER, START, Options, Run
+from simulators.world.releases import releases
 from simulators.world.stage import Seat, Stage
 from simulators.world.supplier import SUPPLIER, TERMS, Desk, Supplier
 from simulators.world.template import device_file, scratch, server_file, stretched_once, template
@@ -52,7 +54,7 @@ async def _run(seed: int, options: Options, home: Path, start: ServerFile) -> Ru
     loop = current_loop()
     chaos = Chaos(options.profile, Streams(seed))
     trace = Trace(loop.time, keep=options.keep_lines)
-    with simulated_disks() as bay, watched_commits(), stretched_once():
+    with simulated_disks() as bay, watched_commits(), stretched_once(), releases():
         wire = Wire(loop, chaos, trace)
         stage = _stage(seed, options, home, Surroundings(chaos, trace, bay), wire)
         course = Course(stage)
@@ -86,8 +88,14 @@ def _stage(seed: int, options: Options, home: Path, around: Surroundings, wire: 
     seats: dict[str, Seat] = {}
     for n in range(1, options.devices + 1):
         name, program = f"TB-{n:02d}", Laptop(wire)
-        seats[name] = Seat(_host(name, home, program, around), program, f"tech.{n}")
-    return Stage(options, streams, around, wire, centre, server, supplier, outside, seats)
+        seats[name] = Seat(_host(name, home, program, around), program, name)
+    for host in (server, *(seat.host for seat in seats.values())):
+        host.old = around.chaos.strikes("old_server" if host is server else "old_laptop", host.name)
+
+    def new_host(name: str, program: Laptop) -> Host:
+        return _host(name, home, program, around)
+
+    return Stage(options, streams, around, wire, centre, server, supplier, outside, seats, new_host, home)
 
 
 def _host(name: str, home: Path, program: Any, around: Surroundings) -> Host:
@@ -111,21 +119,23 @@ class Course:
     async def live(self) -> None:
         """Everything is said, faults heal, and everything settles or is named in `unsettled`."""
         stage, seats = self._stage, self._stage.seats.values()
-        async with asyncio.TaskGroup() as people:
-            keepers = [people.create_task(self._keep(host)) for host in stage.hosts]
-            keepers += [people.create_task(self._disturb(seat.host)) for seat in seats]
-            keepers.append(people.create_task(self._watch()))
-            office = people.create_task(staff.rounds(stage))
-            technicians_ = [people.create_task(technicians.work(stage, seat)) for seat in seats]
-            await asyncio.gather(*technicians_)
+        async with stage.people:
+            keepers = [stage.begin(incidents.keep(stage, host)) for host in stage.hosts]
+            befall = [stage.begin(incidents.befall_laptop(stage, seat)) for seat in seats]
+            befall.append(stage.begin(incidents.befall_server(stage)))
+            watchers = [stage.begin(self._watch()), stage.begin(incidents.operate(stage))]
+            office = stage.begin(staff.rounds(stage))
+            await asyncio.gather(*[stage.begin(technicians.work(stage, seat)) for seat in seats])
+            for task in befall:
+                task.cancel()
             await self._heal()
             await self._settle()
             office.cancel()
             await self._agree()
             for seat in seats:
                 seat.done(seat.look)
-            for keeper in keepers:
-                keeper.cancel()
+            for task in (*keepers, *watchers):
+                task.cancel()
 
     async def _heal(self) -> None:
         stage = self._stage
@@ -133,31 +143,13 @@ class Course:
         for host in stage.hosts:
             host.clock.put_right()
             host.wake()
+            if host.old:
+                host.old = False
+                host.crash("to be upgraded", power_cut=False)
         for seat in stage.seats.values():
             await seat.until(technicians.send_now)
         stage.around.trace.note("world", "healed")
         self._counts_healed, self._healed_at_s = Counter(stage.around.trace.counts), current_loop().time()
-
-    async def _keep(self, host: Host) -> None:
-        """Start a host again after each crash."""
-        dice = self._stage.chaos.dice(f"down/{host.name}")
-        while True:
-            host.boot()
-            await host.down.wait()
-            await asyncio.sleep(dice.between(1.0, self._stage.chaos.profile.down_s_max))
-
-    async def _disturb(self, host: Host) -> None:
-        """What happens to a laptop's clock, minute by minute."""
-        chaos, dice = self._stage.chaos, self._stage.chaos.dice(f"clock/{host.name}")
-        while True:
-            await asyncio.sleep(60.0)
-            by = timedelta(seconds=dice.between(1.0, chaos.profile.clock_jump_s_max))
-            if chaos.strikes("clock_jump", host.name):
-                host.clock.jump(by)
-            if chaos.strikes("clock_back", host.name):
-                host.clock.jump(-by)
-            if chaos.strikes("suspend", host.name):
-                host.suspend(dice.between(60.0, chaos.profile.suspend_s_max))
 
     async def _watch(self) -> None:
         """Technicians look at their screens now and then, and somebody writes down where the audit ends."""
@@ -183,9 +175,10 @@ class Course:
         seats = self._stage.seats.values()
         for _ in range(int(HEAL_WITHIN.total_seconds()) // 10):
             await asyncio.sleep(10.0)
-            if all(seat.settled() for seat in seats) and not self._stage.owes():
+            if all(seat.settled() for seat in seats) and not self._stage.copies and not self._stage.owes():
                 return
-        self.unsettled = tuple(seat.waiting() for seat in seats if not seat.settled())
+        unsettled = [seat for seat in seats if not seat.settled()] + self._stage.copies
+        self.unsettled = tuple(seat.waiting() for seat in unsettled)
         if self._stage.owes():
             self.unsettled += ("the server owes the supplier something",)
 
@@ -193,12 +186,19 @@ class Course:
         """What people did and saw, and what lies on the disks now."""
         stage = self._stage
         late = stage.around.trace.counts - self._counts_healed
-        everybody = [seat.told for seat in stage.seats.values()]
+        everybody = [seat.told for seat in (*stage.seats.values(), *stage.retired)]
+        server = server_file(stage.server.home)
+        forgotten = {name: each for name, each in stage.archive.items() if name not in server.received}
         return Evidence(
             said={command: said for told in everybody for command, said in told.saved.items()},
             tried=tuple(said for told in everybody for said in told.tried),
             start=start,
-            server=server_file(stage.server.home),
+            server=replace(
+                server,
+                received={**server.received, **forgotten},
+                ledger={**server.ledger, **{each.id: each.receipt for each in forgotten.values()}},
+            ),
+            redone=frozenset(stage.redone),
             devices={name: device_file(seat.host.home) for name, seat in stage.seats.items()},
             shown={command: words for told in everybody for command, words in told.shown.items()},
             taken=frozenset(command for told in everybody for command in told.taken),

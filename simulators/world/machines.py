@@ -15,6 +15,7 @@ from simulators.hosts import Incarnation
 from simulators.wire import Wire
 from simulators.world.options import ADDRESS, PIN
 from sync_server.api.app import build_app
+from sync_server.backup import raise_incarnation
 from sync_server.bootstrap import build_lifespan, build_service
 from sync_server.office import Office
 from sync_server.settings import Settings as ServerSettings
@@ -85,11 +86,16 @@ class Centre:
 
     wire: Wire
     office: Office | None = None
+    #: Somebody restored a backup, and says so before the server starts.
+    begins_anew: bool = False
 
     async def __call__(self, life: Incarnation) -> None:
         """Serve for ever, and write to the system of record what it is owed."""
         self.office = None
         settings = server_settings(life.home)
+        if self.begins_anew:
+            raise_incarnation(settings, "restored from a backup", ports=life.ports)
+            self.begins_anew = False
         service = build_service(settings, life.ports)
         app = build_app(service, in_place)
         outside = self.wire.link(life, once=True)

@@ -70,7 +70,7 @@ def _approve_all(stage: Stage, dice: Stream, office: Office) -> None:
     for approval in office.approvals(TENANT):
         choice = dice.choice((ApprovalChoice.APPROVE, ApprovalChoice.APPROVE, ApprovalChoice.REFUSE))
         if stage.chaos.strikes("revoked_in_approval", SERVER):
-            _revoke(office, str(approval.born.device))
+            revoke(str(approval.born.device), office)
         _decide(office, approval, APPROVERS[0], choice)
         if stage.chaos.strikes("double_approval", SERVER):
             _decide(office, approval, APPROVERS[1], dice.choice(tuple(ApprovalChoice)))
@@ -81,7 +81,8 @@ def _decide(office: Office, approval: Record, approver: str, choice: ApprovalCho
         office.decide_approval(TENANT, approver, approval.ref, choice, "", seen=approval.version)
 
 
-def _revoke(office: Office, device: str) -> None:
+def revoke(device: str, office: Office) -> None:
+    """Somebody thinks that a laptop was lost."""
     with suppress(Refused):
         office.revoke_device(TENANT, device, ADMIN, "somebody said it was lost")
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
@@ -13,7 +15,7 @@ from device.bootstrap import Device
 from device.errors import StoreError
 from device.store import State
 from shared.problems import Refused
-from simulators.evidence import read_ends
+from simulators.evidence import Received, read_ends
 from simulators.faults import Chaos
 from simulators.hosts import Host, Surroundings
 from simulators.loop import Gone
@@ -34,7 +36,8 @@ class Seat:
 
     host: Host
     program: Laptop
-    technician: str
+    #: The id of the device: a copy has that of the original.
+    device: str
     told: Told = field(default_factory=Told)
 
     @property
@@ -102,8 +105,20 @@ class Stage:
     supplier: Supplier
     supplier_host: Host
     seats: dict[str, Seat]
+    #: Makes a host of a name for a program.
+    new_host: Callable[[str, Laptop], Host]
+    folder: Path
+    people: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
+    #: Machines that run a copy of a laptop's disk just now, and all that ever did.
+    copies: list[Seat] = field(default_factory=list)
+    retired: list[Seat] = field(default_factory=list)
     #: Where the audit ended when somebody looked.
     heads: list[tuple[int, str]] = field(default_factory=list)
+    #: Commands whose outcome was lost with a server that was set back.
+    redone: set[str] = field(default_factory=set)
+    #: What purges removed.
+    archive: dict[str, Received] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def chaos(self) -> Chaos:
@@ -113,7 +128,26 @@ class Stage:
     @property
     def hosts(self) -> list[Host]:
         """Every machine."""
-        return [self.server, self.supplier_host, *(seat.host for seat in self.seats.values())]
+        seats = [*self.seats.values(), *self.copies]
+        return [self.server, self.supplier_host, *(seat.host for seat in seats)]
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Something that goes on beside everything else."""
+        return self.people.create_task(work)
+
+    def scratch(self, name: str) -> Path:
+        """A path that nothing stands at yet."""
+        return self.folder / f"{name}-{next(self._numbers)}"
+
+    def copy_of(self, original: Seat) -> Seat:
+        """Another machine with the disk of `original` as it is now."""
+        name = f"{original.name}-copy-{next(self._numbers)}"
+        original.host.backup(self.folder / name / "0")
+        program = Laptop(self.wire)
+        seat = Seat(self.new_host(name, program), program, original.device)
+        self.copies.append(seat)
+        self.retired.append(seat)
+        return seat
 
     def in_office(self, act: Callable[[Office], T]) -> T | None:
         """Something that somebody at the office does; None if the server is not there, refuses it or dies of it."""

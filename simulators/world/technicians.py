@@ -34,6 +34,15 @@ async def work(stage: Stage, seat: Seat) -> None:
     await seat.until(lambda device: device.workbench.go(online=False))
 
 
+async def say_some(stage: Stage, seat: Seat, dice: Stream, number: int) -> None:
+    """Say a few things, one after the other, out of coverage."""
+    await seat.until(lambda device: device.workbench.go(online=False))
+    for n in range(number):
+        await asyncio.sleep(dice.between(60.0, 600.0))
+        say = functools.partial(_say, stage.around.trace, seat, [_proposal(dice, f"{seat.name} says {n}")])
+        await seat.until(say)
+
+
 def send_now(device: Device) -> None:
     """A person wants it sent."""
     device.workbench.go(online=True)

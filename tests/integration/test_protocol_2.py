@@ -518,6 +518,26 @@ async def test_a_server_that_was_set_back_is_stopped_by_the_head_that_it_is_show
     assert standings(device) == [Standing.ACCEPTED, Standing.SAVED]
 
 
+async def test_a_server_that_was_set_back_between_two_rounds_of_a_session_is_seen(
+    device: Device, server: Server, tmp_path: Path
+) -> None:
+    back_up(server, tmp_path / "backup.db")
+    device.workbench.note(JOB, "acknowledged")
+    await again(device)
+    restore(server, tmp_path / "backup.db")
+    for n in range(6):  # by now the audit is as long as it was, and another one
+        server.office.set_field(TENANT, "m.reyes", JOB, "title", f"Title {n}")
+    device.workbench.note(JOB, "later")
+    steps = [await device.agent.step()]
+    assert "may have been set back" in str(steps[-1].error)
+    assert standings(device) == [Standing.ACCEPTED, Standing.SENT]
+    device.agent.session.send_now()
+    steps = await device.agent.settle()
+    assert "set back to an older state" in str(steps[-1].error)
+    with server.office.service.store.transaction() as tx:
+        assert TENANT in stopped(tx)
+
+
 async def test_a_restored_server_gets_back_what_it_lost_in_the_order_of_the_chain(
     device: Device, server: Server, tmp_path: Path
 ) -> None:
