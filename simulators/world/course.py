@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from shared.commands.base import OFFICE
 from shared.outcomes import Outcome
 from simulators.checkers.base import Evidence
 from simulators.clocks import HostClock
@@ -196,7 +197,7 @@ class Course:
             server=replace(
                 server,
                 received={**server.received, **forgotten},
-                ledger={**server.ledger, **{each.id: each.receipt for each in forgotten.values()}},
+                ledger={**server.ledger, **{e.id: e.receipt for e in forgotten.values() if e.device != OFFICE}},
             ),
             redone=frozenset(stage.redone),
             devices={name: device_file(seat.host.home) for name, seat in stage.seats.items()},
