@@ -232,6 +232,11 @@ class Host:
         assert self.incarnation, "only a host that is up writes"
         self.loop.call_later(wait_s, _empty, self.incarnation.disk, context=Context())
 
+    def make_room(self) -> None:
+        """Somebody frees space now."""
+        if self.incarnation is not None:
+            _empty(self.incarnation.disk)
+
     async def finished(self) -> None:
         """Wait until the program comes to its end."""
         assert self._main, "a host that was booted"

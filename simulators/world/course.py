@@ -144,6 +144,7 @@ class Course:
         for host in stage.hosts:
             host.clock.put_right()
             host.wake()
+            host.make_room()
             if host.old:
                 host.old = False
                 host.crash("to be upgraded", power_cut=False)
