@@ -34,6 +34,7 @@ from shared.problems import Code
 from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, SyncReply, SyncRequest
 
 #: What an envelope adds to its payload on the wire, rounded up.
+VERSION = metadata.version("tailboard")
 ENVELOPE_BYTES = 512
 _SHUT_OUT = frozenset({Code.DEVICE_FORKED, Code.DEVICE_REVOKED})
 
@@ -271,7 +272,7 @@ class Agent:
     def _report(self) -> DeviceReport:
         kept, oldest = self._store.kept(), self._store.oldest_unsettled()
         return DeviceReport(
-            app=metadata.version("tailboard"),
+            app=VERSION,
             model=self._store.meta("model") or "",
             bundle=self._store.meta("bundle") or "",
             waiting=kept.count,

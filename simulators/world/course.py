@@ -166,8 +166,8 @@ class Course:
     async def _agree(self) -> None:
         """Nobody changes anything any more: everybody asks once more, until all have the last change."""
         for _ in range(TRIES_TO_AGREE):
-            end = self._stage.ends()[0]
-            if all(seat.reaches(end) for seat in self._stage.seats.values()):
+            end = self._stage.changes()
+            if end is not None and all(seat.reaches(end) for seat in self._stage.seats.values()):
                 return
             for seat in self._stage.seats.values():
                 seat.done(technicians.send_now)

@@ -163,6 +163,15 @@ class Stage:
         waiting = self.in_office(lambda office: bool(office.outgoing(TENANT) or office.external_writes(TENANT)))
         return waiting is not False
 
+    def changes(self) -> int | None:
+        """How many changes the server has made; None if nobody can say."""
+
+        def told(office: Office) -> int:
+            with office.service.store.transaction() as tx:
+                return tx.head(TENANT).change_seq
+
+        return self.in_office(told)
+
     def ends(self) -> tuple[int, int, str]:
         """Where the server's sequences end: changes, and the audit's position and hash."""
         return read_ends(server_settings(self.server.home).database, TENANT)
