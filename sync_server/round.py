@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from reconciliation.expiry import datable
 from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, SigningKey, WireEnvelope, seal, verify
 from shared.outcomes import Hold
 from shared.problems import Code, Problem, Refused
@@ -86,6 +87,7 @@ class Desk:
         """The reply's JSON, or a refusal that is to be committed together with what it reports."""
         tenant = self.caller.tenant
         cursor = _cursor(request.cursor)
+        _check_clock(request.sent_at)
         if request.head and (refused := shown(self.tx, tenant, envelope_of(request.head), self.incarnation)):
             return refused
         refuse_if_stopped(self.tx, tenant)
@@ -325,6 +327,14 @@ def _forecast(entry: Entry | None) -> Forecast:
         detail=receipt.detail,
         conflicting=tuple(f"{each.record} {each.field}" for each in receipt.conflicting),
     )
+
+
+def _check_clock(sent_at: datetime | None) -> None:
+    """What a device's clock is off by is measured only if a clock can show what it says. Raises `Refused`."""
+    if sent_at and not datable(sent_at):
+        raise Refused(
+            Code.MALFORMED, f"sent_at: no clock shows {sent_at.isoformat()}; set the device's clock, then send again"
+        )
 
 
 def _cursor(cursor: str | None) -> tuple[int, int, int]:
