@@ -41,6 +41,7 @@ class Code(StrEnum):
     BYTES_MISSING = "bytes_missing"
     SETTLED_PURGED = "settled_purged"
     QUARANTINE_FULL = "quarantine_full"
+    WITHDRAWALS_FULL = "withdrawals_full"
     SERVER_STOPPED = "server_stopped"
     CODE_INVALID = "code_invalid"
     CURSOR_INVALID = "cursor_invalid"
@@ -110,6 +111,11 @@ TABLE: dict[Code, Row] = {
     ),
     Code.QUARANTINE_FULL: Row(
         507, "Too much of this device waits for review", "Ask the office to review it, then send again."
+    ),
+    Code.WITHDRAWALS_FULL: Row(
+        507,
+        "This device takes back too many commands that never came",
+        "Send each withdrawal beside its command; what never comes is forgotten in time.",
     ),
     Code.SERVER_STOPPED: Row(
         503,

@@ -34,7 +34,7 @@ from reconciliation.decide import (
     refs_of,
 )
 from reconciliation.external import with_external
-from reconciliation.ruling import DETAIL_CHARS_MAX
+from reconciliation.ruling import DETAIL_CHARS_MAX, rejected
 from reconciliation.scope import team_of, visible
 from shared.attachments import Attachment
 from shared.commands import UnknownKind
@@ -42,7 +42,7 @@ from shared.commands.base import OFFICE, Command, Creation
 from shared.contract import to_instant
 from shared.envelope import Envelope, SigningKey
 from shared.ids import id_of, record_ref, sha256_hex
-from shared.outcomes import Hold, Outcome, Receipt
+from shared.outcomes import Hold, Outcome, Reason, Receipt
 from shared.problems import Code, Problem, Refused, problem
 from shared.receipts import Proof, seal_all
 from shared.records import Conflict, ConflictStatus, Record
@@ -68,6 +68,9 @@ log = logging.getLogger("tailboard.server")
 
 #: What one device may have waiting for review; beyond this its envelopes are refused, and it keeps them.
 QUARANTINE_MAX = 1000
+#: How many commands one device may have taken back that never came. A withdrawal travels beside its command.
+WITHDRAWALS_MAX = 500
+_TAKEN_BACK = rejected(Reason.WITHDRAWN, "its author took it back")
 #: A record longer than this takes nothing more in: devices must still be able to read a page with it.
 RECORD_CHARS_MAX = 3 << 20
 #: A lifetime ends with its last instant; what is due is looked at just behind it.
@@ -96,6 +99,7 @@ class Batch:
         self._freed: set[str] = set()
         self._there: set[str] = set()
         self._withdrawn: dict[str, str] = {}
+        self._unfounded: set[str] = set()
         self._settings: TenantSettings | None = None
         self._drafts: dict[str, Draft | None] = {}
         self._notes: list[dict[str, Any]] = []
@@ -213,6 +217,11 @@ class Batch:
             Refused: too much of this device waits for that already, and this is not stored yet. What is stored takes
                 no more room, and the device is being answered for another command.
         """
+        if self.withdrawn(entry):
+            if self.entry(entry.command.id) is None:
+                self._new.add(entry.command.id)
+            self._settle(entry, _TAKEN_BACK)
+            return
         if entry.hold is not None:
             self._hold(entry, Hold.QUARANTINED, why)
             return
@@ -224,15 +233,34 @@ class Batch:
             self._new.add(entry.command.id)
         self._hold(entry, Hold.QUARANTINED, why)
 
-    def withdraw(self, command_id: str, envelope_hash: str, statement: Envelope) -> None:
-        """The author takes a command back. Without effect if it is settled, or if other bytes were meant."""
+    def withdraw(self, command_id: str, envelope_hash: str, statement: Envelope, device: str) -> None:
+        """The author takes a command back, as `device` brings it.
+
+        Without effect if it is settled, or released by a reviewer, or if other bytes were meant.
+        """
         known = self.entry(command_id)
         if known is not None and known.envelope.hash != envelope_hash:
             return
-        self._tx.put_withdrawal(self._tenant, command_id, envelope_hash, statement)
+        self._tx.put_withdrawal(self._tenant, command_id, envelope_hash, statement, device, self._now)
         self._withdrawn[command_id] = envelope_hash
-        if known is not None:
+        if known is None:
+            self._unfounded.add(command_id)
+        elif known.hold is Hold.QUARANTINED and self.stand_in_of(known) is None:
+            self._settle(known, _TAKEN_BACK)
+        else:
             self.again([known])
+
+    def check_withdrawals(self, device: str) -> None:
+        """Hold the bound on what a device takes back that never came, after all of a round was taken in.
+
+        Raises:
+            Refused: `withdrawals_full`; the unit is to be undone.
+        """
+        came = sum(self.entry(command) is not None for command in self._unfounded)
+        if came == len(self._unfounded):
+            return
+        if self._tx.stray_withdrawals(self._tenant, device) - came > WITHDRAWALS_MAX:
+            raise Refused(Code.WITHDRAWALS_FULL, f"{device} took back {WITHDRAWALS_MAX} commands that never came")
 
     # -- epochs
 
@@ -245,7 +273,7 @@ class Batch:
         self._epochs[device_id] |= {old.epoch: ended, opened.epoch: opened}
         self._devices[device_id] = replace(device, epoch=opened.epoch)
         for entry in self._early_of(device_id, old.epoch):
-            self._hold(entry, Hold.QUARANTINED, problem(Code.CHAIN_GAP, "what came before it was lost on the device"))
+            self._set_apart(entry, problem(Code.CHAIN_GAP, "what came before it was lost on the device"))
         self._early[device_id, old.epoch] = []
         self.note(
             act="epoch",
@@ -271,7 +299,7 @@ class Batch:
         for device in [each for each in self._devices.values() if each.state is not DeviceState.ACTIVE]:
             for epoch in self._epochs_of(device.id):
                 for entry in self._early_of(device.id, epoch):
-                    self._hold(entry, Hold.QUARANTINED, problem(_STATES[device.state], "kept for review"))
+                    self._set_apart(entry, problem(_STATES[device.state], "kept for review"))
                 self._early[device.id, epoch] = []
 
     # -- settling

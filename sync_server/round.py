@@ -113,7 +113,9 @@ class Desk:
             return [self._recall(command_id) for command_id in request.in_doubt]
         for wire in request.withdrawals:
             self._withdraw(envelope_of(wire))
-        return self._receive(request)
+        answers = self._receive(request)
+        self.batch.check_withdrawals(self.caller.device)
+        return answers
 
     def _recall(self, command_id: str) -> "str | Unknown":
         """What became of a command that the device is in doubt about; only its own are told."""
@@ -143,7 +145,7 @@ class Desk:
         if known and not withdraws(said, known.command, said.hash):
             raise Refused(Code.NOT_ENROLLED_FOR, "a withdrawal of somebody else's command")
         if self._active() or known is None or known.hold is Hold.QUARANTINED:
-            self.batch.withdraw(said.command, said.hash, envelope)
+            self.batch.withdraw(said.command, said.hash, envelope, self.caller.device)
 
     def _active(self) -> bool:
         """Whether the device may do more than bring what is kept for review."""

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     and_,
     delete,
+    exists,
     false,
     func,
     insert,
@@ -100,6 +101,8 @@ class WithdrawalRow(Table, table=True):
     command: str = Field(primary_key=True)
     hash: str
     envelope: str = Field(sa_column=Column(Text, nullable=False))
+    device: str | None = None
+    received_at: str | None = None
 
 
 LEDGER, ROOT, NEED, WITHDRAWAL = (table_of(row) for row in (LedgerRow, RootRow, NeedRow, WithdrawalRow))
@@ -282,9 +285,12 @@ class Ledger(Part):
 
     # -- withdrawals
 
-    def put_withdrawal(self, tenant: str, command: str, envelope_hash: str, envelope: Envelope) -> None:
-        """Keep the author's word that a command is taken back; of several, the last."""
-        values = {"hash": envelope_hash, "envelope": envelope.to_wire().model_dump_json()}
+    def put_withdrawal(
+        self, tenant: str, command: str, envelope_hash: str, envelope: Envelope, device: str, at: datetime
+    ) -> None:
+        """Keep the author's word, brought by `device` at `at`, that a command is taken back; of several, the last."""
+        said = {"hash": envelope_hash, "envelope": envelope.to_wire().model_dump_json()}
+        values = {**said, "device": device, "received_at": at.isoformat()}
         statement = self._insert(WITHDRAWAL).values(tenant=tenant, command=command, **values)
         self._do(statement.on_conflict_do_update(index_elements=["tenant", "command"], set_=values))
 
@@ -294,6 +300,16 @@ class Ledger(Part):
             WITHDRAWAL.c.tenant == tenant, self._among(WITHDRAWAL.c.command, ids)
         )
         return {row.command: row.hash for row in self._all(query)}
+
+    def stray_withdrawals(self, tenant: str, device: str) -> int:
+        """How many commands a device took back that never came."""
+        stray = and_(_stray(tenant), WITHDRAWAL.c.device == device)
+        return int(self._one(select(func.count()).select_from(WITHDRAWAL).where(stray))[0])
+
+    def forget_withdrawals(self, tenant: str, before: datetime) -> int:
+        """Drop the withdrawals brought before an instant whose commands never came; how many."""
+        old = and_(_stray(tenant), WITHDRAWAL.c.received_at < before.isoformat())
+        return int(self._do(delete(WITHDRAWAL).where(old)).rowcount)
 
     # -- retention
 
@@ -330,6 +346,11 @@ class Ledger(Part):
         rows = self._all(query.order_by(LEDGER.c.received_at.desc(), LEDGER.c.id.desc()).limit(limit))
         found = [_entry(row) for row in rows]
         return [entry for entry in found if record is None or entry.command.record == record]
+
+
+def _stray(tenant: str) -> ColumnElement[bool]:
+    came = exists().where(LEDGER.c.tenant == WITHDRAWAL.c.tenant, LEDGER.c.id == WITHDRAWAL.c.command)
+    return and_(WITHDRAWAL.c.tenant == tenant, ~came)
 
 
 def _settled_before(tenant: str, before: datetime) -> ColumnElement[bool]:

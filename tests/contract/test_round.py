@@ -10,6 +10,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from reconciliation.expiry import LIMITS
 from shared.commands import CATALOGUE
 from shared.commands.base import Kind, Payload
 from shared.commands.note_added import NoteAdded
@@ -20,6 +21,7 @@ from shared.records import ApprovalChoice
 from shared.request_signature import sign_request
 from shared.statements import Head, TimeTold
 from shared.sync import CheckReply, CheckRequest, EpochEnd, Held, Settled, SyncReply, Turned
+from sync_server.retention import purge
 from tests.builders import JOB, OTHER_JOB, SEAL
 from tests.contract.test_quarantine import apart, dangerous
 from tests.contract.test_sync import notes
@@ -231,6 +233,35 @@ async def test_what_is_taken_back_before_it_comes_has_no_effect(server: Server, 
     await laptop.round(withdrawals=(laptop.withdrawal(sent),))
     assert receipt((await laptop.round(sent)).answers[0]).reason is Reason.WITHDRAWN
     assert notes(server) == []
+
+
+async def test_so_many_withdrawals_without_a_command_are_kept_and_no_more(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync_server.batch.WITHDRAWALS_MAX", 3)
+    on_their_way = [laptop.say("note.added", JOB, text=str(n)) for n in range(5)]
+    said = tuple(map(laptop.withdrawal, on_their_way))
+    await laptop.round(withdrawals=said[:3])
+    await laptop.round(withdrawals=said[:3])
+    assert await laptop.refused(withdrawals=said[3:4]) == "withdrawals_full"
+    other = new_laptop(server, b"\x04", "b.lind")
+    await other.enrol()
+    await other.round(withdrawals=(other.withdrawal(other.say("note.added", JOB, text="x")),))
+    beside = await laptop.round(*on_their_way, withdrawals=said[3:])
+    assert [receipt(answer).reason for answer in beside.answers] == [Reason.WITHDRAWN] * 5
+    again = tuple(laptop.withdrawal(laptop.say("note.added", JOB, text=str(n))) for n in range(3))
+    await laptop.round(withdrawals=again)
+
+
+async def test_a_withdrawal_whose_command_never_comes_is_forgotten_in_time(server: Server, laptop: Laptop) -> None:
+    never, late = (laptop.say("note.added", JOB, text=text) for text in ("never", "late"))
+    await laptop.round(withdrawals=(laptop.withdrawal(never),))
+    server.clock.move(LIMITS.offline_max)
+    await laptop.round(withdrawals=(laptop.withdrawal(late),))
+    server.clock.move(timedelta(days=1))
+    purge(server.office.service)
+    with server.office.service.store.transaction() as tx:
+        assert tx.withdrawn(TENANT, [id_in(never), id_in(late)]).keys() == {id_in(late)}
 
 
 async def test_what_is_held_is_taken_back_and_its_question_closed(
