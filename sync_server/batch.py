@@ -33,6 +33,7 @@ from reconciliation.decide import (
     draft_of,
     refs_of,
 )
+from reconciliation.dependants import ring
 from reconciliation.external import with_external
 from reconciliation.ruling import DETAIL_CHARS_MAX, rejected
 from reconciliation.scope import team_of, visible
@@ -329,6 +330,7 @@ class Batch:
         assert entry.problem is not None, "what is quarantined has a reason"
         told = problem(entry.problem.code, f"released by {given.command.actor} as {given.command.id}")
         self._hold(entry, Hold.QUARANTINED, told, needs=frozenset({given.command.id}))
+        self._break_ring(entry.command.id)
 
     def stand_in_of(self, entry: Entry) -> str | None:
         """The command that was given in place of a quarantined one; None if it was not released."""
@@ -379,6 +381,8 @@ class Batch:
         match pending:
             case Wait(needs):
                 self._hold(entry, Hold.WAITING, None, needs=frozenset(needs) | self._conflicts_of(needs))
+                if entry.hold is not None:  # nothing waits yet on what was received just now
+                    self._break_ring(entry.command.id)
             case Lacks(sha256s):
                 lacks = problem(Code.BYTES_MISSING, f"{len(sha256s)} of its files are still on the device")
                 due_at = entry.command.expires_at.astimezone(UTC) - timedelta(seconds=entry.offset_s)
@@ -393,6 +397,27 @@ class Batch:
                 self._hold(entry, Hold.QUARANTINED, problem(Code.CLOCK_DOUBT, detail))
             case _:
                 assert_never(pending)
+
+    def _break_ring(self, command_id: str) -> None:
+        """Refuse commands that wait for each other, which nothing but a dishonest device makes."""
+        members = ring(command_id, self._waiting_behind(command_id))
+        for member in members:
+            entry = self.entry(member)
+            if entry and entry.hold is Hold.WAITING:
+                way = " needs ".join((*members, members[0]))
+                self._settle(entry, rejected(Reason.DEPENDENCY_FAILED, f"they wait for each other: {way}"))
+
+    def _waiting_behind(self, command_id: str) -> dict[str, frozenset[str]]:
+        """What a held command needs, what that needs, and so on, as this unit sees it."""
+        known: dict[str, frozenset[str]] = {}
+        ahead = {command_id}
+        while ahead:
+            here = {each: self._needs[each] for each in ahead & self._needs.keys()}
+            elsewhere = ahead - here.keys() - self._settled.keys()
+            stored = self._tx.needs_of_each(self._tenant, elsewhere) if elsewhere else {}
+            known |= dict.fromkeys(ahead, _NOBODY) | stored | here
+            ahead = {need for each in ahead for need in known[each]} - known.keys()
+        return known
 
     def _conflicts_of(self, needs: Iterable[str]) -> frozenset[str]:
         """The ids of the conflicts that commands ended in: a released one's is not its own."""
@@ -454,6 +479,8 @@ class Batch:
             self._load_entries(waiting)
             entries = [entry for command in waiting if (entry := self._entries.get(command))]
             for entry in sorted(entries, key=_turn):
+                if entry.command.id in self._settled:  # refused with the ring that it was part of
+                    continue
                 if entry.hold is Hold.QUARANTINED:
                     self._share(entry)
                 elif _undecided(entry):

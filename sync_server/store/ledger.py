@@ -278,6 +278,16 @@ class Ledger(Part):
         query = select(NEED.c.need).where(NEED.c.tenant == tenant, NEED.c.command == command)
         return frozenset(row.need for row in self._all(query))
 
+    def needs_of_each(self, tenant: str, commands: Iterable[str]) -> dict[str, frozenset[str]]:
+        """What each of `commands` is held for; those that are held for nothing are left out."""
+        query = select(NEED.c.command, NEED.c.need).where(
+            NEED.c.tenant == tenant, self._among(NEED.c.command, commands)
+        )
+        found: dict[str, set[str]] = {}
+        for row in self._all(query):
+            found.setdefault(row.command, set()).add(row.need)
+        return {command: frozenset(needs) for command, needs in found.items()}
+
     def all_needs(self, tenant: str) -> list[tuple[str, str]]:
         """Every (need, command) pair."""
         query = select(NEED.c.need, NEED.c.command).where(NEED.c.tenant == tenant)

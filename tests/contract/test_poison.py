@@ -124,6 +124,55 @@ async def test_a_command_that_rests_on_itself_or_on_nothing_is_rejected(server: 
         assert receipt(answer).reason is Reason.DEPENDENCY_FAILED
 
 
+async def other_laptop(server: Server) -> Laptop:
+    other = new_laptop(server, b"\x07", "b.lind")
+    await other.enrol()
+    await other.sync()
+    return other
+
+
+async def test_two_that_wait_for_each_other_are_refused_by_name(server: Server, laptop: Laptop) -> None:
+    """One command comes before its turn, so that it is known and not decided; somebody else's comes to rest on it."""
+    other = await other_laptop(server)
+    first, ours = laptop.say("note.added", JOB, text="first"), forged(laptop)
+    theirs = other.command("note.added", JOB, advance=False, text="theirs").model_copy(
+        update={"depends_on": (ours.id,)}
+    )
+    ours = ours.model_copy(update={"depends_on": (theirs.id,), "prev": laptop.prev})
+    await laptop.round(laptop.seal(ours))
+    (answer,) = (await other.round(other.seal(theirs))).answers
+    assert isinstance(answer, Held)
+    on_it = other.command("note.added", JOB, advance=False, text="on it").model_copy(
+        update={"depends_on": (theirs.id,)}
+    )
+    await other.round(other.seal(on_it))
+    await laptop.round(first)
+    told = [*(await laptop.round(in_doubt=(ours.id,))).answers]
+    told += (await other.round(in_doubt=(theirs.id, on_it.id))).answers
+    assert [receipt(each).reason for each in told] == [Reason.DEPENDENCY_FAILED] * 3
+    for each in told[:2]:
+        assert all(name in receipt(each).detail for name in ("wait for each other", ours.id, theirs.id))
+    with server.office.service.store.transaction() as tx:
+        assert list(tx.all_needs(TENANT)) == []
+    assert notes(server) == ["first"]
+
+
+async def test_a_release_that_closes_a_ring_is_refused_and_not_left_waiting(server: Server, laptop: Laptop) -> None:
+    other = await other_laptop(server)
+    clone = laptop.cloned()
+    await laptop.round(laptop.say("note.added", JOB, text="from the laptop"))
+    ours = forged(clone)
+    theirs = other.command("note.added", JOB, advance=False, text="x").model_copy(update={"depends_on": (ours.id,)})
+    await clone.round(clone.seal(ours.model_copy(update={"depends_on": (theirs.id,)})))
+    await other.round(other.seal(theirs))
+    (entry,) = server.office.release(TENANT, [ours.id], "m.reyes", "looks fine")
+    assert entry.receipt
+    assert entry.receipt.reason is Reason.DEPENDENCY_FAILED
+    (answer,) = (await other.round(in_doubt=(theirs.id,))).answers
+    assert receipt(answer).reason is Reason.DEPENDENCY_FAILED
+    assert server.office.quarantine(TENANT) == []
+
+
 # -- the chain
 
 
