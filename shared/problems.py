@@ -148,10 +148,19 @@ TABLE: dict[Code, Row] = {
 }
 
 
+class NotTaken(Contract):
+    """The envelope at `index` of a round is not kept here, and why."""
+
+    index: Annotated[int, Field(ge=0)]
+    code: Code
+    detail: str
+
+
 class Problem(Contract):
     """A problem document. `type` is the code as a relative reference.
 
-    With `clock_skew` comes `time`: the server's signed time (`shared.statements.TimeTold`).
+    With `clock_skew` comes `time`: the server's signed time (`shared.statements.TimeTold`). With `device_revoked` and
+    `device_forked` comes `not_taken`: what of the round is not kept for review either, if there is such.
     """
 
     type: str
@@ -161,9 +170,10 @@ class Problem(Contract):
     code: Code
     remedy: str
     time: WireEnvelope | None = None
+    not_taken: tuple[NotTaken, ...] | None = None
 
     def to_bytes(self) -> bytes:
-        """The document; a `time` that is not told is left out, as in protocol 1."""
+        """The document; what is not told is left out, as in protocol 1."""
         return self.model_dump_json(exclude_none=True).encode()
 
 

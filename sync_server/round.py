@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from reconciliation.expiry import datable
 from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, SigningKey, WireEnvelope, seal, verify
 from shared.outcomes import Hold
-from shared.problems import Code, Problem, Refused
+from shared.problems import Code, NotTaken, Problem, Refused
 from shared.statements import Head, Succession, Withdrawal, withdraws
 from shared.sync import (
     CHANGES_MAX,
@@ -99,7 +99,7 @@ class Desk:
         answers = self._answers(request)
         self.batch.flush()
         if refused := _shut_out(self.caller, state):
-            return refused
+            return refused if request.protocol == protocol_1.PROTOCOL else _with_turned(refused, answers)
         entries = [answer if isinstance(answer, Unknown | Turned) else self._told(answer) for answer in answers]
         return self._reply(request, cursor, entries)
 
@@ -281,6 +281,15 @@ def _shut_out(caller: Caller, state: DeviceState) -> Refused | None:
         return None
     code, detail = _REFUSALS[state]
     return Refused(code, f"{caller.device}: {detail}")
+
+
+def _with_turned(refused: Refused, answers: "Sequence[str | Unknown | Turned]") -> Refused:
+    """The refusal of a round that says which of its commands are not even kept for review."""
+    turned = [answer for answer in answers if isinstance(answer, Turned)]
+    if turned:
+        not_taken = tuple(NotTaken(index=t.index, code=t.problem.code, detail=t.problem.detail) for t in turned)
+        refused.problem = refused.problem.model_copy(update={"not_taken": not_taken})
+    return refused
 
 
 def admit_all(tx: Tx, caller: Caller, wires: Sequence[WireEnvelope]) -> list[Admitted | Problem]:

@@ -407,6 +407,25 @@ async def test_a_device_that_is_shut_out_brings_its_work_for_review_and_asks_rar
     assert texts(server) == ["again"]
 
 
+async def test_what_found_no_room_for_review_is_turned_away_and_comes_later(
+    device: Device, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync_server.batch.QUARANTINE_MAX", 2)
+    for text in ("one", "two", "three"):
+        device.workbench.note(JOB, text)
+    server.office.revoke_device(TENANT, device.identity.device, "root", "lost")
+    await again(device)
+    assert standings(device) == [Standing.REVIEW, Standing.REVIEW, Standing.REFUSED]
+    said = words(device, 3)
+    assert "Ask the office to review it" in said
+    assert "It is kept here and tried again" in said
+    first = server.office.quarantine(TENANT)
+    server.office.dismiss(TENANT, [entry.command.id for entry in first], "root", "seen")
+    await again(device)
+    assert standings(device)[2] is Standing.REVIEW
+    assert [entry.command.payload["text"] for entry in server.office.quarantine(TENANT)] == ["three"]
+
+
 # -- clocks and keys
 
 
