@@ -232,7 +232,7 @@ class Agent:
             self.session.send_now()
 
     def _shut_out(self, error: RemoteError, action: Act) -> None:
-        """What was pushed is kept there for review, but for what is named; what was only asked about stays in doubt."""
+        """What was pushed is kept there for review, but for what is named; what was asked about stays in doubt."""
         turned = {each.index: problem(each.code, each.detail) for each in error.problem.not_taken or ()}
         with self._store.transaction():
             self._store.set_meta("shut_out", str(error))

@@ -50,6 +50,7 @@ from shared.records import Conflict, ConflictStatus, Record
 from shared.statements import ReceiptsRoot
 from sync_server.admission import Admitted
 from sync_server.chain import Adrift, Early, Fork, Place, Taken, place_of
+from sync_server.file_rights import may_have
 from sync_server.logs import where
 from sync_server.store import (
     TROUBLE,
@@ -553,7 +554,16 @@ class Batch:
         if not files:
             return ()
         self._tx.name_blobs(self._tenant, command, files)
-        return self._tx.lacking(self._tenant, files)
+        lacking = self._tx.lacking(self._tenant, files)
+        if command.device == OFFICE:
+            return lacking
+        here = {file.sha256 for file in files} - set(lacking)
+        return tuple(sorted({*lacking, *(each for each in here if not self._may_name(command, each))}))
+
+    def _may_name(self, command: Command, sha256: str) -> bool:
+        """Whether a file that is here is the author's to name: naming it gives nobody the file."""
+        blob = self._tx.blob(self._tenant, sha256, self._new)
+        return blob is not None and may_have(self._tx, self._tenant, command.actor, sha256, blob)
 
     def _past(self, command_id: str) -> Past:
         entry = self.entry(command_id)

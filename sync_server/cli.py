@@ -349,6 +349,7 @@ PROGRAM = Program(
             (
                 argument("file", help="a new file"),
                 argument("--with-secret", action="store_true", help="also what opens the server's keys"),
+                argument("--with-files", action="store_true", help="also the bytes of the files that commands name"),
             ),
         ),
         Verb(

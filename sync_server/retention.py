@@ -2,8 +2,8 @@
 
 A settled command is answered for during `Limits.ledger_retention`; afterwards its place in its device's chain says
 that it was settled (`settled_purged`). Removals go with the commands of their time: a copy that was begun before is
-older than any device may be away, and starts over. A withdrawal whose command did not come within `Limits.offline_max`
-is forgotten: were the command to come now, its time would be over.
+older than any device may be away, and starts over. A withdrawal whose command did not come within
+`Limits.offline_max` is forgotten: were the command to come now, its time would be over.
 """
 
 from dataclasses import dataclass
