@@ -100,8 +100,24 @@ class Desk:
         self.batch.flush()
         if refused := _shut_out(self.caller, state):
             return refused if request.protocol == protocol_1.PROTOCOL else _with_turned(refused, answers)
+        if refused := self._left_behind(request.protocol):
+            return refused
         entries = [answer if isinstance(answer, Unknown | Turned) else self._told(answer) for answer in answers]
         return self._reply(request, cursor, entries)
+
+    def _left_behind(self, protocol: int) -> Refused | None:
+        """The refusal of a device of protocol 1 whose person's teams changed; None for any other.
+
+        Protocol 1 cannot say what a device is to drop, so it would show what its person may not see any more.
+        """
+        device = self.batch.device(self.caller.device)
+        if protocol != protocol_1.PROTOCOL or not device.scope_seq:
+            return None
+        return Refused(
+            Code.PROTOCOL_UNSUPPORTED,
+            f"the teams of {self.caller.actor} changed, and this version of Tailboard cannot drop what they no longer "
+            "see. What it sent is taken in; to hear what came of it, install the present version on this laptop",
+        )
 
     # -- up
 

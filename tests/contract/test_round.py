@@ -132,7 +132,8 @@ async def test_a_device_of_protocol_1_comes_to_the_end_of_its_pages(server: Serv
     rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(2100))
     plan = server.office.plan_import(TENANT, "stock_item", f"id,name,part_no\n{rows}")
     server.office.apply_import(TENANT, "root", plan)
-    server.office.put_person(TENANT, replace(PEOPLE[0], teams=frozenset({"north"})))
+    with server.office.service.store.transaction() as tx:
+        tx.keep_removals_from(TENANT, tx.head(TENANT).change_seq)
     more, cursor = [True], None
     while more[-1] and len(more) < 5:
         body = json.dumps({"protocol": 1, "cursor": cursor}).encode()
@@ -140,6 +141,30 @@ async def test_a_device_of_protocol_1_comes_to_the_end_of_its_pages(server: Serv
         cursor = reply["cursor"]
         more.append(reply["more"])
     assert more == [True, True, False]
+
+
+async def test_a_device_of_protocol_1_is_told_to_update_when_its_teams_change(server: Server, laptop: Laptop) -> None:
+    """It cannot be told what to drop. What it brings is taken in; it is shown no more, and the sentence says why."""
+    said = laptop.say("note.added", JOB, text="before the update")
+    old = {"protocol": 1, "cursor": str(laptop.cursor).rsplit(":", 1)[0]}
+    assert (await laptop.post(json.dumps(old).encode())).status_code == 200
+    server.office.put_person(TENANT, replace(PEOPLE[0], teams=frozenset({"north"})))
+    commands = [said.to_wire().model_dump(mode="json")]
+    told = await laptop.post(json.dumps({**old, "commands": commands}).encode())
+    assert (told.status_code, told.json()["code"]) == (422, "protocol_unsupported")
+    assert all(
+        words in told.json()["detail"] for words in ("teams of a.okafor changed", "install the present version")
+    )
+    assert notes(server) == ["before the update"]
+    (answer,) = (await laptop.round(in_doubt=(id_in(said),))).answers
+    assert receipt(answer).outcome is Outcome.APPLIED
+    assert (await laptop.post(json.dumps({**old, "cursor": None}).encode())).status_code == 422
+
+
+async def test_a_device_of_protocol_1_that_is_updated_begins_its_copy_anew(server: Server, laptop: Laptop) -> None:
+    laptop.cursor = str(laptop.cursor).rsplit(":", 1)[0]
+    server.office.put_person(TENANT, replace(PEOPLE[0], teams=frozenset({"north"})))
+    assert (await laptop.round()).restart
 
 
 async def test_a_rehearsal_stores_nothing(server: Server, laptop: Laptop) -> None:
