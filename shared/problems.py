@@ -68,7 +68,7 @@ class Row:
 
 
 TABLE: dict[Code, Row] = {
-    Code.MALFORMED: Row(422, "The message is not in the agreed form", "Check the field that the detail names."),
+    Code.MALFORMED: Row(422, "The message is not in the agreed form", "Put right what is named."),
     Code.TOO_LARGE: Row(413, "The message is too large", "Send fewer commands in one round."),
     Code.PROTOCOL_UNSUPPORTED: Row(422, "This protocol version is not spoken here", "Update the older side."),
     Code.NOT_AUTHENTIC: Row(401, "The request could not be authenticated", "Enrol the device again."),
@@ -142,7 +142,7 @@ TABLE: dict[Code, Row] = {
         "The organisation's space for files is full",
         "Ask the office to make room; the file stays on the laptop and goes up later.",
     ),
-    Code.BUSY: Row(503, "The store is busy", "Try again after the time in Retry-After."),
+    Code.BUSY: Row(503, "The store is busy", "Try again in a little while."),
     Code.STORE_FULL: Row(507, "The disk is full", "Free some space; nothing saved is lost."),
     Code.INTERNAL: Row(500, "A fault on our side", "Try again; report the request id if it stays."),
 }
@@ -178,10 +178,10 @@ class Problem(Contract):
 
 
 class Refused(Exception):
-    """Raised where a request ends with a problem."""
+    """Raised where a request ends with a problem. As text it is a sentence for a person: what, and what to do."""
 
     def __init__(self, code: Code, detail: str) -> None:
-        super().__init__(f"{code}: {detail}")
+        super().__init__(f"{_sentence(detail)} {TABLE[code].remedy}")
         self.problem = problem(code, detail)
 
 
@@ -196,3 +196,10 @@ def problem(code: Code, detail: str) -> Problem:
         code=code,
         remedy=row.remedy,
     )
+
+
+def _sentence(detail: str) -> str:
+    """`detail` with a capital, unless it begins with a name or a path, and a full stop."""
+    first = detail.partition(" ")[0]
+    begun = detail[:1].upper() + detail[1:] if first.isascii() and first.isalpha() else detail
+    return begun if begun.endswith((".", "!", "?")) else f"{begun}."

@@ -77,6 +77,7 @@ PROGRAM = Program(
                 ),
                 argument("--team", action="append", metavar="TEAM", help="sees this team's work; may be repeated"),
                 argument("--all-teams", action="store_true", help="sees everything (so does somebody new)"),
+                argument("--as", dest="actor", metavar="PERSON", help="the admin who does it, for the audit"),
                 _TENANT,
             ),
         ),

@@ -115,8 +115,8 @@ class Desk:
             return None
         return Refused(
             Code.PROTOCOL_UNSUPPORTED,
-            f"the teams of {self.caller.actor} changed, and this version of Tailboard cannot drop what they no longer "
-            "see. What it sent is taken in; to hear what came of it, install the present version on this laptop",
+            f"the teams of {self.caller.actor} changed, and this version of Tailboard cannot drop what they no "
+            "longer see. What it sent is taken in; to hear what came of it, install the present version on this laptop",
         )
 
     # -- up

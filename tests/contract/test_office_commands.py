@@ -73,7 +73,7 @@ async def test_a_laptop_is_revoked_reviewed_and_readmitted(laptop: Laptop, say: 
 async def test_a_command_is_dismissed(server: Server, laptop: Laptop, told: Call, say: Say) -> None:
     sent = await cloned_work(laptop)
     refused = say("quarantine", "dismiss", id_in(sent), "--as", "b.lind", "--reason", "x", code=1)
-    assert "this takes admin or resolver, and b.lind is technician" in str(refused)
+    assert "This takes admin or resolver, and b.lind is technician" in str(refused)
     (found,) = told("quarantine", "dismiss", id_in(sent), "--as", "root", "--reason", "a copy")["commands"]
     assert (found["receipt"]["reason"], found["receipt"]["detail"]) == ("dismissed", "dismissed by root: a copy")
 
@@ -139,7 +139,7 @@ def test_the_audit_is_checked_against_what_was_remembered(
 def test_settings_keys_and_teams_are_said_and_changed(server: Server, say: Say, told: Call) -> None:
     done = told("tenant", "set-newest", "work_order.priority", "--as", "root")
     assert done["newest"] == ["work_order.priority"]
-    assert "asset is no field" in say("tenant", "set-newest", "asset", "--as", "root", code=1)
+    assert "Asset is no field" in say("tenant", "set-newest", "asset", "--as", "root", code=1)
     assert "are a conflict" in say("tenant", "set-newest", "--as", "root")
     assert told("key", "rotate", "--as", "root", "--reason", "yearly")["receipt_key_id"]
     person = ("person", "add", "b.lind", "--name", "B. Lind", "--role", "technician")
