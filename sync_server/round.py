@@ -116,7 +116,7 @@ class Desk:
         return Refused(
             Code.PROTOCOL_UNSUPPORTED,
             f"the teams of {self.caller.actor} changed, and this version of Tailboard cannot drop what they no "
-            "longer see. What it sent is taken in; to hear what came of it, install the present version on this laptop",
+            "longer see. What it sent is taken in; to hear what came of it, install the present version here",
         )
 
     # -- up
