@@ -343,12 +343,6 @@ class Ledger(Part):
         row = self._one(query.order_by(LEDGER.c.settled_at.desc()).limit(1))
         return Receipt.model_validate_json(bytes(row.receipt)).change_seq if row else 0
 
-    def count_entries(self, tenant: str, **where: str) -> int:
-        """How many commands the ledger holds, with these columns' values."""
-        matching = [LEDGER.c[name] == value for name, value in where.items()]
-        query = select(func.count()).select_from(LEDGER).where(LEDGER.c.tenant == tenant, *matching)
-        return int(self._one(query)[0])
-
     def search(self, tenant: str, *, device: str | None, record: str | None, limit: int) -> list[Entry]:
         """The newest commands; only those of `device` or about `record`, if they are named."""
         query = _ENTRIES.where(LEDGER.c.tenant == tenant)

@@ -25,7 +25,7 @@ from sync_server.retention import purge
 from tests.builders import JOB, OTHER_JOB, SEAL
 from tests.contract.test_quarantine import apart, dangerous
 from tests.contract.test_sync import notes
-from tests.served import PEOPLE, TENANT, Laptop, Server, id_in, new_laptop, receipt
+from tests.served import PEOPLE, TENANT, Laptop, Server, id_in, new_laptop, receipt, received
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "round_v1.json"
 
@@ -45,7 +45,7 @@ def ends(server: Server) -> Any:
     store = server.office.service.store
     with store.transaction() as tx:
         held_now = [entry.command.id for entry in tx.held(TENANT, *Hold)]
-        return tx.head(TENANT), tx.count_entries(TENANT), held_now, tx.devices(TENANT)
+        return tx.head(TENANT), received(tx), held_now, tx.devices(TENANT)
 
 
 # -- requests

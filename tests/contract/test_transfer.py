@@ -9,12 +9,11 @@ import pytest
 from shared.envelope import ANSWER_TYPE, TRANSFER_TYPE, Envelope, SigningKey, WireEnvelope, seal, verify
 from shared.outcomes import Outcome
 from shared.problems import Code, Problem, Refused
-from shared.records import record_from_wire
 from shared.sync import CHANGES_MAX, EpochEnd, SyncReply
 from sync_server.office.transfer import Carried
 from tests.builders import JOB
 from tests.contract.test_sync import notes
-from tests.served import TENANT, Laptop, Server, id_in, receipt
+from tests.served import TENANT, Laptop, Server, id_in, receipt, record_from_wire
 
 
 def stick(laptop: Laptop, *rounds: bytes, key: SigningKey | None = None, kind: str = TRANSFER_TYPE) -> bytes:
