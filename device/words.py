@@ -277,7 +277,8 @@ def why(
         lines += _dealt(item, outbox) or ["It is kept here and tried again."]
     lines += _after(item, outbox)
     left = (expiring or {}).get(item.command.id)
-    lines += [explain_expiry(left)] if left is not None else []
+    in_review = item.standing is Standing.REVIEW
+    lines += [explain_expiry(left, there=in_review)] if left is not None else []
     if item.command.id in blocked and item.standing is not Standing.REFUSED:
         lines.append(f"It cannot be shown on the job as it is now: {blocked[item.command.id]}.")
     return [plain(line) for line in lines]

@@ -168,6 +168,10 @@ def conflict_lines(conflict: Record) -> list[str]:
             lines.append(f"      {side:<7} {told.value!r} by {told.actor} on {told.device}, {told.at:%Y-%m-%dT%H:%M}")
         if entry := settled.get(place_of(clash)):
             lines.append(f"      settled {entry.value!r} by {entry.author} ({entry.choice.replace('_', ' ')})")
+        taken_back = [each for each in body.settled if each.undone and place_of(each) == place_of(clash)]
+        for each in taken_back:
+            why = f": {each.reason}" if each.reason else ""
+            lines.append(f"      taken back {each.value!r} by {each.author}{why}")
     lines += [f"    asked    {each.text} ({each.author})" for each in body.questions]
     lines += [f"    answered {each.text} ({each.author})" for each in body.answers]
     return lines

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,30 @@ def test_settings_keys_and_teams_are_said_and_changed(server: Server, say: Say, 
     assert told(*person)["teams"] == ["north", "south"], "who is changed keeps their teams"
     assert told(*person, "--all-teams")["teams"] is None
     assert told("sweep")["ok"]
+
+
+async def test_an_approval_that_comes_too_late_changes_nothing_and_says_so(
+    server: Server, laptop: Laptop, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.ports.SystemClock.now", lambda _: server.clock.now())
+    dangerous(server)
+    await laptop.sync()
+    await laptop.round(*(laptop.say("status.changed", JOB, to=to) for to in ("in_progress", "done")))
+    await laptop.sync()
+    close = laptop.say("status.changed", JOB, to="closed")
+    await laptop.round(close)
+    server.clock.move(timedelta(days=91))
+    said = say("approval", "approve", id_in(close), "--as", "s.vance", code=1)
+    assert "expired" in said
+    assert "changed nothing" in said
+
+
+async def test_an_approval_that_nobody_gave_says_why_it_is_over(server: Server, laptop: Laptop, say: Say) -> None:
+    dangerous(server)
+    await laptop.sync()
+    await laptop.round(*(laptop.say("status.changed", JOB, to=to) for to in ("in_progress", "done")))
+    await laptop.sync()
+    await laptop.round(laptop.say("status.changed", JOB, to="closed"))
+    server.clock.move(timedelta(days=91))
+    server.office.service.sweep()
+    assert "expired: settled without an answer" in say("approval", "list", "--all")
