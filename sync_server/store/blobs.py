@@ -20,7 +20,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlmodel import AutoString, Field
+from sqlmodel import Field
 
 from shared.attachments import Attachment
 from shared.commands.base import Command
@@ -35,7 +35,7 @@ _FAILED = (Outcome.REJECTED, Outcome.EXPIRED)
 class BlobRow(Table, table=True):
     """One file of a tenant. `received` bytes are durable, `reserved` count against the tenant's space.
 
-    `bringer` is the person whose devices brought all of what is there; nobody ("") if several did.
+    `bringer` is the person whose devices brought all of what is there; None if several did.
     """
 
     __tablename__ = "blob"
@@ -44,7 +44,7 @@ class BlobRow(Table, table=True):
     received: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
     reserved: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
     whole: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
-    bringer: str = Field(default="", sa_column=Column(AutoString, nullable=False, server_default=""))
+    bringer: str | None = None
 
 
 class BlobBringerRow(Table, table=True):
@@ -147,10 +147,10 @@ class Blobs(Part):
         row = self._insert(BRINGER).values(tenant=tenant, sha256=sha256, actor=actor)
         self._connection.execute(row.on_conflict_do_nothing())
 
-    def advance_blob(self, tenant: str, sha256: str, before: int, received: int, bringer: str = "") -> bool:
+    def advance_blob(self, tenant: str, sha256: str, before: int, received: int, bringer: str | None = None) -> bool:
         """Move the durable place of a file on from `before` with what `bringer` sent. Whether it stood there."""
         this = (BLOB.c.tenant == tenant) & (BLOB.c.sha256 == sha256) & (BLOB.c.received == before) & ~BLOB.c.whole
-        alone = case((BLOB.c.bringer == bringer, bringer), else_="") if before else bringer
+        alone = case((BLOB.c.bringer == bringer, bringer), else_=None) if before else bringer
         values = {"received": received, "bringer": alone}
         return bool(self._connection.execute(update(BLOB).where(this).values(values)).rowcount)
 
@@ -184,7 +184,7 @@ class Blobs(Part):
     def forget_blob(self, tenant: str, sha256: str) -> None:
         """Nothing of a file is here any more; the room for it is kept."""
         this = (BLOB.c.tenant == tenant) & (BLOB.c.sha256 == sha256)
-        self._connection.execute(update(BLOB).where(this).values(whole=False, received=0, bringer=""))
+        self._connection.execute(update(BLOB).where(this).values(whole=False, received=0, bringer=None))
 
     def given_up_blobs(self, tenant: str, before: datetime) -> list[str]:
         """The sha256 of the files with room that only commands name which failed before an instant."""
@@ -196,7 +196,7 @@ class Blobs(Part):
         this = (BLOB.c.tenant == tenant) & (BLOB.c.sha256 == sha256)
         # looked at only once it is locked: who names it at this moment is seen, or sees that it is gone
         self._connection.execute(select(BLOB.c.sha256).where(this).with_for_update()).all()
-        values = {"whole": False, "received": 0, "bringer": ""}
+        values = {"whole": False, "received": 0, "bringer": None}
         return bool(self._connection.execute(update(BLOB).where(this, _given_up(before)).values(values)).rowcount)
 
 

@@ -147,9 +147,9 @@ async def test_what_was_built_on_a_decision_keeps_it_from_being_undone(server: S
 
 async def test_nothing_is_undone_where_nothing_is_settled(server: Server, laptop: Laptop) -> None:
     ref, *_ = await clashing(server, laptop)
-    with pytest.raises(Refused, match="nothing of that is settled"):
+    with pytest.raises(Refused, match="Nothing of that is settled"):
         server.office.undo(TENANT, "m.reyes", ref, "")
-    with pytest.raises(Refused, match="nothing of that waits"):
+    with pytest.raises(Refused, match="Nothing of that waits"):
         server.office.settle(TENANT, "m.reyes", ref, {(JOB, "title"): Pick(Choice.KEEP_MINE)}, "")
 
 

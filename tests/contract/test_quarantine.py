@@ -327,7 +327,7 @@ async def test_only_a_reviewer_with_a_reason_decides(server: Server, laptop: Lap
             with pytest.raises(Refused) as caught:
                 act(TENANT, [id_in(sent)], actor, "because")
             assert caught.value.problem.code is code
-        with pytest.raises(Refused, match="give a reason"):
+        with pytest.raises(Refused, match="Give a reason"):
             act(TENANT, [id_in(sent)], "m.reyes", " ")
     assert apart(server) == [id_in(sent)]
 
@@ -352,7 +352,7 @@ async def test_what_is_settled_is_reviewed_no_more_and_one_bad_name_does_nothing
     server: Server, laptop: Laptop
 ) -> None:
     sent = await cloned_work(laptop)
-    with pytest.raises(Refused, match="there is no command nothing"):
+    with pytest.raises(Refused, match="There is no command nothing"):
         server.office.release(TENANT, [id_in(sent), "nothing"], "m.reyes", "because")
     assert apart(server) == [id_in(sent)]
     release(server, sent)

@@ -357,7 +357,7 @@ def from_the_future(house: House) -> None:
         (swap, "damaged"),
         (lose_the_secret, "server.secret is missing"),
         (another_secret, "does not open"),
-        (remove, "cannot read"),
+        (remove, "Cannot read"),
         (from_the_future, "newer than this program"),
     ],
 )

@@ -11,7 +11,7 @@ down_revision = "0005"
 def upgrade() -> None:
     """Of the files that are here already nobody knows it; their records say who may have them."""
     with op.batch_alter_table("blob") as table:
-        table.add_column(sa.Column("bringer", AutoString(), nullable=False, server_default=""))
+        table.add_column(sa.Column("bringer", AutoString(), nullable=True))
     op.create_table(
         "blob_bringer",
         *(sa.Column(name, AutoString(), primary_key=True) for name in ("tenant", "sha256", "actor")),
