@@ -8,7 +8,8 @@ Rules
 4. If the server tells its signed time because this device's clock is too far off, the same request is signed again at
    that time, once.
 5. A settling device sends its next round while it writes the last answer down, where `Session.ahead` allows it.
-6. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says.
+6. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
+   but for what the server names as not taken.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from device.transfers import Transfers
 from device.transport import Answered, SyncClient
 from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
-from shared.problems import Code
+from shared.problems import Code, problem
 from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, SyncReply, SyncRequest
 
 #: What an envelope adds to its payload on the wire, rounded up.
@@ -232,12 +233,17 @@ class Agent:
             self.session.send_now()
 
     def _shut_out(self, error: RemoteError, action: Act) -> None:
-        """What was pushed is kept there for review; what was only asked about stays in doubt."""
+        """What was pushed is kept there for review, but for what is named; what was asked about stays in doubt."""
+        turned = {each.index: problem(each.code, each.detail) for each in error.problem.not_taken or ()}
         with self._store.transaction():
             self._store.set_meta("shut_out", str(error))
             if isinstance(action, Push):
-                for command_id in action.ids:
-                    self._store.mark_held(command_id, Hold.QUARANTINED, error.problem)
+                kept = error.problem.model_copy(update={"not_taken": None})
+                for index, command_id in enumerate(action.ids):
+                    if why := turned.get(index):
+                        self._store.mark_turned(command_id, why)
+                    else:
+                        self._store.mark_held(command_id, Hold.QUARANTINED, kept)
 
     async def _send(self, request: SyncRequest) -> Answered:
         try:

@@ -6,6 +6,8 @@ Rules
 2. A file is called by its sha256. The same bytes are kept once, however many commands name them.
 3. Bytes that came down are shown only after all of them were there and their sha256 was right.
 4. A file counts as up when the server said so; what was sent is only a number for people.
+5. What was up is offered again when the server says that a command waits for it, and once in each new life of the
+   server's database, which may have lost it.
 
 Not handled here: what moves when (`device.core.transfers`) and over which wire (`device.transfers`).
 Source: ADR 0014.
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Field, MetaData, SQLModel
 
@@ -28,6 +30,7 @@ from device.store import OUTBOX, DeviceStore, FileStanding, State
 from shared.attachments import ATTACHMENT_BYTES_MAX, Attachment
 from shared.blobs import ANY_BYTES, CHUNK_BYTES, in_mib
 from shared.outcomes import Outcome
+from shared.problems import Code
 
 NAME_CHARS_MAX = 120
 #: The standard's own table, not the machine's: the same file gets the same type on every laptop.
@@ -83,6 +86,9 @@ ATTACHMENT, CHUNK, NAMING = (
 #: A command that will never take effect needs no bytes.
 _WANTED = OUTBOX.c.state.in_([State.HELD, State.SETTLED]) & (
     OUTBOX.c.outcome.is_(None) | OUTBOX.c.outcome.not_in([Outcome.REJECTED, Outcome.EXPIRED])
+)
+_LACKED = (OUTBOX.c.state == State.HELD) & (
+    func.json_extract(OUTBOX.c.problem, text("'$.code'")) == str(Code.BYTES_MISSING)
 )
 
 
@@ -166,13 +172,24 @@ class Attachments:
         return file
 
     def waiting(self) -> list[Waiting]:
-        """The files that the server has a command for and has not confirmed."""
-        wanted = select(NAMING.c.sha256).join(OUTBOX, OUTBOX.c.id == NAMING.c.command).where(_WANTED)
-        query = select(ATTACHMENT.c.sha256, ATTACHMENT.c.size).where(
-            ATTACHMENT.c.state == FileState.KEPT, ATTACHMENT.c.sha256.in_(wanted)
-        )
+        """The files that the server has a command for and has not confirmed, or says to lack after all."""
+        wanted = select(NAMING.c.sha256).join(OUTBOX, OUTBOX.c.id == NAMING.c.command)
+        kept = (ATTACHMENT.c.state == FileState.KEPT) & ATTACHMENT.c.sha256.in_(wanted.where(_WANTED))
+        lacked = (ATTACHMENT.c.state == FileState.UP) & ATTACHMENT.c.sha256.in_(wanted.where(_LACKED))
+        query = select(ATTACHMENT.c.sha256, ATTACHMENT.c.size).where(kept | lacked)
         with self._store.transaction() as connection:
             return [Waiting(row.sha256, row.size) for row in connection.execute(query)]
+
+    def offer_again(self) -> None:
+        """In a new life of the server's database, ask about every file that was up: it may be lost there."""
+        life = str(self._store.incarnation())
+        if self._store.meta("files_life") == life:
+            return
+        needed = select(NAMING.c.sha256).join(OUTBOX, OUTBOX.c.id == NAMING.c.command).where(_WANTED)
+        up = (ATTACHMENT.c.state == FileState.UP) & ATTACHMENT.c.sha256.in_(needed)
+        with self._store.transaction() as connection:
+            connection.execute(update(ATTACHMENT).where(up).values(state=FileState.KEPT))
+            self._store.set_meta("files_life", life)
 
     def standings(self) -> dict[str, FileStanding]:
         """Command id → how far its file has got."""

@@ -390,6 +390,7 @@ def item_json(item: Item) -> dict[str, Any]:
         "standing": item.standing,
         "state": item.state,
         "number": item.command.seq,
+        "epoch": item.command.epoch,
         "withdrawn": item.withdrawal is not None,
         "dealt": item.dealt,
         "expires_at": item.command.expires_at.isoformat(),

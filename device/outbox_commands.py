@@ -9,7 +9,7 @@ from device.commands import item_json, item_lines, with_device, with_device_asyn
 from device.errors import LocalError
 from device.store import UNSETTLED, Item
 from device.transfer import Transfer
-from device.words import forecast_words, number, plain
+from device.words import forecast_words, number, numbered, plain
 from shared.commandline import Report
 from shared.sync import Forecast
 
@@ -83,7 +83,7 @@ def reissued(arguments: argparse.Namespace) -> Report:
     def work(device: Device) -> Report:
         before = _one(device, arguments.command)
         command = device.workbench.reissue(before.command.id)
-        said = f"Given again as #{command.seq}. Saved on this device."
+        said = f"Given again as {numbered(command.epoch, command.seq)}. Saved on this device."
         return Report("tailboard.reissued.v1", {"before": before.command.id, "saved": [command.id]}, [said])
 
     return with_device(arguments, work)
@@ -153,9 +153,13 @@ def _transfer(device: Device) -> Transfer:
 
 
 def _one(device: Device, named: str) -> Item:
-    """The command with that id, or the newest with that number."""
+    """The command with that id, or the newest with that number, with or without its epoch."""
     wanted = named.lstrip("#")
-    found = [item for item in device.workbench.outbox() if wanted in {item.command.id, str(item.command.seq)}]
+    found = [
+        item
+        for item in device.workbench.outbox()
+        if wanted in {item.command.id, str(item.command.seq), f"{item.command.epoch}/{item.command.seq}"}
+    ]
     if not found:
         raise LocalError(f"There is no command {named} on this laptop. See: tailboard outbox list")
     return found[-1]

@@ -52,6 +52,7 @@ class Transfers:
         Raises:
             StoreError: the device's database failed.
         """
+        await self._run(self._attachments.offer_again)
         waiting = await self._run(self._attachments.waiting)
         move = self.uploads.next_move(self._ports.clock.now(), waiting)
         if move is None:
@@ -72,7 +73,7 @@ class Transfers:
         return await self._client.send_piece(move.sha256, move.start, piece, self._key)
 
     async def _told(self, move: Move, progress: Progress) -> Moved:
-        self.uploads.told(move.sha256, progress)
+        self.uploads.told(move.sha256, progress, self._ports.clock.now())
         if progress.complete:
             await self._run(lambda: self._attachments.mark_up(move.sha256))
         else:

@@ -9,7 +9,7 @@ Rules
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from pydantic import JsonValue
 
@@ -20,7 +20,7 @@ from shared.blobs import in_mib
 from shared.ids import id_of, kind_of
 from shared.outcomes import Outcome, Standing
 from shared.problems import Code
-from shared.records import Conflict, Merge, Record, SettledEntry, WorkOrder, rule_of
+from shared.records import Conflict, ExternalWrite, Merge, Record, SettledEntry, WorkOrder, WriteStatus, rule_of
 from shared.sync import Forecast
 
 #: Fields whose values are names from a closed list, written with an underscore where people write a space.
@@ -203,6 +203,23 @@ def happened(order: WorkOrder) -> list[tuple[Entry, str]]:
     return lines + [(each, f"answered “{each.text}”") for each in order.answers]
 
 
+def fate(write: ExternalWrite) -> str:
+    """What became of an order at the system that takes it."""
+    match write.status:
+        case WriteStatus.QUEUED:
+            return f"not yet with {write.system}"
+        case WriteStatus.SENDING:
+            return f"on its way to {write.system}"
+        case WriteStatus.DONE:
+            return f"{write.system} has it" + (f" as {write.reference}" if write.reference else "")
+        case WriteStatus.REFUSED:
+            return f"{write.system} did not take it" + (f": {write.detail}" if write.detail else "")
+        case WriteStatus.PARKED:
+            return f"the office finds out whether {write.system} has it"
+        case _:
+            assert_never(write.status)
+
+
 # -- standing
 
 
@@ -223,7 +240,12 @@ def standing(of: Standing) -> str:
 
 def number(item: Item) -> str:
     """What people call a command: its place in this device's chain."""
-    return f"#{item.command.seq}"
+    return numbered(item.command.epoch, item.command.seq)
+
+
+def numbered(epoch: int | None, seq: int | None) -> str:
+    """``#7``; where the chain began anew, and numbers with it, the epoch stands before it: ``#2/7``."""
+    return f"#{seq}" if epoch in {None, 1} else f"#{epoch}/{seq}"
 
 
 def why(
@@ -255,7 +277,8 @@ def why(
         lines += _dealt(item, outbox) or ["It is kept here and tried again."]
     lines += _after(item, outbox)
     left = (expiring or {}).get(item.command.id)
-    lines += [explain_expiry(left)] if left is not None else []
+    in_review = item.standing is Standing.REVIEW
+    lines += [explain_expiry(left, there=in_review)] if left is not None else []
     if item.command.id in blocked and item.standing is not Standing.REFUSED:
         lines.append(f"It cannot be shown on the job as it is now: {blocked[item.command.id]}.")
     return [plain(line) for line in lines]
@@ -286,7 +309,7 @@ def troubles(status: Troubled) -> list[str]:
         soonest = min(status.expiring.values())
         lines.append(f"{len(status.expiring)} in the outbox have little time left. {explain_expiry(soonest)}")
     if status.lost:
-        named_ones = ", ".join(f"#{each.seq} {each.summary}" for each in status.lost)
+        named_ones = ", ".join(f"{numbered(each.epoch, each.seq)} {each.summary}" for each in status.lost)
         lines.append(f"The disk damaged what was saved: {named_ones}. Enter it again; the office is told.")
     return [plain(line) for line in lines]
 

@@ -25,7 +25,7 @@ from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.model.port import LanguageModel
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
-from device.words import happened
+from device.words import fate, happened, number
 from policies.bundle import Bundle
 from policies.route import choose
 from reconciliation.compose import Author, compose
@@ -46,7 +46,17 @@ from shared.envelope import COMMAND_TYPE, WITHDRAWAL_TYPE, seal
 from shared.ids import id_of
 from shared.outcomes import Outcome, Standing
 from shared.ports import Ports
-from shared.records import AnswerEntry, Conflict, QuestionEntry, Reading, Record, WorkOrder, WorkStatus, rule_of
+from shared.records import (
+    AnswerEntry,
+    Conflict,
+    ExternalWrite,
+    QuestionEntry,
+    Reading,
+    Record,
+    WorkOrder,
+    WorkStatus,
+    rule_of,
+)
 from shared.routing import Decision, Route, RouteRequest, highest
 from shared.statements import Withdrawal
 
@@ -168,6 +178,11 @@ class Workbench:
             found += [_asked(record.ref, each, body.answers) for each in body.questions]
         return sorted(found, key=lambda each: each.question.at)
 
+    def came_back(self, command_id: str) -> Item:
+        """A command that its author can give again or drop. Raises `LocalError` for any other, with the reason."""
+        with self._store.transaction():
+            return self._came_back(command_id)
+
     def answer(self, question: str, text: str) -> tuple[Command, ...]:
         """Answer a question of the office. Raises `LocalError` if it is not here, or cannot be answered."""
         found = [each for each in self.questions() if each.question.id == question]
@@ -178,9 +193,14 @@ class Workbench:
         return self.confirm([proposal], sentence=text, source="form")
 
     def history(self, job: str) -> list[HistoryLine]:
-        """What happened on a job, oldest first: its entries and readings, saved here or held by the server."""
+        """What happened on a job, oldest first: its entries and readings, saved here or held by the server.
+
+        An order says what became of it at the system that takes it.
+        """
         standing = {item.command.id: item.standing for item in self._store.items()}
-        lines = [*_entries(self.record(job), standing), *_readings(job, self.of_kind("reading"), standing)]
+        writes = [ExternalWrite.model_validate(each.fields) for each in self.of_kind("external_write")]
+        fates = {each.command: fate(each) for each in writes if each.record == job}
+        lines = [*_entries(self.record(job), standing, fates), *_readings(job, self.of_kind("reading"), standing)]
         return sorted(lines, key=lambda line: line.at)
 
     def outbox(self) -> list[Item]:
@@ -389,7 +409,7 @@ class Workbench:
         chosen = tuple(item for command_id, item in items.items() if command_id in going)
         if sent := [item for item in chosen if item.state not in {State.SAVED, State.TURNED}]:
             raise LocalError(
-                f"#{sent[0].command.seq} was sent already, so it cannot be taken back here. Ask the office, or enter "
+                f"{number(sent[0])} was sent already, so it cannot be taken back here. Ask the office, or enter "
                 "a correction."
             )
         return chosen
@@ -401,8 +421,8 @@ class Workbench:
         if not known:
             raise LocalError(f"There is no command {command_id} on this laptop. See: tailboard outbox list")
         if known[0].withdrawal:
-            raise LocalError(f"#{known[0].command.seq} is taken back already.")
-        raise LocalError(f"#{known[0].command.seq} is settled already; it cannot be taken back. Enter a correction.")
+            raise LocalError(f"{number(known[0])} is taken back already.")
+        raise LocalError(f"{number(known[0])} is settled already; it cannot be taken back. Enter a correction.")
 
     def withdraw(self, ids: Sequence[str]) -> tuple[Item, ...]:
         """Take commands back that were not sent yet, and with them all that rests on them; what was taken back.
@@ -457,10 +477,10 @@ class Workbench:
             raise LocalError(f"There is no command {command_id} on this laptop. See: tailboard outbox list")
         (item,) = found
         if item.dealt:
-            raise LocalError(f"#{item.command.seq} has been dealt with already.")
+            raise LocalError(f"{number(item)} has been dealt with already.")
         over = item.receipt is not None and item.receipt.outcome in {Outcome.REJECTED, Outcome.EXPIRED}
         if not over and not self._store.is_hopeless(command_id):
-            raise LocalError(f"#{item.command.seq} did not come back: it is {item.standing}. There is nothing to do.")
+            raise LocalError(f"{number(item)} did not come back: it is {item.standing}. There is nothing to do.")
         return item
 
     # -- the link
@@ -498,9 +518,13 @@ def _urgency(job: Record) -> tuple[bool, str, str]:
     return job.fields["status"] not in OPEN_STATES, str(job.fields["due_on"] or "9999"), job.ref
 
 
-def _entries(job: Record, standing: Mapping[str, Standing]) -> list[HistoryLine]:
+def _entries(job: Record, standing: Mapping[str, Standing], fates: Mapping[str, str]) -> list[HistoryLine]:
     done = happened(WorkOrder.model_validate(job.fields))
-    return [HistoryLine(entry.at, entry.author, what, standing.get(entry.id)) for entry, what in done]
+    ends = {command: f": {said}" for command, said in fates.items()}
+    return [
+        HistoryLine(entry.at, entry.author, f"{what}{ends.get(entry.id, '')}", standing.get(entry.id))
+        for entry, what in done
+    ]
 
 
 def _readings(job: str, readings: Sequence[Record], standing: Mapping[str, Standing]) -> list[HistoryLine]:

@@ -26,7 +26,7 @@ from pydantic import JsonValue
 from reconciliation.approval import closed, unapproved
 from reconciliation.conflict import Clashing, Clean, Refused, clash_of, foreign_since, judge
 from reconciliation.draft import Draft, draft_of, refs_of
-from reconciliation.expiry import expired, too_long
+from reconciliation.expiry import datable, expired, too_long
 from reconciliation.merge import Impossible, combine
 from reconciliation.ruling import (
     Defer,
@@ -40,7 +40,7 @@ from reconciliation.ruling import (
     rejected,
 )
 from reconciliation.scope import team_of
-from shared.commands.base import OFFICE, Authority, Base, Creation, Edit, Effect, Kind
+from shared.commands.base import OFFICE, Authority, Base, Command, Creation, Edit, Effect, Kind
 from shared.ids import kind_of, record_ref
 from shared.outcomes import EFFECTIVE, FieldName, Outcome, Reason
 from shared.records import REPLACES, Conflict, Merge, Record, check_fields, rule_of
@@ -96,7 +96,20 @@ def _answer(facts: Facts) -> Ruling | Pending:
 def _out_of_time(facts: Facts) -> Ruling | None:
     if too_long(facts.command):
         return rejected(Reason.LIFETIME_TOO_LONG, "it asks for a lifetime that no command may have")
+    if undated := undatable(facts.command):
+        return undated
     return _too_late(facts) if expired(facts.command, facts.received_at, facts.offset) else None
+
+
+def undatable(command: Command) -> Ruling | None:
+    """The refusal of a command whose times no clock can have shown; None for any other."""
+    if datable(command.issued_at) and datable(command.expires_at):
+        return None
+    return rejected(
+        Reason.PAYLOAD_INVALID,
+        f"no clock shows the time at which it says that it was confirmed ({command.issued_at.isoformat()}): "
+        "set the clock and give it again",
+    )
 
 
 def _too_late(facts: Facts) -> Ruling:

@@ -7,10 +7,11 @@ Rules
 3. Expiry is an outcome, never a deletion: the command goes back to its author, who gives it again or drops it. The
    device itself expires nothing; it warns.
 4. What needs central authority can be confirmed only within its kind's window after the last contact.
+5. A time that no clock shows, broken or not, is no time: sums with it would leave what a calendar holds.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.commands.base import Authority, Command, Kind
 
@@ -62,6 +63,15 @@ LIMITS = Limits()
 
 #: The longest spell that a device may stay away with work that is still good.
 OFFLINE_MAX = LIMITS.offline_max
+
+
+#: What a clock may show. The sum of two such instants' distances never leaves the years 1 to 9999.
+DATABLE_FROM, DATABLE_UNTIL = datetime(1970, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+
+
+def datable(at: datetime) -> bool:
+    """Whether a clock may show this instant; one that lost its battery begins at 1970, or some years later."""
+    return DATABLE_FROM <= at < DATABLE_UNTIL
 
 
 def too_long(command: Command, limits: Limits = LIMITS) -> bool:

@@ -60,13 +60,18 @@ def explain_hold(hold: Hold) -> str:
     return HOLDS[hold]
 
 
-def explain_expiry(left: timedelta) -> str:
-    """What to do about a command that has `left` to go, as `expiry.warning` gives it."""
+def explain_expiry(left: timedelta, *, there: bool = False) -> str:
+    """What to do about a command that has `left` to go, as `expiry.warning` gives it.
+
+    `there`: the server has it, and somebody at the office must look at it.
+    """
     if left <= timedelta(0):
-        return "Its time is over. It is still sent; the server decides, and nothing is thrown away."
+        still = "The server has it and ends it" if there else "It is still sent; the server decides"
+        return f"Its time is over. {still}, and nothing is thrown away."
     hours = int(left.total_seconds() // 3600)
     amount = f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours >= 2 else "less than two hours"
-    return f"It is good for {amount} more. Go online before then, or it comes back to you to be entered again."
+    do = "The office must answer" if there else "Go online"
+    return f"It is good for {amount} more. {do} before then, or it comes back to you to be entered again."
 
 
 def _fields(names: tuple[FieldName, ...]) -> str:

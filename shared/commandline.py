@@ -127,7 +127,7 @@ def run(program: Program, argv: Sequence[str] | None, faults: Callable[[Exceptio
         code = faults(error)
         if code is None:
             raise
-        return _complain(str(error), code, as_json=as_json)
+        return _complain(str(error), code, as_json=as_json, problem=getattr(error, "problem", None))
 
 
 def _load(handler: str) -> Callable[[argparse.Namespace], Report | None]:
@@ -147,9 +147,12 @@ def _print(report: Report | None, *, as_json: bool) -> int:
     return OK if report.ok else NO
 
 
-def _complain(sentence: str, code: int, *, as_json: bool) -> int:
+def _complain(sentence: str, code: int, *, as_json: bool, problem: Any = None) -> int:
+    """Say a sentence; for programs also the code of the `problem` (`shared.problems`), if there is one."""
     if as_json:
-        print(json.dumps({"schema": "tailboard.error.v1", "ok": False, "error": sentence}, ensure_ascii=False))
+        named = {"code": str(problem.code)} if problem else {}
+        said = {"schema": "tailboard.error.v1", "ok": False, "error": sentence, **named}
+        print(json.dumps(said, ensure_ascii=False))
     print(sentence, file=sys.stderr)
     return code
 

@@ -41,6 +41,7 @@ class Code(StrEnum):
     BYTES_MISSING = "bytes_missing"
     SETTLED_PURGED = "settled_purged"
     QUARANTINE_FULL = "quarantine_full"
+    WITHDRAWALS_FULL = "withdrawals_full"
     SERVER_STOPPED = "server_stopped"
     CODE_INVALID = "code_invalid"
     CURSOR_INVALID = "cursor_invalid"
@@ -67,7 +68,7 @@ class Row:
 
 
 TABLE: dict[Code, Row] = {
-    Code.MALFORMED: Row(422, "The message is not in the agreed form", "Check the field that the detail names."),
+    Code.MALFORMED: Row(422, "The message is not in the agreed form", "Put right what is named."),
     Code.TOO_LARGE: Row(413, "The message is too large", "Send fewer commands in one round."),
     Code.PROTOCOL_UNSUPPORTED: Row(422, "This protocol version is not spoken here", "Update the older side."),
     Code.NOT_AUTHENTIC: Row(401, "The request could not be authenticated", "Enrol the device again."),
@@ -111,6 +112,11 @@ TABLE: dict[Code, Row] = {
     Code.QUARANTINE_FULL: Row(
         507, "Too much of this device waits for review", "Ask the office to review it, then send again."
     ),
+    Code.WITHDRAWALS_FULL: Row(
+        507,
+        "This device takes back too many commands that never came",
+        "Send each withdrawal beside its command; what never comes is forgotten in time.",
+    ),
     Code.SERVER_STOPPED: Row(
         503,
         "The server was set back to an older state and accepts nothing until an operator has looked at it",
@@ -136,16 +142,25 @@ TABLE: dict[Code, Row] = {
         "The organisation's space for files is full",
         "Ask the office to make room; the file stays on the laptop and goes up later.",
     ),
-    Code.BUSY: Row(503, "The store is busy", "Try again after the time in Retry-After."),
+    Code.BUSY: Row(503, "The store is busy", "Try again in a little while."),
     Code.STORE_FULL: Row(507, "The disk is full", "Free some space; nothing saved is lost."),
     Code.INTERNAL: Row(500, "A fault on our side", "Try again; report the request id if it stays."),
 }
 
 
+class NotTaken(Contract):
+    """The envelope at `index` of a round is not kept here, and why."""
+
+    index: Annotated[int, Field(ge=0)]
+    code: Code
+    detail: str
+
+
 class Problem(Contract):
     """A problem document. `type` is the code as a relative reference.
 
-    With `clock_skew` comes `time`: the server's signed time (`shared.statements.TimeTold`).
+    With `clock_skew` comes `time`: the server's signed time (`shared.statements.TimeTold`). With `device_revoked` and
+    `device_forked` comes `not_taken`: what of the round is not kept for review either, if there is such.
     """
 
     type: str
@@ -155,17 +170,18 @@ class Problem(Contract):
     code: Code
     remedy: str
     time: WireEnvelope | None = None
+    not_taken: tuple[NotTaken, ...] | None = None
 
     def to_bytes(self) -> bytes:
-        """The document; a `time` that is not told is left out, as in protocol 1."""
+        """The document; what is not told is left out, as in protocol 1."""
         return self.model_dump_json(exclude_none=True).encode()
 
 
 class Refused(Exception):
-    """Raised where a request ends with a problem."""
+    """Raised where a request ends with a problem. As text it is a sentence for a person: what, and what to do."""
 
     def __init__(self, code: Code, detail: str) -> None:
-        super().__init__(f"{code}: {detail}")
+        super().__init__(f"{_sentence(detail)} {TABLE[code].remedy}")
         self.problem = problem(code, detail)
 
 
@@ -180,3 +196,10 @@ def problem(code: Code, detail: str) -> Problem:
         code=code,
         remedy=row.remedy,
     )
+
+
+def _sentence(detail: str) -> str:
+    """`detail` with a capital, unless it begins with a name or a path, and a full stop."""
+    first = detail.partition(" ")[0]
+    begun = detail[:1].upper() + detail[1:] if first.isascii() and first.isalpha() else detail
+    return begun if begun.endswith((".", "!", "?")) else f"{begun}."

@@ -607,12 +607,6 @@ def record_from_json(value: Mapping[str, Any]) -> Record:
     )
 
 
-def record_from_wire(wire: WireRecord) -> Record:
-    """The record behind a validated message."""
-    stamps = {name: Stamp(*_stamp_values(stamp)) for name, stamp in wire.stamps.items()}
-    return Record(wire.ref, wire.version, wire.fields, Stamp(*_stamp_values(wire.born)), stamps)
-
-
 @cache
 def rule_of(kind: str, name: str) -> Rule:
     """The rule beside a field. Raises `ValueError` for a kind or field that does not exist."""
@@ -689,7 +683,3 @@ def _stamp_to_json(stamp: Stamp) -> dict[str, Any]:
 def _stamp_from_json(value: Mapping[str, Any]) -> Stamp:
     at = to_instant(value["at"])
     return Stamp(value["version"], value["command"], value["device"], value["actor"], at)
-
-
-def _stamp_values(wire: WireStamp) -> tuple[int, str, str, str, datetime]:
-    return wire.version, wire.command, wire.device, wire.actor, wire.at

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared import strict_json
 from shared.commands.base import Command
 from shared.contract import CommandId, Contract, Hash, Instant, KeyId, Name
 
@@ -27,16 +26,6 @@ class Withdrawal(Contract):
     command: CommandId
     hash: Hash
     at: Instant
-
-
-def read_withdrawal(payload: bytes) -> Withdrawal:
-    """The withdrawal in an envelope's payload.
-
-    Raises:
-        BadJson: not one acceptable JSON document.
-        ValueError: not a withdrawal (pydantic's error is one).
-    """
-    return Withdrawal.model_validate(strict_json.parse(payload))
 
 
 def withdraws(withdrawal: Withdrawal, command: Command, envelope_hash: str) -> bool:

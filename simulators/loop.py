@@ -21,7 +21,6 @@ import asyncio
 import gc
 import heapq
 import inspect
-import os
 import sys
 import threading
 import warnings
@@ -38,7 +37,6 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 STEPS_MAX = 5_000_000
 COLLECT_EVERY = 20_000
-HASH_SEED = "0"
 _FINALLY_MAX = 50
 
 
@@ -296,18 +294,6 @@ def current_loop() -> SeededLoop:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SeededLoop), "only inside a simulated run"
     return loop
-
-
-def fix_hashing(arguments: list[str]) -> None:
-    """Start this program anew with `arguments` under a fixed hash seed, unless it has one: sets of words differ else.
-
-    Replaces the process; returns only if there is nothing to do.
-    """
-    if sys.flags.hash_randomization:
-        environment = {**os.environ, "PYTHONHASHSEED": HASH_SEED}
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606  # ourselves, once more
 
 
 def task_of(handle: asyncio.Handle) -> SeededTask | None:

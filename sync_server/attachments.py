@@ -2,7 +2,8 @@
 
 Rules
 1. Bytes are taken only for a file that a command of the same tenant names which may still take effect: nobody stores
-   anything here for free. They are handed out to those alone who may see a record that the file belongs to.
+   anything here for free. They are handed out to those alone who may see a record that the file belongs to: one that
+   a command which took effect names it for.
 2. A piece goes exactly where the durable bytes end; the place moves on in the database after the piece is on the
    disk.
 3. A file is whole only after size and sha256 were verified and its name is durable (`sync_server.blob_files`). In the
@@ -10,6 +11,10 @@ Rules
 4. A crash between any two steps leaves less said than done, never more: the next question finishes it.
 5. Wrong bytes are thrown away as a whole.
 6. A device that is revoked or forked may still bring the bytes of what was taken from it, and gets none.
+7. Naming a file gives nobody the file. Whoever may not see it yet has to bring every byte of it, though it is here:
+   to them it looks as if it were not, and their command waits for their own bytes.
+8. What was whole and is gone (a folder that was not restored) is taken again.
+9. The room of a file that only failed commands name is given back after `GRACE`.
 
 No transaction is open while bytes are written or hashed: a slow disk under a large file holds up no round.
 """
@@ -17,19 +22,23 @@ No transaction is open while bytes are written or hashed: a slow disk under a la
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
-from reconciliation.scope import visible
 from shared.blobs import RANGE_BYTES_MAX, Progress, in_mib, read_range
 from shared.problems import Code, Refused
 from shared.request_signature import Message
 from sync_server.authentication import Caller, Seen
 from sync_server.blob_files import BlobFiles
+from sync_server.file_rights import may_have, may_read
 from sync_server.standing import refuse_if_stopped
 from sync_server.store import DeviceState, Store, Tx
 from sync_server.store.blobs import Blob
 
 log = logging.getLogger("tailboard.server")
+#: How long the bytes of a failed command stay: it may be given again with the same file.
+GRACE = timedelta(days=7)
 
 
 class Authenticate(Protocol):
@@ -69,8 +78,8 @@ class Attachments:
         Raises:
             Refused: nobody's request, no such file, too large, or its bytes were wrong.
         """
-        tenant, blob = self._look(message, b"", sha256)
-        return self._settled(tenant, sha256, blob)
+        caller, blob, seen = self._look(message, b"", sha256)
+        return self._settled(caller.tenant, sha256, blob) if seen else self._shown(caller, sha256, blob.received)
 
     def append(self, message: Message, piece: bytes, sha256: str, offset: int) -> Progress:
         """Take a piece that begins at byte `offset`; how far the file has got with it.
@@ -78,16 +87,19 @@ class Attachments:
         Raises:
             Refused: as `progress`; `offset_wrong`, `attachment_space_full`, `store_full`.
         """
-        tenant, blob = self._look(message, piece, sha256, room=True)
+        caller, blob, seen = self._look(message, piece, sha256, room=True)
+        if not seen:
+            return self._show(caller, sha256, blob.received, offset, piece)
+        tenant = caller.tenant
         if blob.whole:
-            return Progress(blob.received, complete=True)
+            return self._settled(tenant, sha256, blob)
         if offset != blob.received or self._files.arrived(tenant, sha256) < offset:
             raise Refused(Code.OFFSET_WRONG, f"not at byte {offset}")
         if offset + len(piece) > blob.sizes[-1]:
             raise Refused(Code.ATTACHMENT_TOO_LARGE, f"the command names {blob.sizes[-1]} bytes; this is more")
         self._files.write(tenant, sha256, offset, piece)
         reached = offset + len(piece)
-        if not self._store.attempt(lambda tx: tx.advance_blob(tenant, sha256, offset, reached)):
+        if not self._store.attempt(lambda tx: tx.advance_blob(tenant, sha256, offset, reached, caller.actor)):
             raise Refused(Code.OFFSET_WRONG, "another upload of the same file was faster")
         return self._settled(tenant, sha256, replace(blob, received=reached))
 
@@ -97,7 +109,8 @@ class Attachments:
         Raises:
             Refused: nobody's request, no such file, not here in full yet, or a range outside it.
         """
-        tenant, blob = self._look(message, b"", sha256, reads=True)
+        caller, blob, _ = self._look(message, b"", sha256, reads=True)
+        tenant = caller.tenant
         if not blob.whole or self._files.whole(tenant, sha256) is None:
             raise Refused(Code.NOT_FOUND, "the bytes of this file are not here")
         try:
@@ -112,26 +125,36 @@ class Attachments:
 
     def _look(
         self, message: Message, body: bytes, sha256: str, *, room: bool = False, reads: bool = False
-    ) -> tuple[str, Blob]:
-        """Whose request it is, and the file with the sizes that may be stored; with `room`, room is kept for it."""
-        seen = Seen()
+    ) -> tuple[Caller, Blob, bool]:
+        """Whose request it is; the file with the sizes that may be stored; whether the caller may know what is there.
 
-        def look(tx: Tx) -> tuple[str, Blob]:
-            caller = self._authenticate(tx, message, body, seen)
+        With `room`, room is kept for it.
+        """
+        spent = Seen()
+
+        def look(tx: Tx) -> tuple[Caller, Blob, bool]:
+            caller = self._authenticate(tx, message, body, spent)
             tenant = caller.tenant
             refuse_if_stopped(tx, tenant)
             if reads:
                 _refuse_unless_active(tx, caller)
             blob = tx.blob(tenant, sha256)
-            if blob is None or (reads and not _shown(tx, caller, blob)):
+            if blob is None or (reads and not may_read(tx, caller.tenant, caller.actor, blob)):
                 raise Refused(Code.NOT_FOUND, "no command here waits for this file or has it")
+            if blob.whole and self._files.whole(tenant, sha256) is None:
+                blob = self._gone(tx, tenant, sha256, blob)
             if not blob.whole:
                 blob = self._small_enough(blob)
             if room and not blob.whole:
                 self._keep_room(tx, tenant, sha256, blob.sizes[-1])
-            return tenant, blob
+            return caller, blob, not blob.whole or may_have(tx, caller.tenant, caller.actor, sha256, blob)
 
         return self._store.attempt(look)
+
+    def _gone(self, tx: Tx, tenant: str, sha256: str, blob: Blob) -> Blob:
+        log.warning("file lost", extra={"tenant": tenant, "sha256": sha256})
+        tx.forget_blob(tenant, sha256)
+        return replace(blob, whole=False, received=0)
 
     def _small_enough(self, blob: Blob) -> Blob:
         limit = self._files.limits.file_bytes
@@ -147,11 +170,74 @@ class Attachments:
             raise Refused(Code.ATTACHMENT_SPACE_FULL, f"files may take {in_mib(room)} in all")
         tx.reserve_blob(tenant, sha256, size)
 
+    # -- showing that one has it
+
+    def _show(self, caller: Caller, sha256: str, size: int, offset: int, piece: bytes) -> Progress:
+        if offset != self._files.arrived(caller.tenant, sha256, caller.device):
+            raise Refused(Code.OFFSET_WRONG, f"not at byte {offset}")
+        if offset + len(piece) > size:
+            raise Refused(Code.ATTACHMENT_TOO_LARGE, "this is more than the file has")
+        self._files.write(caller.tenant, sha256, offset, piece, caller.device)
+        return self._shown(caller, sha256, size)
+
+    def _shown(self, caller: Caller, sha256: str, size: int) -> Progress:
+        """How much of a file that is here the caller has brought; with the last byte it is theirs too."""
+        tenant, arrived = caller.tenant, self._files.arrived(caller.tenant, sha256, caller.device)
+        if arrived < size:
+            return Progress(arrived)
+        if not self._files.shown(tenant, sha256, size, caller.device):
+            raise Refused(Code.BYTES_WRONG, "size or sha256 differ from what the command says")
+
+        def shown(tx: Tx) -> None:
+            tx.add_bringer(tenant, sha256, caller.actor)
+            self._bytes_arrived(tx, tenant, sha256)
+
+        self._store.attempt(shown)
+        return Progress(size, complete=True)
+
+    # -- giving room back
+
+    def give_back(self, tenant: str, now: datetime) -> int:
+        """Give back the room of files that only commands name which failed more than `GRACE` ago; of how many.
+
+        First the database says that the file is not here, then the bytes go, then the room is free: whatever dies in
+        between, the next sweep ends it, and nobody relies on bytes that are gone.
+        """
+        before = now - GRACE
+        with self._store.transaction() as tx:
+            refuse_if_stopped(tx, tenant)
+            given_up = tx.given_up_blobs(tenant, before)
+        for sha256 in given_up:
+            self._store.attempt(partial(Tx.give_up_blob, tenant=tenant, sha256=sha256, before=before))
+            self._store.attempt(partial(self._throw_away, tenant, sha256, before))
+        return len(given_up)
+
+    def _throw_away(self, tenant: str, sha256: str, before: datetime, tx: Tx) -> None:
+        """A command that names it again meanwhile waits for this unit, or ends it."""
+        if tx.give_up_blob(tenant, sha256, before):
+            self._files.give_up(tenant, sha256)
+            tx.reserve_blob(tenant, sha256, 0)
+            log.info("room given back", extra={"tenant": tenant, "sha256": sha256})
+
+    # -- after a restore
+
+    def lost(self, tenant: str) -> list[tuple[str, int]]:
+        """(sha256, size) of the files that the database has in full and the folder has not; they are taken again."""
+
+        def look(tx: Tx) -> list[tuple[str, int]]:
+            gone = [each for each in tx.whole_blobs(tenant) if self._files.whole(tenant, each[0]) != each[1]]
+            for sha256, _ in gone:
+                tx.forget_blob(tenant, sha256)
+            return gone
+
+        return self._store.attempt(look)
+
     # -- becoming whole
 
     def _settled(self, tenant: str, sha256: str, blob: Blob) -> Progress:
         """What can be said about a file now, after finishing what can be finished."""
         if blob.whole:
+            self._store.attempt(lambda tx: self._tell(tx, tenant, sha256))
             return Progress(blob.received, complete=True)
         size = self._files.whole(tenant, sha256)
         if size is None and self._files.arrived(tenant, sha256) < blob.received:
@@ -160,6 +246,11 @@ class Attachments:
         if size is None and blob.received in blob.sizes:
             size = self._verified(tenant, sha256, blob)
         return self._complete(tenant, sha256, size) if size else Progress(blob.received)
+
+    def _tell(self, tx: Tx, tenant: str, sha256: str) -> None:
+        """Whoever still waits for a file that is here may have come to see it since."""
+        if tx.needing(tenant, [sha256]):
+            self._bytes_arrived(tx, tenant, sha256)
 
     def _verified(self, tenant: str, sha256: str, blob: Blob) -> int | None:
         if self._files.finish(tenant, sha256, blob.received):
@@ -186,13 +277,6 @@ class Attachments:
                 self._files.discard(tenant, sha256)
 
         self._store.attempt(forget)
-
-
-def _shown(tx: Tx, caller: Caller, blob: Blob) -> bool:
-    """Whether the device's person may see one of the records that the file belongs to."""
-    person = tx.person(caller.tenant, caller.actor)
-    records = tx.records(caller.tenant, blob.records).values()
-    return person is not None and any(visible(record, person.teams) for record in records)
 
 
 def _refuse_unless_active(tx: Tx, caller: Caller) -> None:

@@ -8,11 +8,14 @@ Rules
    told of. Cursors and receipts carry it, so devices start their copies anew and bring again what is missing.
 4. A backup older than what devices still keep (`Limits.backup_age_max`) is refused unless somebody insists: what
    happened in between is lost.
+5. The bytes of files lie beside the database and never change. A backup always lists those that the database has in
+   full (``files.json``: organisation, sha256, size), which is what a copy of the folder must hold; it carries them
+   itself if that was asked for. A restore puts back those that it carries, names those that are missing then, and
+   the server takes them again from the devices that have them.
 
 The file is a ZIP; its directory is written last, so one that was cut off is not a backup.
 """
 
-import hashlib
 import os
 import tempfile
 import zipfile
@@ -30,6 +33,7 @@ from reconciliation.expiry import LIMITS
 from shared.contract import Contract, Instant
 from shared.ports import Ports, system_ports
 from shared.problems import Code, Refused
+from sync_server.backup_files import FileNamed, missing_files, put_back, put_files, sha256_of, unpack_files
 from sync_server.bootstrap import build_service, migrate, write_secret
 from sync_server.dumps import Database, database_at
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, SECRET_BYTES
@@ -55,19 +59,46 @@ class Manifest(Contract):
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """A backup: its manifest, the files that it lists, and those of them that the folder lacks."""
+
+    manifest: Manifest
+    files: tuple[FileNamed, ...]
+    missing: tuple[FileNamed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did: the backup's manifest, the life that begins, and where the old database went."""
+    """What a restore did: the backup's manifest, the life that begins, where the old database went.
+
+    `missing` are the files that the database has in full and the folder lacks.
+    """
 
     manifest: Manifest
     incarnation: int
     aside: str | None
+    missing: tuple[FileNamed, ...] = ()
 
 
 # -- making one
 
 
-def back_up(settings: Settings, file: Path, *, with_secret: bool = False, ports: Ports | None = None) -> Manifest:
-    """Write a backup to `file`, which must not exist; `with_secret` puts what opens the server's keys into it.
+def back_up(
+    settings: Settings,
+    file: Path,
+    *,
+    with_secret: bool = False,
+    with_files: bool = False,
+    ports: Ports | None = None,
+) -> Made:
+    """Write a backup to `file`, which must not exist.
+
+    Args:
+        settings: where the server is.
+        file: where to.
+        with_secret: put what opens the server's keys into it.
+        with_files: put the bytes of the files that commands name into it, and not only their list.
+        ports: whose clock says when it was made; the system's if None.
 
     Raises:
         Refused: the file exists, or the database cannot be dumped.
@@ -81,9 +112,10 @@ def back_up(settings: Settings, file: Path, *, with_secret: bool = False, ports:
             archive.write(dump, DUMP)
             if with_secret:
                 archive.write(settings.secret, SECRET)
+            made = Made(manifest, *put_files(service, settings, archive, carry=with_files))
     finally:
         service.store.close()
-    return manifest
+    return made
 
 
 def _take(service: Service, settings: Settings, dump: Path) -> Manifest:
@@ -97,7 +129,7 @@ def _take(service: Service, settings: Settings, dump: Path) -> Manifest:
         database=database.kind,
         revision=schema.revisions()[-1],
         incarnation=life,
-        sha256=_sha256(dump),
+        sha256=sha256_of(dump),
     )
 
 
@@ -143,6 +175,7 @@ def restore(
     ports = ports or system_ports()
     with tempfile.TemporaryDirectory(dir=_folder(settings)) as folder:
         manifest, dump, secret = _unpack(file, Path(folder))
+        carried = unpack_files(file, Path(folder))
         database = database_at(settings.database)
         _check(manifest, database, ports.clock.now(), force)
         if database.exists() and database.in_use():
@@ -152,12 +185,13 @@ def restore(
         try:
             with _replaced(database, dump) as aside:
                 migrate(settings)
+                put_back(settings, carried)
                 life = raise_incarnation(settings, _words(reason, manifest), at_least=max(lives) + 1, ports=ports)
         except BaseException:
             if placed:
                 settings.secret.unlink()
             raise
-    return Restored(manifest, life, aside)
+    return Restored(manifest, life, aside, missing_files(settings))
 
 
 @contextmanager
@@ -215,7 +249,7 @@ def _unpack(file: Path, folder: Path) -> tuple[Manifest, Path, bytes | None]:
         raise Refused(Code.NOT_FOUND, f"cannot read {file}: {error.strerror or error}") from error
     except (zipfile.BadZipFile, zlib.error, KeyError, ValidationError, EOFError) as error:
         raise Refused(Code.MALFORMED, f"{file} is not a backup, or it is damaged") from error
-    if _sha256(dump) != manifest.sha256:
+    if sha256_of(dump) != manifest.sha256:
         raise Refused(Code.MALFORMED, f"{file} is damaged: its dump is not what was written")
     return manifest, dump, secret
 
@@ -257,8 +291,3 @@ def _lives(settings: Settings) -> list[int]:
         return []
     finally:
         store.close()
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

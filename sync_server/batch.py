@@ -33,8 +33,9 @@ from reconciliation.decide import (
     draft_of,
     refs_of,
 )
+from reconciliation.dependants import ring
 from reconciliation.external import with_external
-from reconciliation.ruling import DETAIL_CHARS_MAX
+from reconciliation.ruling import DETAIL_CHARS_MAX, rejected
 from reconciliation.scope import team_of, visible
 from shared.attachments import Attachment
 from shared.commands import UnknownKind
@@ -42,13 +43,14 @@ from shared.commands.base import OFFICE, Command, Creation
 from shared.contract import to_instant
 from shared.envelope import Envelope, SigningKey
 from shared.ids import id_of, record_ref, sha256_hex
-from shared.outcomes import Hold, Outcome, Receipt
+from shared.outcomes import Hold, Outcome, Reason, Receipt
 from shared.problems import Code, Problem, Refused, problem
 from shared.receipts import Proof, seal_all
 from shared.records import Conflict, ConflictStatus, Record
 from shared.statements import ReceiptsRoot
 from sync_server.admission import Admitted
 from sync_server.chain import Adrift, Early, Fork, Place, Taken, place_of
+from sync_server.file_rights import may_have
 from sync_server.logs import where
 from sync_server.store import (
     TROUBLE,
@@ -68,6 +70,9 @@ log = logging.getLogger("tailboard.server")
 
 #: What one device may have waiting for review; beyond this its envelopes are refused, and it keeps them.
 QUARANTINE_MAX = 1000
+#: How many commands one device may have taken back that never came. A withdrawal travels beside its command.
+WITHDRAWALS_MAX = 500
+_TAKEN_BACK = rejected(Reason.WITHDRAWN, "its author took it back")
 #: A record longer than this takes nothing more in: devices must still be able to read a page with it.
 RECORD_CHARS_MAX = 3 << 20
 #: A lifetime ends with its last instant; what is due is looked at just behind it.
@@ -96,6 +101,7 @@ class Batch:
         self._freed: set[str] = set()
         self._there: set[str] = set()
         self._withdrawn: dict[str, str] = {}
+        self._unfounded: set[str] = set()
         self._settings: TenantSettings | None = None
         self._drafts: dict[str, Draft | None] = {}
         self._notes: list[dict[str, Any]] = []
@@ -213,6 +219,11 @@ class Batch:
             Refused: too much of this device waits for that already, and this is not stored yet. What is stored takes
                 no more room, and the device is being answered for another command.
         """
+        if self.withdrawn(entry):
+            if self.entry(entry.command.id) is None:
+                self._new.add(entry.command.id)
+            self._settle(entry, _TAKEN_BACK)
+            return
         if entry.hold is not None:
             self._hold(entry, Hold.QUARANTINED, why)
             return
@@ -224,15 +235,34 @@ class Batch:
             self._new.add(entry.command.id)
         self._hold(entry, Hold.QUARANTINED, why)
 
-    def withdraw(self, command_id: str, envelope_hash: str, statement: Envelope) -> None:
-        """The author takes a command back. Without effect if it is settled, or if other bytes were meant."""
+    def withdraw(self, command_id: str, envelope_hash: str, statement: Envelope, device: str) -> None:
+        """The author takes a command back, as `device` brings it.
+
+        Without effect if it is settled, or released by a reviewer, or if other bytes were meant.
+        """
         known = self.entry(command_id)
         if known is not None and known.envelope.hash != envelope_hash:
             return
-        self._tx.put_withdrawal(self._tenant, command_id, envelope_hash, statement)
+        self._tx.put_withdrawal(self._tenant, command_id, envelope_hash, statement, device, self._now)
         self._withdrawn[command_id] = envelope_hash
-        if known is not None:
+        if known is None:
+            self._unfounded.add(command_id)
+        elif known.hold is Hold.QUARANTINED and self.stand_in_of(known) is None:
+            self._settle(known, _TAKEN_BACK)
+        else:
             self.again([known])
+
+    def check_withdrawals(self, device: str) -> None:
+        """Hold the bound on what a device takes back that never came, after all of a round was taken in.
+
+        Raises:
+            Refused: `withdrawals_full`; the unit is to be undone.
+        """
+        came = sum(self.entry(command) is not None for command in self._unfounded)
+        if came == len(self._unfounded):
+            return
+        if self._tx.stray_withdrawals(self._tenant, device) - came > WITHDRAWALS_MAX:
+            raise Refused(Code.WITHDRAWALS_FULL, f"{device} took back {WITHDRAWALS_MAX} commands that never came")
 
     # -- epochs
 
@@ -245,7 +275,7 @@ class Batch:
         self._epochs[device_id] |= {old.epoch: ended, opened.epoch: opened}
         self._devices[device_id] = replace(device, epoch=opened.epoch)
         for entry in self._early_of(device_id, old.epoch):
-            self._hold(entry, Hold.QUARANTINED, problem(Code.CHAIN_GAP, "what came before it was lost on the device"))
+            self._set_apart(entry, problem(Code.CHAIN_GAP, "what came before it was lost on the device"))
         self._early[device_id, old.epoch] = []
         self.note(
             act="epoch",
@@ -271,7 +301,7 @@ class Batch:
         for device in [each for each in self._devices.values() if each.state is not DeviceState.ACTIVE]:
             for epoch in self._epochs_of(device.id):
                 for entry in self._early_of(device.id, epoch):
-                    self._hold(entry, Hold.QUARANTINED, problem(_STATES[device.state], "kept for review"))
+                    self._set_apart(entry, problem(_STATES[device.state], "kept for review"))
                 self._early[device.id, epoch] = []
 
     # -- settling
@@ -301,6 +331,7 @@ class Batch:
         assert entry.problem is not None, "what is quarantined has a reason"
         told = problem(entry.problem.code, f"released by {given.command.actor} as {given.command.id}")
         self._hold(entry, Hold.QUARANTINED, told, needs=frozenset({given.command.id}))
+        self._break_ring(entry.command.id)
 
     def stand_in_of(self, entry: Entry) -> str | None:
         """The command that was given in place of a quarantined one; None if it was not released."""
@@ -351,6 +382,8 @@ class Batch:
         match pending:
             case Wait(needs):
                 self._hold(entry, Hold.WAITING, None, needs=frozenset(needs) | self._conflicts_of(needs))
+                if entry.hold is not None:  # nothing waits yet on what was received just now
+                    self._break_ring(entry.command.id)
             case Lacks(sha256s):
                 lacks = problem(Code.BYTES_MISSING, f"{len(sha256s)} of its files are still on the device")
                 due_at = entry.command.expires_at.astimezone(UTC) - timedelta(seconds=entry.offset_s)
@@ -365,6 +398,27 @@ class Batch:
                 self._hold(entry, Hold.QUARANTINED, problem(Code.CLOCK_DOUBT, detail))
             case _:
                 assert_never(pending)
+
+    def _break_ring(self, command_id: str) -> None:
+        """Refuse commands that wait for each other, which nothing but a dishonest device makes."""
+        members = ring(command_id, self._waiting_behind(command_id))
+        for member in members:
+            entry = self.entry(member)
+            if entry and entry.hold is Hold.WAITING:
+                way = " needs ".join((*members, members[0]))
+                self._settle(entry, rejected(Reason.DEPENDENCY_FAILED, f"they wait for each other: {way}"))
+
+    def _waiting_behind(self, command_id: str) -> dict[str, frozenset[str]]:
+        """What a held command needs, what that needs, and so on, as this unit sees it."""
+        known: dict[str, frozenset[str]] = {}
+        ahead = {command_id}
+        while ahead:
+            here = {each: self._needs[each] for each in ahead & self._needs.keys()}
+            elsewhere = ahead - here.keys() - self._settled.keys()
+            stored = self._tx.needs_of_each(self._tenant, elsewhere) if elsewhere else {}
+            known |= dict.fromkeys(ahead, _NOBODY) | stored | here
+            ahead = {need for each in ahead for need in known[each]} - known.keys()
+        return known
 
     def _conflicts_of(self, needs: Iterable[str]) -> frozenset[str]:
         """The ids of the conflicts that commands ended in: a released one's is not its own."""
@@ -426,6 +480,8 @@ class Batch:
             self._load_entries(waiting)
             entries = [entry for command in waiting if (entry := self._entries.get(command))]
             for entry in sorted(entries, key=_turn):
+                if entry.command.id in self._settled:  # refused with the ring that it was part of
+                    continue
                 if entry.hold is Hold.QUARANTINED:
                     self._share(entry)
                 elif _undecided(entry):
@@ -498,7 +554,16 @@ class Batch:
         if not files:
             return ()
         self._tx.name_blobs(self._tenant, command, files)
-        return self._tx.lacking(self._tenant, files)
+        lacking = self._tx.lacking(self._tenant, files)
+        if command.device == OFFICE:
+            return lacking
+        here = {file.sha256 for file in files} - set(lacking)
+        return tuple(sorted({*lacking, *(each for each in here if not self._may_name(command, each))}))
+
+    def _may_name(self, command: Command, sha256: str) -> bool:
+        """Whether a file that is here is the author's to name: naming it gives nobody the file."""
+        blob = self._tx.blob(self._tenant, sha256, self._new)
+        return blob is not None and may_have(self._tx, self._tenant, command.actor, sha256, blob)
 
     def _past(self, command_id: str) -> Past:
         entry = self.entry(command_id)

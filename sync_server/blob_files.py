@@ -6,6 +6,8 @@ Rules
 2. ``<tenant>/partial/abcdef…`` is what has arrived so far. How much of it is durable stands in the database; bytes
    behind that place are overwritten.
 3. A whole file comes to its name by one rename, and the folder is flushed before anybody is told.
+4. ``<tenant>/partial/abcdef….<device>`` is what a device brings of a file that is whole here already and that its
+   person may not see: only who has every byte shows that they have it. How much has arrived is its size.
 
 Not handled here: who may send or read what (`sync_server.attachments`), and what the database says about it.
 """
@@ -42,18 +44,18 @@ class BlobFiles:
         path = self._whole(tenant, sha256)
         return path.stat().st_size if path.is_file() else None
 
-    def arrived(self, tenant: str, sha256: str) -> int:
-        """How many bytes the partial file has, durable or not; 0 if there is none."""
-        path = self._partial(tenant, sha256)
+    def arrived(self, tenant: str, sha256: str, by: str | None = None) -> int:
+        """How many bytes the partial file (that of device `by` alone) has, durable or not; 0 if there is none."""
+        path = self._partial(tenant, sha256, by)
         return path.stat().st_size if path.is_file() else 0
 
-    def write(self, tenant: str, sha256: str, offset: int, chunk: bytes) -> None:
-        """Put `chunk` at `offset` of the partial file, durably.
+    def write(self, tenant: str, sha256: str, offset: int, chunk: bytes, by: str | None = None) -> None:
+        """Put `chunk` at `offset` of the partial file (that of device `by` alone), durably.
 
         Raises:
             Refused: `store_full`.
         """
-        path = self._partial(tenant, sha256)
+        path = self._partial(tenant, sha256, by)
         with _full_disk_refused():
             self._make(path.parent)
             new = not path.exists()
@@ -89,9 +91,37 @@ class BlobFiles:
         _flush_folder(path.parent)
         _flush_folder(partial.parent)
 
+    def shown(self, tenant: str, sha256: str, size: int, by: str) -> bool:
+        """Whether device `by` has brought every byte of a file of `size` bytes; what it brought is thrown away."""
+        partial = self._partial(tenant, sha256, by)
+        try:
+            return _digest(partial, size) == sha256
+        except FileNotFoundError:  # another request for the same file was faster
+            return False
+        finally:
+            partial.unlink(missing_ok=True)
+
     def discard(self, tenant: str, sha256: str) -> None:
         """Throw the partial file away."""
         self._partial(tenant, sha256).unlink(missing_ok=True)
+
+    def give_up(self, tenant: str, sha256: str) -> None:
+        """Throw everything of a file away, durably."""
+        for path in (self._whole(tenant, sha256), *self._folder.glob(f"{tenant}/partial/{sha256}*")):
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                _flush_folder(path.parent)
+
+    def take(self, tenant: str, sha256: str, source: Path) -> None:
+        """Give a verified file that lies at `source`, on the same disk, its name. Raises `Refused`: `store_full`."""
+        path = self._whole(tenant, sha256)
+        with _full_disk_refused():
+            self._make(path.parent)
+            self._name(source, path, source.stat().st_size)
+
+    def place(self, tenant: str, sha256: str) -> Path:
+        """Where a whole file lies, or would."""
+        return self._whole(tenant, sha256)
 
     def read(self, tenant: str, sha256: str, first: int, length: int) -> bytes:
         """`length` bytes of a verified file from `first` on."""
@@ -102,8 +132,8 @@ class BlobFiles:
     def _whole(self, tenant: str, sha256: str) -> Path:
         return self._folder / tenant / sha256[:2] / sha256[2:]
 
-    def _partial(self, tenant: str, sha256: str) -> Path:
-        return self._folder / tenant / "partial" / sha256
+    def _partial(self, tenant: str, sha256: str, by: str | None = None) -> Path:
+        return self._folder / tenant / "partial" / (sha256 if by is None else f"{sha256}.{by}")
 
     def _make(self, folder: Path) -> None:
         """Make `folder` with the ones above it, each entry flushed before something is put into it."""

@@ -42,15 +42,18 @@ def build_service(settings: Settings, ports: Ports | None = None, *, pooled: boo
     secret = settings.secret.read_bytes()
     if len(secret) != SECRET_BYTES:
         raise Refused(Code.INTERNAL, f"{settings.secret} is damaged; restore its backup")
-    limits = BlobLimits(settings.file_bytes_max, settings.tenant_files_bytes_max)
-    files = BlobFiles(settings.blobs, limits)
     store = Store(settings.database, pooled=pooled)
     try:
         schema.check(store)
     except BaseException:
         store.close()
         raise
-    return Service(store, KeyRing(secret), ports or system_ports(), files)
+    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings))
+
+
+def blob_files(settings: Settings) -> BlobFiles:
+    """The bytes of the files that commands name."""
+    return BlobFiles(settings.blobs, BlobLimits(settings.file_bytes_max, settings.tenant_files_bytes_max))
 
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]

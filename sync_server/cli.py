@@ -77,6 +77,7 @@ PROGRAM = Program(
                 ),
                 argument("--team", action="append", metavar="TEAM", help="sees this team's work; may be repeated"),
                 argument("--all-teams", action="store_true", help="sees everything (so does somebody new)"),
+                argument("--as", dest="actor", metavar="PERSON", help="the admin who does it, for the audit"),
                 _TENANT,
             ),
         ),
@@ -349,6 +350,7 @@ PROGRAM = Program(
             (
                 argument("file", help="a new file"),
                 argument("--with-secret", action="store_true", help="also what opens the server's keys"),
+                argument("--with-files", action="store_true", help="also the bytes of the files that commands name"),
             ),
         ),
         Verb(

@@ -47,7 +47,7 @@ def person_add(arguments: argparse.Namespace) -> Report:
     teams = known.teams if known else None
     if arguments.all_teams or arguments.team:
         teams = None if arguments.all_teams else frozenset(arguments.team)
-    office.put_person(tenant, Person(arguments.person, arguments.name, roles, teams))
+    office.put_person(tenant, Person(arguments.person, arguments.name, roles, teams), arguments.actor)
     data = {"person": arguments.person, "roles": sorted(roles), "teams": _teams(teams)}
     said = f"{arguments.person}: {', '.join(sorted(roles))}; sees {_scope(teams)}"
     return Report("tailboard.person.v1", data, [said])
@@ -168,6 +168,10 @@ def conflict_lines(conflict: Record) -> list[str]:
             lines.append(f"      {side:<7} {told.value!r} by {told.actor} on {told.device}, {told.at:%Y-%m-%dT%H:%M}")
         if entry := settled.get(place_of(clash)):
             lines.append(f"      settled {entry.value!r} by {entry.author} ({entry.choice.replace('_', ' ')})")
+        taken_back = [each for each in body.settled if each.undone and place_of(each) == place_of(clash)]
+        for each in taken_back:
+            why = f": {each.reason}" if each.reason else ""
+            lines.append(f"      taken back {each.value!r} by {each.author}{why}")
     lines += [f"    asked    {each.text} ({each.author})" for each in body.questions]
     lines += [f"    answered {each.text} ({each.author})" for each in body.answers]
     return lines
@@ -366,7 +370,8 @@ def _receipt_report(receipt: Receipt) -> Report:
 def _headline(record: Record) -> str:
     fields = record.fields
     words = (fields.get("status"), fields.get("title") or fields.get("name") or fields.get("quantity"))
-    return " ".join(str(word) for word in words if word)
+    said = " ".join(str(word) for word in words if word)
+    return f"{said}, {fields['on_hand']} {fields['unit']} on hand" if "on_hand" in fields else said
 
 
 def _when(at: Any) -> str:

@@ -1,16 +1,21 @@
 """What the verbs of `tailboard-server` do that look after the database: from parsed arguments to a `Report`."""
 
 import argparse
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from shared.commandline import Report
 from sync_server import backup as backups
+from sync_server.backup_files import FileNamed
 from sync_server.bootstrap import build_service
 from sync_server.bootstrap import migrate as migrate_database
 from sync_server.retention import purge as purge_all
 from sync_server.settings import Settings, from_environment
 from sync_server.standing import lives_seen, stopped
+
+#: More lost files than this are only counted on a screen.
+FILES_SHOWN = 20
 
 
 def migrate(arguments: argparse.Namespace) -> Report:
@@ -23,15 +28,40 @@ def migrate(arguments: argparse.Namespace) -> Report:
 def backup(arguments: argparse.Namespace) -> Report:
     """Write a backup."""
     file = Path(arguments.file)
-    manifest = backups.back_up(_settings(arguments), file, with_secret=arguments.with_secret)
+    made = backups.back_up(
+        _settings(arguments), file, with_secret=arguments.with_secret, with_files=arguments.with_files
+    )
+    manifest = made.manifest
     lines = [f"{file}: as of {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, {file.stat().st_size} bytes"]
     if arguments.with_secret:
         lines.append("It holds the server's secret: whoever has this file can sign in the server's name.")
     else:
         lines.append("The server's secret is not in it; keep a copy of server.secret somewhere else.")
-    lines.append("The files that commands name lie in the home's folder; copy that too.")
-    data = {"file": str(file), "made_at": manifest.made_at, "incarnation": manifest.incarnation}
+    lines += _files_backed_up(made, carried=arguments.with_files)
+    files = {"files": len(made.files), "missing_files": _file_data(made.missing)}
+    data = {"file": str(file), "made_at": manifest.made_at, "incarnation": manifest.incarnation, **files}
     return Report("tailboard.backup.v1", {**data, "with_secret": arguments.with_secret}, lines)
+
+
+def _files_backed_up(made: backups.Made, *, carried: bool) -> list[str]:
+    lines = [f"It carries the {len(made.files)} files that commands name."] if carried else []
+    if made.files and not carried:
+        lines.append(
+            f"It lists the {len(made.files)} files that commands name and does not carry them: copy the folder blobs "
+            "in the server's home too, or use --with-files."
+        )
+    if made.missing:
+        lines += ["The folder lacks some of them already:", *_file_lines(made.missing)]
+    return lines
+
+
+def _file_lines(files: Sequence[FileNamed]) -> list[str]:
+    shown = [f"  {each.tenant}  {each.sha256}  {each.size} bytes" for each in files[:FILES_SHOWN]]
+    return [*shown, *([f"  and {len(files) - FILES_SHOWN} more; see --json"] if len(files) > FILES_SHOWN else [])]
+
+
+def _file_data(files: Sequence[FileNamed]) -> list[dict[str, object]]:
+    return [each.model_dump(exclude={"carried"}) for each in files]
 
 
 def restore(arguments: argparse.Namespace) -> Report:
@@ -43,7 +73,14 @@ def restore(arguments: argparse.Namespace) -> Report:
     ]
     if done.aside:
         lines.append(f"What was there before is now called {done.aside}; remove it when you do not need it any more.")
+    if done.missing:
+        lines.append(
+            f"{len(done.missing)} files that commands name are not in the folder blobs. Laptops that have them bring "
+            "them again; or copy them there from another backup:"
+        )
+        lines += _file_lines(done.missing)
     data = {"made_at": done.manifest.made_at, "incarnation": done.incarnation, "aside": done.aside}
+    data["missing_files"] = _file_data(done.missing)
     return Report("tailboard.restore.v1", data, lines)
 
 

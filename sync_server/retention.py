@@ -2,11 +2,11 @@
 
 A settled command is answered for during `Limits.ledger_retention`; afterwards its place in its device's chain says
 that it was settled (`settled_purged`). Removals go with the commands of their time: a copy that was begun before is
-older than any device may be away, and starts over.
+older than any device may be away, and starts over. A withdrawal whose command did not come within
+`Limits.offline_max` is forgotten: were the command to come now, its time would be over.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from reconciliation.expiry import LIMITS, Limits
@@ -31,15 +31,17 @@ def purge(service: Service, limits: Limits = LIMITS) -> dict[str, Purged]:
         tx.forget_nonces(now - 3 * TOLERANCE)
         return list(tx.tenants())
 
-    before = now - limits.ledger_retention
     tenants = service.store.attempt(nonces)
-    return {tenant: service.store.attempt(partial(_purge, service, tenant, before)) for tenant in tenants}
+    return {tenant: service.store.attempt(partial(_purge, service, tenant, limits)) for tenant in tenants}
 
 
-def _purge(service: Service, tenant: str, before: datetime, tx: Tx) -> Purged:
+def _purge(service: Service, tenant: str, limits: Limits, tx: Tx) -> Purged:
     """One organisation's; its audit says how much."""
+    now = service.ports.clock.now()
+    before = now - limits.ledger_retention
     place = tx.feed_end_before(tenant, before)
     purged = Purged(tx.purge(tenant, before), tx.forget_removals(tenant, place))
+    tx.forget_withdrawals(tenant, now - limits.offline_max)
     tx.keep_removals_from(tenant, place)
     if purged.commands or purged.removals:
         batch = service.batch(tx, tenant)

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from reconciliation.expiry import datable
 from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, SigningKey, WireEnvelope, seal, verify
 from shared.outcomes import Hold
-from shared.problems import Code, Problem, Refused
+from shared.problems import Code, NotTaken, Problem, Refused
 from shared.statements import Head, Succession, Withdrawal, withdraws
 from shared.sync import (
     CHANGES_MAX,
@@ -86,6 +87,7 @@ class Desk:
         """The reply's JSON, or a refusal that is to be committed together with what it reports."""
         tenant = self.caller.tenant
         cursor = _cursor(request.cursor)
+        _check_clock(request.sent_at)
         if request.head and (refused := shown(self.tx, tenant, envelope_of(request.head), self.incarnation)):
             return refused
         refuse_if_stopped(self.tx, tenant)
@@ -97,9 +99,25 @@ class Desk:
         answers = self._answers(request)
         self.batch.flush()
         if refused := _shut_out(self.caller, state):
+            return refused if request.protocol == protocol_1.PROTOCOL else _with_turned(refused, answers)
+        if refused := self._left_behind(request.protocol):
             return refused
         entries = [answer if isinstance(answer, Unknown | Turned) else self._told(answer) for answer in answers]
         return self._reply(request, cursor, entries)
+
+    def _left_behind(self, protocol: int) -> Refused | None:
+        """The refusal of a device of protocol 1 whose person's teams changed; None for any other.
+
+        Protocol 1 cannot say what a device is to drop, so it would show what its person may not see any more.
+        """
+        device = self.batch.device(self.caller.device)
+        if protocol != protocol_1.PROTOCOL or not device.scope_seq:
+            return None
+        return Refused(
+            Code.PROTOCOL_UNSUPPORTED,
+            f"the teams of {self.caller.actor} changed, and this version of Tailboard cannot drop what they no "
+            "longer see. What it sent is taken in; to hear what came of it, install the present version here",
+        )
 
     # -- up
 
@@ -111,7 +129,9 @@ class Desk:
             return [self._recall(command_id) for command_id in request.in_doubt]
         for wire in request.withdrawals:
             self._withdraw(envelope_of(wire))
-        return self._receive(request)
+        answers = self._receive(request)
+        self.batch.check_withdrawals(self.caller.device)
+        return answers
 
     def _recall(self, command_id: str) -> "str | Unknown":
         """What became of a command that the device is in doubt about; only its own are told."""
@@ -141,7 +161,7 @@ class Desk:
         if known and not withdraws(said, known.command, said.hash):
             raise Refused(Code.NOT_ENROLLED_FOR, "a withdrawal of somebody else's command")
         if self._active() or known is None or known.hold is Hold.QUARANTINED:
-            self.batch.withdraw(said.command, said.hash, envelope)
+            self.batch.withdraw(said.command, said.hash, envelope, self.caller.device)
 
     def _active(self) -> bool:
         """Whether the device may do more than bring what is kept for review."""
@@ -279,6 +299,15 @@ def _shut_out(caller: Caller, state: DeviceState) -> Refused | None:
     return Refused(code, f"{caller.device}: {detail}")
 
 
+def _with_turned(refused: Refused, answers: "Sequence[str | Unknown | Turned]") -> Refused:
+    """The refusal of a round that says which of its commands are not even kept for review."""
+    turned = [answer for answer in answers if isinstance(answer, Turned)]
+    if turned:
+        not_taken = tuple(NotTaken(index=t.index, code=t.problem.code, detail=t.problem.detail) for t in turned)
+        refused.problem = refused.problem.model_copy(update={"not_taken": not_taken})
+    return refused
+
+
 def admit_all(tx: Tx, caller: Caller, wires: Sequence[WireEnvelope]) -> list[Admitted | Problem]:
     """What a device brings, each verified or with the reason why not, in its order."""
     envelopes: list[Envelope] = []
@@ -325,6 +354,14 @@ def _forecast(entry: Entry | None) -> Forecast:
         detail=receipt.detail,
         conflicting=tuple(f"{each.record} {each.field}" for each in receipt.conflicting),
     )
+
+
+def _check_clock(sent_at: datetime | None) -> None:
+    """What a device's clock is off by is measured only if a clock can show what it says. Raises `Refused`."""
+    if sent_at and not datable(sent_at):
+        raise Refused(
+            Code.MALFORMED, f"sent_at: no clock shows {sent_at.isoformat()}; set the device's clock, then send again"
+        )
 
 
 def _cursor(cursor: str | None) -> tuple[int, int, int]:

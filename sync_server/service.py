@@ -44,6 +44,8 @@ from sync_server.store import Device, DeviceState, Entry, Key, Store, Tx
 log = logging.getLogger("tailboard.server")
 AUDIT_START = "0" * 64
 CODE_LIFETIME = timedelta(hours=24)
+#: How often it is looked for files whose room can be given back.
+FILES_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Service:
     def __init__(self, store: Store, ring: KeyRing, ports: Ports, files: BlobFiles) -> None:
         self.store, self.ring, self.ports = store, ring, ports
         self.attachments = Attachments(store, files, self._caller, self.bytes_arrived)
+        self._files_swept_at: datetime | None = None
 
     def batch(self, tx: Tx, tenant: str) -> Batch:
         """A fresh unit of work inside `tx`."""
@@ -122,16 +125,31 @@ class Service:
         batch.flush()
 
     def sweep(self) -> None:
-        """Decide again what was held until now: approvals whose time is over, kinds that this program has learnt."""
+        """Decide again what was held until now: approvals whose time is over, kinds that this program has learnt.
+
+        And give back the room of files that only failed commands name.
+        """
         with self.store.transaction() as tx:
             tenants = list(tx.tenants())
+        now = self.ports.clock.now()
+        files_due = self._files_due(now)
         for tenant in tenants:
             try:
                 self.sweep_tenant(tenant)
+                if files_due:
+                    self.attachments.give_back(tenant, now)
             except Refused as refused:  # one organisation's trouble is not the others'
                 log.warning("not swept", extra={"tenant": tenant, "code": refused.problem.code})
             except Exception as error:  # noqa: BLE001  # nor is a fault of ours
                 log.error("not swept", extra={"tenant": tenant, **where(error)})
+
+    def _files_due(self, now: datetime) -> bool:
+        """Whether it is time to look for room that can be given back; asked once a sweep."""
+        swept = self._files_swept_at
+        if swept and swept <= now < swept + FILES_EVERY:
+            return False
+        self._files_swept_at = now
+        return True
 
     def sweep_tenant(self, tenant: str) -> None:
         """The same for one tenant. Raises `Refused`: `busy`, `store_full`, `server_stopped`."""

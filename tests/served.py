@@ -27,7 +27,7 @@ from shared.envelope import (
 )
 from shared.outcomes import Receipt
 from shared.ports import Ports
-from shared.records import Record, record_from_wire
+from shared.records import Record, WireRecord, record_from_json
 from shared.request_signature import sign_request
 from shared.statements import Withdrawal
 from shared.sync import PROTOCOL, Enrolment, EnrolReply, EnrolRequest, SyncReply, SyncRequest
@@ -35,11 +35,15 @@ from sync_server.api.app import build_app
 from sync_server.bootstrap import initialise
 from sync_server.office import Office
 from sync_server.settings import Settings
-from sync_server.store import Person, Store, schema
+from sync_server.store import Person, Store, Tx, schema
 from tests.builders import StillClock, still_ports
 from tests.postgres import Cluster
 
 TENANT = "t"
+
+
+def record_from_wire(wire: WireRecord) -> Record:
+    return record_from_json(wire.model_dump(mode="json"))
 
 
 async def in_place(work: Any) -> Any:
@@ -164,6 +168,11 @@ def receipt(answer: Any) -> Receipt:
     """The receipt in an answer that must be settled."""
     assert answer.status == "settled", answer
     return Receipt.model_validate_json(answer.receipt)
+
+
+def received(tx: Tx, device: str | None = None) -> int:
+    """How many commands the ledger holds; of one device, if it is named."""
+    return len(tx.search(TENANT, device=device, record=None, limit=10_000))
 
 
 def id_in(envelope: Envelope) -> str:

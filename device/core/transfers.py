@@ -6,7 +6,8 @@ Rules
 2. The server's place is the only one that counts. It is asked for before the first byte of each life of this program,
    and again whenever an answer did not come or the place was wrong.
 3. A file is up when the server says that it is complete, whatever was sent.
-4. A file that the server refuses rests for a while; the others go on.
+4. A file that the server refuses rests for a while; the others go on. So does one that it turns out to have in full,
+   should a command seem to wait for it all the same.
 
 Not handled here: bytes, clocks, sockets. The caller performs the action and reports what came of it.
 """
@@ -67,9 +68,14 @@ class Uploads:
             return AskPlace(this.sha256)
         return SendChunk(this.sha256, place, min(CHUNK_BYTES, this.size - place))
 
-    def told(self, sha256: str, progress: Progress) -> None:
+    def told(self, sha256: str, progress: Progress, now: datetime) -> None:
         """The server said how far it has got."""
+        only_asked = sha256 not in self.places
         self.places[sha256] = progress.offset
+        if progress.complete:
+            self.lost(sha256)
+            if only_asked:
+                self.resting[sha256] = now + REST_AFTER_REFUSAL
 
     def lost(self, sha256: str) -> None:
         """No answer, or a wrong place: how far the server has got is not known any more."""

@@ -108,6 +108,42 @@ async def field(app: "TailboardApp", job: str, was: Proposal | None = None) -> P
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What somebody would answer to a question of the office; `words` shows both."""
+
+    question: str
+    text: str
+    words: str
+
+
+async def answer(app: "TailboardApp") -> Answered | None:
+    """Which question, if there are several, then the answer. Nothing is saved yet."""
+    asked = await app.desk.do(app.device.workbench.questions)
+    open_ones = [each for each in asked if not each.answers] or asked
+    if not open_ones:
+        app.say("The office asks nothing.")
+        return None
+    at: str | None = open_ones[0].question.id
+    several = len(open_ones) > 1
+    labels = {each.question.id: f"{id_of(each.record)}  {each.question.text}" for each in open_ones}
+    choices = [Choice(key, label) for key, label in labels.items()]
+    while True:
+        if several:
+            at = await app.ask(Pick("Answer which question?", choices, at=at))
+        if at is None:
+            return None
+        typed = await app.ask(Ask("Answer the office", labels[at], value="", check=_said_something))
+        if typed is not None:
+            return Answered(at, typed, f"{labels[at]}\n\n“{typed}”")
+        if not several:
+            return None
+
+
+async def _said_something(typed: str) -> str | None:
+    return None if typed.strip() else "Type the answer."
+
+
 FORMS: dict[str, tuple[str, Form]] = {
     ReadingRecorded.kind.name: ("Reading", reading),
     StatusChanged.kind.name: ("Status", status),

@@ -199,6 +199,10 @@ def _decide(arguments: argparse.Namespace, choice: ApprovalChoice) -> Report:
     receipt, subject = decided.receipt, decided.subject
     ok = receipt.outcome in EFFECTIVE
     lines = [_state_line(subject)] if ok else [f"{receipt.outcome}: {receipt.detail}"]
+    ended = subject.receipt.outcome if subject.receipt else None
+    if ok and choice is ApprovalChoice.APPROVE and ended in {Outcome.REJECTED, Outcome.EXPIRED}:
+        ok = False
+        lines.append("The answer is kept, and changed nothing.")
     if ok and subject.hold is Hold.DEFERRED:
         lines.append(_ASKED_AGAIN.format(record=subject.command.record, approval=subject.command.id))
     data = {"receipt": receipt.model_dump(mode="json"), "command": _entry(subject)}
@@ -234,7 +238,8 @@ def _approval_lines(record: Record) -> list[str]:
     until = (
         f"  asked by {body.requested_by}, {_when(body.requested_at)}; an answer counts until {_when(body.expires_at)}"
     )
-    answer = [f"  {body.status} by {body.decided_by}: {body.reason}"] if body.decided_by else []
+    by = f" by {body.decided_by}" if body.decided_by else ""
+    answer = [f"  {body.status}{by}" + (f": {body.reason}" if body.reason else "")] if by or body.reason else []
     changes = [f"  {each.field} of {each.record}: {_said(each.old)} -> {_said(each.new)}" for each in body.effect]
     return [head, *changes, until, *answer]
 

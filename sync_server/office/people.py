@@ -8,7 +8,7 @@ Rules
 from shared.commands.base import SERVICE_PERSON, Role
 from shared.problems import Code, Refused
 from sync_server.batch import Batch
-from sync_server.office.base import OfficePart, check_name
+from sync_server.office.base import OfficePart, check_name, permit
 from sync_server.service import CODE_LIFETIME, code_hash
 from sync_server.store import EnrolCode, Person, Tx
 
@@ -19,8 +19,17 @@ _CODE_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 class People(OfficePart):
     """People and enrolment codes."""
 
-    def put_person(self, tenant: str, person: Person) -> None:
-        """Add somebody, or change name, roles and teams; the act is audited."""
+    def put_person(self, tenant: str, person: Person, actor: str | None = None) -> None:
+        """Add somebody, or change name, roles and teams; the act is audited, with who did it.
+
+        Args:
+            tenant: where.
+            person: as they are to be.
+            actor: an administrator; None for whoever has the server's shell, who may be the first one.
+
+        Raises:
+            Refused: `malformed`, or `not_permitted`, `not_found` for the actor.
+        """
         check_name("person", person.id)
         if person.id == SERVICE_PERSON or Role.SERVICE in person.roles:
             raise Refused(Code.MALFORMED, f"{SERVICE_PERSON} and the role {Role.SERVICE} are the server's own")
@@ -28,12 +37,14 @@ class People(OfficePart):
             check_name("team", team)
 
         def work(tx: Tx, batch: Batch) -> None:
+            if actor is not None:
+                permit(tx, tenant, actor, Role.ADMIN)
             before = tx.person(tenant, person.id)
             if before == person:
                 return
             tx.put_person(tenant, person)
             teams = None if person.teams is None else sorted(person.teams)
-            batch.note(act="person", person=person.id, roles=sorted(person.roles), teams=teams)
+            batch.note(act="person", person=person.id, roles=sorted(person.roles), teams=teams, actor=actor)
             if before and before.teams != person.teams:
                 for device in tx.devices(tenant):
                     if device.actor == person.id:

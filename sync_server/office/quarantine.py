@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciliation.decide import Ruling, draft_of
+from reconciliation.decide import Ruling, draft_of, undatable
 from reconciliation.expiry import expired, lifetime, too_long
 from reconciliation.ruling import rejected
 from shared.commands import UnknownKind
@@ -176,6 +176,8 @@ def _too_late(batch: Batch, entry: Entry) -> Ruling | None:
         return rejected(Reason.WITHDRAWN, "its author took it back")
     if too_long(entry.command):
         return rejected(Reason.LIFETIME_TOO_LONG, "it asks for a lifetime that no command may have")
+    if undated := undatable(entry.command):
+        return undated
     if expired(entry.command, entry.received_at, timedelta(seconds=entry.offset_s)):
         return Ruling(Outcome.EXPIRED, detail=f"it was good until {entry.command.expires_at:%Y-%m-%d %H:%M} UTC")
     return None

@@ -3,10 +3,23 @@
 A file has a row here only because a command named it; the bytes themselves are `sync_server.blob_files`' business.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, Column, false, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    case,
+    exists,
+    false,
+    func,
+    select,
+    true,
+    update,
+)
 from sqlmodel import Field
 
 from shared.attachments import Attachment
@@ -20,7 +33,10 @@ _FAILED = (Outcome.REJECTED, Outcome.EXPIRED)
 
 
 class BlobRow(Table, table=True):
-    """One file of a tenant. `received` bytes are durable, `reserved` count against the tenant's space."""
+    """One file of a tenant. `received` bytes are durable, `reserved` count against the tenant's space.
+
+    `bringer` is the person whose devices brought all of what is there; None if several did.
+    """
 
     __tablename__ = "blob"
     tenant: str = Field(primary_key=True)
@@ -28,6 +44,16 @@ class BlobRow(Table, table=True):
     received: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
     reserved: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
     whole: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    bringer: str | None = None
+
+
+class BlobBringerRow(Table, table=True):
+    """`actor` has every byte of a file: their device brought it here."""
+
+    __tablename__ = "blob_bringer"
+    tenant: str = Field(primary_key=True)
+    sha256: str = Field(primary_key=True)
+    actor: str = Field(primary_key=True)
 
 
 class BlobNameRow(Table, table=True):
@@ -41,7 +67,8 @@ class BlobNameRow(Table, table=True):
     size: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-BLOB, NAME = (table_of(row) for row in (BlobRow, BlobNameRow))
+BLOB, NAME, BRINGER = (table_of(row) for row in (BlobRow, BlobNameRow, BlobBringerRow))
+_OF_COMMAND = (LEDGER.c.tenant == NAME.c.tenant) & (LEDGER.c.id == NAME.c.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +79,7 @@ class Blob:
         received: bytes that are durable; those of the whole file once it is verified.
         whole: size and sha256 were verified.
         sizes: what the commands say, smallest first; honest ones agree.
-        records: the references of the records that they are about.
+        records: what those that took effect are about: whoever may see one of these records may have the file.
     """
 
     received: int
@@ -89,14 +116,15 @@ class Blobs(Part):
         here = {row.sha256 for row in rows if row.whole and row.received == sizes[row.sha256]}
         return tuple(sorted(sizes.keys() - here))
 
-    def blob(self, tenant: str, sha256: str) -> Blob | None:
+    def blob(self, tenant: str, sha256: str, new: Collection[str] = ()) -> Blob | None:
         """What is known of a file; None if no command names it that may still take effect.
 
-        A command that is no longer in the ledger was settled long ago; its file stays.
+        A command that is no longer in the ledger was settled long ago; its file stays. Those of `new` are not in the
+        ledger yet.
         """
         named = (
-            select(NAME.c.size, NAME.c.record)
-            .outerjoin(LEDGER, (LEDGER.c.tenant == NAME.c.tenant) & (LEDGER.c.id == NAME.c.command))
+            select(NAME.c.size, NAME.c.record, NAME.c.command, LEDGER.c.id, LEDGER.c.outcome)
+            .outerjoin(LEDGER, _OF_COMMAND)
             .where(NAME.c.tenant == tenant, NAME.c.sha256 == sha256)
             .where(LEDGER.c.outcome.is_(None) | LEDGER.c.outcome.not_in(_FAILED))
         )
@@ -105,12 +133,26 @@ class Blobs(Part):
         if row is None or not names:
             return None
         sizes = tuple(sorted({name.size for name in names}))
-        return Blob(row.received, row.whole, sizes, frozenset(name.record for name in names))
+        settled = [name for name in names if name.outcome or (name.id is None and name.command not in new)]
+        records = frozenset(name.record for name in settled)
+        return Blob(row.received, row.whole, sizes, records)
 
-    def advance_blob(self, tenant: str, sha256: str, before: int, received: int) -> bool:
-        """Move the durable place of a file on from `before`. Whether it stood there."""
+    def brought(self, tenant: str, sha256: str, actor: str) -> bool:
+        """Whether somebody has shown to have every byte of a file."""
+        this = (BRINGER.c.tenant == tenant) & (BRINGER.c.sha256 == sha256) & (BRINGER.c.actor == actor)
+        return self._one(select(BRINGER.c.actor).where(this)) is not None
+
+    def add_bringer(self, tenant: str, sha256: str, actor: str) -> None:
+        """Remember that somebody has shown to have every byte of a file."""
+        row = self._insert(BRINGER).values(tenant=tenant, sha256=sha256, actor=actor)
+        self._connection.execute(row.on_conflict_do_nothing())
+
+    def advance_blob(self, tenant: str, sha256: str, before: int, received: int, bringer: str | None = None) -> bool:
+        """Move the durable place of a file on from `before` with what `bringer` sent. Whether it stood there."""
         this = (BLOB.c.tenant == tenant) & (BLOB.c.sha256 == sha256) & (BLOB.c.received == before) & ~BLOB.c.whole
-        return bool(self._connection.execute(update(BLOB).where(this).values(received=received)).rowcount)
+        alone = case((BLOB.c.bringer == bringer, bringer), else_=None) if before else bringer
+        values = {"received": received, "bringer": alone}
+        return bool(self._connection.execute(update(BLOB).where(this).values(values)).rowcount)
 
     def reserve_blob(self, tenant: str, sha256: str, size: int) -> None:
         """Keep room for `size` bytes of a file; 0 gives it back."""
@@ -128,4 +170,40 @@ class Blobs(Part):
         """Every byte of a file was verified. Whether that is news."""
         this = (BLOB.c.tenant == tenant) & (BLOB.c.sha256 == sha256) & ~BLOB.c.whole
         values = {"whole": True, "received": size, "reserved": size}
-        return bool(self._connection.execute(update(BLOB).where(this).values(values)).rowcount)
+        news = bool(self._connection.execute(update(BLOB).where(this).values(values)).rowcount)
+        bringer = self._one(select(BLOB.c.bringer).where(BLOB.c.tenant == tenant, BLOB.c.sha256 == sha256))
+        if news and bringer and bringer[0]:
+            self.add_bringer(tenant, sha256, bringer[0])
+        return news
+
+    def whole_blobs(self, tenant: str) -> list[tuple[str, int]]:
+        """(sha256, size in bytes) of every file that is here in full."""
+        query = select(BLOB.c.sha256, BLOB.c.received).where(BLOB.c.tenant == tenant, BLOB.c.whole)
+        return [(row.sha256, row.received) for row in self._all(query.order_by(BLOB.c.sha256))]
+
+    def forget_blob(self, tenant: str, sha256: str) -> None:
+        """Nothing of a file is here any more; the room for it is kept."""
+        this = (BLOB.c.tenant == tenant) & (BLOB.c.sha256 == sha256)
+        self._connection.execute(update(BLOB).where(this).values(whole=False, received=0, bringer=None))
+
+    def given_up_blobs(self, tenant: str, before: datetime) -> list[str]:
+        """The sha256 of the files with room that only commands name which failed before an instant."""
+        query = select(BLOB.c.sha256).where(BLOB.c.tenant == tenant, BLOB.c.reserved > 0, _given_up(before))
+        return [row.sha256 for row in self._all(query.order_by(BLOB.c.sha256))]
+
+    def give_up_blob(self, tenant: str, sha256: str, before: datetime) -> bool:
+        """Lock a file and say that nothing of it is here, if that is still so; whether it is."""
+        this = (BLOB.c.tenant == tenant) & (BLOB.c.sha256 == sha256)
+        # looked at only once it is locked: who names it at this moment is seen, or sees that it is gone
+        self._connection.execute(select(BLOB.c.sha256).where(this).with_for_update()).all()
+        values = {"whole": False, "received": 0, "bringer": None}
+        return bool(self._connection.execute(update(BLOB).where(this, _given_up(before)).values(values)).rowcount)
+
+
+def _given_up(before: datetime) -> ColumnElement[bool]:
+    """A file that is named, and by nothing but commands that failed before an instant."""
+    names = (NAME.c.tenant == BLOB.c.tenant) & (NAME.c.sha256 == BLOB.c.sha256)
+    failed = LEDGER.c.outcome.in_(_FAILED) & (LEDGER.c.settled_at < before.isoformat())
+    named = exists().where(names)
+    alive = exists(select(NAME.c.command).outerjoin(LEDGER, _OF_COMMAND).where(names, func.coalesce(~failed, true())))
+    return named & ~alive

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     and_,
     delete,
+    exists,
     false,
     func,
     insert,
@@ -100,6 +101,8 @@ class WithdrawalRow(Table, table=True):
     command: str = Field(primary_key=True)
     hash: str
     envelope: str = Field(sa_column=Column(Text, nullable=False))
+    device: str | None = None
+    received_at: str | None = None
 
 
 LEDGER, ROOT, NEED, WITHDRAWAL = (table_of(row) for row in (LedgerRow, RootRow, NeedRow, WithdrawalRow))
@@ -275,6 +278,16 @@ class Ledger(Part):
         query = select(NEED.c.need).where(NEED.c.tenant == tenant, NEED.c.command == command)
         return frozenset(row.need for row in self._all(query))
 
+    def needs_of_each(self, tenant: str, commands: Iterable[str]) -> dict[str, frozenset[str]]:
+        """What each of `commands` is held for; those that are held for nothing are left out."""
+        query = select(NEED.c.command, NEED.c.need).where(
+            NEED.c.tenant == tenant, self._among(NEED.c.command, commands)
+        )
+        found: dict[str, set[str]] = {}
+        for row in self._all(query):
+            found.setdefault(row.command, set()).add(row.need)
+        return {command: frozenset(needs) for command, needs in found.items()}
+
     def all_needs(self, tenant: str) -> list[tuple[str, str]]:
         """Every (need, command) pair."""
         query = select(NEED.c.need, NEED.c.command).where(NEED.c.tenant == tenant)
@@ -282,9 +295,12 @@ class Ledger(Part):
 
     # -- withdrawals
 
-    def put_withdrawal(self, tenant: str, command: str, envelope_hash: str, envelope: Envelope) -> None:
-        """Keep the author's word that a command is taken back; of several, the last."""
-        values = {"hash": envelope_hash, "envelope": envelope.to_wire().model_dump_json()}
+    def put_withdrawal(
+        self, tenant: str, command: str, envelope_hash: str, envelope: Envelope, device: str, at: datetime
+    ) -> None:
+        """Keep the author's word, brought by `device` at `at`, that a command is taken back; of several, the last."""
+        said = {"hash": envelope_hash, "envelope": envelope.to_wire().model_dump_json()}
+        values = {**said, "device": device, "received_at": at.isoformat()}
         statement = self._insert(WITHDRAWAL).values(tenant=tenant, command=command, **values)
         self._do(statement.on_conflict_do_update(index_elements=["tenant", "command"], set_=values))
 
@@ -294,6 +310,16 @@ class Ledger(Part):
             WITHDRAWAL.c.tenant == tenant, self._among(WITHDRAWAL.c.command, ids)
         )
         return {row.command: row.hash for row in self._all(query)}
+
+    def stray_withdrawals(self, tenant: str, device: str) -> int:
+        """How many commands a device took back that never came."""
+        stray = and_(_stray(tenant), WITHDRAWAL.c.device == device)
+        return int(self._one(select(func.count()).select_from(WITHDRAWAL).where(stray))[0])
+
+    def forget_withdrawals(self, tenant: str, before: datetime) -> int:
+        """Drop the withdrawals brought before an instant whose commands never came; how many."""
+        old = and_(_stray(tenant), WITHDRAWAL.c.received_at < before.isoformat())
+        return int(self._do(delete(WITHDRAWAL).where(old)).rowcount)
 
     # -- retention
 
@@ -317,12 +343,6 @@ class Ledger(Part):
         row = self._one(query.order_by(LEDGER.c.settled_at.desc()).limit(1))
         return Receipt.model_validate_json(bytes(row.receipt)).change_seq if row else 0
 
-    def count_entries(self, tenant: str, **where: str) -> int:
-        """How many commands the ledger holds, with these columns' values."""
-        matching = [LEDGER.c[name] == value for name, value in where.items()]
-        query = select(func.count()).select_from(LEDGER).where(LEDGER.c.tenant == tenant, *matching)
-        return int(self._one(query)[0])
-
     def search(self, tenant: str, *, device: str | None, record: str | None, limit: int) -> list[Entry]:
         """The newest commands; only those of `device` or about `record`, if they are named."""
         query = _ENTRIES.where(LEDGER.c.tenant == tenant)
@@ -330,6 +350,11 @@ class Ledger(Part):
         rows = self._all(query.order_by(LEDGER.c.received_at.desc(), LEDGER.c.id.desc()).limit(limit))
         found = [_entry(row) for row in rows]
         return [entry for entry in found if record is None or entry.command.record == record]
+
+
+def _stray(tenant: str) -> ColumnElement[bool]:
+    came = exists().where(LEDGER.c.tenant == WITHDRAWAL.c.tenant, LEDGER.c.id == WITHDRAWAL.c.command)
+    return and_(WITHDRAWAL.c.tenant == tenant, ~came)
 
 
 def _settled_before(tenant: str, before: datetime) -> ColumnElement[bool]:

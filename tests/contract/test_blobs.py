@@ -11,16 +11,17 @@ import httpx
 import pytest
 
 from shared.blobs import Progress, read_progress
-from shared.outcomes import Outcome
+from shared.outcomes import EFFECTIVE, Outcome
 from shared.problems import MEDIA_TYPE
 from shared.request_signature import sign_request
 from simulators.network import LosesFirstReply
 from sync_server.api.app import build_app
+from sync_server.attachments import GRACE
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.bootstrap import build_service
 from sync_server.settings import Settings
 from sync_server.store import Write
-from tests.served import PEOPLE, Laptop, Server, in_place, new_laptop, receipt
+from tests.served import PEOPLE, Laptop, Server, id_in, in_place, new_laptop, receipt
 
 JOB = "work_order/WO-1"
 PHOTO = bytes(range(256)) * 40
@@ -293,6 +294,172 @@ async def test_who_may_not_see_the_job_does_not_get_its_files(server: Server, la
         tx.put_records("t", [Write(moved, 99, "west", job.version)])
     assert code(await ask(stranger, "GET", path())) == "not_found"
     assert (await ask(laptop, "GET", path())).status_code == 200
+
+
+def give_to(server: Server, team: str) -> None:
+    office = server.office
+    office.apply_import("t", "root", office.plan_import("t", "work_order", f"id,team\nWO-1,{team}\n"))
+
+
+async def stranger(server: Server, laptop: Laptop) -> Laptop:
+    """Somebody of another team, who names by its sha256 the photo of a job that they do not see."""
+    (outsider,) = [person for person in PEOPLE if person.id == "b.lind"]
+    server.office.put_person("t", replace(outsider, teams=frozenset({"east"})))
+    give_to(server, "west")
+    made = new_laptop(server, b"\x02", outsider.id)
+    await made.enrol()
+    await made.sync()
+    assert JOB not in made.replica
+    return made
+
+
+OTHER = "work_order/WO-2"
+
+
+async def overhear(made: Laptop) -> str:
+    said = {"name": "mine.jpg", "sha256": NAME, "size": len(PHOTO), "media_type": "image/jpeg"}
+    envelope = made.say("attachment.added", OTHER, **said)
+    await made.round(envelope)
+    return id_in(envelope)
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_naming_a_file_gives_nobody_the_file(server: Server, laptop: Laptop, before: bool) -> None:
+    """Whoever overheard a sha256 gets nothing by naming it, before its bytes are here or after."""
+    other = await stranger(server, laptop)
+    command = await overhear(other) if before else None
+    await name_it(laptop)
+    await patch(laptop, 0, PHOTO)
+    command = command or await overhear(other)
+    assert (await answer(other, command)).problem.code == "bytes_missing"
+    assert await head(other) == Progress(0), "to them it looks as if it were not here"
+    assert code(await ask(other, "GET", path())) == "not_found"
+    assert progress(await patch(other, 0, PHOTO[:5000])) == Progress(5000)
+    assert code(await patch(other, 4000, PHOTO[4000:])) == "offset_wrong"
+    assert code(await ask(other, "GET", path())) == "not_found"
+    assert code(await patch(other, 5000, bytes(len(PHOTO) - 5000))) == "bytes_wrong"
+    assert await head(other) == Progress(0)
+    assert (await answer(other, command)).status == "held"
+    assert (await ask(laptop, "GET", path())).content == PHOTO
+
+
+async def test_who_has_every_byte_of_a_file_may_name_it(server: Server, laptop: Laptop) -> None:
+    other = await stranger(server, laptop)
+    await name_it(laptop)
+    await patch(laptop, 0, PHOTO)
+    command = await overhear(other)
+    await patch(other, 0, PHOTO[:5000])
+    assert progress(await patch(other, 5000, PHOTO[5000:])) == Progress(len(PHOTO), complete=True)
+    assert receipt(await answer(other, command)).outcome is Outcome.APPLIED
+    assert (await ask(other, "GET", path())).content == PHOTO
+    assert not [each for each in (home(server) / "blobs" / "t" / "partial").iterdir() if each.is_file()]
+
+
+async def test_the_last_byte_makes_a_file_nobodys_own(server: Server, laptop: Laptop) -> None:
+    """Who adds to what another brought has not shown every byte; who began it shows the rest once more."""
+    other = await stranger(server, laptop)
+    theirs, ours = await overhear(other), await name_it(laptop)
+    await patch(laptop, 0, PHOTO[:-1])
+    assert progress(await patch(other, len(PHOTO) - 1, PHOTO[-1:])).complete
+    assert (await answer(other, theirs)).status == "held"
+    assert code(await ask(other, "GET", path())) == "not_found"
+    await patch(laptop, 0, PHOTO)
+    assert receipt(await answer(laptop, ours)).outcome in EFFECTIVE
+    assert (await answer(other, theirs)).status == "held"
+
+
+async def test_who_comes_to_see_a_file_need_not_bring_it(server: Server, laptop: Laptop) -> None:
+    other = await stranger(server, laptop)
+    await name_it(laptop)
+    await patch(laptop, 0, PHOTO)
+    command = await overhear(other)
+    give_to(server, "east")
+    assert (await head(other)).complete
+    assert receipt(await answer(other, command)).outcome is Outcome.APPLIED
+
+
+# -- room that comes back
+
+
+async def failed(server: Server, laptop: Laptop) -> str:
+    """A command whose bytes are here in full, and which is taken back while it waits for somebody's decision."""
+    server.office.set_field("t", "m.reyes", JOB, "priority", "low")
+    clash = laptop.say("field.updated", JOB, field="priority", value="high")
+    await laptop.round(clash)
+    said = {"name": "p.jpg", "sha256": NAME, "size": len(PHOTO), "media_type": "image/jpeg"}
+    photo = laptop.command("attachment.added", JOB, advance=False, **said)
+    envelope = laptop.seal(photo.model_copy(update={"depends_on": (id_in(clash),)}))
+    await laptop.round(envelope)
+    assert progress(await patch(laptop, 0, PHOTO)).complete
+    assert (await answer(laptop, photo.id)).status == "held"
+    await laptop.round(withdrawals=(laptop.withdrawal(envelope),))
+    assert receipt(await answer(laptop, photo.id)).outcome is Outcome.REJECTED
+    return photo.id
+
+
+def room(server: Server) -> int:
+    with server.office.service.store.transaction() as tx:
+        return tx.reserved_bytes("t", besides="")
+
+
+def stored(server: Server) -> list[bytes]:
+    return [each.read_bytes() for each in (home(server) / "blobs").rglob("*") if each.is_file()]
+
+
+async def test_the_room_of_a_failed_commands_file_is_given_back_after_a_while(server: Server, laptop: Laptop) -> None:
+    await failed(server, laptop)
+    server.clock.move(GRACE - timedelta(minutes=1))
+    server.office.service.sweep()
+    assert (room(server), stored(server)) == (len(PHOTO), [PHOTO])
+    server.clock.move(timedelta(hours=1))
+    server.office.service.sweep()
+    assert (room(server), stored(server)) == (0, [])
+
+
+async def test_a_file_that_another_command_names_keeps_its_room(server: Server, laptop: Laptop) -> None:
+    await failed(server, laptop)
+    command = await name_it(laptop, name="again.jpg")
+    assert receipt(await answer(laptop, command)).outcome in EFFECTIVE
+    server.clock.move(GRACE * 2)
+    server.office.service.sweep()
+    assert (room(server), stored(server)) == (len(PHOTO), [PHOTO])
+
+
+async def test_a_file_whose_room_was_given_back_can_be_given_again(server: Server, laptop: Laptop) -> None:
+    await failed(server, laptop)
+    server.clock.move(GRACE * 2)
+    server.office.service.sweep()
+    command = await name_it(laptop, name="again.jpg")
+    assert (await answer(laptop, command)).status == "held"
+    assert await head(laptop) == Progress(0)
+    await patch(laptop, 0, PHOTO)
+    assert receipt(await answer(laptop, command)).outcome in EFFECTIVE
+    assert (room(server), stored(server)) == (len(PHOTO), [PHOTO])
+
+
+async def test_dying_while_room_is_given_back_neither_keeps_it_nor_calls_a_file_there(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await failed(server, laptop)
+    server.clock.move(GRACE * 2)
+    with monkeypatch.context() as dying:
+        dying.setattr(BlobFiles, "give_up", dies)
+        server.office.service.sweep()
+    assert stored(server) == [PHOTO]
+    with server.office.service.store.transaction() as tx:
+        assert tx.whole_blobs("t") == []
+    server.clock.move(timedelta(hours=2))
+    server.office.service.sweep()
+    assert (room(server), stored(server)) == (0, [])
+
+
+async def test_a_whole_file_that_is_gone_is_taken_again(server: Server, laptop: Laptop) -> None:
+    await name_it(laptop)
+    await patch(laptop, 0, PHOTO)
+    (home(server) / "blobs" / "t" / NAME[:2] / NAME[2:]).unlink()
+    assert await head(laptop) == Progress(0)
+    assert progress(await patch(laptop, 0, PHOTO)).complete
+    assert (await ask(laptop, "GET", path())).content == PHOTO
 
 
 async def test_a_revoked_device_brings_what_it_named_and_gets_nothing(server: Server, laptop: Laptop) -> None:

@@ -13,6 +13,7 @@ from shared.outcomes import EFFECTIVE, Outcome
 from shared.problems import Refused
 from shared.records import Choice, Conflict
 from sync_server.cli import main
+from sync_server.commands import conflict_lines
 from sync_server.office import Pick
 from sync_server.office.commands import _moved_on
 from tests.builders import JOB, OTHER_JOB
@@ -146,9 +147,9 @@ async def test_what_was_built_on_a_decision_keeps_it_from_being_undone(server: S
 
 async def test_nothing_is_undone_where_nothing_is_settled(server: Server, laptop: Laptop) -> None:
     ref, *_ = await clashing(server, laptop)
-    with pytest.raises(Refused, match="nothing of that is settled"):
+    with pytest.raises(Refused, match="Nothing of that is settled"):
         server.office.undo(TENANT, "m.reyes", ref, "")
-    with pytest.raises(Refused, match="nothing of that waits"):
+    with pytest.raises(Refused, match="Nothing of that waits"):
         server.office.settle(TENANT, "m.reyes", ref, {(JOB, "title"): Pick(Choice.KEEP_MINE)}, "")
 
 
@@ -179,6 +180,8 @@ async def test_the_command_line_settles_asks_and_undoes(server: Server, laptop: 
     assert (job(server)["access"], conflict(server).status) == ("side gate", "open")
     assert say("conflict", "undo", ref, "--field", "WO-2:access", "--reason", "mixed up", *by)[0] == 0
     assert job(server)["access"] == "front"
+    shown = conflict_lines(server.office.matter(TENANT, "conflict", ref).record)
+    assert "      taken back 'side gate' by m.reyes: mixed up" in shown
     assert say("conflict", "resolve", ref, "--mine", "access", "--theirs", "priority", *by)[0] == 0
     assert (job(server)["access"], job(server)["priority"], conflict(server).status) == (
         "roof",  # which was built on the kept one

@@ -50,10 +50,10 @@ async def test_the_office_sees_how_each_laptop_is_doing(server: Server, laptop: 
 
 async def test_only_an_administrator_revokes_and_readmits(server: Server, laptop: Laptop) -> None:
     for act in (server.office.revoke_device, server.office.readmit_device):
-        with pytest.raises(Refused, match=r"this takes admin, and m\.reyes is dispatcher, resolver") as caught:
+        with pytest.raises(Refused, match=r"This takes admin, and m\.reyes is dispatcher, resolver") as caught:
             act(TENANT, laptop.name, "m.reyes", "lost")
         assert caught.value.problem.code is Code.NOT_PERMITTED
-    with pytest.raises(Refused, match="give a reason"):
+    with pytest.raises(Refused, match="Give a reason"):
         server.office.revoke_device(TENANT, laptop.name, "root", "")
     with pytest.raises(Refused, match="see: tailboard-server device list"):
         server.office.revoke_device(TENANT, "TB-99", "root", "lost")

@@ -1,5 +1,7 @@
 """What an import does to records that people have worked on, and what it says of a file that is wrong."""
 
+import json
+
 import pytest
 
 from shared.commands.base import Role
@@ -132,6 +134,18 @@ def test_lines_may_end_as_on_any_machine(office: Office) -> None:
 def test_text_that_begins_with_a_bracket_is_text(office: Office, title: str) -> None:
     plan = office.plan_import(TENANT, "work_order", f"id,title\nWO-1,{title}\n")
     assert plan.changes == {JOB: {"title": title}}
+
+
+def test_who_added_a_person_is_in_the_audit(office: Office) -> None:
+    new = Person("c.new", "C. New", frozenset({Role.TECHNICIAN}))
+    with pytest.raises(Refused, match="takes admin"):
+        office.put_person(TENANT, new, "m.reyes")
+    with pytest.raises(Refused, match="no person nobody"):
+        office.put_person(TENANT, new, "nobody")
+    office.put_person(TENANT, new, "root")
+    with office.service.store.transaction() as tx:
+        acts = [json.loads(link[3]) for link in tx.audit(TENANT)]
+    assert [act["actor"] for act in acts if act.get("person") == "c.new"] == ["root"]
 
 
 def test_names_are_checked_where_they_are_given(office: Office) -> None:

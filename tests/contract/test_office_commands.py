@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ async def test_a_laptop_is_revoked_reviewed_and_readmitted(laptop: Laptop, say: 
 async def test_a_command_is_dismissed(server: Server, laptop: Laptop, told: Call, say: Say) -> None:
     sent = await cloned_work(laptop)
     refused = say("quarantine", "dismiss", id_in(sent), "--as", "b.lind", "--reason", "x", code=1)
-    assert "this takes admin or resolver, and b.lind is technician" in str(refused)
+    assert "This takes admin or resolver, and b.lind is technician" in str(refused)
     (found,) = told("quarantine", "dismiss", id_in(sent), "--as", "root", "--reason", "a copy")["commands"]
     assert (found["receipt"]["reason"], found["receipt"]["detail"]) == ("dismissed", "dismissed by root: a copy")
 
@@ -139,7 +140,7 @@ def test_the_audit_is_checked_against_what_was_remembered(
 def test_settings_keys_and_teams_are_said_and_changed(server: Server, say: Say, told: Call) -> None:
     done = told("tenant", "set-newest", "work_order.priority", "--as", "root")
     assert done["newest"] == ["work_order.priority"]
-    assert "asset is no field" in say("tenant", "set-newest", "asset", "--as", "root", code=1)
+    assert "Asset is no field" in say("tenant", "set-newest", "asset", "--as", "root", code=1)
     assert "are a conflict" in say("tenant", "set-newest", "--as", "root")
     assert told("key", "rotate", "--as", "root", "--reason", "yearly")["receipt_key_id"]
     person = ("person", "add", "b.lind", "--name", "B. Lind", "--role", "technician")
@@ -149,3 +150,30 @@ def test_settings_keys_and_teams_are_said_and_changed(server: Server, say: Say, 
     assert told(*person)["teams"] == ["north", "south"], "who is changed keeps their teams"
     assert told(*person, "--all-teams")["teams"] is None
     assert told("sweep")["ok"]
+
+
+async def test_an_approval_that_comes_too_late_changes_nothing_and_says_so(
+    server: Server, laptop: Laptop, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.ports.SystemClock.now", lambda _: server.clock.now())
+    dangerous(server)
+    await laptop.sync()
+    await laptop.round(*(laptop.say("status.changed", JOB, to=to) for to in ("in_progress", "done")))
+    await laptop.sync()
+    close = laptop.say("status.changed", JOB, to="closed")
+    await laptop.round(close)
+    server.clock.move(timedelta(days=91))
+    said = say("approval", "approve", id_in(close), "--as", "s.vance", code=1)
+    assert "expired" in said
+    assert "changed nothing" in said
+
+
+async def test_an_approval_that_nobody_gave_says_why_it_is_over(server: Server, laptop: Laptop, say: Say) -> None:
+    dangerous(server)
+    await laptop.sync()
+    await laptop.round(*(laptop.say("status.changed", JOB, to=to) for to in ("in_progress", "done")))
+    await laptop.sync()
+    await laptop.round(laptop.say("status.changed", JOB, to="closed"))
+    server.clock.move(timedelta(days=91))
+    server.office.service.sweep()
+    assert "expired: settled without an answer" in say("approval", "list", "--all")

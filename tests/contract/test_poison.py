@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciliation.decide import decide
+from reconciliation.expiry import DATABLE_FROM, DATABLE_UNTIL
 from shared import strict_json
 from shared.commands.base import Command
 from shared.envelope import COMMAND_TYPE, Envelope, seal
@@ -16,9 +17,11 @@ from shared.records import Choice
 from shared.sync import Held, Turned
 from sync_server import batch
 from sync_server.store import Contended, Tx
+from tests.builders import NOW
 from tests.contract.test_sync import JOB, notes
 from tests.served import TENANT, Laptop, Server, id_in, new_laptop, receipt
 
+BEGINNING = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
 END = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 SEAL, PUMP = "stock_item/SEAL-1", "asset/PUMP-1"
 
@@ -119,6 +122,55 @@ async def test_a_command_that_rests_on_itself_or_on_nothing_is_rejected(server: 
     sent.append(laptop.seal(forged(laptop, depends_on=(forged(laptop).id,))))
     for answer in (await laptop.round(*sent)).answers:
         assert receipt(answer).reason is Reason.DEPENDENCY_FAILED
+
+
+async def other_laptop(server: Server) -> Laptop:
+    other = new_laptop(server, b"\x07", "b.lind")
+    await other.enrol()
+    await other.sync()
+    return other
+
+
+async def test_two_that_wait_for_each_other_are_refused_by_name(server: Server, laptop: Laptop) -> None:
+    """One command comes before its turn, so that it is known and not decided; somebody else's comes to rest on it."""
+    other = await other_laptop(server)
+    first, ours = laptop.say("note.added", JOB, text="first"), forged(laptop)
+    theirs = other.command("note.added", JOB, advance=False, text="theirs").model_copy(
+        update={"depends_on": (ours.id,)}
+    )
+    ours = ours.model_copy(update={"depends_on": (theirs.id,), "prev": laptop.prev})
+    await laptop.round(laptop.seal(ours))
+    (answer,) = (await other.round(other.seal(theirs))).answers
+    assert isinstance(answer, Held)
+    on_it = other.command("note.added", JOB, advance=False, text="on it").model_copy(
+        update={"depends_on": (theirs.id,)}
+    )
+    await other.round(other.seal(on_it))
+    await laptop.round(first)
+    told = [*(await laptop.round(in_doubt=(ours.id,))).answers]
+    told += (await other.round(in_doubt=(theirs.id, on_it.id))).answers
+    assert [receipt(each).reason for each in told] == [Reason.DEPENDENCY_FAILED] * 3
+    for each in told[:2]:
+        assert all(name in receipt(each).detail for name in ("wait for each other", ours.id, theirs.id))
+    with server.office.service.store.transaction() as tx:
+        assert list(tx.all_needs(TENANT)) == []
+    assert notes(server) == ["first"]
+
+
+async def test_a_release_that_closes_a_ring_is_refused_and_not_left_waiting(server: Server, laptop: Laptop) -> None:
+    other = await other_laptop(server)
+    clone = laptop.cloned()
+    await laptop.round(laptop.say("note.added", JOB, text="from the laptop"))
+    ours = forged(clone)
+    theirs = other.command("note.added", JOB, advance=False, text="x").model_copy(update={"depends_on": (ours.id,)})
+    await clone.round(clone.seal(ours.model_copy(update={"depends_on": (theirs.id,)})))
+    await other.round(other.seal(theirs))
+    (entry,) = server.office.release(TENANT, [ours.id], "m.reyes", "looks fine")
+    assert entry.receipt
+    assert entry.receipt.reason is Reason.DEPENDENCY_FAILED
+    (answer,) = (await other.round(in_doubt=(theirs.id,))).answers
+    assert receipt(answer).reason is Reason.DEPENDENCY_FAILED
+    assert server.office.quarantine(TENANT) == []
 
 
 # -- the chain
@@ -299,7 +351,7 @@ async def test_what_a_resolver_says_to_have_seen_bricks_nobody(server: Server, l
 async def test_a_time_at_the_end_of_all_times_stops_nobody_elses_unit(
     server: Server, laptop: Laptop, end: datetime
 ) -> None:
-    """It waits for a conflict, and has no due time when that is settled: the office settles it all the same."""
+    """No sum with it is a date: it is refused by name at once, and takes its place like any other."""
     server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
     first = laptop.say("field.updated", JOB, field="priority", value="high")
     (answer,) = (await laptop.round(first)).answers
@@ -309,13 +361,46 @@ async def test_a_time_at_the_end_of_all_times_stops_nobody_elses_unit(
     photo = {"sha256": "a" * 64, "size": 3, "media_type": "image/png", "name": "a.png"}
     times = {"issued_at": end - timedelta(days=1), "expires_at": end, "depends_on": (id_in(first),)}
     endless = other.command("attachment.added", JOB, advance=False, **photo).model_copy(update=times)
-    (held,) = (await other.round(other.seal(endless))).answers
-    assert held.status == "held"
+    (told,) = (await other.round(other.seal(endless))).answers
+    assert (receipt(told).reason, "no clock shows" in receipt(told).detail) == (Reason.PAYLOAD_INVALID, True)
     server.office.resolve(TENANT, "m.reyes", str(receipt(answer).conflict), Choice.KEEP_MINE, "right")
     assert server.records()[JOB].fields["priority"] == "high"
-    (entry,) = server.office.quarantine(TENANT)
-    assert entry.command.id == endless.id
+    assert server.office.quarantine(TENANT) == []
     assert receipt((await other.round(other.say("note.added", JOB, text="on"))).answers[0]).outcome in EFFECTIVE
+
+
+@pytest.mark.parametrize(
+    ("issued", "sent"),
+    [
+        (BEGINNING, NOW),
+        (BEGINNING, None),
+        (END - timedelta(days=1), NOW),
+        (DATABLE_FROM, DATABLE_UNTIL - timedelta(days=1)),
+        (DATABLE_UNTIL - timedelta(days=2), DATABLE_FROM),
+    ],
+)
+async def test_no_time_however_absurd_is_a_fault_of_ours(
+    server: Server, laptop: Laptop, issued: datetime, sent: datetime | None
+) -> None:
+    """Whatever the two say, the command is settled or waits for its bytes, and the next one goes on."""
+    photo = {"sha256": "a" * 64, "size": 3, "media_type": "image/png", "name": "a.png"}
+    times = {"issued_at": issued, "expires_at": issued + timedelta(days=1) - timedelta(minutes=1)}
+    odd = laptop.command("attachment.added", JOB, advance=False, **photo).model_copy(update=times)
+    after = laptop.seal(odd), laptop.say("note.added", JOB, text="on")
+    answers = (await laptop.round(*after, sent_at=sent)).answers
+    assert server.office.quarantine(TENANT) == []
+    assert [answer.status for answer in answers[1:]] == ["settled"]
+
+
+@pytest.mark.parametrize("sent", [BEGINNING, END, DATABLE_UNTIL, END.replace(tzinfo=timezone(-timedelta(hours=9)))])
+async def test_a_round_whose_clock_no_clock_shows_is_refused_by_name(
+    server: Server, laptop: Laptop, sent: datetime
+) -> None:
+    said = laptop.say("note.added", JOB, text="x")
+    response = await laptop.post(laptop.body(said, sent_at=sent))
+    assert (response.status_code, response.json()["code"]) == (422, "malformed")
+    assert "sent_at" in response.json()["detail"]
+    assert receipt((await laptop.round(said)).answers[0]).outcome in EFFECTIVE
 
 
 async def test_a_record_that_is_full_takes_no_more_in_and_goes_on_otherwise(

@@ -196,13 +196,55 @@ async def test_what_its_author_took_back_or_brought_too_late_is_not_revived(serv
     back = laptop.say("note.added", JOB, text="taken back")
     late = laptop.say("note.added", JOB, text="late")
     await laptop.refused(back, withdrawals=(laptop.withdrawal(back),))
-    assert server.office.quarantined(TENANT, id_in(back)).withdrawn
+    with pytest.raises(Refused, match="no longer in quarantine: rejected"):
+        release(server, back)
     server.clock.move(timedelta(days=91))
     await laptop.refused(late)
-    entries = release(server, back, late)
-    assert [entry.receipt and entry.receipt.reason for entry in entries] == [Reason.WITHDRAWN, None]
-    assert outcomes(entries) == [Outcome.REJECTED, Outcome.EXPIRED]
+    assert outcomes(release(server, late)) == [Outcome.EXPIRED]
     assert notes(server) == []
+
+
+def ended(server: Server, envelope: Envelope) -> Reason | None:
+    """Why a command was rejected, as the ledger has it."""
+    with server.office.service.store.transaction() as tx:
+        told = tx.entries(TENANT, [id_in(envelope)])[id_in(envelope)].receipt
+    return told.reason if told else None
+
+
+@pytest.mark.parametrize("beside", [True, False])
+async def test_what_its_author_takes_back_waits_for_no_reviewer(server: Server, laptop: Laptop, beside: bool) -> None:
+    server.office.revoke_device(TENANT, laptop.name, "root", "lost")
+    sent = laptop.say("note.added", JOB, text="no, wait")
+    if not beside:
+        await laptop.refused(sent)
+        assert apart(server) == [id_in(sent)]
+    await laptop.refused(*([sent] if beside else []), withdrawals=(laptop.withdrawal(sent),))
+    assert (apart(server), ended(server, sent), notes(server)) == ([], Reason.WITHDRAWN, [])
+
+
+async def test_what_came_early_and_was_taken_back_is_not_stranded_for_review(server: Server, laptop: Laptop) -> None:
+    laptop.say("note.added", JOB, text="lost")
+    early = laptop.say("note.added", JOB, text="no, wait")
+    await laptop.round(early)
+    await laptop.round(withdrawals=(laptop.withdrawal(early),))
+    await laptop.round(ended=EpochEnd(epoch=1, reason="bytes_lost", missing=(1,)))
+    assert (apart(server), ended(server, early)) == ([], Reason.WITHDRAWN)
+
+
+async def test_what_a_reviewer_released_before_is_not_taken_back(server: Server, laptop: Laptop) -> None:
+    """It waits for an approval in the reviewer's name: that is theirs now."""
+    dangerous(server)
+    await laptop.sync()
+    await laptop.round(*(laptop.say("status.changed", JOB, to=to) for to in ("in_progress", "done")))
+    await laptop.sync()
+    server.office.revoke_device(TENANT, laptop.name, "root", "lost")
+    close = laptop.say("status.changed", JOB, to="closed")
+    await laptop.refused(close)
+    release(server, close)
+    await laptop.refused(withdrawals=(laptop.withdrawal(close),))
+    (question,) = server.office.approvals(TENANT)
+    server.office.decide_approval(TENANT, "s.vance", question.ref, ApprovalChoice.APPROVE, "")
+    assert server.records()[JOB].fields["status"] == "closed"
 
 
 async def test_a_command_in_time_when_it_came_is_in_time_when_it_is_released(server: Server, laptop: Laptop) -> None:
@@ -285,7 +327,7 @@ async def test_only_a_reviewer_with_a_reason_decides(server: Server, laptop: Lap
             with pytest.raises(Refused) as caught:
                 act(TENANT, [id_in(sent)], actor, "because")
             assert caught.value.problem.code is code
-        with pytest.raises(Refused, match="give a reason"):
+        with pytest.raises(Refused, match="Give a reason"):
             act(TENANT, [id_in(sent)], "m.reyes", " ")
     assert apart(server) == [id_in(sent)]
 
@@ -310,7 +352,7 @@ async def test_what_is_settled_is_reviewed_no_more_and_one_bad_name_does_nothing
     server: Server, laptop: Laptop
 ) -> None:
     sent = await cloned_work(laptop)
-    with pytest.raises(Refused, match="there is no command nothing"):
+    with pytest.raises(Refused, match="There is no command nothing"):
         server.office.release(TENANT, [id_in(sent), "nothing"], "m.reyes", "because")
     assert apart(server) == [id_in(sent)]
     release(server, sent)

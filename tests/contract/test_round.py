@@ -10,6 +10,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from reconciliation.expiry import LIMITS
 from shared.commands import CATALOGUE
 from shared.commands.base import Kind, Payload
 from shared.commands.note_added import NoteAdded
@@ -20,10 +21,11 @@ from shared.records import ApprovalChoice
 from shared.request_signature import sign_request
 from shared.statements import Head, TimeTold
 from shared.sync import CheckReply, CheckRequest, EpochEnd, Held, Settled, SyncReply, Turned
+from sync_server.retention import purge
 from tests.builders import JOB, OTHER_JOB, SEAL
 from tests.contract.test_quarantine import apart, dangerous
 from tests.contract.test_sync import notes
-from tests.served import PEOPLE, TENANT, Laptop, Server, id_in, new_laptop, receipt
+from tests.served import PEOPLE, TENANT, Laptop, Server, id_in, new_laptop, receipt, received
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "round_v1.json"
 
@@ -43,7 +45,7 @@ def ends(server: Server) -> Any:
     store = server.office.service.store
     with store.transaction() as tx:
         held_now = [entry.command.id for entry in tx.held(TENANT, *Hold)]
-        return tx.head(TENANT), tx.count_entries(TENANT), held_now, tx.devices(TENANT)
+        return tx.head(TENANT), received(tx), held_now, tx.devices(TENANT)
 
 
 # -- requests
@@ -130,7 +132,8 @@ async def test_a_device_of_protocol_1_comes_to_the_end_of_its_pages(server: Serv
     rows = "\n".join(f"B-{n},Bolt,{n}" for n in range(2100))
     plan = server.office.plan_import(TENANT, "stock_item", f"id,name,part_no\n{rows}")
     server.office.apply_import(TENANT, "root", plan)
-    server.office.put_person(TENANT, replace(PEOPLE[0], teams=frozenset({"north"})))
+    with server.office.service.store.transaction() as tx:
+        tx.keep_removals_from(TENANT, tx.head(TENANT).change_seq)
     more, cursor = [True], None
     while more[-1] and len(more) < 5:
         body = json.dumps({"protocol": 1, "cursor": cursor}).encode()
@@ -138,6 +141,30 @@ async def test_a_device_of_protocol_1_comes_to_the_end_of_its_pages(server: Serv
         cursor = reply["cursor"]
         more.append(reply["more"])
     assert more == [True, True, False]
+
+
+async def test_a_device_of_protocol_1_is_told_to_update_when_its_teams_change(server: Server, laptop: Laptop) -> None:
+    """It cannot be told what to drop. What it brings is taken in; it is shown no more, and the sentence says why."""
+    said = laptop.say("note.added", JOB, text="before the update")
+    old = {"protocol": 1, "cursor": str(laptop.cursor).rsplit(":", 1)[0]}
+    assert (await laptop.post(json.dumps(old).encode())).status_code == 200
+    server.office.put_person(TENANT, replace(PEOPLE[0], teams=frozenset({"north"})))
+    commands = [said.to_wire().model_dump(mode="json")]
+    told = await laptop.post(json.dumps({**old, "commands": commands}).encode())
+    assert (told.status_code, told.json()["code"]) == (422, "protocol_unsupported")
+    assert all(
+        words in told.json()["detail"] for words in ("teams of a.okafor changed", "install the present version")
+    )
+    assert notes(server) == ["before the update"]
+    (answer,) = (await laptop.round(in_doubt=(id_in(said),))).answers
+    assert receipt(answer).outcome is Outcome.APPLIED
+    assert (await laptop.post(json.dumps({**old, "cursor": None}).encode())).status_code == 422
+
+
+async def test_a_device_of_protocol_1_that_is_updated_begins_its_copy_anew(server: Server, laptop: Laptop) -> None:
+    laptop.cursor = str(laptop.cursor).rsplit(":", 1)[0]
+    server.office.put_person(TENANT, replace(PEOPLE[0], teams=frozenset({"north"})))
+    assert (await laptop.round()).restart
 
 
 async def test_a_rehearsal_stores_nothing(server: Server, laptop: Laptop) -> None:
@@ -231,6 +258,35 @@ async def test_what_is_taken_back_before_it_comes_has_no_effect(server: Server, 
     await laptop.round(withdrawals=(laptop.withdrawal(sent),))
     assert receipt((await laptop.round(sent)).answers[0]).reason is Reason.WITHDRAWN
     assert notes(server) == []
+
+
+async def test_so_many_withdrawals_without_a_command_are_kept_and_no_more(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync_server.batch.WITHDRAWALS_MAX", 3)
+    on_their_way = [laptop.say("note.added", JOB, text=str(n)) for n in range(5)]
+    said = tuple(map(laptop.withdrawal, on_their_way))
+    await laptop.round(withdrawals=said[:3])
+    await laptop.round(withdrawals=said[:3])
+    assert await laptop.refused(withdrawals=said[3:4]) == "withdrawals_full"
+    other = new_laptop(server, b"\x04", "b.lind")
+    await other.enrol()
+    await other.round(withdrawals=(other.withdrawal(other.say("note.added", JOB, text="x")),))
+    beside = await laptop.round(*on_their_way, withdrawals=said[3:])
+    assert [receipt(answer).reason for answer in beside.answers] == [Reason.WITHDRAWN] * 5
+    again = tuple(laptop.withdrawal(laptop.say("note.added", JOB, text=str(n))) for n in range(3))
+    await laptop.round(withdrawals=again)
+
+
+async def test_a_withdrawal_whose_command_never_comes_is_forgotten_in_time(server: Server, laptop: Laptop) -> None:
+    never, late = (laptop.say("note.added", JOB, text=text) for text in ("never", "late"))
+    await laptop.round(withdrawals=(laptop.withdrawal(never),))
+    server.clock.move(LIMITS.offline_max)
+    await laptop.round(withdrawals=(laptop.withdrawal(late),))
+    server.clock.move(timedelta(days=1))
+    purge(server.office.service)
+    with server.office.service.store.transaction() as tx:
+        assert tx.withdrawn(TENANT, [id_in(never), id_in(late)]).keys() == {id_in(late)}
 
 
 async def test_what_is_held_is_taken_back_and_its_question_closed(

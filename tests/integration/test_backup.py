@@ -1,5 +1,6 @@
 """Backup, restore, and the life that begins after: what happened in between comes back from the devices."""
 
+import shutil
 import sqlite3
 import threading
 import zipfile
@@ -16,6 +17,7 @@ import pytest
 from sqlalchemy import make_url
 
 from reconciliation.expiry import LIMITS
+from shared.blobs import Progress
 from shared.envelope import Envelope
 from shared.outcomes import Outcome
 from shared.ports import Ports
@@ -30,6 +32,7 @@ from sync_server.office import Office
 from sync_server.settings import Settings
 from sync_server.store import Store
 from tests.builders import still_ports
+from tests.contract.test_blobs import NAME, PHOTO, ask, head, name_it, patch, path, progress
 from tests.served import FILES, PEOPLE, TENANT, Laptop, Server, in_place, new_laptop, receipt
 
 JOB, SEAL = "work_order/WO-1", "stock_item/SEAL-1"
@@ -55,7 +58,7 @@ class House:
             yield Server(office, self.ports.clock, http)  # type: ignore[arg-type]
         office.service.store.close()
 
-    def back_up(self, **options: Any) -> backup.Manifest:
+    def back_up(self, **options: Any) -> backup.Made:
         return backup.back_up(self.settings, self.file, ports=self.ports, **options)
 
     def restore(self, **options: Any) -> backup.Restored:
@@ -209,11 +212,70 @@ def test_a_backup_while_somebody_writes_is_of_one_moment(house: House) -> None:
     office.service.store.close()
 
 
+async def photographed(house: House) -> Laptop:
+    """A laptop whose photo is on the job."""
+    async with house.running() as server:
+        laptop = await enrolled(server)
+        await name_it(laptop)
+        await patch(laptop, 0, PHOTO)
+    return laptop
+
+
+@pytest.mark.parametrize("carried", [True, False])
+async def test_a_backup_lists_the_files_and_a_restore_names_what_is_missing(house: House, carried: bool) -> None:
+    laptop = await photographed(house)
+    made = house.back_up(with_files=carried)
+    assert [(each.tenant, each.sha256, each.size) for each in made.files] == [(TENANT, NAME, len(PHOTO))]
+    assert made.missing == ()
+    shutil.rmtree(house.settings.blobs)
+    done = house.restore()
+    assert [each.sha256 for each in done.missing] == ([] if carried else [NAME])
+    async with house.running() as server:
+        laptop.server = server
+        assert await head(laptop) == (Progress(len(PHOTO), complete=True) if carried else Progress(0))
+        assert progress(await patch(laptop, 0, PHOTO)).complete, "who has it brings it again"
+        assert (await ask(laptop, "GET", path())).content == PHOTO
+        command = await name_it(laptop, name="again.jpg")
+        assert receipt((await laptop.round(in_doubt=(command,))).answers[0]).outcome is Outcome.APPLIED
+
+
+async def test_a_file_that_is_missing_is_not_called_there(house: House) -> None:
+    """After the restore, a command that names it waits for its bytes like any other."""
+    laptop = await photographed(house)
+    house.back_up()
+    shutil.rmtree(house.settings.blobs)
+    house.restore()
+    async with house.running() as server:
+        laptop.server = server
+        command = await name_it(laptop, name="again.jpg")
+        assert (await laptop.round(in_doubt=(command,))).answers[0].status == "held"
+
+
+async def test_a_backup_of_a_folder_that_lacks_a_file_says_so(house: House) -> None:
+    await photographed(house)
+    shutil.rmtree(house.settings.blobs)
+    made = house.back_up(with_files=True)
+    assert [each.sha256 for each in made.missing] == [NAME]
+    assert [each.carried for each in made.files] == [False]
+
+
+async def test_a_damaged_file_in_a_backup_is_refused_and_nothing_is_replaced(house: House) -> None:
+    await photographed(house)
+    house.back_up(with_files=True)
+    raw = house.file.read_bytes()
+    at = raw.index(PHOTO)
+    house.file.write_bytes(raw[:at] + b"!" + raw[at + 1 :])
+    with pytest.raises(Refused, match="damaged"):
+        house.restore()
+    async with house.running() as server:
+        assert on_hand(server) == 5
+
+
 def test_a_backup_overwrites_nothing_and_keeps_the_secret_out(house: House) -> None:
     house.back_up()
     assert house.file.stat().st_mode & 0o077 == 0
     with zipfile.ZipFile(house.file) as archive:
-        assert sorted(archive.namelist()) == ["database", "manifest.json"]
+        assert sorted(archive.namelist()) == ["database", "files.json", "manifest.json"]
     assert house.settings.secret.read_bytes() not in house.file.read_bytes()
     before = house.file.read_bytes()
     with pytest.raises(Refused, match="overwrites nothing"):
@@ -295,7 +357,7 @@ def from_the_future(house: House) -> None:
         (swap, "damaged"),
         (lose_the_secret, "server.secret is missing"),
         (another_secret, "does not open"),
-        (remove, "cannot read"),
+        (remove, "Cannot read"),
         (from_the_future, "newer than this program"),
     ],
 )

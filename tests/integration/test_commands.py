@@ -1,6 +1,7 @@
 """The administrator's and the technician's command lines, as their users call them, against a real server process."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,6 +130,31 @@ def test_a_mistake_at_the_office_is_a_sentence(home: Path, words: list[str], cod
     assert done.returncode == code
     assert sentence in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "code"),
+    [
+        (["record", "show", "work_order/NONE"], "There is no work_order/NONE. Check the name.", "not_found"),
+        (
+            ["person", "add", "c.new", "--name", "C", "--role", "technician", "--as", "a.okafor"],
+            "This takes admin, and a.okafor is technician. Ask somebody who has the role that is named.",
+            "not_permitted",
+        ),
+    ],
+)
+def test_an_error_at_the_office_is_a_sentence_with_what_to_do(
+    home: Path, words: list[str], sentence: str, code: str
+) -> None:
+    assert call("sync_server", *words, "--home", str(home)).stderr == f"{sentence}\n"
+    told = json.loads(call("sync_server", *words, "--json", "--home", str(home)).stdout)
+    assert (told["error"], told["code"]) == (sentence, code)
+
+
+def test_a_list_of_parts_says_how_many_there_are(home: Path) -> None:
+    lines = call("sync_server", "record", "list", "stock_item", "--home", str(home)).stdout.splitlines()
+    assert lines
+    assert all(re.search(r"\d+ \S+ on hand$", line) for line in lines)
 
 
 def test_a_server_that_was_never_made_says_how(tmp_path: Path) -> None:
@@ -270,10 +296,10 @@ def test_a_mistake_with_a_backup_is_a_sentence(tmp_path: Path) -> None:
     processes.administer(home, "init", "--tenant", "t", "--name", "T")
     (tmp_path / "x").write_bytes(b"x")
     for words, sentence in (
-        (["restore", str(tmp_path / "none"), "--reason", "x"], "cannot read"),
+        (["restore", str(tmp_path / "none"), "--reason", "x"], "Cannot read"),
         (["restore", str(tmp_path / "x"), "--reason", "x"], "not a backup"),
         (["backup", str(tmp_path / "x")], "overwrites nothing"),
-        (["backup", str(tmp_path / "no" / "such")], "cannot write"),
+        (["backup", str(tmp_path / "no" / "such")], "Cannot write"),
     ):
         done = call("sync_server", *words, "--home", str(home))
         assert (done.returncode, sentence in done.stderr) == (1, True), done.stderr

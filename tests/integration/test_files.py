@@ -1,6 +1,7 @@
 """Files from the real device to the real server and down again, over links that misbehave."""
 
 import hashlib
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from shared.blobs import CHUNK_BYTES, RANGE_BYTES_MAX
 from shared.outcomes import Standing
 from simulators.network import LosesFirstReply, Switch
 from sync_server.blob_files import BlobLimits
+from sync_server.standing import go_on
 from tests.served import TENANT, Server, in_place
 
 JOB, PIN = "work_order/WO-1", "2468"
@@ -252,6 +254,35 @@ async def test_a_file_that_cannot_be_taken_saves_nothing(device: Device, tmp_pat
     with pytest.raises(LocalError, match="WO-404"):
         device.workbench.attach("work_order/WO-404", full)
     assert device.workbench.outbox() == []
+
+
+async def test_what_the_server_lacks_after_all_goes_up_again(device: Device, server: Server, photo: Path) -> None:
+    device.workbench.attach(JOB, photo)
+    await device.agent.settle()
+    shutil.rmtree(server.office.service.attachments._files._folder)
+    server.office.service.attachments.lost(TENANT)
+    device.workbench.attach("work_order/WO-2", photo)
+    await again(device)
+    assert [item.standing for item in device.workbench.outbox()] == [Standing.ACCEPTED] * 2
+    assert stored(server) == [PHOTO]
+
+
+async def test_in_a_new_life_of_the_server_every_file_is_offered_again(
+    device: Device, server: Server, tap: Tap, photo: Path
+) -> None:
+    """It was accepted long before the backup; the folder with its bytes was not restored."""
+    device.workbench.attach(JOB, photo)
+    await device.agent.settle()
+    shutil.rmtree(server.office.service.attachments._files._folder)
+    with server.office.service.store.transaction() as tx:
+        go_on(tx, 2)
+    device.agent.session.go(online=True)
+    await device.agent.settle()
+    assert stored(server) == [PHOTO]
+    assert only(device).standing is Standing.ACCEPTED
+    before = len(tap.passed)
+    await again(device)
+    assert not [each for each in tap.passed[before:] if "blobs" in each], "once a life"
 
 
 # -- down

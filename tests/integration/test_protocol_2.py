@@ -18,7 +18,7 @@ from device.core.interpret import Proposal
 from device.errors import LocalError
 from device.settings import Settings
 from device.store import State
-from device.words import troubles, why
+from device.words import number, troubles, why
 from shared.envelope import SUCCESSION_TYPE, seal
 from shared.outcomes import Outcome, Standing
 from shared.ports import Ports, SystemRandomness
@@ -407,6 +407,25 @@ async def test_a_device_that_is_shut_out_brings_its_work_for_review_and_asks_rar
     assert texts(server) == ["again"]
 
 
+async def test_what_found_no_room_for_review_is_turned_away_and_comes_later(
+    device: Device, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync_server.batch.QUARANTINE_MAX", 2)
+    for text in ("one", "two", "three"):
+        device.workbench.note(JOB, text)
+    server.office.revoke_device(TENANT, device.identity.device, "root", "lost")
+    await again(device)
+    assert standings(device) == [Standing.REVIEW, Standing.REVIEW, Standing.REFUSED]
+    said = words(device, 3)
+    assert "Ask the office to review it" in said
+    assert "It is kept here and tried again" in said
+    first = server.office.quarantine(TENANT)
+    server.office.dismiss(TENANT, [entry.command.id for entry in first], "root", "seen")
+    await again(device)
+    assert standings(device)[2] is Standing.REVIEW
+    assert [entry.command.payload["text"] for entry in server.office.quarantine(TENANT)] == ["three"]
+
+
 # -- clocks and keys
 
 
@@ -497,6 +516,26 @@ def _retire(tx: Any, keyid: str) -> None:
 
 def _hand_over(tx: Any, keyid: str, signed: str) -> None:
     tx._connection.exec_driver_sql("UPDATE key SET succession = ? WHERE keyid = ?", (signed, keyid))
+
+
+async def test_an_order_on_a_job_says_what_became_of_it(device: Device, server: Server) -> None:
+    ordered = Proposal("part.ordered", JOB, {"stock_item": "stock_item/SEAL-1", "quantity": 2}, {})
+    device.workbench.confirm([ordered], sentence="two seals", source="form")
+    assert [line.what for line in device.workbench.history(JOB)] == ["ordered 2 × SEAL-1"]
+    await again(device)
+    (write,) = server.office.external_writes(TENANT, everything=True)
+    (line,) = device.workbench.history(JOB)
+    assert line.what == f"ordered 2 × SEAL-1: not yet with {write.fields['system']}"
+
+
+async def test_numbers_say_their_epoch_where_they_began_anew(device: Device, server: Server) -> None:
+    device.workbench.note(JOB, "one")
+    await again(device)
+    server.office.revoke_device(TENANT, device.identity.device, "root", "lost")
+    server.office.readmit_device(TENANT, device.identity.device, "root", "found")
+    await again(device)
+    device.workbench.note(JOB, "two")
+    assert [number(item) for item in device.workbench.outbox()] == ["#1", "#2/1"]
 
 
 # -- a server that was set back

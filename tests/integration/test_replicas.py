@@ -28,7 +28,7 @@ from sync_server.service import Service, give
 from sync_server.store import OutgoingEntry, Store, Tx
 from tests.builders import Counting
 from tests.postgres import Cluster
-from tests.served import TENANT, Laptop, Server, empty_database, receipt
+from tests.served import TENANT, Laptop, Server, empty_database, receipt, received
 
 pytestmark = pytest.mark.requires("postgresql")
 JOB, OTHER = "work_order/WO-1", "work_order/WO-2"
@@ -264,7 +264,7 @@ async def test_a_round_that_is_cut_off_is_done_again_and_nothing_is_doubled(
     assert server.records("stock_item")[SEAL].fields["on_hand"] == 3
     assert (await laptop.round(*sent)).answers == reply.answers
     with server.office.service.store.transaction() as tx:
-        assert tx.count_entries(TENANT, device=laptop.name) == 2
+        assert received(tx, laptop.name) == 2
 
 
 @pytest.mark.parametrize("moment", ["COMMIT", "AFTER COMMIT"])

@@ -14,7 +14,7 @@ from shared.outcomes import Outcome
 from shared.problems import Code, Refused
 from sync_server import store as stores
 from sync_server.store import Store
-from tests.served import TENANT, Laptop, Server, receipt
+from tests.served import TENANT, Laptop, Server, receipt, received
 
 JOB = "work_order/WO-1"
 
@@ -118,7 +118,7 @@ async def test_a_full_disk_is_answered_with_a_time_to_come_back_and_nothing_is_h
     assert (response.status_code, response.json()["code"]) == (507, "store_full")
     assert int(response.headers["retry-after"]) > 0
     with store.transaction() as tx:
-        assert tx.count_entries(TENANT, device=laptop.name) == 0
+        assert received(tx, laptop.name) == 0
         assert tx.epochs(TENANT, laptop.name)[1].head_seq == 0
     store.close()
     event.remove(store.engine, "connect", at_most)

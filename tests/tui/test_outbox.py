@@ -50,7 +50,7 @@ async def test_five_states_each_with_word_and_glyph(make_world: MakeWorld) -> No
     async with sitting_at(world) as person:
         await person.opens_outbox()
         rows = [line for line in person.text.splitlines() if "WO-" in line and line.lstrip().startswith("#")]
-        assert [row[7:22].strip() for row in rows] == [
+        assert [row[8:23].strip() for row in rows] == [
             "! Refused",
             "? In review",
             "^ Sent, waiting",
@@ -301,3 +301,108 @@ async def test_a_laptop_that_is_shut_out_says_so(make_world: MakeWorld) -> None:
         await person.opens_outbox()
         assert "? In review" in person.text
         assert "history does not fit what it sent before" in person.text
+
+
+# -- what came back
+
+
+async def test_what_came_back_is_given_again_after_a_yes(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    world.server.verdicts = {"note.added": Outcome.REJECTED}
+    world.device.workbench.note(JOB, "one")
+    await world.device.agent.settle()
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        assert "You can:  g give it again   x drop it" in person.text
+        await person.press("g")
+        await person.arrives(YesNo)
+        await person.press("g", "enter", "escape")
+        await person.arrives(OutboxPage)
+        assert len(person.outbox()) == 1
+        await person.press("g")
+        await person.arrives(YesNo)
+        await person.press("y")
+        await person.sees("You gave it again as #2")
+        assert [item.standing for item in person.outbox()] == [Standing.REFUSED, Standing.SAVED]
+        assert "You can:" not in person.text
+        await person.press("g")
+        await person.until(lambda: any("dealt with already" in notice for notice in person.notices))
+
+
+async def test_what_came_back_is_dropped_after_a_yes_and_stays_in_the_list(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    world.server.verdicts = {"note.added": Outcome.EXPIRED}
+    world.device.workbench.note(JOB, "one")
+    await world.device.agent.settle()
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        await person.press("x")
+        await person.arrives(YesNo)
+        await person.press("x", "enter", "escape")
+        await person.arrives(OutboxPage)
+        assert person.outbox()[0].dealt is None
+        await person.press("x")
+        await person.arrives(YesNo)
+        await person.press("y")
+        await person.sees("You dropped it.")
+        assert person.outbox()[0].dealt == "dropped"
+
+
+async def test_what_did_not_come_back_is_neither_given_again_nor_dropped(world: World) -> None:
+    world.device.workbench.note(JOB, "one")
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        for key in ("g", "x"):
+            await person.press(key)
+            await person.until(lambda: any("#1 did not come back: it is Saved" in each for each in person.notices))
+            person.app.clear_notifications()
+        await person.press("a")
+        await person.until(lambda: any("The office asks nothing" in notice for notice in person.notices))
+
+
+def ask_about(world: World, job: str, *texts: str) -> None:
+    order = world.device.workbench.record(job)
+    asked: list[Any] = [
+        {"id": f"0193a000-0000-7000-8000-00000000b{n:03}", "text": text, "author": "m.reyes", "at": NOW.isoformat()}
+        for n, text in enumerate(texts)
+    ]
+    moved: Any = replace(order, version=order.version + 1, fields={**order.fields, "questions": asked})
+    world.device.store.absorb([moved], "1:9")
+
+
+async def test_a_question_of_the_office_is_answered_after_a_yes(world: World) -> None:
+    ask_about(world, JOB, "Which filter?", "Which valve?")
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        await person.sees("The office asks 2: a answers.")
+        await person.press("a")
+        await person.sees("Answer which question?")
+        await person.press("down", "enter")
+        await person.sees("WO-1042  Which valve?")
+        await person.press("enter")
+        await person.sees("Type the answer.")
+        await person.pastes("the inlet")
+        await person.press("enter")
+        await person.arrives(YesNo)
+        assert "“the inlet”" in person.text
+        await person.press("a", "enter")
+        assert person.outbox() == []
+        await person.press("y")
+        await person.until(lambda: len(person.outbox()) == 1)
+        (item,) = person.outbox()
+        assert (item.command.kind, item.command.payload["text"]) == ("question.answered", "the inlet")
+        await person.sees("The office asks 1: a answers.")
+
+
+async def test_an_answer_that_is_not_confirmed_is_not_saved(world: World) -> None:
+    ask_about(world, JOB, "Which filter?")
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        await person.press("a")
+        await person.sees("WO-1042  Which filter?")
+        await person.pastes("the coarse one")
+        await person.press("enter")
+        await person.arrives(YesNo)
+        await person.press("n")
+        await person.arrives(OutboxPage)
+        assert person.outbox() == []

@@ -4,7 +4,7 @@ What needs the person comes first, then what is on its way in the order of sendi
 first. Nothing here is ever called sent before the server's receipt says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -17,13 +17,14 @@ from textual.widgets import DataTable, Static
 
 from device.errors import DeviceError
 from device.store import Item
+from device.tui import forms
 from device.tui.screens.dialogs import Read, YesNo
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
 from device.words import moment, number, plain, standing, troubles, why
-from device.workbench import Workbench
-from shared.outcomes import Standing
+from device.workbench import Asked, Workbench
+from shared.outcomes import Outcome, Standing
 from shared.records import Record
 
 _PLACE = {
@@ -42,6 +43,7 @@ class OutboxSeen:
     last_error: str | None
     expiring: Mapping[str, timedelta]
     troubles: tuple[str, ...]
+    questions: tuple[Asked, ...]
 
 
 class OutboxPage(ListPage[OutboxSeen]):
@@ -50,11 +52,14 @@ class OutboxPage(ListPage[OutboxSeen]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "send_now", "Send now"),
         Binding("t", "take_back", "Take back what was not sent", show=False),
+        Binding("g", "give_again", "Give again what came back", show=False),
+        Binding("x", "drop", "Drop what came back", show=False),
+        Binding("a", "answer", "Answer the office", show=False),
         Binding("1,f2", "app.go('jobs')", "Jobs"),
         Binding("2,f3", "app.go('order')", "Order"),
         Binding("c", "copy", "Copy the command's id", show=False),
     ]
-    COLUMNS = (Column("#", 4), Column("State", 15), Column("When", 12), Column("What", 0))
+    COLUMNS = (Column("#", 5), Column("State", 15), Column("When", 12), Column("What", 0))
     EMPTY = "The outbox is empty. What you confirm on a job appears here: 1 goes to the jobs."
     crumb = "Outbox"
 
@@ -74,6 +79,7 @@ class OutboxPage(ListPage[OutboxSeen]):
             status.last_error if status.online else None,
             status.expiring,
             tuple(troubles(status)),
+            tuple(each for each in workbench.questions() if not each.answers),
         )
 
     def paint(self, seen: OutboxSeen) -> None:
@@ -107,9 +113,8 @@ class OutboxPage(ListPage[OutboxSeen]):
     def about(self, seen: OutboxSeen, key: str) -> Text:
         """Why the command stands where it stands."""
         item = next(each for each in seen.items if each.command.id == key)
-        return Text(
-            "\n".join(why(item, seen.items, seen.conflicts, seen.blocked, seen.expiring)), overflow="ellipsis"
-        )
+        reasons = why(item, seen.items, seen.conflicts, seen.blocked, seen.expiring)
+        return Text("\n".join([*_you_can(item), *reasons]), overflow="ellipsis")
 
     def show_last_try(self) -> None:
         """What came of the last *Send now*, or of the last try in the background."""
@@ -121,7 +126,9 @@ class OutboxPage(ListPage[OutboxSeen]):
         else:
             trouble = self.seen.troubles[0] if self.seen and self.seen.troubles else ""
             said = trouble or (f"Last try: {error}" if error else "")
-        self.query_one("#last-try", Static).update(Text(plain(said)))
+        asked = len(self.seen.questions) if self.seen else 0
+        asks = f"The office asks {asked}: a answers. " if asked else ""
+        self.query_one("#last-try", Static).update(Text(f"{asks}{plain(said)}"))
 
     @on(DataTable.RowSelected)
     def explain_here(self) -> None:
@@ -164,10 +171,55 @@ class OutboxPage(ListPage[OutboxSeen]):
             self.tailboard.tell(error)
         self.tailboard.refresh_page()
 
+    @work(group="came-back")
+    async def action_give_again(self) -> None:
+        """Give the command under the cursor again, from what is seen today, if it was refused or is too old."""
+        await self._settle_with("Give again?", "Give again", Workbench.reissue, "Given again. Saved on this laptop.")
+
+    @work(group="came-back")
+    async def action_drop(self) -> None:
+        """Leave the command under the cursor as it is, if it was refused or is too old."""
+        await self._settle_with("Drop?", "Drop", Workbench.drop, "Dropped. It stays in the list.")
+
+    async def _settle_with(self, title: str, yes: str, act: Callable[[Workbench, str], object], said: str) -> None:
+        """Ask, then do `act` about the command under the cursor."""
+        key, bench, desk = self.key_here, self.tailboard.device.workbench, self.tailboard.desk
+        if key is None:
+            return
+        try:
+            item = await desk.do(lambda: bench.came_back(key))
+            if await self.tailboard.ask(YesNo(title, f"{number(item)} {plain(item.summary)}", yes=yes, no="Keep")):
+                await desk.do(lambda: act(bench, key))
+                self.tailboard.say(said)
+        except DeviceError as error:
+            self.tailboard.tell(error)
+        self.tailboard.refresh_page()
+
+    @work(group="answer")
+    async def action_answer(self) -> None:
+        """Answer a question of the office: pick it, type the answer, look at it, y."""
+        bench, desk = self.tailboard.device.workbench, self.tailboard.desk
+        try:
+            answered = await forms.answer(self.tailboard)
+            if answered is None:
+                return
+            if await self.tailboard.ask(YesNo("Answer the office?", answered.words, yes="Answer", no="Keep")):
+                await desk.do(lambda: bench.answer(answered.question, answered.text))
+                self.tailboard.say("Answered. Saved on this laptop.")
+        except DeviceError as error:
+            self.tailboard.tell(error)
+        self.tailboard.refresh_page()
+
     def action_copy(self) -> None:
         """The command's id to the clipboard."""
         if self.key_here is not None:
             self.tailboard.copy(self.key_here)
+
+
+def _you_can(item: Item) -> list[str]:
+    """What can be done here about a command that came back."""
+    over = item.receipt is not None and item.receipt.outcome in {Outcome.REJECTED, Outcome.EXPIRED}
+    return ["You can:  g give it again   x drop it"] if over and not item.dealt else []
 
 
 def _order(item: Item) -> tuple[int, int]:

@@ -21,23 +21,32 @@ SMALL, LARGE = Waiting("aa", 10), Waiting("bb", CHUNK_BYTES * 2 + 5)
 def test_the_server_is_asked_before_the_first_byte_and_its_place_is_the_only_one() -> None:
     uploads = Uploads()
     assert uploads.next_move(NOW, [LARGE]) == AskPlace("bb")
-    uploads.told("bb", Progress(CHUNK_BYTES))
+    uploads.told("bb", Progress(CHUNK_BYTES), NOW)
     assert uploads.next_move(NOW, [LARGE]) == SendChunk("bb", CHUNK_BYTES, CHUNK_BYTES)
-    uploads.told("bb", Progress(CHUNK_BYTES * 2))
+    uploads.told("bb", Progress(CHUNK_BYTES * 2), NOW)
     assert uploads.next_move(NOW, [LARGE]) == SendChunk("bb", CHUNK_BYTES * 2, 5)
 
 
 def test_a_piece_without_an_answer_is_not_counted() -> None:
     uploads = Uploads()
-    uploads.told("bb", Progress(CHUNK_BYTES))
+    uploads.told("bb", Progress(CHUNK_BYTES), NOW)
     uploads.lost("bb")
     assert uploads.next_move(NOW, [LARGE]) == AskPlace("bb")
 
 
 def test_all_sent_is_not_complete_until_the_server_says_so() -> None:
     uploads = Uploads()
-    uploads.told("bb", Progress(LARGE.size))
+    uploads.told("bb", Progress(LARGE.size), NOW)
     assert uploads.next_move(NOW, [LARGE]) == AskPlace("bb")
+
+
+def test_what_the_server_has_in_full_and_is_asked_about_again_rests() -> None:
+    uploads = Uploads()
+    uploads.told("bb", Progress(CHUNK_BYTES), NOW)
+    uploads.told("bb", Progress(LARGE.size, complete=True), NOW)
+    assert uploads.next_move(NOW, [LARGE]) == AskPlace("bb"), "it was sent, and may be lost there since"
+    uploads.told("bb", Progress(LARGE.size, complete=True), NOW)
+    assert uploads.next_move(NOW, [LARGE]) is None
 
 
 def test_the_smaller_file_goes_first() -> None:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.dependants import dependants
+from reconciliation.dependants import dependants, ring
 
 WAITING = {"d": ["b", "c"], "b": ["a"], "c": ["b"], "x": ["y"], "e": ["d"]}
 
@@ -26,6 +26,31 @@ def test_a_circle_is_listed_and_does_not_hang() -> None:
     assert dependants("a", circle) == ("b", "c", "d")
     assert set(dependants("b", circle)) == {"c", "d"}
     assert dependants("s", {"s": ["s"]}) == ()
+
+
+def test_the_shortest_ring_is_named_in_order() -> None:
+    assert ring("a", {"a": ["b", "c"], "b": ["c"], "c": ["a", "d"], "d": ["d"]}) == ("a", "c")
+    assert ring("s", {"s": ["s"]}) == ("s",)
+    assert ring("a", {"a": ["b"], "b": ["c"], "c": ["b"]}) == (), "it hangs on a ring and is not part of it"
+    assert ring("a", {}) == ()
+
+
+@given(waiting=graphs, root=ids)
+def test_a_ring_is_found_where_a_command_waits_on_itself_and_nowhere_else(
+    waiting: dict[str, set[str]], root: str
+) -> None:
+    found = ring(root, waiting)
+    behind = {need for each in (root, *_needed(root, waiting)) for need in waiting.get(each, ())}
+    assert bool(found) is (root in behind)
+    for at, need in zip(found, (*found[1:], *found[:1]), strict=True):
+        assert need in waiting[at]
+
+
+def _needed(root: str, waiting: dict[str, set[str]]) -> set[str]:
+    needed = set(waiting.get(root, ()))
+    while more := {need for each in needed for need in waiting.get(each, ())} - needed:
+        needed |= more
+    return needed
 
 
 @given(waiting=graphs, root=ids)

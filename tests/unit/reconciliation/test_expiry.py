@@ -86,6 +86,8 @@ def test_the_device_warns_when_a_quarter_of_the_life_but_at_most_two_weeks_are_l
 )
 def test_a_warning_says_how_long_and_what_to_do(left: timedelta, words: str) -> None:
     assert words in explain_expiry(left)
+    assert ("Go online" in explain_expiry(left)) is (left > timedelta(0))
+    assert "Go online" not in explain_expiry(left, there=True), "the server has it: only the office can do something"
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import pytest
 
 from shared.commands.base import Command
 from shared.envelope import COMMAND_TYPE, WITHDRAWAL_TYPE, BadSignature, SigningKey, seal, verify
-from shared.statements import Withdrawal, read_withdrawal, withdraws
-from shared.strict_json import BadJson
+from shared.problems import Refused
+from shared.statements import Withdrawal, withdraws
+from sync_server.reading import read
 from tests.builders import JOB, NOW, Person, World, new_id, record
 
 KEY = SigningKey(b"\x07" * 32)
@@ -25,7 +26,7 @@ def test_a_withdrawal_survives_the_road_and_means_exactly_its_command() -> None:
     mine = command()
     envelope = seal(WITHDRAWAL_TYPE, withdrawal(mine).to_bytes(), KEY)
     verify(envelope, WITHDRAWAL_TYPE, KEY.public)
-    assert withdraws(read_withdrawal(envelope.payload), mine, HASH)
+    assert withdraws(read(Withdrawal, envelope.payload), mine, HASH)
 
 
 @pytest.mark.parametrize(
@@ -41,13 +42,13 @@ def test_a_withdrawal_is_no_command_and_a_command_no_withdrawal() -> None:
     mine = command()
     with pytest.raises(BadSignature):
         verify(seal(WITHDRAWAL_TYPE, withdrawal(mine).to_bytes(), KEY), COMMAND_TYPE, KEY.public)
-    with pytest.raises(ValueError, match="validation error"):
-        read_withdrawal(mine.to_bytes())
+    with pytest.raises(Refused, match="Put right"):
+        read(Withdrawal, mine.to_bytes())
 
 
 def test_a_withdrawal_is_read_as_strictly_as_a_command() -> None:
     raw = withdrawal(command()).to_bytes()
-    with pytest.raises(BadJson):
-        read_withdrawal(raw.replace(b'"tenant":"t"', b'"tenant":"t","tenant":"t"'))
-    with pytest.raises(ValueError, match="extra"):
-        read_withdrawal(raw[:-1] + b',"extra":1}')
+    with pytest.raises(Refused, match="stands twice"):
+        read(Withdrawal, raw.replace(b'"tenant":"t"', b'"tenant":"t","tenant":"t"'))
+    with pytest.raises(Refused, match=r"(?i)extra"):
+        read(Withdrawal, raw[:-1] + b',"extra":1}')
