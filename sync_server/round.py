@@ -32,6 +32,7 @@ from shared.sync import (
     audit_mark,
     cursor_at,
     cursor_parts,
+    settled_json,
     with_changes,
 )
 from sync_server import protocol_1
@@ -47,6 +48,9 @@ log = logging.getLogger("tailboard.server")
 
 #: A laptop that is set back again so soon after the last time is likely two: a copy of it, taking turns with it.
 COPY_SUSPECTED = timedelta(days=1)
+
+#: An id that the ledger knows, or why there is none.
+_Answer = str | Unknown | Turned
 
 _REFUSALS = {
     DeviceState.FORKED: (Code.DEVICE_FORKED, "what it sends is kept for review"),
@@ -98,12 +102,11 @@ class Desk:
         self.batch.flush()
         if refused := _shut_out(self.caller, state):
             return refused
-        entries = [answer if isinstance(answer, Unknown | Turned) else self._told(answer) for answer in answers]
-        return self._reply(request, cursor, entries)
+        return self._reply(request, cursor, answers)
 
     # -- up
 
-    def _answers(self, request: SyncRequest) -> "list[str | Unknown | Turned]":
+    def _answers(self, request: SyncRequest) -> "list[_Answer]":
         """One answer for each thing asked or brought: an id that the ledger now knows, or why not."""
         if request.ended and self._active():
             self._end_epoch(request.ended)
@@ -147,12 +150,12 @@ class Desk:
         """Whether the device may do more than bring what is kept for review."""
         return self.batch.device(self.caller.device).state is DeviceState.ACTIVE
 
-    def _receive(self, request: SyncRequest) -> "list[str | Unknown | Turned]":
+    def _receive(self, request: SyncRequest) -> "list[_Answer]":
         offset_s = (request.sent_at - self.now).total_seconds() if request.sent_at else 0.0
         doubtful = frozenset(request.doubtful)
         admitted = admit_all(self.tx, self.caller, request.commands)
         self.batch.preload([each.command for each in admitted if isinstance(each, Admitted)])
-        answers: list[str | Unknown | Turned] = []
+        answers: list[_Answer] = []
         for index, each in enumerate(admitted):
             if isinstance(each, Problem):
                 answers.append(self._turned(index, each))
@@ -171,31 +174,43 @@ class Desk:
 
     # -- down
 
-    def _told(self, command_id: str) -> Settled | Held:
+    def _entry(self, command_id: str) -> Entry:
         entry = self.batch.entry(command_id)
         assert entry is not None, "what was received is in the ledger"
+        return entry
+
+    def _written(self, answer: _Answer) -> bytes:
+        """The answer's JSON."""
+        if not isinstance(answer, str):
+            return answer.to_bytes()
+        entry = self._entry(answer)
         if entry.proof is None or entry.receipt_payload is None:
-            assert entry.hold is not None, "a command is settled or held"
-            return Held(id=command_id, hold=entry.hold, problem=entry.problem)
-        return Settled(id=command_id, receipt=entry.receipt_payload.decode(), proof=self._proof(entry))
+            return _held(entry).to_bytes()
+        return settled_json(
+            answer, entry.receipt_payload, self.roots.number(entry.proof.envelope), entry.proof.inclusion
+        )
 
-    def _proof(self, entry: Entry) -> WireProof:
-        assert entry.proof is not None, "settled"
-        number, place = self.roots.number(entry.proof.envelope), entry.proof.inclusion
-        if place is None:
-            return WireProof(root=number)
-        return WireProof(root=number, index=place.index, size=place.size, path=tuple(p.hex() for p in place.path))
+    def _told_before(self, answer: _Answer) -> Answer:
+        """The answer for a device of protocol 1, which gets its receipts signed one by one."""
+        if not isinstance(answer, str):
+            return answer
+        entry = self._entry(answer)
+        if entry.receipt_payload is None:
+            return _held(entry)
+        return Settled(id=answer, receipt=entry.receipt_payload.decode(), proof=WireProof(root=0))
 
-    def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: list[Answer]) -> bytes:
+    def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: "list[_Answer]") -> bytes:
         tenant, device = self.caller.tenant, self.batch.device(self.caller.device)
         head, (after, since) = self._head(device), self._position(request.protocol, cursor, device)
         person = self.tx.person(tenant, self.caller.actor)
         page = self.tx.feed(tenant, after, head.change_seq, CHANGES_MAX, person.teams if person else frozenset())
         restart = since is None
+        old = request.protocol == protocol_1.PROTOCOL
+        written = [] if old else [self._written(answer) for answer in answers]  # it names the roots
         reply = SyncReply(
             changes=(),
             protocol=PROTOCOL,
-            answers=tuple(answers),
+            answers=tuple(map(self._told_before, answers)) if old else (),
             removals=page.removals,
             cursor=cursor_at(
                 self.incarnation,
@@ -214,9 +229,9 @@ class Desk:
             bundle=self.tx.server_value("bundle"),
         )
         self._log(answers, page)
-        if request.protocol == protocol_1.PROTOCOL:
+        if old:
             return protocol_1.reply(reply, page.records, self.key)
-        return with_changes(reply, page.records)
+        return with_changes(reply, page.records, written)
 
     def _position(self, protocol: int, cursor: tuple[int, int, int], device: Device) -> tuple[int, int | None]:
         """Where the page begins, and when the device's copy was begun; None if it must begin anew.
@@ -254,11 +269,14 @@ class Desk:
         told = [WireEnvelope.model_validate_json(key.succession) for key in keys if key.succession]
         return tuple(sorted(told, key=lambda wire: read(Succession, envelope_of(wire).payload).at))
 
-    def _log(self, answers: Sequence[Answer], page: Page) -> None:
+    def _log(self, answers: "Sequence[_Answer]", page: Page) -> None:
         """One line a round; the ids of what is settled or held are the thread through the logs."""
         by_status: dict[str, list[str]] = {}
         for answer in answers:
-            if not isinstance(answer, Turned):
+            if isinstance(answer, str):
+                status = "held" if self._entry(answer).hold else "settled"
+                by_status.setdefault(status, []).append(answer)
+            elif isinstance(answer, Unknown):
                 by_status.setdefault(answer.status, []).append(answer.id)
         log.info(
             "round",
@@ -269,6 +287,11 @@ class Desk:
                 **by_status,
             },
         )
+
+
+def _held(entry: Entry) -> Held:
+    assert entry.hold is not None, "a command is settled or held"
+    return Held(id=entry.command.id, hold=entry.hold, problem=entry.problem)
 
 
 def _shut_out(caller: Caller, state: DeviceState) -> Refused | None:

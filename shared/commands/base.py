@@ -37,6 +37,9 @@ NUMBER_MAX = 2**53 - 1
 EPOCH_MAX = 2**31 - 1
 
 
+_NOTHING = frozenset[str]()
+
+
 class Role(StrEnum):
     """What a person may be."""
 
@@ -107,7 +110,9 @@ class Command(Contract):
     @property
     def needs(self) -> frozenset[str]:
         """The commands that must take effect before this one: named, or implied by a base."""
-        return frozenset(self.depends_on) | {base.command for base in self.bases if base.command}
+        if not self.depends_on and not self.bases:
+            return _NOTHING
+        return frozenset([*self.depends_on, *(base.command for base in self.bases if base.command)])
 
 
 def read_command(payload: bytes) -> Command:

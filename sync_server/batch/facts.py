@@ -68,9 +68,9 @@ def _past(command_id: str, known: Known, decided: Decided) -> Past:
     if entry is None:
         return Past(known=False)
     settled = decided.settled.get(command_id)
-    outcome = settled.ruling.outcome if settled else entry.receipt and entry.receipt.outcome
+    outcome = settled.ruling.outcome if settled else entry.outcome
     if outcome is not Outcome.CONFLICT:
-        return Past(outcome or None, versions=decided.versions_of(command_id))
+        return Past(outcome, versions=decided.versions_of(command_id))
     ref = decided.conflict_of(command_id)
     assert ref is not None, "such an outcome names its conflict"
     conflict = known.record(ref)

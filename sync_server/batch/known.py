@@ -30,6 +30,7 @@ class Known:
         self._records: dict[str, Record | None] = {}
         self._withdrawn: dict[str, str] = {}
         self._drafts: dict[str, Draft | None] = {}
+        self._refs: dict[str, frozenset[str]] = {}
         self._people: dict[str, Person | None] = {}
         self._settings: TenantSettings | None = None
         self._early: dict[tuple[str, int], list[Entry]] = {}
@@ -49,7 +50,8 @@ class Known:
         refs: set[str] = set()
         for command in commands:
             with suppress(Exception):  # what cannot be read is met again, and named, when it is decided
-                refs |= self.refs(command)
+                self._refs[command.id] = self._refs_of(command)
+                refs |= self._refs[command.id]
         self.records(refs)
 
     # -- commands
@@ -76,7 +78,7 @@ class Known:
         return any((command.epoch, command.seq) == (epoch, seq) for command in places)
 
     def _load_entries(self, ids: Iterable[str]) -> None:
-        unknown = set(ids) - self._entries.keys()
+        unknown = {each for each in ids if each not in self._entries}
         if unknown:
             self._entries |= dict.fromkeys(unknown) | self.tx.entries(self.tenant, unknown)
 
@@ -91,9 +93,12 @@ class Known:
 
     def refs(self, command: Command) -> frozenset[str]:
         """Every record that deciding the command needs."""
+        return self._refs.get(command.id) or self._refs_of(command)
+
+    def _refs_of(self, command: Command) -> frozenset[str]:
         draft = self.draft(command)
         refs = refs_of(draft) if draft else frozenset({command.record})
-        return refs.union(base.record for base in command.bases)
+        return refs.union(base.record for base in command.bases) if command.bases else refs
 
     def withdrawn(self, entry: Entry) -> bool:
         """Whether its author has taken it back."""
@@ -110,7 +115,8 @@ class Known:
 
     def records(self, refs: "set[str] | frozenset[str]") -> dict[str, Record]:
         """The named records as this unit sees them; missing ones are left out."""
-        unknown = refs - self._records.keys()
+        # one by one: a set less a view walks through all of the view
+        unknown = {ref for ref in refs if ref not in self._records}
         if unknown:
             sized = self.tx.records_sized(self.tenant, unknown)
             self.sizes |= {ref: size for ref, (_, size) in sized.items()}

@@ -4,17 +4,17 @@ The tenant's head is taken last and gives out places in the changes feed and in 
 name their places, one signature covers them all, and each outcome has its link in the audit.
 """
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from reconciliation.decide import Ruling
+from pydantic_core import to_json
+
 from reconciliation.scope import team_of
 from shared.envelope import SigningKey
 from shared.ids import sha256_hex
-from shared.outcomes import Receipt
-from shared.receipts import Proof, seal_all
+from shared.receipts import seal_all
 from shared.records import Record
 from shared.statements import ReceiptsRoot
 from sync_server.batch.decided import Decided, Settled
@@ -23,13 +23,18 @@ from sync_server.store import Entry, Link, TenantHead, Write
 from sync_server.systems.outbox import write_outgoing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seal:
     """Who settles, when, and in which life of the database."""
 
     now: datetime
     key: SigningKey
     incarnation: int
+
+    @cached_property
+    def at(self) -> str:
+        """The instant as the audit writes it."""
+        return self.now.isoformat()
 
 
 def write(known: Known, decided: Decided, seal: Seal) -> None:
@@ -44,7 +49,7 @@ def write(known: Known, decided: Decided, seal: Seal) -> None:
         known.devices[device_id] = replace(known.devices[device_id], scope_seq=change_seq)
     chain = _Chain(head)
     for note in decided.notes:
-        chain.add({"at": seal.now.isoformat(), **note})
+        chain.add({"at": seal.at, **note})
     settled = _sealed(list(decided.settled.values()), tenant, change_seq, chain, seal)
     tx.put_records(tenant, writes)
     _put_entries(known, decided, settled, chain.position)
@@ -86,36 +91,36 @@ def _sealed(settled: list[Settled], tenant: str, change_seq: int, chain: "_Chain
     """The settled entries with their receipts, proved by one signature; each has its link in the audit."""
     if not settled:
         return []
-    receipts = [_receipt(each, tenant, change_seq, chain, seal) for each in settled]
-    payloads = [receipt.to_bytes() for receipt in receipts]
+    payloads = [_receipt(each, tenant, change_seq, chain, seal) for each in settled]
     root = ReceiptsRoot(tenant=tenant, incarnation=seal.incarnation, size=1, root=sha256_hex(b""), at=seal.now)
-    proofs: list[Proof] = seal_all(payloads, root, seal.key)
     return [
-        each.entry.settled(receipt, payload, proof)
-        for each, receipt, payload, proof in zip(settled, receipts, payloads, proofs, strict=True)
+        each.entry.settled(each.ruling.outcome, seal.now, payload, proof)
+        for each, payload, proof in zip(settled, payloads, seal_all(payloads, root, seal.key), strict=True)
     ]
 
 
-def _receipt(settled: Settled, tenant: str, change_seq: int, chain: "_Chain", seal: Seal) -> Receipt:
+def _receipt(settled: Settled, tenant: str, change_seq: int, chain: "_Chain", seal: Seal) -> bytes:
+    """The bytes of a `shared.outcomes.Receipt`: all of it is our own and checked already, so it is only written."""
     entry, ruling = settled.entry, settled.ruling
-    versions = dict(settled.versions)
-    position = chain.add(_audit_body(entry, ruling, versions, seal.now))
-    return Receipt.model_construct(  # all of it is our own, and checked already
-        tenant=tenant,
-        command=entry.command.id,
-        envelope_hash=entry.envelope.hash,
-        outcome=ruling.outcome,
-        reason=ruling.reason,
-        detail=ruling.detail,
-        applied=ruling.applied,
-        conflicting=ruling.conflicting,
-        conflict=ruling.conflict,
-        versions=versions,
-        change_seq=change_seq,
-        incarnation=seal.incarnation,
-        audit_position=position,
-        settled_at=seal.now,
-        key_id=seal.key.keyid,
+    position = chain.add(_audit_body(settled, seal.at))
+    return to_json(
+        {
+            "tenant": tenant,
+            "command": entry.command.id,
+            "envelope_hash": entry.envelope.hash,
+            "outcome": ruling.outcome,
+            "reason": ruling.reason,
+            "detail": ruling.detail,
+            "applied": ruling.applied,
+            "conflicting": ruling.conflicting,
+            "conflict": ruling.conflict,
+            "versions": settled.versions,
+            "change_seq": change_seq,
+            "incarnation": seal.incarnation,
+            "audit_position": position,
+            "settled_at": seal.now,
+            "key_id": seal.key.keyid,
+        }
     )
 
 
@@ -132,7 +137,7 @@ class _Chain:
 
     def add(self, body: dict[str, Any]) -> int:
         """Append a link; its position."""
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        text = to_json(body).decode()
         before, self.hash = self.hash, link_hash(self.hash, text)
         self.position += 1
         self.links.append((self.position, before, self.hash, text))
@@ -144,18 +149,18 @@ def link_hash(prev: str, body: str) -> str:
     return sha256_hex(f"{prev}\n{body}".encode())
 
 
-def _audit_body(entry: Entry, ruling: Ruling, versions: dict[str, int], at: datetime) -> dict[str, Any]:
-    command = entry.command
+def _audit_body(settled: Settled, at: str) -> dict[str, Any]:
+    command, ruling = settled.entry.command, settled.ruling
     return {
-        "at": at.isoformat(),
+        "at": at,
         "act": "outcome",
         "command": command.id,
-        "hash": entry.envelope.hash,
+        "hash": settled.entry.envelope.hash,
         "kind": command.kind,
         "actor": command.actor,
         "device": command.device,
         "record": command.record,
         "outcome": ruling.outcome,
         "reason": ruling.reason,
-        "versions": versions,
+        "versions": settled.versions,
     }
