@@ -169,7 +169,7 @@ def _judged(facts: Facts, draft: Draft) -> list[Clean | Clashing] | Ruling:
         if isinstance(verdict, Refused):
             return rejected(verdict.reason, verdict.detail)
         verdicts.append(verdict)
-        if isinstance(verdict, Clean) and len(edits) > 1:
+        if isinstance(verdict, Clean) and _again(edit, edits):
             # A second edit of the field meets what this one makes of it.
             record = standing[edit.record]
             standing[edit.record] = replace(record, fields={**record.fields, edit.field: verdict.value})
@@ -185,6 +185,11 @@ def _undecidable(edit: Edit, record: Record) -> Ruling:
     if isinstance(result, Impossible):
         return rejected(result.reason, result.detail)
     return rejected(Reason.STALE, "what it decides changed since its author looked")
+
+
+def _again(edit: Edit, edits: list[Edit]) -> bool:
+    """Whether the field is edited more than once."""
+    return len(edits) > 1 and sum(each.record == edit.record and each.field == edit.field for each in edits) > 1
 
 
 def _produced(need: str, facts: Facts) -> Mapping[str, int]:

@@ -7,7 +7,8 @@ surprise for later.
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, GetPydanticSchema, JsonValue, StringConstraints
+from pydantic_core import core_schema
 
 
 class Contract(BaseModel):
@@ -22,6 +23,10 @@ class Contract(BaseModel):
 
 #: An aware instant; contracts refuse naive ones.
 Instant = AwareDatetime
+
+#: A value out of a document that was strictly read (`shared.strict_json`). It can only be JSON, so it is not asked
+#: again what it is: that would take longer than the reading.
+ReadJson = Annotated[JsonValue, GetPydanticSchema(lambda _type, _handler: core_schema.any_schema())]
 
 #: UUIDv7 in its canonical 36-character form. Source: RFC 9562, section 5.7.
 CommandId = Annotated[

@@ -19,7 +19,7 @@ from pydantic import Field, JsonValue
 
 from shared import strict_json
 from shared.attachments import Attachment
-from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef
+from shared.contract import CommandId, Contract, Hash, Instant, Name, ReadJson, RecordRef
 from shared.ids import kind_of
 from shared.records import Record, check_value
 from shared.routing import DataClass
@@ -76,7 +76,7 @@ class Base(Contract):
 
     record: RecordRef
     field: Name
-    value: JsonValue
+    value: ReadJson
     version: int = Field(ge=0, le=NUMBER_MAX)
     command: CommandId | None = None
 
@@ -105,7 +105,7 @@ class Command(Contract):
     depends_on: Annotated[tuple[CommandId, ...], Field(max_length=64)] = ()
     data_class: DataClass
     policy_version: Annotated[str, Field(max_length=40)]
-    payload: dict[str, JsonValue]
+    payload: dict[str, ReadJson]
 
     @property
     def needs(self) -> frozenset[str]:
