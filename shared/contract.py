@@ -5,6 +5,7 @@ surprise for later.
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, GetPydanticSchema, JsonValue, StringConstraints
@@ -53,6 +54,12 @@ StockItemRef = Annotated[str, StringConstraints(pattern=r"^stock_item/[A-Za-z0-9
 
 #: What a person typed: at most 4,000 characters.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+
+
+@lru_cache(maxsize=256)
+def instant_text(at: datetime) -> str:
+    """`at` in ISO 8601, with its offset. A unit of work writes the same few instants thousands of times."""
+    return at.isoformat()
 
 
 def to_instant(text: str) -> datetime:

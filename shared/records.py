@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 from pydantic.fields import FieldInfo
 
 from shared.attachments import Attachment
-from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef, Text, to_instant
+from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef, Text, instant_text, to_instant
 from shared.ids import kind_of
 from shared.outcomes import FieldName
 from shared.routing import DataClass
@@ -682,7 +682,7 @@ def _stamp_to_json(stamp: Stamp) -> dict[str, Any]:
         "command": stamp.command,
         "device": stamp.device,
         "actor": stamp.actor,
-        "at": stamp.at.isoformat(),
+        "at": instant_text(stamp.at),
     }
 
 

@@ -10,9 +10,9 @@ Order
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, SigningKey, WireEnvelope, seal, verify
+from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, WireEnvelope, seal, verify
 from shared.outcomes import Hold
 from shared.problems import Code, Problem, Refused
 from shared.statements import Head, Succession, Withdrawal, withdraws
@@ -81,10 +81,11 @@ class Desk:
     tx: Tx
     batch: Batch
     caller: Caller
-    key: SigningKey
-    now: datetime
-    incarnation: int
     roots: Roots = field(default_factory=Roots)
+
+    def __post_init__(self) -> None:
+        seal = self.batch.seal
+        self.key, self.now, self.incarnation = seal.key, seal.now, seal.incarnation
 
     def answer(self, request: SyncRequest) -> bytes | Refused:
         """The reply's JSON, or a refusal that is to be committed together with what it reports."""
@@ -201,7 +202,8 @@ class Desk:
 
     def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: "list[_Answer]") -> bytes:
         tenant, device = self.caller.tenant, self.batch.device(self.caller.device)
-        head, (after, since) = self._head(device), self._position(request.protocol, cursor, device)
+        head = self._head(device)
+        after, since = self._position(request.protocol, cursor, device, head.change_seq)
         person = self.tx.person(tenant, self.caller.actor)
         page = self.tx.feed(tenant, after, head.change_seq, CHANGES_MAX, person.teams if person else frozenset())
         restart = since is None
@@ -233,17 +235,18 @@ class Desk:
             return protocol_1.reply(reply, page.records, self.key)
         return with_changes(reply, page.records, written)
 
-    def _position(self, protocol: int, cursor: tuple[int, int, int], device: Device) -> tuple[int, int | None]:
+    def _position(
+        self, protocol: int, cursor: tuple[int, int, int], device: Device, end: int
+    ) -> tuple[int, int | None]:
         """Where the page begins, and when the device's copy was begun; None if it must begin anew.
 
         A cursor of protocol 1 does not say when the copy was begun, so it cannot say that it was begun anew: to ask
         for that would be to ask for ever.
         """
-        tenant = self.caller.tenant
         life, after, since = cursor
-        kept_from = max(device.scope_seq, self.tx.removals_from(tenant))
+        kept_from = max(device.scope_seq, self.tx.removals_from(self.caller.tenant))
         begun_before = since < kept_from and protocol != protocol_1.PROTOCOL
-        if life != self.incarnation or max(after, since) > self.tx.head(tenant).change_seq or begun_before:
+        if life != self.incarnation or max(after, since) > end or begun_before:
             return 0, None
         return after, since
 

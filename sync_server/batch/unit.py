@@ -21,10 +21,10 @@ from sync_server.store import Device, Entry, Epoch, Tx
 
 
 class Batch:
-    """One unit of work for one tenant: nothing is written before `flush`."""
+    """One unit of work for one tenant: nothing is written before `flush`. `seal` is who settles in it, and when."""
 
     def __init__(self, tx: Tx, tenant: str, now: datetime, receipt_key: SigningKey, incarnation: int) -> None:
-        self._now, self._seal = now, Seal(now, receipt_key, incarnation)
+        self._now, self.seal = now, Seal(now, receipt_key, incarnation)
         self._known = Known(tx, tenant)
         self._decided = Decided(self._known)
         self._settling = Settling(self._known, self._decided, now)
@@ -150,4 +150,4 @@ class Batch:
         self._places.strand()
         self._settling.release()
         if self._decided:
-            write(self._known, self._decided, self._seal)
+            write(self._known, self._decided, self.seal)

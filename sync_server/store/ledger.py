@@ -32,7 +32,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
 from shared.commands.base import Command, read_command
-from shared.contract import to_instant
+from shared.contract import instant_text, to_instant
 from shared.envelope import COMMAND_TYPE, Envelope, wire_from
 from shared.merkle import Inclusion
 from shared.outcomes import Hold, Outcome, Receipt
@@ -408,14 +408,14 @@ def _row(tenant: str, entry: Entry, root: int | None) -> dict[str, Any]:
         "keyid": keyid,
         "payload": entry.envelope.payload,
         "signature": signature,
-        "received_at": entry.received_at.isoformat(),
+        "received_at": instant_text(entry.received_at),
         "hold": entry.hold and str(entry.hold),
         "due_at": entry.due_at.astimezone(UTC).isoformat() if entry.due_at else None,
         "problem": entry.problem.model_dump_json() if entry.problem else None,
         "offset_s": entry.offset_s,
         "doubtful": entry.doubtful,
         "outcome": outcome and str(outcome),
-        "settled_at": entry.settled_at.isoformat() if entry.settled_at else None,
+        "settled_at": instant_text(entry.settled_at) if entry.settled_at else None,
         "receipt": entry.receipt_payload,
         "root": root if outcome else None,
         "place": _place(inclusion) if inclusion else None,

@@ -203,5 +203,6 @@ def _body(record: Record) -> str:
 
 
 def _record(body: str) -> Record:
-    value: Mapping[str, Any] = from_json(body)
+    # names come again in every record; what is written under them seldom does
+    value: Mapping[str, Any] = from_json(body, cache_strings="keys")
     return record_from_json(value)
