@@ -193,16 +193,14 @@ async def test_only_a_field_with_one_value_can_be_settled_by_the_later_edit(serv
 
 async def test_the_bytes_of_a_receipt_are_those_that_its_contract_writes(server: Server, laptop: Laptop) -> None:
     """They are written without it; what is signed must still be what every reader of the contract would write."""
-    applied, refused = (
-        laptop.say("note.added", JOB, text='„x" – y\n'),
-        laptop.say("note.added", "asset/NONE", text="x"),
-    )
+    merged = laptop.say("note.added", JOB, text='„x" \\ y\n')
+    refused = laptop.say("note.added", "work_order/NONE", text="x")
     clash = laptop.say("field.updated", JOB, field="description", value="Laptop's")
     server.office.service.office(TENANT, "root", [(JOB, FieldUpdated(field="description", value="Office's"))])
-    await laptop.round(applied, refused, clash)
+    await laptop.round(merged, refused, clash)
     with server.office.service.store.transaction() as tx:
-        entries = tx.entries(TENANT, map(id_in, (applied, refused, clash))).values()
-    assert {entry.outcome for entry in entries} == {Outcome.APPLIED, Outcome.REJECTED, Outcome.CONFLICT}
+        entries = tx.entries(TENANT, map(id_in, (merged, refused, clash))).values()
+    assert {entry.outcome for entry in entries} == {Outcome.MERGED, Outcome.REJECTED, Outcome.CONFLICT}
     for entry in entries:
         assert entry.receipt
         assert entry.receipt.to_bytes() == entry.receipt_payload
