@@ -639,14 +639,14 @@ def default_of(kind: str, name: str) -> JsonValue:
 def check_value(kind: str, name: str, value: JsonValue) -> JsonValue:
     """`value` as the field would store it (JSON form). Raises `ValueError` if the field cannot hold it."""
     adapter = _adapter(kind, name)
-    stored: JsonValue = adapter.dump_python(adapter.validate_python(value), mode="json")
+    stored: JsonValue = adapter.serializer.to_python(adapter.validator.validate_python(value), mode="json")
     return stored
 
 
 def check_entry(kind: str, name: str, entry: JsonValue) -> JsonValue:
     """One `entry` of a list field as the field would store it. Raises `ValueError` if the field cannot hold it."""
     adapter = _entry_adapter(kind, name)
-    stored: JsonValue = adapter.dump_python(adapter.validate_python(entry), mode="json")
+    stored: JsonValue = adapter.serializer.to_python(adapter.validator.validate_python(entry), mode="json")
     return stored
 
 
