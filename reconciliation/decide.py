@@ -126,6 +126,8 @@ def _not_permitted(facts: Facts, kind: Kind) -> Ruling | None:
 
 def _needs(facts: Facts) -> Ruling | Wait | None:
     needs = sorted(facts.command.needs)
+    if not needs:
+        return None
     past = {need: facts.past.get(need, Past()) for need in needs}
     if unknown := [n for n in needs if not past[n].known or n == facts.command.id]:
         return rejected(Reason.DEPENDENCY_FAILED, f"it rests on {unknown[0]}, which does not come before it")
@@ -137,15 +139,15 @@ def _needs(facts: Facts) -> Ruling | Wait | None:
 
 
 def _senseless(facts: Facts, draft: Draft) -> Ruling | None:
-    created = {effect.record: effect for effect in draft.effects if isinstance(effect, Creation)}
-    if there := sorted(created.keys() & facts.records.keys()):
-        return rejected(Reason.RECORD_EXISTS, f"{there[0]} exists already")
-    if missing := sorted(draft.refs - created.keys() - facts.records.keys()):
-        return rejected(Reason.RECORD_MISSING, f"there is no {missing[0]}")
+    records, created = facts.records, [effect.record for effect in draft.effects if isinstance(effect, Creation)]
+    if there := [ref for ref in created if ref in records]:
+        return rejected(Reason.RECORD_EXISTS, f"{min(there)} exists already")
+    if missing := [ref for ref in draft.refs if ref not in records and ref not in created]:
+        return rejected(Reason.RECORD_MISSING, f"there is no {min(missing)}")
     if objection := draft.payload.objection(facts.command, facts.records):
         return rejected(Reason.OBJECTION, objection)
-    if full := sorted(effect.record for effect in draft.effects if _grows(effect) and effect.record in facts.full):
-        return rejected(Reason.RECORD_FULL, f"{full[0]} holds as much as one record can")
+    if full := [effect.record for effect in draft.effects if effect.record in facts.full and _grows(effect)]:
+        return rejected(Reason.RECORD_FULL, f"{min(full)} holds as much as one record can")
     return None
 
 
@@ -180,7 +182,7 @@ def _judged(facts: Facts, draft: Draft) -> list[Clean | Clashing] | Ruling:
         if isinstance(verdict, Refused):
             return rejected(verdict.reason, verdict.detail)
         verdicts.append(verdict)
-        if isinstance(verdict, Clean) and len(edits) > 1:
+        if isinstance(verdict, Clean) and _again(edit, edits):
             # A second edit of the field meets what this one makes of it.
             record = standing[edit.record]
             standing[edit.record] = replace(record, fields={**record.fields, edit.field: verdict.value})
@@ -196,6 +198,11 @@ def _undecidable(edit: Edit, record: Record) -> Ruling:
     if isinstance(result, Impossible):
         return rejected(result.reason, result.detail)
     return rejected(Reason.STALE, "what it decides changed since its author looked")
+
+
+def _again(edit: Edit, edits: list[Edit]) -> bool:
+    """Whether the field is edited more than once."""
+    return len(edits) > 1 and sum(each.record == edit.record and each.field == edit.field for each in edits) > 1
 
 
 def _produced(need: str, facts: Facts) -> Mapping[str, int]:
@@ -243,11 +250,11 @@ def _uncertain(facts: Facts, draft: Draft, verdicts: list[Clean | Clashing]) -> 
 def _ruling(facts: Facts, born: list[Record], verdicts: list[Clean | Clashing], atomic: _Groups) -> Ruling:
     clean = [v for v in verdicts if isinstance(v, Clean)]
     clashes = [v for v in verdicts if isinstance(v, Clashing)]
-    writes = born + _changed(clean, facts)
+    writes = [*born, *_changed(clean, facts)]
     conflict = _conflict_record(clashes, facts, atomic) if clashes else None
     if conflict:
         writes.append(conflict)
-    merged = any(v.met for v in clean) or _others_moved_on(facts)
+    merged = any([v.met for v in clean]) or _others_moved_on(facts)  # noqa: C419 - one or two, and quicker
     return Ruling(
         outcome=Outcome.CONFLICT if clashes else Outcome.MERGED if merged else Outcome.APPLIED,
         writes=tuple(writes),

@@ -11,16 +11,15 @@ from shared.commands.base import Command, Effect, Payload
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A command with its payload and effects, made by `draft_of`."""
+    """A command with its payload and effects, made by `draft_of`.
+
+    `refs` are the records that the command is about, creates or changes.
+    """
 
     command: Command
     payload: Payload
     effects: tuple[Effect, ...]
-
-    @property
-    def refs(self) -> frozenset[str]:
-        """Every record that the command is about, creates or changes."""
-        return frozenset((self.command.record, *(effect.record for effect in self.effects)))
+    refs: frozenset[str]
 
 
 def draft_of(command: Command | Draft) -> Draft:
@@ -33,7 +32,8 @@ def draft_of(command: Command | Draft) -> Draft:
     if isinstance(command, Draft):
         return command
     payload = read_payload(command)
-    return Draft(command, payload, payload.effects(command))
+    effects = payload.effects(command)
+    return Draft(command, payload, effects, frozenset([command.record, *(effect.record for effect in effects)]))
 
 
 def refs_of(command: Command | Draft) -> frozenset[str]:

@@ -32,7 +32,8 @@ def with_external(verdict: V, facts: Facts) -> V | Ruling:
     """`verdict`, and where it is a ruling that writes to a system of record, with that write and its own record."""
     if not isinstance(verdict, Ruling) or verdict.outcome not in EFFECTIVE:
         return verdict
-    outgoing = outgoing_of(facts.command, read_payload(facts.command), verdict.outcome)
+    payload = facts.draft.payload if facts.draft else read_payload(facts.command)
+    outgoing = outgoing_of(facts.command, payload, verdict.outcome)
     if outgoing is None:
         return verdict
     return replace(verdict, external=outgoing, writes=(*verdict.writes, _queued(outgoing, facts)))

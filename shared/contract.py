@@ -5,9 +5,11 @@ surprise for later.
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, GetPydanticSchema, JsonValue, StringConstraints
+from pydantic_core import core_schema
 
 
 class Contract(BaseModel):
@@ -22,6 +24,10 @@ class Contract(BaseModel):
 
 #: An aware instant; contracts refuse naive ones.
 Instant = AwareDatetime
+
+#: A value out of a document that was strictly read (`shared.strict_json`). It can only be JSON, so it is not asked
+#: again what it is: that would take longer than the reading.
+ReadJson = Annotated[JsonValue, GetPydanticSchema(lambda _type, _handler: core_schema.any_schema())]
 
 #: UUIDv7 in its canonical 36-character form. Source: RFC 9562, section 5.7.
 CommandId = Annotated[
@@ -48,6 +54,12 @@ StockItemRef = Annotated[str, StringConstraints(pattern=r"^stock_item/[A-Za-z0-9
 
 #: What a person typed: at most 4,000 characters.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+
+
+@lru_cache(maxsize=256)
+def instant_text(at: datetime) -> str:
+    """`at` in ISO 8601, with its offset. A unit of work writes the same few instants thousands of times."""
+    return at.isoformat()
 
 
 def to_instant(text: str) -> datetime:

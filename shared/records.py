@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 from pydantic.fields import FieldInfo
 
 from shared.attachments import Attachment
-from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef, Text, to_instant
+from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef, Text, instant_text, to_instant
 from shared.ids import kind_of
 from shared.outcomes import FieldName
 from shared.routing import DataClass
@@ -633,14 +633,14 @@ def default_of(kind: str, name: str) -> JsonValue:
 def check_value(kind: str, name: str, value: JsonValue) -> JsonValue:
     """`value` as the field would store it (JSON form). Raises `ValueError` if the field cannot hold it."""
     adapter = _adapter(kind, name)
-    stored: JsonValue = adapter.dump_python(adapter.validate_python(value), mode="json")
+    stored: JsonValue = adapter.serializer.to_python(adapter.validator.validate_python(value), mode="json")
     return stored
 
 
 def check_entry(kind: str, name: str, entry: JsonValue) -> JsonValue:
     """One `entry` of a list field as the field would store it. Raises `ValueError` if the field cannot hold it."""
     adapter = _entry_adapter(kind, name)
-    stored: JsonValue = adapter.dump_python(adapter.validate_python(entry), mode="json")
+    stored: JsonValue = adapter.serializer.to_python(adapter.validator.validate_python(entry), mode="json")
     return stored
 
 
@@ -676,7 +676,7 @@ def _stamp_to_json(stamp: Stamp) -> dict[str, Any]:
         "command": stamp.command,
         "device": stamp.device,
         "actor": stamp.actor,
-        "at": stamp.at.isoformat(),
+        "at": instant_text(stamp.at),
     }
 
 

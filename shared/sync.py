@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import to_json
 
 from shared.contract import CommandId, Contract, Hash, Instant, KeyId, Name, RecordRef
 from shared.envelope import Envelope, WireEnvelope
@@ -211,12 +212,25 @@ def proof_of(proof: WireProof, roots: Sequence[Envelope]) -> Proof:
     return Proof(roots[proof.root], Inclusion(proof.index, proof.size, tuple(map(bytes.fromhex, proof.path))))
 
 
-def with_changes(reply: SyncReply, records: Sequence[str]) -> bytes:
-    """`reply`, which has no changes itself, as JSON with `records` put in: the store's own JSON."""
+def settled_json(command: str, receipt: bytes, root: int, place: Inclusion | None) -> bytes:
+    """The bytes of a `Settled`. All of it is the server's own, so it is not checked once more, only written."""
+    told: dict[str, object] = {"root": root, "index": 0, "size": 0, "path": ()}
+    if place is not None:
+        told |= {"index": place.index, "size": place.size, "path": [each.hex() for each in place.path]}
+    return to_json({"status": "settled", "id": command, "receipt": receipt.decode(), "proof": told})
+
+
+def with_changes(reply: SyncReply, records: Sequence[str], answers: Sequence[bytes] = ()) -> bytes:
+    """`reply`, which has no changes itself, as JSON with `records` put in: the store's own JSON.
+
+    `answers` that are written already are put in as well, before those of the reply, if it has any.
+    """
     raw = reply.to_bytes()
-    opening = b'{"changes":['
-    assert raw.startswith(opening + b"]"), "a reply begins with its changes, and has none yet"
-    return opening + ",".join(records).encode() + raw[len(opening) :]
+    opening, told = b'{"changes":[', b'],"protocol":%d,"answers":[' % reply.protocol
+    assert raw.startswith(opening + told), "a reply begins with its changes, of which it has none yet"
+    rest = raw[len(opening) + len(told) :]
+    between = b"," if answers and reply.answers else b""
+    return b"".join((opening, ",".join(records).encode(), told, b",".join(answers), between, rest))
 
 
 class CheckRequest(Contract):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from reconciliation.expiry import datable
-from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, SigningKey, WireEnvelope, seal, verify
+from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, WireEnvelope, seal, verify
 from shared.outcomes import Hold
 from shared.problems import Code, NotTaken, Problem, Refused
 from shared.statements import Head, Succession, Withdrawal, withdraws
@@ -33,6 +33,7 @@ from shared.sync import (
     audit_mark,
     cursor_at,
     cursor_parts,
+    settled_json,
     with_changes,
 )
 from sync_server import protocol_1
@@ -48,6 +49,9 @@ log = logging.getLogger("tailboard.server")
 
 #: A laptop that is set back again so soon after the last time is likely two: a copy of it, taking turns with it.
 COPY_SUSPECTED = timedelta(days=1)
+
+#: An id that the ledger knows, or why there is none.
+_Answer = str | Unknown | Turned
 
 _REFUSALS = {
     DeviceState.FORKED: (Code.DEVICE_FORKED, "what it sends is kept for review"),
@@ -78,10 +82,11 @@ class Desk:
     tx: Tx
     batch: Batch
     caller: Caller
-    key: SigningKey
-    now: datetime
-    incarnation: int
     roots: Roots = field(default_factory=Roots)
+
+    def __post_init__(self) -> None:
+        seal = self.batch.seal
+        self.key, self.now, self.incarnation = seal.key, seal.now, seal.incarnation
 
     def answer(self, request: SyncRequest) -> bytes | Refused:
         """The reply's JSON, or a refusal that is to be committed together with what it reports."""
@@ -102,8 +107,7 @@ class Desk:
             return refused if request.protocol == protocol_1.PROTOCOL else _with_turned(refused, answers)
         if refused := self._left_behind(request.protocol):
             return refused
-        entries = [answer if isinstance(answer, Unknown | Turned) else self._told(answer) for answer in answers]
-        return self._reply(request, cursor, entries)
+        return self._reply(request, cursor, answers)
 
     def _left_behind(self, protocol: int) -> Refused | None:
         """The refusal of a device of protocol 1 whose person's teams changed; None for any other.
@@ -121,7 +125,7 @@ class Desk:
 
     # -- up
 
-    def _answers(self, request: SyncRequest) -> "list[str | Unknown | Turned]":
+    def _answers(self, request: SyncRequest) -> "list[_Answer]":
         """One answer for each thing asked or brought: an id that the ledger now knows, or why not."""
         if request.ended and self._active():
             self._end_epoch(request.ended)
@@ -167,12 +171,12 @@ class Desk:
         """Whether the device may do more than bring what is kept for review."""
         return self.batch.device(self.caller.device).state is DeviceState.ACTIVE
 
-    def _receive(self, request: SyncRequest) -> "list[str | Unknown | Turned]":
+    def _receive(self, request: SyncRequest) -> "list[_Answer]":
         offset_s = (request.sent_at - self.now).total_seconds() if request.sent_at else 0.0
         doubtful = frozenset(request.doubtful)
         admitted = admit_all(self.tx, self.caller, request.commands)
         self.batch.preload([each.command for each in admitted if isinstance(each, Admitted)])
-        answers: list[str | Unknown | Turned] = []
+        answers: list[_Answer] = []
         for index, each in enumerate(admitted):
             if isinstance(each, Problem):
                 answers.append(self._turned(index, each))
@@ -191,31 +195,44 @@ class Desk:
 
     # -- down
 
-    def _told(self, command_id: str) -> Settled | Held:
+    def _entry(self, command_id: str) -> Entry:
         entry = self.batch.entry(command_id)
         assert entry is not None, "what was received is in the ledger"
+        return entry
+
+    def _written(self, answer: _Answer) -> bytes:
+        """The answer's JSON."""
+        if not isinstance(answer, str):
+            return answer.to_bytes()
+        entry = self._entry(answer)
         if entry.proof is None or entry.receipt_payload is None:
-            assert entry.hold is not None, "a command is settled or held"
-            return Held(id=command_id, hold=entry.hold, problem=entry.problem)
-        return Settled(id=command_id, receipt=entry.receipt_payload.decode(), proof=self._proof(entry))
+            return _held(entry).to_bytes()
+        return settled_json(
+            answer, entry.receipt_payload, self.roots.number(entry.proof.envelope), entry.proof.inclusion
+        )
 
-    def _proof(self, entry: Entry) -> WireProof:
-        assert entry.proof is not None, "settled"
-        number, place = self.roots.number(entry.proof.envelope), entry.proof.inclusion
-        if place is None:
-            return WireProof(root=number)
-        return WireProof(root=number, index=place.index, size=place.size, path=tuple(p.hex() for p in place.path))
+    def _told_before(self, answer: _Answer) -> Answer:
+        """The answer for a device of protocol 1, which gets its receipts signed one by one."""
+        if not isinstance(answer, str):
+            return answer
+        entry = self._entry(answer)
+        if entry.receipt_payload is None:
+            return _held(entry)
+        return Settled(id=answer, receipt=entry.receipt_payload.decode(), proof=WireProof(root=0))
 
-    def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: list[Answer]) -> bytes:
+    def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: "list[_Answer]") -> bytes:
         tenant, device = self.caller.tenant, self.batch.device(self.caller.device)
-        head, (after, since) = self._head(device), self._position(request.protocol, cursor, device)
+        head = self._head(device)
+        after, since = self._position(request.protocol, cursor, device, head.change_seq)
         person = self.tx.person(tenant, self.caller.actor)
         page = self.tx.feed(tenant, after, head.change_seq, CHANGES_MAX, person.teams if person else frozenset())
         restart = since is None
+        old = request.protocol == protocol_1.PROTOCOL
+        written = [] if old else [self._written(answer) for answer in answers]  # it names the roots
         reply = SyncReply(
             changes=(),
             protocol=PROTOCOL,
-            answers=tuple(answers),
+            answers=tuple(map(self._told_before, answers)) if old else (),
             removals=page.removals,
             cursor=cursor_at(
                 self.incarnation,
@@ -234,21 +251,22 @@ class Desk:
             bundle=self.tx.server_value("bundle"),
         )
         self._log(answers, page)
-        if request.protocol == protocol_1.PROTOCOL:
+        if old:
             return protocol_1.reply(reply, page.records, self.key)
-        return with_changes(reply, page.records)
+        return with_changes(reply, page.records, written)
 
-    def _position(self, protocol: int, cursor: tuple[int, int, int], device: Device) -> tuple[int, int | None]:
+    def _position(
+        self, protocol: int, cursor: tuple[int, int, int], device: Device, end: int
+    ) -> tuple[int, int | None]:
         """Where the page begins, and when the device's copy was begun; None if it must begin anew.
 
         A cursor of protocol 1 does not say when the copy was begun, so it cannot say that it was begun anew: to ask
         for that would be to ask for ever.
         """
-        tenant = self.caller.tenant
         life, after, since = cursor
-        kept_from = max(device.scope_seq, self.tx.removals_from(tenant))
+        kept_from = max(device.scope_seq, self.tx.removals_from(self.caller.tenant))
         begun_before = since < kept_from and protocol != protocol_1.PROTOCOL
-        if life != self.incarnation or max(after, since) > self.tx.head(tenant).change_seq or begun_before:
+        if life != self.incarnation or max(after, since) > end or begun_before:
             return 0, None
         return after, since
 
@@ -274,11 +292,14 @@ class Desk:
         told = [WireEnvelope.model_validate_json(key.succession) for key in keys if key.succession]
         return tuple(sorted(told, key=lambda wire: read(Succession, envelope_of(wire).payload).at))
 
-    def _log(self, answers: Sequence[Answer], page: Page) -> None:
+    def _log(self, answers: "Sequence[_Answer]", page: Page) -> None:
         """One line a round; the ids of what is settled or held are the thread through the logs."""
         by_status: dict[str, list[str]] = {}
         for answer in answers:
-            if not isinstance(answer, Turned):
+            if isinstance(answer, str):
+                status = "held" if self._entry(answer).hold else "settled"
+                by_status.setdefault(status, []).append(answer)
+            elif isinstance(answer, Unknown):
                 by_status.setdefault(answer.status, []).append(answer.id)
         log.info(
             "round",
@@ -289,6 +310,11 @@ class Desk:
                 **by_status,
             },
         )
+
+
+def _held(entry: Entry) -> Held:
+    assert entry.hold is not None, "a command is settled or held"
+    return Held(id=entry.command.id, hold=entry.hold, problem=entry.problem)
 
 
 def _shut_out(caller: Caller, state: DeviceState) -> Refused | None:

@@ -98,11 +98,7 @@ class Service:
 
     def round(self, tx: Tx, caller: Caller, request: SyncRequest) -> bytes | Refused:
         """One round of a device that is known to be `caller`; a refusal that is returned is to be committed."""
-        key = self.ring.active(tx, caller.tenant, RECEIPT_KEY)
-        desk = sync_round.Desk(
-            tx, self.batch(tx, caller.tenant), caller, key, self.ports.clock.now(), incarnation(tx)
-        )
-        return desk.answer(request)
+        return sync_round.Desk(tx, self.batch(tx, caller.tenant), caller).answer(request)
 
     def _caller(self, tx: Tx, message: Message, body: bytes, seen: Seen) -> Caller:
         now = self.ports.clock.now()

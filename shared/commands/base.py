@@ -19,7 +19,7 @@ from pydantic import Field, JsonValue
 
 from shared import strict_json
 from shared.attachments import Attachment
-from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef
+from shared.contract import CommandId, Contract, Hash, Instant, Name, ReadJson, RecordRef
 from shared.ids import kind_of
 from shared.records import Record, check_value
 from shared.routing import DataClass
@@ -35,6 +35,9 @@ NUMBER_MAX = 2**53 - 1
 
 #: The largest number of an epoch, which only a server gives out; every database's plain integer holds it.
 EPOCH_MAX = 2**31 - 1
+
+
+_NOTHING = frozenset[str]()
 
 
 class Role(StrEnum):
@@ -73,7 +76,7 @@ class Base(Contract):
 
     record: RecordRef
     field: Name
-    value: JsonValue
+    value: ReadJson
     version: int = Field(ge=0, le=NUMBER_MAX)
     command: CommandId | None = None
 
@@ -102,12 +105,14 @@ class Command(Contract):
     depends_on: Annotated[tuple[CommandId, ...], Field(max_length=64)] = ()
     data_class: DataClass
     policy_version: Annotated[str, Field(max_length=40)]
-    payload: dict[str, JsonValue]
+    payload: dict[str, ReadJson]
 
     @property
     def needs(self) -> frozenset[str]:
         """The commands that must take effect before this one: named, or implied by a base."""
-        return frozenset(self.depends_on) | {base.command for base in self.bases if base.command}
+        if not self.depends_on and not self.bases:
+            return _NOTHING
+        return frozenset([*self.depends_on, *(base.command for base in self.bases if base.command)])
 
 
 def read_command(payload: bytes) -> Command:

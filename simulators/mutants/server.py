@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from simulators.mutants.base import put
-from sync_server import admission, batch
+from sync_server import admission
+from sync_server.batch import places
 from sync_server.chain import Taken
 from sync_server.store import Tx
 from sync_server.store.records import Page, Records
@@ -17,7 +18,7 @@ def signature_unchecked() -> None:
 
 def fork_accepted() -> None:
     """It takes whatever comes as the next link of the chain."""
-    put(batch, "place_of", lambda command, digest, epoch: Taken(epoch.at(command.seq, digest)))
+    put(places, "place_of", lambda command, digest, epoch: Taken(epoch.at(command.seq, digest)))
 
 
 def cursor_skips() -> None:

@@ -22,6 +22,7 @@ class AuditRow(Table, table=True):
 
 
 AUDIT = table_of(AuditRow)
+_APPEND = insert(AUDIT)
 #: position, hash before, hash, body
 Link = tuple[int, str, str, str]
 
@@ -35,7 +36,7 @@ class Audit(Part):
             {"tenant": tenant, "position": p, "prev": prev, "hash": h, "body": body} for p, prev, h, body in links
         ]
         if values:
-            self._do(insert(AUDIT), values)
+            self._many(_APPEND, values)
 
     def audit(self, tenant: str, after: int = 0, up_to: int | None = None) -> Iterator[Link]:
         """The chain from behind position `after`, up to and including `up_to`, page by page."""

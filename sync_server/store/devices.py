@@ -4,9 +4,10 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Text, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Text, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
@@ -81,6 +82,35 @@ class NonceRow(Table, table=True):
 
 
 DEVICE, EPOCH, KEY, CODE, NONCE = (table_of(row) for row in (DeviceRow, EpochRow, KeyRow, CodeRow, NonceRow))
+_KEY = select(KEY).where(KEY.c.keyid == bindparam("named"))
+_KEYS = select(KEY).where(KEY.c.tenant == bindparam("of"), KEY.c.purpose == bindparam("meant_for"))
+_ACTIVE_KEY = _KEYS.where(KEY.c.state == "active")
+_DEVICE = select(DEVICE).where(DEVICE.c.tenant == bindparam("of"), DEVICE.c.id == bindparam("named"))
+_THIS_DEVICE = update(DEVICE).where(DEVICE.c.tenant == bindparam("of"), DEVICE.c.id == bindparam("named"))
+_DEVICE_LOCKED = _DEVICE.with_for_update()
+_PUT_DEVICE = _THIS_DEVICE.values({name: bindparam(name) for name in ("state", "epoch", "scope_seq")})
+_HEARD = _THIS_DEVICE.values(last_seen_at=bindparam("seen_at"))
+_EPOCHS = (
+    select(EPOCH)
+    .where(EPOCH.c.tenant == bindparam("of"), EPOCH.c.device == bindparam("named"))
+    .order_by(EPOCH.c.epoch)
+)
+_FORGET_NONCES = delete(NONCE).where(NONCE.c.seen_at < bindparam("before"))
+
+
+@cache
+def _spend(inserted: Any) -> Any:
+    """The insert of a nonce that says whether it was new; `inserted` is the dialect's own insert."""
+    unless_there = inserted(NONCE).on_conflict_do_nothing(index_elements=["keyid", "nonce"])
+    return unless_there.returning(NONCE.c.nonce)
+
+
+@cache
+def _put_epoch(inserted: Any) -> Any:
+    """The insert of an epoch, or of its new end; `inserted` is the dialect's own insert."""
+    statement = inserted(EPOCH)
+    moved = {name: statement.excluded[name] for name in ("head_seq", "head_hash", "missing")}
+    return statement.on_conflict_do_update(index_elements=["tenant", "device", "epoch"], set_=moved)
 
 
 class DeviceState(StrEnum):
@@ -174,18 +204,16 @@ class Devices(Part):
 
     def key(self, keyid: str) -> Key | None:
         """A key by its id."""
-        row = self._one(select(KEY).where(KEY.c.keyid == keyid))
+        row = self._one(_KEY, named=keyid)
         return _key(row) if row else None
 
     def keys(self, tenant: str, purpose: str) -> list[Key]:
         """Every key of the tenant for `purpose`, by id."""
-        query = select(KEY).where(KEY.c.tenant == tenant, KEY.c.purpose == purpose).order_by(KEY.c.keyid)
-        return [_key(row) for row in self._all(query)]
+        return [_key(row) for row in self._all(_KEYS.order_by(KEY.c.keyid), of=tenant, meant_for=purpose)]
 
     def server_key(self, tenant: str, purpose: str) -> Key | None:
         """The tenant's own active key for ``office`` or ``receipt``."""
-        query = select(KEY).where(KEY.c.tenant == tenant, KEY.c.purpose == purpose, KEY.c.state == "active")
-        row = self._one(query)
+        row = self._one(_ACTIVE_KEY, of=tenant, meant_for=purpose)
         return _key(row) if row else None
 
     def set_key_state(self, keyid: str, state: str) -> None:
@@ -228,8 +256,7 @@ class Devices(Part):
 
     def device(self, tenant: str, device: str, *, lock: bool = False) -> Device | None:
         """A laptop by id; with `lock`, held until the transaction ends."""
-        query = select(DEVICE).where(DEVICE.c.tenant == tenant, DEVICE.c.id == device)
-        row = self._one(query.with_for_update() if lock else query)
+        row = self._one(_DEVICE_LOCKED if lock else _DEVICE, of=tenant, named=device)
         return _device(row) if row else None
 
     def devices(self, tenant: str) -> list[Device]:
@@ -241,44 +268,43 @@ class Devices(Part):
     def put_device(self, tenant: str, device: Device) -> None:
         """Keep the state, epoch and scope of a laptop."""
         values = {"state": device.state, "epoch": device.epoch, "scope_seq": device.scope_seq}
-        self._do(update(DEVICE).where(DEVICE.c.tenant == tenant, DEVICE.c.id == device.id).values(values))
+        self._do(_PUT_DEVICE, {"of": tenant, "named": device.id, **values})
 
     def touch(self, tenant: str, device: str, seen_at: datetime, report: str | None) -> None:
         """Remember when a laptop was last heard, and what it said of itself, if it did."""
-        values = {"last_seen_at": seen_at.isoformat()} | ({"report": report} if report else {})
-        self._do(update(DEVICE).where(DEVICE.c.tenant == tenant, DEVICE.c.id == device).values(values))
+        heard = _HEARD.values(report=report) if report else _HEARD
+        self._do(heard, {"of": tenant, "named": device, "seen_at": seen_at.isoformat()})
 
     # -- epochs
 
     def epochs(self, tenant: str, device: str) -> dict[int, Epoch]:
         """Every epoch of a laptop by its number."""
-        query = select(EPOCH).where(EPOCH.c.tenant == tenant, EPOCH.c.device == device).order_by(EPOCH.c.epoch)
-        return {row.epoch: _epoch(row) for row in self._all(query)}
+        return {row.epoch: _epoch(row) for row in self._all(_EPOCHS, of=tenant, named=device)}
 
     def put_epoch(self, tenant: str, epoch: Epoch) -> None:
         """Open an epoch, or move its end on."""
         values = {
+            "tenant": tenant,
+            "device": epoch.device,
+            "epoch": epoch.epoch,
             "head_seq": epoch.head_seq,
             "head_hash": epoch.head_hash,
+            "opened_at": epoch.opened_at.isoformat(),
+            "reason": epoch.reason,
             "missing": None if epoch.missing is None else json.dumps(epoch.missing),
         }
-        opened = {"opened_at": epoch.opened_at.isoformat(), "reason": epoch.reason}
-        statement = self._insert(EPOCH).values(
-            tenant=tenant, device=epoch.device, epoch=epoch.epoch, **opened, **values
-        )
-        self._do(statement.on_conflict_do_update(index_elements=["tenant", "device", "epoch"], set_=values))
+        self._do(_put_epoch(self._insert), values)
 
     # -- nonces
 
     def spend_nonce(self, keyid: str, nonce: str, seen_at: datetime) -> bool:
         """Remember a request. False if it was seen before."""
-        statement = self._insert(NONCE).values(keyid=keyid, nonce=nonce, seen_at=seen_at.isoformat())
-        spent = statement.on_conflict_do_nothing(index_elements=["keyid", "nonce"]).returning(NONCE.c.nonce)
-        return self._one(spent) is not None
+        values = {"keyid": keyid, "nonce": nonce, "seen_at": seen_at.isoformat()}
+        return self._one(_spend(self._insert), **values) is not None
 
     def forget_nonces(self, before: datetime) -> None:
         """Drop the requests that are too old to be taken again anyway."""
-        self._do(delete(NONCE).where(NONCE.c.seen_at < before.isoformat()))
+        self._do(_FORGET_NONCES, {"before": before.isoformat()})
 
 
 def _key(row: Any) -> Key:

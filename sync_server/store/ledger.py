@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     and_,
+    bindparam,
     delete,
     exists,
     false,
@@ -31,13 +33,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
 from shared.commands.base import Command, read_command
-from shared.contract import to_instant
+from shared.contract import instant_text, to_instant
 from shared.envelope import COMMAND_TYPE, Envelope, wire_from
 from shared.merkle import Inclusion
-from shared.outcomes import Hold, Receipt
+from shared.outcomes import Hold, Outcome, Receipt
 from shared.problems import Code, Problem
 from shared.receipts import Proof
-from sync_server.store.base import Contended, Part, Table, table_of
+from sync_server.store.base import Contended, Part, Table, among, table_of
 
 _HELD = text("hold IS NOT NULL")
 
@@ -106,16 +108,48 @@ class WithdrawalRow(Table, table=True):
 
 
 LEDGER, ROOT, NEED, WITHDRAWAL = (table_of(row) for row in (LedgerRow, RootRow, NeedRow, WithdrawalRow))
+_RECEIVE, _KEEP_ROOT = insert(LEDGER), insert(ROOT)
 #: By name, so that the index of what is held serves and not the whole chain of a device.
 _IS_HELD = LEDGER.c.hold.in_([*map(str, Hold)])
 _ENTRIES = select(LEDGER, ROOT.c.envelope).outerjoin(
     ROOT, and_(ROOT.c.tenant == LEDGER.c.tenant, ROOT.c.id == LEDGER.c.root)
 )
 
+_EARLY = _ENTRIES.where(
+    LEDGER.c.tenant == bindparam("of"),
+    LEDGER.c.device == bindparam("by"),
+    LEDGER.c.epoch == bindparam("within"),
+    LEDGER.c.hold == str(Hold.WAITING),
+    LEDGER.c.problem.is_not(None),
+).order_by(LEDGER.c.seq)
+_FIRST_HELD = select(func.min(LEDGER.c.seq)).where(
+    LEDGER.c.tenant == bindparam("of"),
+    _IS_HELD,
+    LEDGER.c.device == bindparam("by"),
+    LEDGER.c.epoch == bindparam("within"),
+    LEDGER.c.seq <= bindparam("up_to"),
+)
 
-@dataclass(frozen=True, slots=True)
+
+@cache
+def _named(dialect: str) -> Any:
+    return _ENTRIES.where(LEDGER.c.tenant == bindparam("of"), among(LEDGER.c.id, dialect))
+
+
+@cache
+def _taken_back(dialect: str) -> Any:
+    chosen = (WITHDRAWAL.c.tenant == bindparam("of"), among(WITHDRAWAL.c.command, dialect))
+    return select(WITHDRAWAL.c.command, WITHDRAWAL.c.hash).where(*chosen)
+
+
+@cache
+def _waiting_for(dialect: str) -> Any:
+    return select(NEED.c.command).where(NEED.c.tenant == bindparam("of"), among(NEED.c.need, dialect))
+
+
+@dataclass(frozen=True)
 class Entry:
-    """A received command in the ledger: settled if it has a receipt, else held.
+    """A received command in the ledger: settled if it has an outcome, else held.
 
     Args:
         command: as it was read when it was received.
@@ -125,7 +159,8 @@ class Entry:
         due_at: when the hold ends by itself; None for never.
         offset_s: the device's clock minus the server's, when it was received.
         doubtful: the device's clock was changed between confirming and sending.
-        receipt, receipt_payload, proof: the final word, its signed bytes, and what proves them.
+        outcome, settled_at: the final word.
+        receipt_payload, proof: the signed bytes that say it, and what proves them.
     """
 
     command: Command
@@ -136,11 +171,17 @@ class Entry:
     due_at: datetime | None = None
     offset_s: float = 0.0
     doubtful: bool = False
-    receipt: Receipt | None = None
+    outcome: Outcome | None = None
+    settled_at: datetime | None = None
     receipt_payload: bytes | None = None
     proof: Proof | None = None
 
-    def settled(self, receipt: Receipt, payload: bytes, proof: Proof) -> "Entry":
+    @cached_property
+    def receipt(self) -> Receipt | None:
+        """The final word in full, read when somebody asks; None while it is held."""
+        return None if self.receipt_payload is None else Receipt.model_validate_json(self.receipt_payload)
+
+    def settled(self, outcome: Outcome, settled_at: datetime, payload: bytes, proof: Proof) -> "Entry":
         """The entry with its final word."""
         return Entry(
             command=self.command,
@@ -148,7 +189,8 @@ class Entry:
             received_at=self.received_at,
             offset_s=self.offset_s,
             doubtful=self.doubtful,
-            receipt=receipt,
+            outcome=outcome,
+            settled_at=settled_at,
             receipt_payload=payload,
             proof=proof,
         )
@@ -159,13 +201,13 @@ class Ledger(Part):
 
     def entries(self, tenant: str, ids: Iterable[str]) -> dict[str, Entry]:
         """The named commands, as far as they were ever received."""
-        rows = self._all(_ENTRIES.where(LEDGER.c.tenant == tenant, self._among(LEDGER.c.id, ids)))
+        rows = self._all(_named(self._dialect), of=tenant, among=self._listed(ids))
         return {entry.command.id: entry for entry in map(_entry, rows)}
 
     def known(self, tenant: str, ids: Iterable[str]) -> frozenset[str]:
         """Which of `ids` were ever received."""
-        query = select(LEDGER.c.id).where(LEDGER.c.tenant == tenant, self._among(LEDGER.c.id, ids))
-        return frozenset(row.id for row in self._all(query))
+        query = select(LEDGER.c.id).where(LEDGER.c.tenant == tenant, among(LEDGER.c.id, self._dialect))
+        return frozenset(row.id for row in self._all(query, among=self._listed(ids)))
 
     def held(self, tenant: str, *holds: Hold, device: str | None = None, limit: int = 100_000) -> list[Entry]:
         """The commands under one of `holds`, in the order of receipt; only one device's if it is named."""
@@ -183,14 +225,7 @@ class Ledger(Part):
 
     def early(self, tenant: str, device: str, epoch: int) -> list[Entry]:
         """What a device sent before its turn in `epoch`, by place: held for a gap, not for another command."""
-        query = _ENTRIES.where(
-            LEDGER.c.tenant == tenant,
-            LEDGER.c.device == device,
-            LEDGER.c.epoch == epoch,
-            LEDGER.c.hold == str(Hold.WAITING),
-            LEDGER.c.problem.is_not(None),
-        )
-        entries = [_entry(row) for row in self._all(query.order_by(LEDGER.c.seq))]
+        entries = [_entry(row) for row in self._all(_EARLY, of=tenant, by=device, within=epoch)]
         return [entry for entry in entries if entry.problem and entry.problem.code == "chain_gap"]
 
     def due(self, tenant: str, now: datetime) -> list[Entry]:
@@ -209,14 +244,7 @@ class Ledger(Part):
 
     def settled_through(self, tenant: str, device: str, epoch: int, received: int) -> int:
         """The largest number N such that everything up to N in the epoch's chain is settled."""
-        query = select(func.min(LEDGER.c.seq)).where(
-            LEDGER.c.tenant == tenant,
-            _IS_HELD,
-            LEDGER.c.device == device,
-            LEDGER.c.epoch == epoch,
-            LEDGER.c.seq <= received,
-        )
-        first = self._one(query)[0]
+        first = self._one(_FIRST_HELD, of=tenant, by=device, within=epoch, up_to=received)[0]
         return received if first is None else int(first) - 1
 
     def put_entries(self, tenant: str, entries: Iterable[Entry], root: int | None = None) -> None:
@@ -247,14 +275,13 @@ class Ledger(Part):
         rows = [_row(tenant, entry, root) for entry in entries]
         try:
             if rows:
-                self._do(insert(LEDGER), rows)
+                self._many(_RECEIVE, rows)
         except IntegrityError as error:
             raise Contended("another writer received the command") from error
 
     def put_root(self, tenant: str, root: int, envelope: Envelope) -> None:
         """Keep the signed envelope over a unit's receipts."""
-        values = {"tenant": tenant, "id": root, "envelope": envelope.to_wire().model_dump_json()}
-        self._do(insert(ROOT), values)
+        self._do(_KEEP_ROOT, {"tenant": tenant, "id": root, "envelope": envelope.wire_json})
 
     # -- needs
 
@@ -266,12 +293,13 @@ class Ledger(Part):
 
     def drop_needs(self, tenant: str, commands: Iterable[str]) -> None:
         """Nothing is waited for any more by `commands`."""
-        self._do(delete(NEED).where(NEED.c.tenant == tenant, self._among(NEED.c.command, commands)))
+        moved = delete(NEED).where(NEED.c.tenant == tenant, among(NEED.c.command, self._dialect))
+        self._do(moved, {"among": self._listed(commands)})
 
     def needing(self, tenant: str, needs: Iterable[str]) -> frozenset[str]:
         """The commands that are held until one of `needs` is there."""
-        query = select(NEED.c.command).where(NEED.c.tenant == tenant, self._among(NEED.c.need, needs))
-        return frozenset(row.command for row in self._all(query))
+        rows = self._all(_waiting_for(self._dialect), of=tenant, among=self._listed(needs))
+        return frozenset(row.command for row in rows)
 
     def needs_of(self, tenant: str, command: str) -> frozenset[str]:
         """What one command is held for."""
@@ -281,10 +309,10 @@ class Ledger(Part):
     def needs_of_each(self, tenant: str, commands: Iterable[str]) -> dict[str, frozenset[str]]:
         """What each of `commands` is held for; those that are held for nothing are left out."""
         query = select(NEED.c.command, NEED.c.need).where(
-            NEED.c.tenant == tenant, self._among(NEED.c.command, commands)
+            NEED.c.tenant == tenant, among(NEED.c.command, self._dialect)
         )
         found: dict[str, set[str]] = {}
-        for row in self._all(query):
+        for row in self._all(query, among=self._listed(commands)):
             found.setdefault(row.command, set()).add(row.need)
         return {command: frozenset(needs) for command, needs in found.items()}
 
@@ -306,10 +334,8 @@ class Ledger(Part):
 
     def withdrawn(self, tenant: str, ids: Iterable[str]) -> dict[str, str]:
         """Those of `ids` that were taken back: command id → hash of the envelope that was meant."""
-        query = select(WITHDRAWAL.c.command, WITHDRAWAL.c.hash).where(
-            WITHDRAWAL.c.tenant == tenant, self._among(WITHDRAWAL.c.command, ids)
-        )
-        return {row.command: row.hash for row in self._all(query)}
+        rows = self._all(_taken_back(self._dialect), of=tenant, among=self._listed(ids))
+        return {row.command: row.hash for row in rows}
 
     def stray_withdrawals(self, tenant: str, device: str) -> int:
         """How many commands a device took back that never came."""
@@ -378,7 +404,8 @@ def _entry(row: Any) -> Entry:
         due_at=to_instant(row.due_at) if row.due_at else None,
         offset_s=row.offset_s,
         doubtful=row.doubtful,
-        receipt=None if receipt is None else Receipt.model_validate_json(receipt),
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        settled_at=to_instant(row.settled_at) if row.settled_at else None,
         receipt_payload=receipt,
         proof=_proof(row) if receipt is not None else None,
     )
@@ -393,7 +420,7 @@ def _proof(row: Any) -> Proof:
 
 
 def _row(tenant: str, entry: Entry, root: int | None) -> dict[str, Any]:
-    command, receipt = entry.command, entry.receipt
+    command, outcome = entry.command, entry.outcome
     keyid, signature = entry.envelope.signatures[0]
     inclusion = entry.proof.inclusion if entry.proof else None
     return {
@@ -406,20 +433,20 @@ def _row(tenant: str, entry: Entry, root: int | None) -> dict[str, Any]:
         "keyid": keyid,
         "payload": entry.envelope.payload,
         "signature": signature,
-        "received_at": entry.received_at.isoformat(),
-        "hold": entry.hold,
+        "received_at": instant_text(entry.received_at),
+        "hold": entry.hold and str(entry.hold),
         "due_at": entry.due_at.astimezone(UTC).isoformat() if entry.due_at else None,
         "problem": entry.problem.model_dump_json() if entry.problem else None,
         "offset_s": entry.offset_s,
         "doubtful": entry.doubtful,
-        "outcome": receipt.outcome if receipt else None,
-        "settled_at": receipt.settled_at.isoformat() if receipt else None,
+        "outcome": outcome and str(outcome),
+        "settled_at": instant_text(entry.settled_at) if entry.settled_at else None,
         "receipt": entry.receipt_payload,
-        "root": root if receipt else None,
+        "root": root if outcome else None,
         "place": _place(inclusion) if inclusion else None,
     }
 
 
 def _place(inclusion: Inclusion) -> str:
-    path = ",".join(f'"{each.hex()}"' for each in inclusion.path)
-    return f"[{inclusion.index},{inclusion.size},[{path}]]"
+    path = '","'.join([each.hex() for each in inclusion.path])
+    return f'[{inclusion.index},{inclusion.size},["{path}"]]' if path else f"[{inclusion.index},{inclusion.size},[]]"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Text, and_, insert, select, update
+from sqlalchemy import BigInteger, Column, Text, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
@@ -50,6 +50,15 @@ class PersonRow(Table, table=True):
 
 
 SERVER, TENANT, PERSON = table_of(ServerRow), table_of(TenantRow), table_of(PersonRow)
+_VALUE = select(SERVER.c.value).where(SERVER.c.key == bindparam("named"))
+_TENANT = select(TENANT).where(TENANT.c.id == bindparam("named"))
+_TENANT_LOCKED = _TENANT.with_for_update()
+_MOVE_ON = (
+    update(TENANT)
+    .where(TENANT.c.id == bindparam("named"))
+    .values({name: bindparam(name) for name in ("change_seq", "audit_position", "audit_hash")})
+)
+_PERSON = select(PERSON).where(PERSON.c.tenant == bindparam("of"), PERSON.c.id == bindparam("named"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ class Organisation(Part):
 
     def server_value(self, key: str) -> str | None:
         """A named value of this server."""
-        row = self._one(select(SERVER.c.value).where(SERVER.c.key == key))
+        row = self._one(_VALUE, named=key)
         return row.value if row else None
 
     def server_values(self) -> dict[str, str]:
@@ -113,12 +122,12 @@ class Organisation(Part):
 
     def lock_head(self, tenant: str) -> TenantHead:
         """The ends of the tenant's sequences, held until the transaction ends. Take it last."""
-        row = self._one(select(TENANT).where(TENANT.c.id == tenant).with_for_update())
+        row = self._one(_TENANT_LOCKED, named=tenant)
         return TenantHead(row.change_seq, row.audit_position, row.audit_hash)
 
     def head(self, tenant: str) -> TenantHead:
         """The ends of the tenant's sequences, as they stand now."""
-        row = self._one(select(TENANT).where(TENANT.c.id == tenant))
+        row = self._one(_TENANT, named=tenant)
         return TenantHead(row.change_seq, row.audit_position, row.audit_hash)
 
     def set_head(self, tenant: str, head: TenantHead) -> None:
@@ -128,11 +137,11 @@ class Organisation(Part):
             "audit_position": head.audit_position,
             "audit_hash": head.audit_hash,
         }
-        self._do(update(TENANT).where(TENANT.c.id == tenant).values(values))
+        self._do(_MOVE_ON, {"named": tenant, **values})
 
     def removals_from(self, tenant: str) -> int:
         """The place in the feed from which removals are kept."""
-        return int(self._one(select(TENANT.c.removals_from).where(TENANT.c.id == tenant)).removals_from)
+        return int(self._one(_TENANT, named=tenant).removals_from)
 
     def keep_removals_from(self, tenant: str, place: int) -> None:
         """Removals are kept from `place` on; it never goes back."""
@@ -141,7 +150,7 @@ class Organisation(Part):
 
     def settings(self, tenant: str) -> TenantSettings:
         """What the organisation decided for itself."""
-        row = self._one(select(TENANT.c.settings).where(TENANT.c.id == tenant))
+        row = self._one(_TENANT, named=tenant)
         told: Mapping[str, Any] = json.loads(row.settings)
         return TenantSettings(frozenset(told.get("newest", ())))
 
@@ -159,7 +168,7 @@ class Organisation(Part):
 
     def person(self, tenant: str, person: str) -> Person | None:
         """Somebody by id."""
-        row = self._one(select(PERSON).where(PERSON.c.tenant == tenant, PERSON.c.id == person))
+        row = self._one(_PERSON, of=tenant, named=person)
         return _person(row) if row else None
 
     def people(self, tenant: str) -> list[Person]:

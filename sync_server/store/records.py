@@ -6,6 +6,7 @@ team leaves a removal at that place, for those who may no longer see it.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
 from shared.records import Record, record_from_json, record_to_json
-from sync_server.store.base import Contended, Part, Table, table_of
+from sync_server.store.base import Contended, Part, Table, among, table_of
 
 #: A page of the feed holds about this many characters, and at least one record.
 PAGE_CHARS_MAX = 3 << 20
@@ -60,6 +61,20 @@ _UPDATE = (
         team=bindparam("team"),
     )
 )
+_FEED = (
+    select(RECORD.c.body, RECORD.c.change_seq, func.length(RECORD.c.body).label("size"))
+    .where(RECORD.c.tenant == bindparam("of"), RECORD.c.change_seq > bindparam("after"))
+    .where(RECORD.c.change_seq <= bindparam("up_to"))
+    .order_by(RECORD.c.change_seq)
+    .limit(bindparam("limit"))
+)
+
+
+@cache
+def _held_fast(dialect: str) -> Any:
+    chosen = (RECORD.c.tenant == bindparam("of"), among(RECORD.c.ref, dialect))
+    return select(RECORD.c.body).where(*chosen).order_by(RECORD.c.ref).with_for_update()
+
 
 Teams = frozenset[str] | None
 
@@ -94,8 +109,7 @@ class Records(Part):
 
     def records_sized(self, tenant: str, refs: Iterable[str]) -> dict[str, tuple[Record, int]]:
         """The same, each with the characters of its JSON."""
-        query = select(RECORD.c.body).where(RECORD.c.tenant == tenant, self._among(RECORD.c.ref, refs))
-        rows = self._all(query.order_by(RECORD.c.ref).with_for_update())
+        rows = self._all(_held_fast(self._dialect), of=tenant, among=self._listed(refs))
         return {record.ref: (record, size) for record, size in ((_record(row.body), len(row.body)) for row in rows)}
 
     def records_of(self, tenant: str, kind: str) -> list[Record]:
@@ -115,10 +129,10 @@ class Records(Part):
         moved = [{"tenant": tenant, "change_seq": w.change_seq, "ref": w.record.ref} for w in listed if w.left]
         try:
             if new:
-                self._do(_INSERT, new)
+                self._many(_INSERT, new)
         except IntegrityError as error:
             raise Contended("another writer created the record") from error
-        if changed and self._count(_UPDATE, changed) != len(changed):
+        if changed and self._many(_UPDATE, changed) != len(changed):
             raise Contended("another writer changed the record")
         if moved:
             self._do(insert(REMOVAL), moved)
@@ -129,10 +143,8 @@ class Records(Part):
         `end` is the tenant's last place, read before: what is committed while this runs belongs to the next page.
         A page holds at most `limit` records and about `PAGE_CHARS_MAX` characters, and at least one record.
         """
-        query = select(RECORD.c.body, RECORD.c.change_seq, func.length(RECORD.c.body).label("size")).where(
-            RECORD.c.tenant == tenant, RECORD.c.change_seq > after, RECORD.c.change_seq <= end, *_visible(teams)
-        )
-        rows = self._all(query.order_by(RECORD.c.change_seq).limit(limit))
+        query = _FEED if teams is None else _FEED.where(_visible(teams))
+        rows = self._all(query, of=tenant, after=after, up_to=end, limit=limit)
         room = accumulate(row.size for row in rows)
         page = [row for row, size in zip(rows, room, strict=True) if size <= PAGE_CHARS_MAX] or rows[:1]
         more = len(page) < len(rows) or len(rows) == limit
@@ -158,8 +170,8 @@ class Records(Part):
         return int(self._do(old).rowcount)
 
 
-def _visible(teams: Teams) -> list[Any]:
-    return [] if teams is None else [or_(RECORD.c.team.is_(None), RECORD.c.team.in_(sorted(teams)))]
+def _visible(teams: frozenset[str]) -> Any:
+    return or_(RECORD.c.team.is_(None), RECORD.c.team.in_(sorted(teams)))
 
 
 def _row(tenant: str, write: Write) -> dict[str, Any]:
@@ -191,5 +203,6 @@ def _body(record: Record) -> str:
 
 
 def _record(body: str) -> Record:
-    value: Mapping[str, Any] = from_json(body)
+    # names come again in every record; what is written under them seldom does
+    value: Mapping[str, Any] = from_json(body, cache_strings="keys")
     return record_from_json(value)

@@ -15,7 +15,7 @@ from shared.envelope import COMMAND_TYPE, Envelope, seal
 from shared.outcomes import EFFECTIVE, Hold, Outcome, Reason
 from shared.records import Choice
 from shared.sync import Held, Turned
-from sync_server import batch
+from sync_server.batch import settling
 from sync_server.store import Contended, Tx
 from tests.builders import NOW
 from tests.contract.test_sync import JOB, notes
@@ -65,7 +65,7 @@ async def test_a_fault_of_our_own_quarantines_the_command_and_nothing_else(
             raise RuntimeError("a bug")
         return decide(facts)
 
-    monkeypatch.setattr(batch, "decide", faulty)
+    monkeypatch.setattr(settling, "decide", faulty)
     reply = await laptop.round(*(laptop.say("note.added", JOB, text=text) for text in ("poison", "fine")))
     held = reply.answers[0]
     assert held.status == "held"
@@ -406,7 +406,7 @@ async def test_a_round_whose_clock_no_clock_shows_is_refused_by_name(
 async def test_a_record_that_is_full_takes_no_more_in_and_goes_on_otherwise(
     server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync_server.batch.RECORD_CHARS_MAX", 6000)
+    monkeypatch.setattr("sync_server.batch.facts.RECORD_CHARS_MAX", 6000)
     sent = [laptop.say("note.added", JOB, text="\x01" * 200) for _ in range(6)]
     answers = [receipt(answer) for each in (sent[:3], sent[3:]) for answer in (await laptop.round(*each)).answers]
     assert {answer.outcome for answer in answers} == {Outcome.APPLIED, Outcome.REJECTED}

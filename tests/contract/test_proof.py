@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, update
 
+from shared.commands.field_updated import FieldUpdated
 from shared.envelope import HEAD_TYPE, SUCCESSION_TYPE, Envelope, SigningKey, seal, verify
 from shared.ids import key_id
 from shared.outcomes import Outcome
@@ -188,3 +189,19 @@ async def test_only_a_field_with_one_value_can_be_settled_by_the_later_edit(serv
     with pytest.raises(Refused) as caught:
         server.office.set_newest(TENANT, [], "m.reyes")
     assert caught.value.problem.code is Code.NOT_PERMITTED
+
+
+async def test_the_bytes_of_a_receipt_are_those_that_its_contract_writes(server: Server, laptop: Laptop) -> None:
+    """They are written without it; what is signed must still be what every reader of the contract would write."""
+    merged = laptop.say("note.added", JOB, text='„x" \\ y\n')
+    refused = laptop.say("note.added", "work_order/NONE", text="x")
+    clash = laptop.say("field.updated", JOB, field="description", value="Laptop's")
+    server.office.service.office(TENANT, "root", [(JOB, FieldUpdated(field="description", value="Office's"))])
+    await laptop.round(merged, refused, clash)
+    with server.office.service.store.transaction() as tx:
+        entries = tx.entries(TENANT, map(id_in, (merged, refused, clash))).values()
+    assert {entry.outcome for entry in entries} == {Outcome.MERGED, Outcome.REJECTED, Outcome.CONFLICT}
+    for entry in entries:
+        assert entry.receipt
+        assert entry.receipt.to_bytes() == entry.receipt_payload
+        assert (entry.receipt.outcome, entry.receipt.settled_at) == (entry.outcome, entry.settled_at)

@@ -16,7 +16,7 @@ from shared.outcomes import EFFECTIVE, Hold, Outcome, Reason
 from shared.problems import Code, Refused
 from shared.records import ApprovalChoice, Choice
 from shared.sync import EpochEnd
-from sync_server import batch
+from sync_server.batch import places, settling
 from sync_server.store import Contended, Entry, Person, Store
 from tests.builders import JOB, NOW, SEAL
 from tests.contract.test_sync import notes
@@ -277,12 +277,12 @@ async def test_what_a_fault_of_ours_stopped_is_decided_itself(
     def faulty(_: Any) -> Any:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(batch, "decide", faulty)
+    monkeypatch.setattr(settling, "decide", faulty)
     sent = laptop.say("note.added", JOB, text="x")
     await laptop.round(sent)
     (entry,) = release(server, sent)
     assert entry.hold is Hold.QUARANTINED, "the bug is still there"
-    monkeypatch.setattr(batch, "decide", decide)
+    monkeypatch.setattr(settling, "decide", decide)
     (entry,) = release(server, sent)
     assert entry.receipt
     assert (entry.receipt.outcome, entry.receipt.detail, notes(server)) == (Outcome.APPLIED, "", ["x"])
@@ -380,7 +380,7 @@ async def test_what_rests_on_a_dismissed_command_fails_with_it(server: Server, l
 async def test_a_quarantine_that_is_full_refuses_and_loses_nothing(
     server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "QUARANTINE_MAX", 2)
+    monkeypatch.setattr(places, "QUARANTINE_MAX", 2)
     server.office.revoke_device(TENANT, laptop.name, "root", "lost")
     sent = [laptop.say("note.added", JOB, text=text) for text in "abc"]
     await laptop.refused(*sent)
@@ -423,7 +423,7 @@ async def test_a_quarantine_that_is_full_says_nothing_wrong_about_the_command_th
 ) -> None:
     stray = replace(laptop.cloned(), seq=1, prev="0" * 64).say("note.added", JOB, text="another history")
     await laptop.round(stray)
-    monkeypatch.setattr(batch, "QUARANTINE_MAX", 0)
+    monkeypatch.setattr(places, "QUARANTINE_MAX", 0)
     (answer,) = (await laptop.round(laptop.say("note.added", JOB, text="one"))).answers
     assert receipt(answer).outcome is Outcome.APPLIED
     assert apart(server) == [id_in(stray)]

@@ -27,7 +27,7 @@ async def test_a_settled_entry_is_never_overwritten(server: Server, laptop: Lapt
     store, key = server.office.service.store, command_id(envelope)
     with store.transaction() as tx:
         settled = tx.entries(TENANT, [key])[key]
-    held = replace(settled, receipt=None, receipt_payload=None, proof=None, hold=Hold.WAITING)
+    held = replace(settled, outcome=None, settled_at=None, receipt_payload=None, proof=None, hold=Hold.WAITING)
     with pytest.raises(Contended), store.transaction() as tx:
         tx.put_entries(TENANT, [held])
     with pytest.raises(Contended), store.transaction() as tx:

@@ -263,7 +263,7 @@ async def test_what_is_taken_back_before_it_comes_has_no_effect(server: Server, 
 async def test_so_many_withdrawals_without_a_command_are_kept_and_no_more(
     server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync_server.batch.WITHDRAWALS_MAX", 3)
+    monkeypatch.setattr("sync_server.batch.withdrawals.WITHDRAWALS_MAX", 3)
     on_their_way = [laptop.say("note.added", JOB, text=str(n)) for n in range(5)]
     said = tuple(map(laptop.withdrawal, on_their_way))
     await laptop.round(withdrawals=said[:3])

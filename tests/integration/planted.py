@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete
 
-import sync_server.batch
+import sync_server.batch.places
 from device.store import DeviceStore
 from shared.commands.base import Command
 from sync_server.chain import Taken
@@ -33,7 +33,7 @@ def no_dedupe() -> None:
 
     _put(Ledger, "entries", lambda *_: {})
     _put(Ledger, "add_entries", over)
-    _put(sync_server.batch, "place_of", lambda command, digest, epoch: Taken(epoch.at(command.seq, digest)))
+    _put(sync_server.batch.places, "place_of", lambda command, digest, epoch: Taken(epoch.at(command.seq, digest)))
 
 
 def records_apart() -> None:

@@ -19,7 +19,7 @@ from reconciliation.decide import decide
 from shared.outcomes import Hold, Outcome, Reason, Receipt, Standing
 from shared.ports import Ports
 from simulators.network import Switch
-from sync_server import batch
+from sync_server.batch import settling
 from tests.builders import StillClock
 from tests.served import TENANT, Server, in_place
 
@@ -239,7 +239,7 @@ async def test_a_poison_command_in_the_middle_of_a_batch_stops_only_itself(
             raise RuntimeError("a bug")
         return decide(facts)
 
-    monkeypatch.setattr(batch, "decide", faulty)
+    monkeypatch.setattr(settling, "decide", faulty)
     said = [f"note {number}" for number in range(40)]
     said[20] = "poison"
     for text in said:

@@ -410,7 +410,7 @@ async def test_a_device_that_is_shut_out_brings_its_work_for_review_and_asks_rar
 async def test_what_found_no_room_for_review_is_turned_away_and_comes_later(
     device: Device, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync_server.batch.QUARANTINE_MAX", 2)
+    monkeypatch.setattr("sync_server.batch.places.QUARANTINE_MAX", 2)
     for text in ("one", "two", "three"):
         device.workbench.note(JOB, text)
     server.office.revoke_device(TENANT, device.identity.device, "root", "lost")

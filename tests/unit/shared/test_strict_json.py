@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from shared import strict_json
 from shared.strict_json import BadJson
@@ -86,3 +87,24 @@ def test_depth_is_counted_exactly(value: Any, limit: int) -> None:
         return
     with pytest.raises(strict_json.BadJson, match="nested deeper"):
         strict_json.parse(raw, depth_max=limit)
+
+
+@given(plain)
+def test_the_quick_way_says_what_the_slow_way_says(value: object) -> None:
+    written = to_json(value)
+    assert strict_json._as_we_write(written) in (None, value)
+    assert strict_json.parse(written, depth_max=100) == strict_json._word_by_word(written) == value
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"a":1,"a":1}', b'{"a": 1}', b"[1.0e3]", b"[NaN]", b'["\\ud800"]', b"[" + b"9" * 65 + b"]", b'{"a":1}\n'],
+)
+def test_only_what_we_would_write_ourselves_is_read_the_quick_way(raw: bytes) -> None:
+    assert strict_json._as_we_write(raw) is None
+    assert strict_json._as_we_write(b'{"a":[1,-2.5,"\xc3\xa4",null,true]}') == {"a": [1, -2.5, "ä", None, True]}
+
+
+def test_a_long_number_is_read_up_to_its_limit() -> None:
+    assert strict_json.parse(b"[" + b"9" * 64 + b"]") == [10**64 - 1]
+    assert strict_json.parse(b'["' + b"9" * 65 + b'"]') == ["9" * 65], "words are not numbers"
