@@ -2,10 +2,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlcipher3 import dbapi2
 
 from device.core.bounds import Kept
@@ -309,15 +307,16 @@ def test_what_every_round_asks_reads_no_whole_outbox(
 ) -> None:
     for _ in range(5):
         settle(store, append(store), Outcome.APPLIED)
-    asked: list[tuple[str, Any]] = []
-    event.listen(store._engine, "before_cursor_execute", lambda _c, _u, sql, values, *_: asked.append((sql, values)))
+    asked: list[str] = []
+    store._driver.set_trace_callback(asked.append)
     ask(store)
+    store._driver.set_trace_callback(None)
     with store.transaction() as connection:
         plans = [
             row.detail
-            for sql, values in list(asked)
+            for sql in asked
             if "outbox" in sql
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")
         ]
     assert plans
     assert not [plan for plan in plans if "TEMP B-TREE" in plan or ("SCAN" in plan and "INDEX" not in plan)]
