@@ -36,6 +36,7 @@ from shared.records import WireRecord, WireStamp
 from shared.request_signature import sign_request
 from shared.sync import (
     BODY_BYTES_MAX,
+    PROTOCOL,
     CheckReply,
     CheckRequest,
     EnrolReply,
@@ -108,14 +109,14 @@ class SyncClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def sync(self, request: SyncRequest, key: SigningKey) -> Answered:
-        """One sync round, signed by the device key.
+    async def sync(self, request: SyncRequest, key: SigningKey) -> bytes:
+        """One sync round, signed by the device key: the bytes of an answer that `read_reply` has yet to read.
 
         Raises:
             TransportError: no usable answer; the commands sent are in doubt.
             RemoteError: the server refused the whole round.
         """
-        return read_reply(await self._post("/v1/sync", request, key))
+        return await self._post("/v1/sync", request, key)
 
     async def check(self, request: CheckRequest, key: SigningKey) -> CheckReply:
         """What would become of commands, were they sent now. Raises as `sync` does; nothing is in doubt after it."""
@@ -174,6 +175,7 @@ class SyncClient:
         return self._ports.clock.now() + self.offset
 
 
+_ENDS_WITH = b'"cursor":'
 _NOT_THE_SERVER = "Something answered, but not the sync server (a login page of the network?)."
 
 
@@ -187,6 +189,22 @@ def read_reply(raw: bytes) -> Answered:
         return Answered(SyncReply.model_validate({**value, "changes": ()}), changes)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise TransportError(_NOT_THE_SERVER) from error
+
+
+def read_ending(raw: bytes) -> SyncReply | None:
+    """What stands behind the changes and the answers of a reply, which are left out; None if it is not to be found.
+
+    It is short, and enough to know whether another round may leave before the rest has been read. What it says is as
+    good as its signature: its head's, and of the rest nothing.
+    """
+    begins = raw.rfind(_ENDS_WITH)
+    if begins < 0:
+        return None
+    try:
+        value = strict_json.parse(b"{" + raw[begins:], bytes_max=REPLY_BYTES_MAX)
+        return SyncReply.model_validate({"changes": (), "protocol": PROTOCOL, "answers": (), **value})
+    except ValueError:
+        return None
 
 
 def _check_record(record: Any) -> None:

@@ -39,16 +39,24 @@ class Believed:
         if left_out := [each.summary for each in asked if each.id not in answered]:
             raise TransportError(f"The answer leaves {len(left_out)} of our commands out; it is not believed.")
 
-    def is_smooth(self, sent: Sequence[Outgoing], incarnation: int) -> bool:
-        """Whether all of `sent` is settled, and the server's chain ends there, in the life of it that is known."""
-        if self.held or self.unknown or self.turned or self.head.incarnation != incarnation:
-            return False
-        head = self.head
-        return not sent or (head.epoch, head.received, head.received_hash) == (
-            sent[-1].epoch,
-            sent[-1].seq,
-            sent[-1].hash,
-        )
+
+def all_settled(ending: SyncReply, sent: Sequence[Outgoing], trust: Trust, incarnation: int) -> bool:
+    """Whether the server signs that all of `sent` is settled and its chain ends there, in the life that is known.
+
+    The receipts themselves need not have been read yet.
+    """
+    head = trust.extended(ending.receipt_keys).head(ending.head)
+    if head is None or head.incarnation != incarnation:
+        return False
+    if not sent:
+        return True
+    last = sent[-1]
+    return (head.epoch, head.received, head.received_hash, head.settled) == (
+        last.epoch,
+        last.seq,
+        last.hash,
+        last.seq,
+    )
 
 
 def believe(reply: SyncReply, asked: Sequence[Outgoing], trust: Trust, *, in_order: bool = True) -> Believed:
