@@ -16,18 +16,18 @@ from device.store.items import Outgoing
 from shared.envelope import BadSignature, Envelope
 from shared.outcomes import Receipt
 from shared.problems import Problem
-from shared.receipts import Proof, proof_to_json, read_receipt
+from shared.receipts import Proof, read_receipt
 from shared.statements import Head, ReceiptsRoot
 from shared.sync import Held, Settled, SyncReply, Turned, Unknown, proof_of
 
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """A verified reply; `settled` are receipts with their payloads as signed and their proofs as JSON."""
+    """A verified reply; `settled` are receipts with their payloads as signed and their proofs."""
 
     head: Head
     trust: Trust
-    settled: tuple[tuple[Receipt, bytes, str], ...]
+    settled: tuple[tuple[Receipt, bytes, Proof], ...]
     held: tuple[Held, ...]
     unknown: tuple[str, ...]
     turned: tuple[tuple[str, Problem], ...]
@@ -112,10 +112,10 @@ def _envelopes(reply: SyncReply) -> list[Envelope]:
 
 def _receipt(
     answer: Settled, known: Mapping[str, Outgoing], roots: _Roots, trust: Trust
-) -> tuple[Receipt, bytes, str]:
+) -> tuple[Receipt, bytes, Proof]:
     payload = answer.receipt.encode()
     try:
-        proof: Proof = proof_of(answer.proof, roots.envelopes)
+        proof = proof_of(answer.proof, roots.envelopes)
         receipt = read_receipt(payload, proof, roots.signed(answer.proof.root))
     except (BadSignature, ValueError) as error:
         raise TransportError("The answer does not carry the server's signature; it is not believed.") from error
@@ -123,4 +123,4 @@ def _receipt(
     ours = item and (trust.tenant, answer.id, item.hash)
     if (receipt.tenant, receipt.command, receipt.envelope_hash) != ours:
         raise TransportError("The answer is about other bytes than ours; it is not believed.")
-    return receipt, payload, proof_to_json(proof)
+    return receipt, payload, proof

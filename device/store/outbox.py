@@ -48,11 +48,13 @@ from device.store.items import (
     outgoing_of,
     standing_of,
 )
+from device.store.proofs import Proofs
 from device.store.replica import Replica
 from shared.commands.base import Command, read_command
 from shared.envelope import COMMAND_TYPE, Envelope
 from shared.outcomes import EFFECTIVE, Hold, Reason, Receipt, Standing
 from shared.problems import Code, Problem
+from shared.receipts import Proof
 from shared.records import ConflictStatus, Record
 from shared.sync import read_cursor
 
@@ -92,6 +94,14 @@ _HELD = """
 _TURNED = """
     UPDATE outbox SET state = 'turned', hold = NULL, problem = :why
     WHERE id = :named AND state NOT IN ('settled', 'lost')"""
+#: Of what waits or was turned away there is little: it is looked for by its state, whatever the epoch's length.
+_DUE = """
+    UPDATE outbox INDEXED BY ix_outbox_queue SET state = 'sent', hold = NULL, problem = NULL
+    WHERE state = 'held' AND +epoch = ? AND +seq <= ? AND id NOT IN (SELECT value FROM json_each(?))"""
+_UNREADABLE = """
+    SELECT seq FROM outbox INDEXED BY ix_outbox_queue
+    WHERE state = 'turned' AND +epoch = ? AND json_extract(problem, '$.code') IN ('malformed', 'too_large')
+    ORDER BY seq"""
 _SETTLED = """
     UPDATE outbox SET state = 'settled', hold = NULL, problem = NULL, outcome = :outcome, change_seq = :change_seq,
         receipt = :receipt, proof = :proof, incarnation = :incarnation, settled_at = :settled_at, dealt = :dealt,
@@ -131,11 +141,11 @@ class Head:
     prev: str | None
 
 
-Settlement = tuple[Receipt, bytes, str]
-"""A receipt, its payload as signed, and its proof as JSON."""
+Settlement = tuple[Receipt, bytes, Proof]
+"""A receipt, its payload as signed, and its proof."""
 
 
-class Outbox(Replica):
+class Outbox(Replica, Proofs):
     """The queue of commands."""
 
     _kept: tuple[tuple[int, int], Kept] | None = None
@@ -199,8 +209,7 @@ class Outbox(Replica):
 
     def unreadable(self, epoch: int) -> tuple[int, ...]:
         """The places of `epoch` that hold what the server cannot read."""
-        query = select(OUTBOX.c.seq).where(OUTBOX.c.epoch == epoch, OUTBOX.c.state == State.TURNED, _CANNOT_BE_READ)
-        return tuple(row.seq for row in self._all(query.order_by(OUTBOX.c.seq)))
+        return tuple(seq for (seq,) in self._rows(_UNREADABLE, (epoch,)))
 
     def set_damaged_apart(self) -> None:
         """Find unsettled commands whose bytes are not what was signed: they are never sent, and are named."""
@@ -315,19 +324,26 @@ class Outbox(Replica):
         """The server would not take the envelope now; it stays here, with the reason."""
         self._each(_TURNED, [command_id], why=problem.model_dump_json())
 
-    def mark_settled(self, settled: Iterable[Settlement]) -> None:
+    def mark_settled(self, settled: Collection[Settlement]) -> None:
         """Final words, with the bytes that prove them."""
-        if rows := [_settlement(*each) for each in settled]:
+        if settled:
             self._changes += 1
-            self._write_all(_SETTLED, rows)
+            with self.transaction():
+                proofs = self._kept_proofs([proof for *_, proof in settled])
+                rows = [_settlement(told, raw, kept) for (told, raw, _), kept in zip(settled, proofs, strict=True)]
+                self._write_all(_SETTLED, rows)
+
+    def proof(self, command_id: str) -> tuple[bytes, Proof] | None:
+        """The receipt of a settled command, as it was signed, and what proves it; None if it is not settled."""
+        found = self._rows("SELECT receipt, proof FROM outbox WHERE id = ? AND receipt IS NOT NULL", (command_id,))
+        return (found[0][0], self._proof(found[0][1])) if found else None
 
     def mark_due(self, epoch: int, through: int, told: Iterable[str] = ()) -> None:
         """The server says that all of `epoch` up to `through` is settled: ask what became of what is held so far.
 
         `told` are held by what it said in the same breath.
         """
-        due = and_(OUTBOX.c.state == State.HELD, OUTBOX.c.epoch == epoch, OUTBOX.c.seq <= through)
-        self._do(update(OUTBOX).where(due, OUTBOX.c.id.not_in(list(told))).values(state=State.SENT, **_FREE))
+        self._write(_DUE, (epoch, through, json.dumps(list(told))))
 
     def doubt(self, epoch: int, through: int) -> None:
         """The server has seen more of `epoch` than this outbox remembers: what was not sent may have been."""
@@ -383,6 +399,8 @@ class Outbox(Replica):
             for (epoch,) in self._all(_EPOCHS):
                 keep = self._one(_KEEP_FROM, of=epoch, before=before.isoformat())
                 dropped += self._drop_before(epoch, keep.seq)
+            if dropped:
+                self._forget_roots()
         return dropped
 
     def _drop_before(self, epoch: int, seq: int) -> int:

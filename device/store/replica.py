@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import delete, select
 from sqlmodel import Field
 
@@ -36,7 +37,6 @@ _REPLACE = (
     " DO UPDATE SET version = excluded.version, body = excluded.body, copy_no = excluded.copy_no"
 )
 _NEWER = f"{_REPLACE} WHERE excluded.version >= replica.version"
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 _DROP = "DELETE FROM replica WHERE ref = ?"
 
 
@@ -111,5 +111,5 @@ class Replica(Values):
 
     def _upsert(self, records: Collection[Mapping[str, Any]], *, whole: bool) -> None:
         copy = self._copy()
-        rows = [(record["ref"], record["version"], _encode(record), copy) for record in records]
+        rows = [(record["ref"], record["version"], to_json(record).decode(), copy) for record in records]
         self._write_all(_REPLACE if whole else _NEWER, rows)

@@ -207,16 +207,16 @@ async def test_a_receipt_for_another_command_is_not_believed(device: Device, cab
         reply = json.loads(body)
         old = device.store.items()[0]
         assert old.receipt == receipt
-        reply["roots"] = [saved["envelope"]]
+        reply["roots"] = [proof.envelope.to_wire().model_dump()]
         for answer in reply["answers"]:
             answer |= {"receipt": told.decode(), "proof": place}
         return json.dumps(reply).encode()
 
-    with device.store.transaction() as connection:
-        query = "SELECT receipt, proof FROM outbox WHERE id = ?"
-        told, row = connection.exec_driver_sql(query, (first.id,)).one()
-    saved = json.loads(row)
-    index, size, path = saved["place"]
+    kept = device.store.proof(first.id)
+    assert kept is not None
+    told, proof = kept
+    assert proof.inclusion is not None
+    index, size, path = proof.inclusion.index, proof.inclusion.size, [each.hex() for each in proof.inclusion.path]
     place = {"root": 0, "index": index, "size": size, "path": path}
     cable.inner = Forger(cable.inner, swap)
     steps = await device.agent.settle()

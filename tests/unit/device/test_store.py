@@ -10,9 +10,10 @@ from device.core.bounds import Kept
 from device.errors import StoreError
 from device.store import DeviceStore, Identity, State
 from shared.commands.base import Command
-from shared.envelope import COMMAND_TYPE, Envelope, SigningKey, seal
+from shared.envelope import COMMAND_TYPE, RECEIPT_TYPE, Envelope, SigningKey, seal
 from shared.outcomes import Hold, Outcome, Receipt, Standing
 from shared.problems import Code, problem
+from shared.receipts import Proof
 from tests.builders import JOB, NOW, Person, World, new_id, record
 
 KEY = b"k" * 32
@@ -200,7 +201,7 @@ def settle(store: DeviceStore, said: Command, outcome: Outcome, incarnation: int
         settled_at=NOW,
         key_id=SIGNER.keyid,
     )
-    store.mark_settled([(receipt, receipt.to_bytes(), "{}")])
+    store.mark_settled([(receipt, receipt.to_bytes(), Proof(seal(RECEIPT_TYPE, receipt.to_bytes(), SIGNER)))])
 
 
 def test_a_settled_command_changes_only_with_a_new_life_of_the_server(store: DeviceStore) -> None:
