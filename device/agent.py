@@ -172,7 +172,7 @@ class Agent:
                 self._on_way = asyncio.ensure_future(this.answer)
                 draft = await self._draft(this)
                 raw = await self._on_way
-                self._follow(this, draft, raw)
+                await self._follow(this, draft, raw)
             else:
                 raw = await this.answer
             answered = await self._run(lambda: read_reply(raw))
@@ -204,7 +204,7 @@ class Agent:
             request = self._request(action, items, None)
             return _Draft(action, items, request, self._intake.trust(), self._store.incarnation())
 
-    def _follow(self, this: _Round, draft: _Draft | None, raw: bytes) -> None:
+    async def _follow(self, this: _Round, draft: _Draft | None, raw: bytes) -> None:
         """Let the next round leave, if the answer to `this` ends with nothing that must be looked at first."""
         ending = read_ending(raw) if draft else None
         if draft is None or ending is None or ending.retry_after_s or not (draft.items or ending.more):
@@ -212,9 +212,11 @@ class Agent:
         if not all_settled(ending, this.items, draft.trust, draft.incarnation):
             return
         request = draft.request.model_copy(update={"cursor": ending.cursor, "sent_at": self._ports.clock.now()})
-        self._on_way = asyncio.ensure_future(self._send(request))
-        left = _without(this.queue, this.action)
-        self._next = _Round(draft.action, draft.items, ending.cursor, left, self._on_way)
+        left = asyncio.Event()
+        self._on_way = asyncio.ensure_future(self._send(request, left))
+        queue = _without(this.queue, this.action)
+        self._next = _Round(draft.action, draft.items, ending.cursor, queue, self._on_way)
+        await left.wait()  # the server works while this answer is read, and not after it
 
     async def _keep_back(self, draft: _Draft | None) -> None:
         """What was made ready and did not leave was not sent."""
@@ -286,9 +288,9 @@ class Agent:
                     else:
                         self._store.mark_held(command_id, Hold.QUARANTINED, kept)
 
-    async def _send(self, request: SyncRequest) -> bytes:
+    async def _send(self, request: SyncRequest, left: asyncio.Event | None = None) -> bytes:
         try:
-            return await self._client.sync(request, self._keys.device)
+            return await self._client.sync(request, self._keys.device, left)
         except RemoteError as error:
             refused = error
         if refused.problem.code is not Code.CLOCK_SKEW or not await self._run(lambda: self._set_time(refused)):

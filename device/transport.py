@@ -7,8 +7,10 @@ Rules
 4. Requests are signed at the server's time, as far as it is known: the device's clock plus an offset.
 """
 
+import asyncio
 import re
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
@@ -109,14 +111,20 @@ class SyncClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def sync(self, request: SyncRequest, key: SigningKey) -> bytes:
+    async def sync(self, request: SyncRequest, key: SigningKey, left: asyncio.Event | None = None) -> bytes:
         """One sync round, signed by the device key: the bytes of an answer that `read_reply` has yet to read.
+
+        `left` is set when the whole request has left, where the transport tells that, and at the latest at the end.
 
         Raises:
             TransportError: no usable answer; the commands sent are in doubt.
             RemoteError: the server refused the whole round.
         """
-        return await self._post("/v1/sync", request, key)
+        try:
+            return await self._post("/v1/sync", request, key, {"trace": _tells(left)} if left else None)
+        finally:
+            if left:
+                left.set()
 
     async def check(self, request: CheckRequest, key: SigningKey) -> CheckReply:
         """What would become of commands, were they sent now. Raises as `sync` does; nothing is in doubt after it."""
@@ -126,14 +134,16 @@ class SyncClient:
         """Exchange a one-time code for an identity. Raises as `sync` does."""
         return _read(await self._post("/v1/enrol", request, key), EnrolReply)
 
-    async def _post(self, path: str, body: Contract, key: SigningKey) -> bytes:
+    async def _post(
+        self, path: str, body: Contract, key: SigningKey, extensions: dict[str, Any] | None = None
+    ) -> bytes:
         raw = body.to_bytes()
         if len(raw) > BODY_BYTES_MAX:
             raise TransportError(f"A message of {len(raw)} bytes is too large to send.", retryable=False)
         headers = {"content-type": "application/json"}
         if len(raw) >= WORTH_BYTES:
             raw, headers["content-encoding"] = pack(raw), ENCODING
-        request = self._http.build_request("POST", path, content=raw, headers=headers)
+        request = self._http.build_request("POST", path, content=raw, headers=headers, extensions=extensions)
         response = await self._exchange(request, raw, key)
         if response.status_code != httpx.codes.OK:
             said = f"Something answered with status {response.status_code}, but not the sync server."
@@ -173,6 +183,16 @@ class SyncClient:
 
     def _now(self) -> datetime:
         return self._ports.clock.now() + self.offset
+
+
+def _tells(left: asyncio.Event) -> Callable[[str, Any], Awaitable[None]]:
+    """Sets `left` when the body has left. Source: httpcore, Extensions, "trace"."""
+
+    async def look(moment: str, _: Any) -> None:
+        if moment.endswith(".send_request_body.complete"):
+            left.set()
+
+    return look
 
 
 _ENDS_WITH = b'"cursor":'
