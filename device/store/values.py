@@ -41,6 +41,8 @@ class Identity(Contract):
 class Values(Part):
     """Named values."""
 
+    _identity: Identity | None = None
+
     def meta(self, key: str) -> str | None:
         """The named value, None if it was never set."""
         found = self._rows(_READ, (key,))
@@ -55,9 +57,10 @@ class Values(Part):
         self._write("DELETE FROM meta WHERE key = ?", (key,))
 
     def identity(self) -> Identity | None:
-        """Who this device is; None before enrolment."""
-        stored = self.meta("identity")
-        return Identity.model_validate_json(stored) if stored else None
+        """Who this device is; None before enrolment. It never changes after it, so it is read once."""
+        if self._identity is None and (stored := self.meta("identity")):
+            self._identity = Identity.model_validate_json(stored)
+        return self._identity
 
     def epoch(self) -> int:
         """The stretch of the device's chain that its next command goes into."""
