@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from device.errors import TransportError
-from device.transport import read_reply
+from device.transport import read_ending, read_reply
 from shared.envelope import HEAD_TYPE, SigningKey, seal
 from shared.records import record_to_json
 from shared.sync import SyncReply, cursor_at, with_changes
@@ -65,3 +65,17 @@ def test_what_is_no_record_is_no_answer(spoil: dict[str, Any]) -> None:
 def test_nonsense_is_no_answer(raw: bytes) -> None:
     with pytest.raises(TransportError):
         read_reply(raw)
+
+
+def test_the_end_of_a_reply_is_read_without_the_rest() -> None:
+    tricky = {**RECORD, "fields": {**RECORD["fields"], "title": '","cursor":"9:9","more":true}'}}
+    raw = reply([tricky])
+    assert read_ending(raw) == read_reply(raw).reply
+    assert read_ending(raw.replace(b'"changes":[', b'"changes":[7,')) == read_reply(raw).reply
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{}", b"<html>", b'{"cursor":"1:1"}', b'"cursor":', reply([])[:-1], reply([]) + b"x"]
+)
+def test_what_does_not_end_like_a_reply_has_no_end(raw: bytes) -> None:
+    assert read_ending(raw) is None
