@@ -49,6 +49,7 @@ class Part:
         self._driver: Any = self._connection.connection.driver_connection
         self._inside = False
         self._changes = 0
+        self._seen: int | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -78,7 +79,7 @@ class Part:
 
     def _begin(self) -> None:
         self._driver.execute("BEGIN IMMEDIATE")
-        self._inside = True
+        self._inside, self._seen = True, None
 
     def _commit(self) -> None:
         self._driver.execute("COMMIT")
@@ -97,7 +98,10 @@ class Part:
         Appending to the outbox does not change it: who appends knows what was appended.
         Source: SQLite, PRAGMA data_version.
         """
-        return self._changes, int(self._rows("PRAGMA data_version")[0][0])
+        with self._lock, self._joined():
+            if self._seen is None:  # nobody else writes while this transaction is open
+                self._seen = int(self._driver.execute("PRAGMA data_version").fetchone()[0])
+            return self._changes, self._seen
 
     def _rows(self, sql: str, values: Bound = ()) -> list[Any]:
         """What a statement finds: rows as tuples."""
