@@ -30,7 +30,7 @@ from policies.bundle import Bundle
 from policies.route import choose
 from reconciliation.compose import Author, compose
 from reconciliation.dependants import dependants
-from reconciliation.draft import Draft
+from reconciliation.draft import draft_of
 from reconciliation.expiry import LIMITS, confirmable, warning
 from reconciliation.lifecycle import steps
 from reconciliation.preview import Preview, preview
@@ -358,7 +358,7 @@ class Workbench:
             command = compose(payload, proposal.record, self._author((head.epoch, head.next_seq, head.prev)), view)
         except (UnknownKind, ValueError) as error:
             raise LocalError(f"This cannot be saved: {_words(error)}") from error
-        draft = Draft(command, payload, payload.effects(command))
+        draft = draft_of(command)
         seen = preview(draft, view)
         if obstacle := seen.obstacle or self._out_of_touch(payload, command, view):
             raise LocalError(f"This cannot be saved: {obstacle}")
