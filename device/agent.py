@@ -31,7 +31,7 @@ from device.intake import Intake
 from device.keys import DeviceKeys
 from device.store import DeviceStore, Identity, Issue, Outgoing
 from device.transfers import Transfers
-from device.transport import SyncClient, read_ending, read_reply
+from device.transport import Begun, Body, SyncClient, read_ending, read_reply
 from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
 from shared.problems import Code, problem
@@ -75,14 +75,14 @@ class _Round:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """The next round while another is on its way: ready and marked as sent, but for the cursor that it will show.
+    """The next round while another is on its way: marked as sent and packed, but for the cursor that it will show.
 
     `trust` and `incarnation` are what the answer to the one before is held against.
     """
 
     action: Push
     items: list[Outgoing]
-    request: SyncRequest
+    request: Begun
     trust: Trust
     incarnation: int
 
@@ -201,7 +201,7 @@ class Agent:
         with self._store.transaction():
             items = one_body(self._store.outgoing(following.ids))
             action = Push(tuple(item.id for item in items))
-            request = self._request(action, items, None)
+            request = Begun(self._request(action, items, None))
             return _Draft(action, items, request, self._intake.trust(), self._store.incarnation())
 
     async def _follow(self, this: _Round, draft: _Draft | None, raw: bytes) -> None:
@@ -211,7 +211,7 @@ class Agent:
             return
         if not all_settled(ending, this.items, draft.trust, draft.incarnation):
             return
-        request = draft.request.model_copy(update={"cursor": ending.cursor, "sent_at": self._ports.clock.now()})
+        request = draft.request.ended(ending.cursor, self._ports.clock.now())
         left = asyncio.Event()
         self._on_way = asyncio.ensure_future(self._send(request, left))
         queue = _without(this.queue, this.action)
@@ -288,7 +288,7 @@ class Agent:
                     else:
                         self._store.mark_held(command_id, Hold.QUARANTINED, kept)
 
-    async def _send(self, request: SyncRequest, left: asyncio.Event | None = None) -> bytes:
+    async def _send(self, request: SyncRequest | Body, left: asyncio.Event | None = None) -> bytes:
         try:
             return await self._client.sync(request, self._keys.device, left)
         except RemoteError as error:
