@@ -148,7 +148,7 @@ class Agent:
         if following := self._next:
             self._next = None
             return await self._perform(now, following, hasty=hasty)
-        self.session.online = await self._run(lambda: self._store.meta("link")) != "offline"
+        await self._look_at_link()
         queue = await self._run(self._store.queue)
         action = self.session.next_action(now, queue)
         if isinstance(action, Rest):
@@ -163,6 +163,10 @@ class Agent:
         shown = await self._run(lambda: self._store.meta("cursor"))
         request = await self._run(lambda: self._request(action, items, shown))
         return await self._perform(now, _Round(action, items, shown, queue, self._send(request)), hasty=hasty)
+
+    async def _look_at_link(self) -> None:
+        """Whether the person works online may have changed with every round."""
+        self.session.online = await self._run(lambda: self._store.meta("link")) != "offline"
 
     async def _perform(self, now: datetime, this: _Round, *, hasty: bool) -> Step:
         action, items = this.action, this.items
@@ -194,6 +198,7 @@ class Agent:
 
     async def _draft(self, this: _Round) -> _Draft | None:
         """The round that may follow `this`, made ready while the server works."""
+        await self._look_at_link()
         following = self.session.ahead(this.action, this.queue, more=True)
         return await self._run(lambda: self._drafted(following)) if following else None
 

@@ -243,6 +243,24 @@ async def test_nothing_leaves_ahead_of_an_answer_in_which_something_is_held(
     assert texts(server) == ["after"]
 
 
+async def test_who_goes_offline_while_rounds_leave_ahead_is_offline(
+    device: Device, cable: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "COMMANDS_MAX", 1)
+    for number in range(5):
+        device.workbench.note(JOB, f"note {number}")
+
+    class Leaving(Watched):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            self.device.workbench.go(online=False)
+            return await super().handle_async_request(request)
+
+    cable.inner = leaving = Leaving(cable.inner, device)
+    await device.agent.settle()
+    assert len(leaving.seen) == 2  # the one that was under way, and the one that was ready
+    assert standings(device) == [Standing.ACCEPTED] * 2 + [Standing.SAVED] * 3
+
+
 async def test_what_was_ready_and_never_left_is_not_in_doubt(
     device: Device, server: Server, cable: Switch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
