@@ -82,7 +82,7 @@ class Part:
         self._inside, self._seen = True, None
 
     def _commit(self) -> None:
-        self._driver.execute("COMMIT")
+        self._engine.dialect.do_commit(self._connection.connection)  # where the library commits, and watchers look
 
     def _roll_back(self) -> None:
         if self._driver.in_transaction:  # a full disk has rolled it back already
