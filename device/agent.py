@@ -7,7 +7,9 @@ Rules
 3. Outcomes and changes of one reply are taken in one transaction (`device.intake`).
 4. If the server tells its signed time because this device's clock is too far off, the same request is signed again at
    that time, once.
-5. A settling device sends its next round while it writes the last answer down, where `Session.ahead` allows it.
+5. A settling device makes its next round ready while the server works on this one, and sends it when the answer is
+   here and before it is read, where `Session.ahead` and the server's signed head allow it. What was made ready and
+   never left is no longer in doubt.
 6. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
    but for what the server names as not taken.
 """
@@ -19,20 +21,21 @@ from datetime import datetime, timedelta
 from importlib import metadata
 from itertools import accumulate
 
-from device.core.belief import Believed, believe
+from device.core.belief import all_settled, believe
 from device.core.clocks import is_doubtful
 from device.core.session import Act, Ask, Close, Push, Queue, Rest, Session
 from device.core.transfers import may_move
+from device.core.trust import Trust
 from device.errors import RemoteError, TransportError
 from device.intake import Intake
 from device.keys import DeviceKeys
 from device.store import DeviceStore, Identity, Issue, Outgoing
 from device.transfers import Transfers
-from device.transport import Answered, SyncClient
+from device.transport import Begun, Body, SyncClient, read_ending, read_reply
 from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
 from shared.problems import Code, problem
-from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, SyncReply, SyncRequest
+from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, SyncRequest
 
 #: What an envelope adds to its payload on the wire, rounded up.
 VERSION = metadata.version("tailboard")
@@ -67,7 +70,21 @@ class _Round:
     items: list[Outgoing]
     shown: str | None
     queue: Queue
-    answer: Awaitable[Answered]
+    answer: Awaitable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """The next round while another is on its way: marked as sent and packed, but for the cursor that it will show.
+
+    `trust` and `incarnation` are what the answer to the one before is held against.
+    """
+
+    action: Push
+    items: list[Outgoing]
+    request: Begun
+    trust: Trust
+    incarnation: int
 
 
 def one_body(items: Sequence[Outgoing]) -> list[Outgoing]:
@@ -114,7 +131,7 @@ class Agent:
         self._store, self._client, self._keys = store, client, keys
         self._ports, self._run = ports, run_blocking
         self._intake = Intake(store, identity)
-        self._ahead: asyncio.Task[Answered] | None = None
+        self._on_way: asyncio.Future[bytes] | None = None
         self._next: _Round | None = None
 
     async def step(self) -> Step:
@@ -126,12 +143,12 @@ class Agent:
         return await self._step(hasty=False)
 
     async def _step(self, *, hasty: bool) -> Step:
-        """`hasty`: the next round may leave before this one's answer is written down."""
+        """`hasty`: the next round may leave before this one's answer is read."""
         now = self._ports.clock.now()
         if following := self._next:
             self._next = None
             return await self._perform(now, following, hasty=hasty)
-        self.session.online = await self._run(lambda: self._store.meta("link")) != "offline"
+        await self._look_at_link()
         queue = await self._run(self._store.queue)
         action = self.session.next_action(now, queue)
         if isinstance(action, Rest):
@@ -147,38 +164,69 @@ class Agent:
         request = await self._run(lambda: self._request(action, items, shown))
         return await self._perform(now, _Round(action, items, shown, queue, self._send(request)), hasty=hasty)
 
+    async def _look_at_link(self) -> None:
+        """Whether the person works online may have changed with every round."""
+        self.session.online = await self._run(lambda: self._store.meta("link")) != "offline"
+
     async def _perform(self, now: datetime, this: _Round, *, hasty: bool) -> Step:
-        action, items, shown = this.action, this.items, this.shown
+        action, items = this.action, this.items
+        draft: _Draft | None = None
         try:
-            answered = await this.answer
+            if hasty:
+                self._on_way = asyncio.ensure_future(this.answer)
+                draft = await self._draft(this)
+                raw = await self._on_way
+                await self._follow(this, draft, raw)
+            else:
+                raw = await this.answer
+            answered = await self._run(lambda: read_reply(raw))
             trust = await self._run(self._intake.trust)
-            believed = believe(answered.reply, items, trust)
+            believed = await self._run(lambda: believe(answered.reply, items, trust))
             believed.check_complete(items)
         except (TransportError, RemoteError) as error:
+            await self._keep_back(draft)
             await self._failed(error, action)
             return _step(now, action, error=str(error))
+        await self._keep_back(draft)
         reply, changes = answered.reply, answered.changes
         at = self._ports.clock.now()
-        if hasty:
-            await self._follow(this, reply, believed)
-        ended = await self._run(lambda: self._intake.take(reply, changes, believed, shown, at.isoformat()))
+        ended = await self._run(lambda: self._intake.take(reply, changes, believed, this.shown, at.isoformat()))
         wait = timedelta(seconds=reply.retry_after_s) if reply.retry_after_s else None
         self.session.answered(at, more=reply.more, act=action, ended=ended, retry_after=wait)
         settled = tuple(receipt.command for receipt, *_ in believed.settled)
         return _step(now, action, settled=settled, changes=len(changes))
 
-    async def _follow(self, this: _Round, reply: SyncReply, believed: Believed) -> None:
-        """Let the next round leave, if the answer to `this` has nothing in it that must be written down first."""
-        smooth = await self._run(lambda: believed.is_smooth(this.items, self._store.incarnation()))
-        following = self.session.ahead(this.action, this.queue, more=reply.more)
-        if not smooth or reply.retry_after_s or following is None:
+    async def _draft(self, this: _Round) -> _Draft | None:
+        """The round that may follow `this`, made ready while the server works."""
+        await self._look_at_link()
+        following = self.session.ahead(this.action, this.queue, more=True)
+        return await self._run(lambda: self._drafted(following)) if following else None
+
+    def _drafted(self, following: Push) -> _Draft:
+        with self._store.transaction():
+            items = one_body(self._store.outgoing(following.ids))
+            action = Push(tuple(item.id for item in items))
+            request = Begun(self._request(action, items, None))
+            return _Draft(action, items, request, self._intake.trust(), self._store.incarnation())
+
+    async def _follow(self, this: _Round, draft: _Draft | None, raw: bytes) -> None:
+        """Let the next round leave, if the answer to `this` ends with nothing that must be looked at first."""
+        ending = read_ending(raw) if draft else None
+        if draft is None or ending is None or ending.retry_after_s or not (draft.items or ending.more):
             return
-        ids, cursor = following.ids, reply.cursor
-        items = one_body(await self._run(lambda: self._store.outgoing(ids)))
-        action = Push(tuple(item.id for item in items))
-        request = await self._run(lambda: self._request(action, items, cursor))
-        self._ahead = asyncio.create_task(self._send(request))
-        self._next = _Round(action, items, cursor, _without(this.queue, this.action), self._ahead)
+        if not all_settled(ending, this.items, draft.trust, draft.incarnation):
+            return
+        request = draft.request.ended(ending.cursor, self._ports.clock.now())
+        left = asyncio.Event()
+        self._on_way = asyncio.ensure_future(self._send(request, left))
+        queue = _without(this.queue, this.action)
+        self._next = _Round(draft.action, draft.items, ending.cursor, queue, self._on_way)
+        await left.wait()  # the server works while this answer is read, and not after it
+
+    async def _keep_back(self, draft: _Draft | None) -> None:
+        """What was made ready and did not leave was not sent."""
+        if draft and draft.items and self._next is None:
+            await self._run(lambda: self._store.mark_unknown(draft.action.ids))
 
     async def _move_files(self, now: datetime, queue: Queue) -> Step | None:
         """One piece of one file, when nothing smaller is left to do; None if no file waits."""
@@ -215,10 +263,10 @@ class Agent:
         return steps
 
     def _forget_ahead(self) -> None:
-        """Nobody waits any more for a round that left ahead: what it carries is in doubt, as the outbox says."""
-        if self._ahead is not None:
-            self._ahead.cancel()
-        self._ahead = self._next = None
+        """Nobody waits any more for a round that is on its way: what it carries is in doubt, as the outbox says."""
+        if self._on_way is not None:
+            self._on_way.cancel()
+        self._on_way = self._next = None
 
     async def _failed(self, error: TransportError | RemoteError, action: Act) -> None:
         sentence, at = str(error), self._ports.clock.now()
@@ -245,9 +293,9 @@ class Agent:
                     else:
                         self._store.mark_held(command_id, Hold.QUARANTINED, kept)
 
-    async def _send(self, request: SyncRequest) -> Answered:
+    async def _send(self, request: SyncRequest | Body, left: asyncio.Event | None = None) -> bytes:
         try:
-            return await self._client.sync(request, self._keys.device)
+            return await self._client.sync(request, self._keys.device, left)
         except RemoteError as error:
             refused = error
         if refused.problem.code is not Code.CLOCK_SKEW or not await self._run(lambda: self._set_time(refused)):

@@ -7,8 +7,10 @@ Rules
 4. Requests are signed at the server's time, as far as it is known: the device's clock plus an offset.
 """
 
+import asyncio
 import re
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
@@ -27,7 +29,7 @@ from shared.blobs import (
     Progress,
     read_progress,
 )
-from shared.compression import ENCODING, WORTH_BYTES, pack
+from shared.compression import ENCODING, WORTH_BYTES, Packing, pack
 from shared.contract import Contract, to_instant
 from shared.envelope import SigningKey
 from shared.ports import Ports
@@ -36,12 +38,15 @@ from shared.records import WireRecord, WireStamp
 from shared.request_signature import sign_request
 from shared.sync import (
     BODY_BYTES_MAX,
+    PROTOCOL,
     CheckReply,
     CheckRequest,
     EnrolReply,
     EnrolRequest,
     SyncReply,
     SyncRequest,
+    begun,
+    ending,
 )
 
 TIMEOUT_S = 20.0
@@ -89,6 +94,35 @@ class Metered(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request carries, packed if that is worth it; `size` is what it was before, in bytes."""
+
+    content: bytes
+    packed: bool
+    size: int
+
+
+class Begun:
+    """A round's request that has not left yet: packed but for its cursor and its time."""
+
+    def __init__(self, request: SyncRequest) -> None:
+        self._begin = begun(request)
+        self._packing = Packing(self._begin) if len(self._begin) >= WORTH_BYTES else None
+
+    def ended(self, cursor: str | None, sent_at: datetime | None) -> Body:
+        """The whole of it; to be asked for once."""
+        end = ending(cursor, sent_at)
+        content = self._packing.ended(end) if self._packing else self._begin + end
+        return Body(content, self._packing is not None, len(self._begin) + len(end))
+
+
+def _body_of(message: Contract) -> Body:
+    raw = message.to_bytes()
+    worth = len(raw) >= WORTH_BYTES
+    return Body(pack(raw) if worth else raw, worth, len(raw))
+
+
 class SyncClient:
     """The sync server's calls."""
 
@@ -108,31 +142,36 @@ class SyncClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def sync(self, request: SyncRequest, key: SigningKey) -> Answered:
-        """One sync round, signed by the device key.
+    async def sync(self, request: SyncRequest | Body, key: SigningKey, left: asyncio.Event | None = None) -> bytes:
+        """One sync round, signed by the device key: the bytes of an answer that `read_reply` has yet to read.
+
+        `left` is set when the whole request has left, where the transport tells that, and at the latest at the end.
 
         Raises:
             TransportError: no usable answer; the commands sent are in doubt.
             RemoteError: the server refused the whole round.
         """
-        return read_reply(await self._post("/v1/sync", request, key))
+        try:
+            body = request if isinstance(request, Body) else _body_of(request)
+            return await self._post("/v1/sync", body, key, {"trace": _tells(left)} if left else None)
+        finally:
+            if left:
+                left.set()
 
     async def check(self, request: CheckRequest, key: SigningKey) -> CheckReply:
         """What would become of commands, were they sent now. Raises as `sync` does; nothing is in doubt after it."""
-        return _read(await self._post("/v1/check", request, key), CheckReply)
+        return _read(await self._post("/v1/check", _body_of(request), key), CheckReply)
 
     async def enrol(self, request: EnrolRequest, key: SigningKey) -> EnrolReply:
         """Exchange a one-time code for an identity. Raises as `sync` does."""
-        return _read(await self._post("/v1/enrol", request, key), EnrolReply)
+        return _read(await self._post("/v1/enrol", _body_of(request), key), EnrolReply)
 
-    async def _post(self, path: str, body: Contract, key: SigningKey) -> bytes:
-        raw = body.to_bytes()
-        if len(raw) > BODY_BYTES_MAX:
-            raise TransportError(f"A message of {len(raw)} bytes is too large to send.", retryable=False)
-        headers = {"content-type": "application/json"}
-        if len(raw) >= WORTH_BYTES:
-            raw, headers["content-encoding"] = pack(raw), ENCODING
-        request = self._http.build_request("POST", path, content=raw, headers=headers)
+    async def _post(self, path: str, body: Body, key: SigningKey, extensions: dict[str, Any] | None = None) -> bytes:
+        if body.size > BODY_BYTES_MAX:
+            raise TransportError(f"A message of {body.size} bytes is too large to send.", retryable=False)
+        headers = {"content-type": "application/json"} | ({"content-encoding": ENCODING} if body.packed else {})
+        raw = body.content
+        request = self._http.build_request("POST", path, content=raw, headers=headers, extensions=extensions)
         response = await self._exchange(request, raw, key)
         if response.status_code != httpx.codes.OK:
             said = f"Something answered with status {response.status_code}, but not the sync server."
@@ -174,6 +213,17 @@ class SyncClient:
         return self._ports.clock.now() + self.offset
 
 
+def _tells(left: asyncio.Event) -> Callable[[str, Any], Awaitable[None]]:
+    """Sets `left` when the body has left. Source: httpcore, Extensions, "trace"."""
+
+    async def look(moment: str, _: Any) -> None:
+        if moment.endswith(".send_request_body.complete"):
+            left.set()
+
+    return look
+
+
+_ENDS_WITH = b'"cursor":'
 _NOT_THE_SERVER = "Something answered, but not the sync server (a login page of the network?)."
 
 
@@ -187,6 +237,22 @@ def read_reply(raw: bytes) -> Answered:
         return Answered(SyncReply.model_validate({**value, "changes": ()}), changes)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise TransportError(_NOT_THE_SERVER) from error
+
+
+def read_ending(raw: bytes) -> SyncReply | None:
+    """What stands behind the changes and the answers of a reply, which are left out; None if it is not to be found.
+
+    It is short, and enough to know whether another round may leave before the rest has been read. What it says is as
+    good as its signature: its head's, and of the rest nothing.
+    """
+    begins = raw.rfind(_ENDS_WITH)
+    if begins < 0:
+        return None
+    try:
+        value = strict_json.parse(b"{" + raw[begins:], bytes_max=REPLY_BYTES_MAX)
+        return SyncReply.model_validate({"changes": (), "protocol": PROTOCOL, "answers": (), **value})
+    except ValueError:
+        return None
 
 
 def _check_record(record: Any) -> None:

@@ -38,7 +38,7 @@ from reconciliation.rebase import View, rebase
 from shared.attachments import Attachment
 from shared.commands import CATALOGUE, UnknownKind, payload_class, read_payload
 from shared.commands.attachment_added import AttachmentAdded
-from shared.commands.base import Command, Payload, read_command
+from shared.commands.base import Authority, Command, Payload, read_command
 from shared.commands.note_added import NoteAdded
 from shared.commands.question_answered import QuestionAnswered
 from shared.contract import to_instant
@@ -359,7 +359,8 @@ class Workbench:
         except (UnknownKind, ValueError) as error:
             raise LocalError(f"This cannot be saved: {_words(error)}") from error
         draft = draft_of(command)
-        if obstacle := preview(draft, view).obstacle or self._out_of_touch(payload, command, view):
+        seen = preview(draft, view)
+        if obstacle := seen.obstacle or self._out_of_touch(payload, command, view):
             raise LocalError(f"This cannot be saved: {obstacle}")
         envelope = seal(COMMAND_TYPE, _readable(command), self._keys.technician)
         priority = payload.urgency(command, view.records)
@@ -367,12 +368,14 @@ class Workbench:
             raise LocalError(full)
         summary = payload.summary(id_of(proposal.record))
         self._store.append(command, envelope, summary, issue_now(self._ports), priority)
-        view.add(draft)
+        view.add(draft, foreseen=seen.values)
         return command
 
     def _out_of_touch(self, payload: Payload, command: Command, view: View) -> str | None:
         """Why it cannot be confirmed so long after the last contact; None if it can."""
         authority = payload.authority(command, view.records)
+        if authority is not Authority.CENTRAL:
+            return None
         contact = self._instant("contact_at") or self._instant("last_contact")
         if confirmable(authority, payload.kind, contact, command.issued_at):
             return None

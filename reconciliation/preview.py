@@ -29,6 +29,12 @@ class Preview:
     changes: tuple[Change, ...]
     obstacle: str | None = None
 
+    @property
+    def values(self) -> dict[tuple[str, str], JsonValue]:
+        """What each field will hold; empty if the command changes one twice, as then it is more than one change."""
+        values = {(change.record, change.field): change.new for change in self.changes}
+        return values if len(values) == len(self.changes) else {}
+
 
 def preview(command: Command | Draft, view: View) -> Preview:
     """What `command` would do to `view`.

@@ -11,9 +11,12 @@ Rules
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from pydantic import JsonValue
 
 from reconciliation.draft import Draft, draft_of
-from reconciliation.merge import Impossible, combine
+from reconciliation.merge import Combined, Impossible, combine
 from shared.commands import UnknownKind
 from shared.commands.base import Command, Creation, Edit, Effect
 from shared.ids import kind_of
@@ -33,8 +36,16 @@ class View:
     born_by: dict[str, str] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
 
-    def add(self, command: Command | Draft, held: frozenset[str] = frozenset()) -> None:
-        """Replay one more command on top, except on the records that are `held` with its effect already."""
+    def add(
+        self,
+        command: Command | Draft,
+        held: frozenset[str] = frozenset(),
+        foreseen: Mapping[tuple[str, str], JsonValue] = MappingProxyType({}),
+    ) -> None:
+        """Replay one more command on top, except on the records that are `held` with its effect already.
+
+        `foreseen` are values of (record, field) that a preview of this command on this view has worked out.
+        """
         try:
             draft = draft_of(command)
         except (UnknownKind, ValueError) as error:
@@ -42,11 +53,13 @@ class View:
             self.blocked[command.id] = str(error)
             return
         for effect in draft.effects:
-            if effect.record not in held and (obstacle := self._replay(effect, draft.command)):
+            if effect.record not in held and (obstacle := self._replay(effect, draft.command, foreseen)):
                 self.blocked[draft.command.id] = obstacle
 
-    def _replay(self, effect: Effect, command: Command) -> str | None:
-        return self._create(effect, command) if isinstance(effect, Creation) else self._edit(effect, command)
+    def _replay(self, effect: Effect, command: Command, foreseen: Mapping[tuple[str, str], JsonValue]) -> str | None:
+        if isinstance(effect, Creation):
+            return self._create(effect, command)
+        return self._edit(effect, command, foreseen)
 
     def _create(self, creation: Creation, command: Command) -> str | None:
         if creation.record in self.records:
@@ -60,15 +73,16 @@ class View:
         self.born_by[creation.record] = command.id
         return None
 
-    def _edit(self, edit: Edit, command: Command) -> str | None:
+    def _edit(self, edit: Edit, command: Command, foreseen: Mapping[tuple[str, str], JsonValue]) -> str | None:
         record = self.records.get(edit.record)
         if record is None:
             return f"{edit.record} is not on this device"
-        result = combine(record.value(edit.field), edit)
+        place = (edit.record, edit.field)
+        result = Combined(foreseen[place]) if place in foreseen else combine(record.value(edit.field), edit)
         if isinstance(result, Impossible):
             return result.detail
         self.records[edit.record] = replace(record, fields={**record.fields, edit.field: result.value})
-        self.pending[edit.record, edit.field] = command.id
+        self.pending[place] = command.id
         return None
 
 

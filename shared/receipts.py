@@ -4,7 +4,6 @@ A receipt's payload is kept byte for byte as it was signed. Its proof is a signe
 signs many receipts at once, the receipt's place under the signed root.
 """
 
-import json
 from dataclasses import dataclass
 
 from shared import strict_json
@@ -20,13 +19,6 @@ class Proof:
 
     envelope: Envelope
     inclusion: Inclusion | None = None
-
-
-def proof_to_json(proof: Proof) -> str:
-    """The proof as it is kept beside its receipt."""
-    place = proof.inclusion
-    told = place and [place.index, place.size, [each.hex() for each in place.path]]
-    return f'{{"envelope": {proof.envelope.wire_json}, "place": {json.dumps(told)}}}'
 
 
 def seal_all(payloads: list[bytes], root: ReceiptsRoot, key: SigningKey) -> list[Proof]:
@@ -64,7 +56,7 @@ def read_receipt(payload: bytes, proof: Proof, root: ReceiptsRoot | None) -> Rec
         covered = proof.inclusion is not None and _included(payload, proof.inclusion, root)
     if not covered:
         raise BadSignature("the signature covers other bytes than this receipt")
-    return Receipt.model_validate(strict_json.parse(payload))
+    return Receipt.model_validate_json(payload)
 
 
 def _included(payload: bytes, place: Inclusion, root: ReceiptsRoot) -> bool:

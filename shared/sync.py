@@ -10,6 +10,7 @@ Rules
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -104,10 +105,11 @@ class SyncRequest(Contract):
         doubtful: commands confirmed before the device's clock stepped or it rebooted.
         head: the newest signed head that the device holds, shown once a session.
         sent_at: the device's own clock.
+
+    What is known only when it leaves stands last (`begun`, `ending`).
     """
 
     protocol: int
-    cursor: Annotated[str, Field(max_length=80)] | None = None
     in_doubt: Annotated[tuple[CommandId, ...], Field(max_length=COMMANDS_MAX)] = ()
     commands: Annotated[tuple[WireEnvelope, ...], Field(max_length=COMMANDS_MAX)] = ()
     withdrawals: Annotated[tuple[WireEnvelope, ...], Field(max_length=COMMANDS_MAX)] = ()
@@ -115,6 +117,7 @@ class SyncRequest(Contract):
     head: WireEnvelope | None = None
     report: DeviceReport | None = None
     ended: EpochEnd | None = None
+    cursor: Annotated[str, Field(max_length=80)] | None = None
     sent_at: Instant | None = None
 
     @model_validator(mode="after")
@@ -122,6 +125,23 @@ class SyncRequest(Contract):
         if self.in_doubt and (self.commands or self.withdrawals):
             raise ValueError("a round that asks about doubt carries no commands")
         return self
+
+
+class _Ending(Contract):
+    cursor: str | None = None
+    sent_at: Instant | None = None
+
+
+def begun(request: SyncRequest) -> bytes:
+    """`request` as JSON up to its cursor and its time, which are left out."""
+    raw, nothing = request.model_copy(update={"cursor": None, "sent_at": None}).to_bytes(), ending(None, None)
+    assert raw.endswith(nothing), "cursor and time stand last"
+    return raw[: -len(nothing)]
+
+
+def ending(cursor: str | None, sent_at: datetime | None) -> bytes:
+    """What makes a request of what `begun` gave."""
+    return b"," + _Ending(cursor=cursor, sent_at=sent_at).to_bytes()[1:]
 
 
 class WireProof(Contract):

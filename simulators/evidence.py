@@ -6,6 +6,7 @@ Rules
 2. Nothing here judges.
 """
 
+import base64
 import json
 import shutil
 import tempfile
@@ -192,18 +193,31 @@ def read_device(database: Path, key: bytes) -> DeviceFile:
         outbox = connection.execute(
             "SELECT id, state, receipt, proof, hash, payload FROM outbox ORDER BY position"
         ).fetchall()
+        roots = dict(connection.execute("SELECT number, envelope FROM root").fetchall())
         replica = connection.execute("SELECT ref, body FROM replica").fetchall()
         cursor = connection.execute("SELECT value FROM meta WHERE key = 'cursor'").fetchone()
         identity = connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
     return DeviceFile(
         tuple(
-            Sent(name, state, _text(receipt), proof, digest, bytes(payload))
+            Sent(name, state, _text(receipt), _whole(proof, roots), digest, bytes(payload))
             for name, state, receipt, proof, digest, payload in outbox
         ),
         {ref: json.loads(body) for ref, body in replica},
         int(cursor[0].split(":")[1]) if cursor else 0,
         bytes.fromhex(json.loads(identity[0])["receipt_key"]) if identity else b"",
     )
+
+
+def _whole(proof: str | None, roots: Mapping[int, str]) -> str | None:
+    """A proof with its envelope, which is kept once for many of them, and each hash of its path in hexadecimal."""
+    told = json.loads(proof) if proof else {}
+    if "root" not in told:
+        return proof
+    place = told["place"]
+    if place:
+        path = base64.b64decode(place[2]).hex()
+        place[2] = [path[at : at + 64] for at in range(0, len(path), 64)]
+    return json.dumps({"envelope": json.loads(roots[told["root"]]), "place": place})
 
 
 def _text(stored: bytes | str | None) -> str | None:

@@ -16,18 +16,18 @@ from device.store.items import Outgoing
 from shared.envelope import BadSignature, Envelope
 from shared.outcomes import Receipt
 from shared.problems import Problem
-from shared.receipts import Proof, proof_to_json, read_receipt
+from shared.receipts import Proof, read_receipt
 from shared.statements import Head, ReceiptsRoot
 from shared.sync import Held, Settled, SyncReply, Turned, Unknown, proof_of
 
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """A verified reply; `settled` are receipts with their payloads as signed and their proofs as JSON."""
+    """A verified reply; `settled` are receipts with their payloads as signed and their proofs."""
 
     head: Head
     trust: Trust
-    settled: tuple[tuple[Receipt, bytes, str], ...]
+    settled: tuple[tuple[Receipt, bytes, Proof], ...]
     held: tuple[Held, ...]
     unknown: tuple[str, ...]
     turned: tuple[tuple[str, Problem], ...]
@@ -39,16 +39,24 @@ class Believed:
         if left_out := [each.summary for each in asked if each.id not in answered]:
             raise TransportError(f"The answer leaves {len(left_out)} of our commands out; it is not believed.")
 
-    def is_smooth(self, sent: Sequence[Outgoing], incarnation: int) -> bool:
-        """Whether all of `sent` is settled, and the server's chain ends there, in the life of it that is known."""
-        if self.held or self.unknown or self.turned or self.head.incarnation != incarnation:
-            return False
-        head = self.head
-        return not sent or (head.epoch, head.received, head.received_hash) == (
-            sent[-1].epoch,
-            sent[-1].seq,
-            sent[-1].hash,
-        )
+
+def all_settled(ending: SyncReply, sent: Sequence[Outgoing], trust: Trust, incarnation: int) -> bool:
+    """Whether the server signs that all of `sent` is settled and its chain ends there, in the life that is known.
+
+    The receipts themselves need not have been read yet.
+    """
+    head = trust.extended(ending.receipt_keys).head(ending.head)
+    if head is None or head.incarnation != incarnation:
+        return False
+    if not sent:
+        return True
+    last = sent[-1]
+    return (head.epoch, head.received, head.received_hash, head.settled) == (
+        last.epoch,
+        last.seq,
+        last.hash,
+        last.seq,
+    )
 
 
 def believe(reply: SyncReply, asked: Sequence[Outgoing], trust: Trust, *, in_order: bool = True) -> Believed:
@@ -104,10 +112,10 @@ def _envelopes(reply: SyncReply) -> list[Envelope]:
 
 def _receipt(
     answer: Settled, known: Mapping[str, Outgoing], roots: _Roots, trust: Trust
-) -> tuple[Receipt, bytes, str]:
+) -> tuple[Receipt, bytes, Proof]:
     payload = answer.receipt.encode()
     try:
-        proof: Proof = proof_of(answer.proof, roots.envelopes)
+        proof = proof_of(answer.proof, roots.envelopes)
         receipt = read_receipt(payload, proof, roots.signed(answer.proof.root))
     except (BadSignature, ValueError) as error:
         raise TransportError("The answer does not carry the server's signature; it is not believed.") from error
@@ -115,4 +123,4 @@ def _receipt(
     ours = item and (trust.tenant, answer.id, item.hash)
     if (receipt.tenant, receipt.command, receipt.envelope_hash) != ours:
         raise TransportError("The answer is about other bytes than ours; it is not believed.")
-    return receipt, payload, proof_to_json(proof)
+    return receipt, payload, proof

@@ -12,8 +12,8 @@ Rules
 7. After a failure the next try waits, longer each time, with the spread that the caller's randomness gives; if the
    server says how long to wait, at least that long.
 8. Offline means that nothing is tried.
-9. The next round may leave while a believed answer is being written down, if that answer settled everything that was
-   sent. Should the writing fail, both rounds are in doubt, and rule 1 holds.
+9. The next round may leave as soon as the server has signed that everything that was sent is settled, before the
+   answer's receipts are read and written down. Should that fail, both rounds are in doubt, and rule 1 holds.
 
 Not handled here: clocks, sockets, the database. The caller passes the time and the queue, performs the action, and
 reports what came of it.
@@ -119,12 +119,12 @@ class Session:
         return Push(sendable[:COMMANDS_MAX] if self.greeted else ())
 
     def ahead(self, act: Act, queue: Queue, *, more: bool) -> Push | None:
-        """The round that may follow `act` at once, before its answer is written down; None if there is none.
+        """The round that may follow `act` at once, before its answer is read; None if there is none.
 
         Args:
-            act: was answered, everything in it settled, and nothing unforeseen was said.
+            act: on its way. If not everything in it is settled, or anything unforeseen is said, nothing follows.
             queue: as it was when `act` was chosen.
-            more: the server has further changes at hand.
+            more: the server may have further changes at hand.
         """
         steady = self.online and self.greeted and not self.shut_out and not self.ended
         if not steady or not isinstance(act, Push) or queue.in_doubt or queue.turned or queue.held:

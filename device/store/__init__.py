@@ -14,7 +14,7 @@ Not handled here: what to send next (`device.core.session`), what a command mean
 
 from pathlib import Path
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 from sqlcipher3 import dbapi2
 
@@ -52,8 +52,13 @@ class DeviceStore(Outbox, Journal):
         Raises:
             StoreError: wrong key, damaged file, a newer schema, or a disk that cannot keep what it acknowledges.
         """
-        engine = create_engine("sqlite://", module=dbapi2, creator=lambda: connect(path, key), poolclass=StaticPool)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        engine = create_engine(
+            "sqlite://",
+            module=dbapi2,
+            creator=lambda: connect(path, key),
+            poolclass=StaticPool,
+            isolation_level="AUTOCOMMIT",  # transactions are begun and ended by `Part`
+        )
         store = cls(engine)
         with store.transaction() as connection:
             if not migrate(connection):
@@ -64,4 +69,5 @@ class DeviceStore(Outbox, Journal):
 
     def close(self) -> None:
         """Release the file."""
+        self._connection.close()
         self._engine.dispose()

@@ -1,7 +1,7 @@
 """The outbox's table, and its rows as the rest of the device sees them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -177,17 +177,18 @@ def item_of(row: Mapping[str, Any]) -> Item:
     )
 
 
-def outgoing_of(row: Mapping[str, Any]) -> Outgoing:
-    """The row as the network needs it."""
+def outgoing_of(row: Sequence[Any]) -> Outgoing:
+    """The columns of `outbox._OUTGOING` as the network needs them."""
+    name, epoch, seq, summary, keyid, payload, signature, hashed, withdrawal, boot, elapsed_s, wall = row
     return Outgoing(
-        row["id"],
-        row["epoch"],
-        row["seq"],
-        row["summary"],
-        _envelope(row),
-        row["hash"],
-        _withdrawal(row),
-        Issue(row["boot"], row["elapsed_s"], to_instant(row["wall"])) if row["wall"] else None,
+        name,
+        epoch,
+        seq,
+        summary,
+        Envelope(COMMAND_TYPE, payload, ((keyid, signature),)),
+        hashed,
+        wire_from(json.loads(withdrawal)) if withdrawal else None,
+        Issue(boot, elapsed_s, to_instant(wall)) if wall else None,
     )
 
 

@@ -33,7 +33,7 @@ class DecisionRow(Table, table=True):
 
 
 JOURNAL, DECISION = table_of(JournalRow), table_of(DecisionRow)
-_ADD = insert(JOURNAL)
+_ADD = "INSERT INTO journal (at, actor, source, sentence, commands) VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,8 @@ class Journal(Part):
 
     def add_to_journal(self, entry: JournalEntry) -> None:
         """Keep what a person said beside the commands that came of it."""
-        row = {
-            "at": entry.at.isoformat(),
-            "actor": entry.actor,
-            "source": entry.source,
-            "sentence": entry.sentence,
-            "commands": json.dumps(entry.commands),
-        }
-        self._do(_ADD, row)
+        said = (entry.at.isoformat(), entry.actor, entry.source, entry.sentence, json.dumps(entry.commands))
+        self._write(_ADD, said)
 
     def journal(self) -> list[JournalEntry]:
         """Everything that was said and confirmed on this device, oldest first."""

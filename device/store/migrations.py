@@ -100,5 +100,13 @@ def _found_by_place(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX ix_outbox_place ON outbox (epoch, seq)")
 
 
-STEPS: tuple[Step, ...] = (_protocol_2, _found_by_place)
+def _roots_once(connection: Connection) -> None:
+    """Proofs name a signed envelope that is kept once; those that are here hold theirs, and are still read."""
+    connection.exec_driver_sql(
+        "CREATE TABLE root (number INTEGER NOT NULL PRIMARY KEY, digest VARCHAR NOT NULL UNIQUE,"
+        " envelope VARCHAR NOT NULL)"
+    )
+
+
+STEPS: tuple[Step, ...] = (_protocol_2, _found_by_place, _roots_once)
 SCHEMA_VERSION = 1 + len(STEPS)

@@ -8,6 +8,7 @@ Rules
    leaves the end of its chain behind.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,16 +19,13 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    case,
     cast,
     delete,
     exists,
     false,
     func,
-    insert,
     literal_column,
     not_,
-    null,
     or_,
     select,
     text,
@@ -50,11 +48,13 @@ from device.store.items import (
     outgoing_of,
     standing_of,
 )
+from device.store.proofs import Proofs
 from device.store.replica import Replica
 from shared.commands.base import Command, read_command
 from shared.envelope import COMMAND_TYPE, Envelope
 from shared.outcomes import EFFECTIVE, Hold, Reason, Receipt, Standing
 from shared.problems import Code, Problem
+from shared.receipts import Proof
 from shared.records import ConflictStatus, Record
 from shared.sync import read_cursor
 
@@ -62,61 +62,61 @@ from shared.sync import read_cursor
 UNREADABLE = (Code.MALFORMED, Code.TOO_LARGE)
 _CANNOT_BE_READ = func.json_extract(OUTBOX.c.problem, text("'$.code'")).in_(UNREADABLE)
 
-#: Statements of the hot path, built once: building one costs more than running it. The chain's end is the end of its
-#: part of `ix_outbox_place`: in any other order every row would be read at every confirmation.
-_HEAD = (
-    select(OUTBOX.c.seq, OUTBOX.c.hash)
-    .where(OUTBOX.c.epoch == bindparam("of"))
-    .order_by(OUTBOX.c.seq.desc())
-    .limit(literal_column("1"))
-)
+#: The hot path, in SQL for the driver. The chain's end is the end of its part of `ix_outbox_place`: in any other
+#: order every row would be read at every confirmation.
+_HEAD = "SELECT seq, hash FROM outbox WHERE epoch = ? ORDER BY seq DESC LIMIT 1"
+_HASH_AT = "SELECT hash FROM outbox WHERE epoch = ? AND seq = ? LIMIT 1"
 #: Each state apart, in the order of `Queue`: so each is read from an index that holds all of it.
-_QUEUE = [
-    select(OUTBOX.c.id).where(OUTBOX.c.state == state, within).order_by(OUTBOX.c.position)
-    for state, within in (
-        (State.SENT, true()),
-        (State.SAVED, true()),
-        (State.HELD, true()),
-        (State.TURNED, not_(_CANNOT_BE_READ)),
-    )
-]
-_APPEND = insert(OUTBOX)
+_QUEUE = (
+    "SELECT id FROM outbox WHERE state = 'sent' ORDER BY position",
+    "SELECT id FROM outbox WHERE state = 'saved' ORDER BY position",
+    "SELECT id FROM outbox WHERE state = 'held' ORDER BY position",
+    """
+    SELECT id FROM outbox WHERE state = 'turned' AND json_extract(problem, '$.code') NOT IN ('malformed', 'too_large')
+    ORDER BY position""",
+)
+_APPEND = """
+    INSERT INTO outbox (id, epoch, seq, hash, keyid, payload, signature, summary, state, resolved, priority, bytes,
+                        boot, elapsed_s, wall)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'saved', 0, ?, ?, ?, ?, ?)"""
+_OUTGOING = """
+    SELECT id, epoch, seq, summary, keyid, payload, signature, hash, withdrawal, boot, elapsed_s, wall FROM outbox
+    WHERE id IN (SELECT value FROM json_each(?)) AND state != 'lost' ORDER BY position"""
+_SENT = """
+    UPDATE outbox SET state = 'sent', hold = NULL, problem = NULL, first_sent_at = coalesce(first_sent_at, :at)
+    WHERE id = :named AND state NOT IN ('settled', 'lost')"""
+_UNKNOWN = """
+    UPDATE outbox SET state = 'saved', hold = NULL, problem = NULL
+    WHERE id = :named AND state NOT IN ('settled', 'lost')"""
+_HELD = """
+    UPDATE outbox SET state = 'held', hold = :why_held, problem = :why
+    WHERE id = :named AND state NOT IN ('settled', 'lost')"""
+_TURNED = """
+    UPDATE outbox SET state = 'turned', hold = NULL, problem = :why
+    WHERE id = :named AND state NOT IN ('settled', 'lost')"""
+#: Of what waits or was turned away there is little: it is looked for by its state, whatever the epoch's length.
+_DUE = """
+    UPDATE outbox INDEXED BY ix_outbox_queue SET state = 'sent', hold = NULL, problem = NULL
+    WHERE state = 'held' AND +epoch = ? AND +seq <= ? AND id NOT IN (SELECT value FROM json_each(?))"""
+_UNREADABLE = """
+    SELECT seq FROM outbox INDEXED BY ix_outbox_queue
+    WHERE state = 'turned' AND +epoch = ? AND json_extract(problem, '$.code') IN ('malformed', 'too_large')
+    ORDER BY seq"""
+_SETTLED = """
+    UPDATE outbox SET state = 'settled', hold = NULL, problem = NULL, outcome = :outcome, change_seq = :change_seq,
+        receipt = :receipt, proof = :proof, incarnation = :incarnation, settled_at = :settled_at, dealt = :dealt,
+        earlier = CASE WHEN earlier_outcome = :outcome THEN NULL ELSE earlier END,
+        earlier_proof = CASE WHEN earlier_outcome = :outcome THEN NULL ELSE earlier_proof END,
+        earlier_outcome = CASE WHEN earlier_outcome = :outcome THEN NULL ELSE earlier_outcome END
+    WHERE id = :named AND state NOT IN ('settled', 'lost')"""
+_RESOLVED = "UPDATE outbox SET resolved = :decided WHERE id = :named"
 _OTHER = OUTBOX.alias()
 _WHOLE = select(
     func.count().label("n"),
     func.coalesce(func.max(OUTBOX.c.seq), bindparam("after")).label("last"),
     exists().where(_OTHER.c.state == State.LOST).label("lost"),
 ).where(OUTBOX.c.epoch == bindparam("of"), OUTBOX.c.seq > bindparam("after"))
-_NAMED = OUTBOX.c.id == bindparam("named")
-_OPEN = and_(_NAMED, OUTBOX.c.state != State.SETTLED, OUTBOX.c.state != State.LOST)
 _FREE = {"hold": None, "problem": None}
-_SENT = (
-    update(OUTBOX)
-    .where(_OPEN)
-    .values(state=State.SENT, first_sent_at=func.coalesce(OUTBOX.c.first_sent_at, bindparam("at")), **_FREE)
-)
-_UNKNOWN = update(OUTBOX).where(_OPEN).values(state=State.SAVED, **_FREE)
-_WHY: dict[str, Any] = {"hold": bindparam("why_held"), "problem": bindparam("why")}
-_HELD = update(OUTBOX).where(_OPEN).values(state=State.HELD, **_WHY)
-_TURNED = update(OUTBOX).where(_OPEN).values(state=State.TURNED, hold=None, problem=bindparam("why"))
-_SAME = OUTBOX.c.earlier_outcome == bindparam("told")
-_EARLIER = ("earlier", "earlier_proof", "earlier_outcome")
-_SETTLED = (
-    update(OUTBOX)
-    .where(_OPEN)
-    .values(
-        state=State.SETTLED,
-        outcome=bindparam("told"),
-        change_seq=bindparam("at_seq"),
-        receipt=bindparam("told_as"),
-        proof=bindparam("proved_by"),
-        incarnation=bindparam("life"),
-        settled_at=bindparam("at"),
-        dealt=bindparam("ended_as"),
-        **{name: case((_SAME, null()), else_=OUTBOX.c[name]) for name in _EARLIER},
-        **_FREE,
-    )
-)
 _DONE = or_(OUTBOX.c.outcome.in_(list(EFFECTIVE)), OUTBOX.c.resolved == true(), OUTBOX.c.dealt.is_not(None))
 _OLD = and_(OUTBOX.c.state == State.SETTLED, OUTBOX.c.settled_at < bindparam("before"))
 _PRUNABLE = func.coalesce(and_(_DONE, _OLD, OUTBOX.c.earlier_outcome.is_(None)), false())
@@ -129,7 +129,6 @@ _KEEP_FROM = (
     .order_by(OUTBOX.c.seq)
     .limit(literal_column("1"))
 )
-_RESOLVED = update(OUTBOX).where(_NAMED).values(resolved=bindparam("decided"))
 _KEPT = select(func.count(), func.coalesce(func.sum(OUTBOX.c.bytes), 0)).where(OUTBOX.c.state.in_(UNSETTLED))
 
 
@@ -142,11 +141,11 @@ class Head:
     prev: str | None
 
 
-Settlement = tuple[Receipt, bytes, str]
-"""A receipt, its payload as signed, and its proof as JSON."""
+Settlement = tuple[Receipt, bytes, Proof]
+"""A receipt, its payload as signed, and its proof."""
 
 
-class Outbox(Replica):
+class Outbox(Replica, Proofs):
     """The queue of commands."""
 
     _kept: tuple[tuple[int, int], Kept] | None = None
@@ -155,8 +154,8 @@ class Outbox(Replica):
 
     def head(self, epoch: int) -> Head:
         """Where the next command goes in the chain of `epoch`."""
-        row = self._one(_HEAD, of=epoch)
-        return Head(epoch, row.seq + 1, row.hash) if row else Head(epoch, 1, None)
+        found = self._rows(_HEAD, (epoch,))
+        return Head(epoch, found[0][0] + 1, found[0][1]) if found else Head(epoch, 1, None)
 
     def append(
         self,
@@ -168,31 +167,30 @@ class Outbox(Replica):
     ) -> None:
         """Put a signed command at the end of the chain. It is saved when the surrounding transaction commits."""
         keyid, signature = envelope.signatures[0]
-        row: dict[str, Any] = {
-            "id": command.id,
-            "epoch": command.epoch,
-            "seq": command.seq,
-            "hash": envelope.hash,
-            "keyid": keyid,
-            "payload": envelope.payload,
-            "signature": signature,
-            "summary": summary,
-            "state": State.SAVED,
-            "priority": priority,
-            "bytes": len(envelope.payload),
-            "boot": issue.boot if issue else None,
-            "elapsed_s": issue.elapsed_s if issue else None,
-            "wall": issue.wall.isoformat() if issue else None,
-        }
-        self._do(_APPEND, row)
+        row = (
+            command.id,
+            command.epoch,
+            command.seq,
+            envelope.hash,
+            keyid,
+            envelope.payload,
+            signature,
+            summary,
+            str(priority),
+            len(envelope.payload),
+            issue.boot if issue else None,
+            issue.elapsed_s if issue else None,
+            issue.wall.isoformat() if issue else None,
+        )
+        self._write(_APPEND, row)
         if self._kept is not None:
             generation, kept = self._kept
             self._kept = generation, Kept(kept.count + 1, kept.bytes + len(envelope.payload))
 
     def hash_at(self, epoch: int, seq: int) -> str | None:
         """The hash of the envelope at a place of the chain; None if it is not here (any more)."""
-        row = self._one(select(OUTBOX.c.hash).where(OUTBOX.c.epoch == epoch, OUTBOX.c.seq == seq).limit(1))
-        return row.hash if row else None
+        found = self._rows(_HASH_AT, (epoch, seq))
+        return str(found[0][0]) if found else None
 
     def missing(self, epoch: int, after: int) -> tuple[int, ...]:
         """The places of `epoch` beyond `after` whose bytes are not here, although something follows them."""
@@ -211,15 +209,14 @@ class Outbox(Replica):
 
     def unreadable(self, epoch: int) -> tuple[int, ...]:
         """The places of `epoch` that hold what the server cannot read."""
-        query = select(OUTBOX.c.seq).where(OUTBOX.c.epoch == epoch, OUTBOX.c.state == State.TURNED, _CANNOT_BE_READ)
-        return tuple(row.seq for row in self._all(query.order_by(OUTBOX.c.seq)))
+        return tuple(seq for (seq,) in self._rows(_UNREADABLE, (epoch,)))
 
     def set_damaged_apart(self) -> None:
         """Find unsettled commands whose bytes are not what was signed: they are never sent, and are named."""
         query = select(OUTBOX.c.id, OUTBOX.c.payload, OUTBOX.c.hash).where(OUTBOX.c.state.in_(UNSETTLED))
         damaged = [row.id for row in self._all(query) if Envelope(COMMAND_TYPE, row.payload, ()).hash != row.hash]
         if damaged:
-            self._each(update(OUTBOX).where(_NAMED).values(state=State.LOST), damaged)
+            self._each("UPDATE outbox SET state = 'lost' WHERE id = :named", damaged)
 
     def lost(self) -> tuple[Lost, ...]:
         """The commands whose bytes were damaged here."""
@@ -239,7 +236,7 @@ class Outbox(Replica):
 
     def outgoing(self, ids: Sequence[str]) -> list[Outgoing]:
         """The named commands as the network needs them, in the order of the chain."""
-        return [outgoing_of(row._mapping) for row in self._named(ids)]
+        return [outgoing_of(row) for row in self._rows(_OUTGOING, (json.dumps(ids),))]
 
     def _named(self, ids: Sequence[str]) -> Sequence[Any]:
         query = select(OUTBOX).where(OUTBOX.c.id.in_(ids), OUTBOX.c.state != State.LOST)
@@ -248,11 +245,7 @@ class Outbox(Replica):
     def queue(self) -> Queue:
         """The ids that the network could do something about, oldest first."""
         with self.transaction():
-            return Queue(*(tuple(self._one_column(query)) for query in _QUEUE))
-
-    def _one_column(self, query: Any) -> list[Any]:
-        with self.transaction() as connection:
-            return list(connection.execute(query).scalars())
+            return Queue(*(tuple(name for (name,) in self._rows(query)) for query in _QUEUE))
 
     def pending(self, replica: Mapping[str, Record]) -> list[tuple[Command, frozenset[str]]]:
         """The commands that the view must replay, oldest first, each with the records that hold its effect already.
@@ -331,20 +324,26 @@ class Outbox(Replica):
         """The server would not take the envelope now; it stays here, with the reason."""
         self._each(_TURNED, [command_id], why=problem.model_dump_json())
 
-    def mark_settled(self, settled: Iterable[Settlement]) -> None:
+    def mark_settled(self, settled: Collection[Settlement]) -> None:
         """Final words, with the bytes that prove them."""
-        rows = [_settlement(*each) for each in settled]
-        if rows:
+        if settled:
             self._changes += 1
-            self._do(_SETTLED, rows)
+            with self.transaction():
+                proofs = self._kept_proofs([proof for *_, proof in settled])
+                rows = [_settlement(told, raw, kept) for (told, raw, _), kept in zip(settled, proofs, strict=True)]
+                self._write_all(_SETTLED, rows)
+
+    def proof(self, command_id: str) -> tuple[bytes, Proof] | None:
+        """The receipt of a settled command, as it was signed, and what proves it; None if it is not settled."""
+        found = self._rows("SELECT receipt, proof FROM outbox WHERE id = ? AND receipt IS NOT NULL", (command_id,))
+        return (found[0][0], self._proof(found[0][1])) if found else None
 
     def mark_due(self, epoch: int, through: int, told: Iterable[str] = ()) -> None:
         """The server says that all of `epoch` up to `through` is settled: ask what became of what is held so far.
 
         `told` are held by what it said in the same breath.
         """
-        due = and_(OUTBOX.c.state == State.HELD, OUTBOX.c.epoch == epoch, OUTBOX.c.seq <= through)
-        self._do(update(OUTBOX).where(due, OUTBOX.c.id.not_in(list(told))).values(state=State.SENT, **_FREE))
+        self._write(_DUE, (epoch, through, json.dumps(list(told))))
 
     def doubt(self, epoch: int, through: int) -> None:
         """The server has seen more of `epoch` than this outbox remembers: what was not sent may have been."""
@@ -387,11 +386,11 @@ class Outbox(Replica):
     def withdraw(self, command_id: str, statement: Envelope) -> None:
         """Keep the author's signed statement beside a command that was not sent yet."""
         said = statement.to_wire().model_dump_json()
-        self._each(update(OUTBOX).where(_NAMED).values(withdrawal=bindparam("said")), [command_id], said=said)
+        self._each("UPDATE outbox SET withdrawal = :said WHERE id = :named", [command_id], said=said)
 
     def deal_with(self, command_id: str, how: str) -> None:
         """Note what the author did about a command that came back."""
-        self._each(update(OUTBOX).where(_NAMED).values(dealt=bindparam("how")), [command_id], how=how)
+        self._each("UPDATE outbox SET dealt = :how WHERE id = :named", [command_id], how=how)
 
     def prune(self, before: datetime) -> int:
         """Drop what was settled before that and needs nobody's look, from the beginning of each epoch; how many."""
@@ -400,6 +399,8 @@ class Outbox(Replica):
             for (epoch,) in self._all(_EPOCHS):
                 keep = self._one(_KEEP_FROM, of=epoch, before=before.isoformat())
                 dropped += self._drop_before(epoch, keep.seq)
+            if dropped:
+                self._forget_roots()
         return dropped
 
     def _drop_before(self, epoch: int, seq: int) -> int:
@@ -413,22 +414,22 @@ class Outbox(Replica):
     def _pruned(self, epoch: int) -> int:
         return int(self.meta(f"pruned:{epoch}") or 0)
 
-    def _each(self, statement: Any, ids: Sequence[str], **values: object) -> None:
+    def _each(self, statement: str, ids: Sequence[str], **values: object) -> None:
         if ids:
             self._changes += 1
-            self._do(statement, [{"named": each, **values} for each in ids])
+            self._write_all(statement, [{"named": each, **values} for each in ids])
 
 
 def _settlement(receipt: Receipt, payload: bytes, proof: str) -> dict[str, object]:
     return {
         "named": receipt.command,
-        "told": receipt.outcome,
-        "at_seq": receipt.change_seq,
-        "told_as": payload,
-        "proved_by": proof,
-        "life": receipt.incarnation,
-        "at": receipt.settled_at.isoformat(),
-        "ended_as": "withdrawn" if receipt.reason is Reason.WITHDRAWN else None,
+        "outcome": receipt.outcome.value,
+        "change_seq": receipt.change_seq,
+        "receipt": payload,
+        "proof": proof,
+        "incarnation": receipt.incarnation,
+        "settled_at": receipt.settled_at.isoformat(),
+        "dealt": "withdrawn" if receipt.reason is Reason.WITHDRAWN else None,
     }
 
 

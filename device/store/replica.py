@@ -12,8 +12,8 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from pydantic_core import to_json
+from sqlalchemy import delete, select
 from sqlmodel import Field
 
 from device.store.base import Table, table_of
@@ -32,14 +32,12 @@ class ReplicaRow(Table, table=True):
 
 
 REPLICA = table_of(ReplicaRow)
-_INSERT = upsert(REPLICA)
-_NEW = {name: _INSERT.excluded[name] for name in ("version", "body", "copy_no")}
-_REPLACE = _INSERT.on_conflict_do_update(index_elements=["ref"], set_=_NEW)
-_NEWER = _INSERT.on_conflict_do_update(
-    index_elements=["ref"], set_=_NEW, where=_INSERT.excluded.version >= REPLICA.c.version
+_REPLACE = (
+    "INSERT INTO replica (ref, version, body, copy_no) VALUES (?, ?, ?, ?) ON CONFLICT (ref)"
+    " DO UPDATE SET version = excluded.version, body = excluded.body, copy_no = excluded.copy_no"
 )
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
-_DROP = delete(REPLICA).where(REPLICA.c.ref == bindparam("named"))
+_NEWER = f"{_REPLACE} WHERE excluded.version >= replica.version"
+_DROP = "DELETE FROM replica WHERE ref = ?"
 
 
 class Replica(Values):
@@ -80,7 +78,7 @@ class Replica(Values):
             copying = self.meta("copying") is not None
             self._upsert(records, whole=copying)
             if removals:
-                self._do(_DROP, [{"named": ref} for ref in removals])
+                self._write_all(_DROP, [(ref,) for ref in removals])
             if copying and not more:
                 self._do(delete(REPLICA).where(REPLICA.c.copy_no < self._copy()))
                 self.drop_meta("copying")
@@ -113,14 +111,5 @@ class Replica(Values):
 
     def _upsert(self, records: Collection[Mapping[str, Any]], *, whole: bool) -> None:
         copy = self._copy()
-        rows = [
-            {
-                "ref": record["ref"],
-                "version": record["version"],
-                "body": _encode(record),
-                "copy_no": copy,
-            }
-            for record in records
-        ]
-        if rows:
-            self._do(_REPLACE if whole else _NEWER, rows)
+        rows = [(record["ref"], record["version"], to_json(record).decode(), copy) for record in records]
+        self._write_all(_REPLACE if whole else _NEWER, rows)

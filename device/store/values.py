@@ -2,8 +2,6 @@
 
 import json
 
-from sqlalchemy import delete
-from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Field
 
 from device.store.base import Part, Table, table_of
@@ -20,8 +18,7 @@ class MetaRow(Table, table=True):
 
 META = table_of(MetaRow)
 _READ = "SELECT value FROM meta WHERE key = ?"
-_INSERT = upsert(META)
-_WRITE = _INSERT.on_conflict_do_update(index_elements=["key"], set_={"value": _INSERT.excluded.value})
+_WRITE = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class Identity(Contract):
@@ -44,23 +41,26 @@ class Identity(Contract):
 class Values(Part):
     """Named values."""
 
+    _identity: Identity | None = None
+
     def meta(self, key: str) -> str | None:
         """The named value, None if it was never set."""
-        row = self._quick(_READ, key)
-        return str(row[0]) if row else None
+        found = self._rows(_READ, (key,))
+        return str(found[0][0]) if found else None
 
     def set_meta(self, key: str, value: str) -> None:
         """Set the named value."""
-        self._do(_WRITE, {"key": key, "value": value})
+        self._write(_WRITE, (key, value))
 
     def drop_meta(self, key: str) -> None:
         """Forget the named value."""
-        self._do(delete(META).where(META.c.key == key))
+        self._write("DELETE FROM meta WHERE key = ?", (key,))
 
     def identity(self) -> Identity | None:
-        """Who this device is; None before enrolment."""
-        stored = self.meta("identity")
-        return Identity.model_validate_json(stored) if stored else None
+        """Who this device is; None before enrolment. It never changes after it, so it is read once."""
+        if self._identity is None and (stored := self.meta("identity")):
+            self._identity = Identity.model_validate_json(stored)
+        return self._identity
 
     def epoch(self) -> int:
         """The stretch of the device's chain that its next command goes into."""

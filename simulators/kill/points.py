@@ -6,7 +6,8 @@ Rules
    error of the campaign, so a name that moved cannot pass for a success.
 3. Dying is SIGKILL to oneself: no handler, no flush, no goodbye. A power cut kills both sides at once.
 
-Commits and statements are watched where the database library makes them, so they are the real ones.
+Commits and statements are watched where they are made, on the server by the database library, so they are the real
+ones.
 """
 
 import os
@@ -32,8 +33,11 @@ SERVER_WRITES: Name = (Batch, "flush")
 DEVICE_APPENDS: Name = (DeviceStore, "append")
 DEVICE_MARKS_SENT: Name = (DeviceStore, "mark_sent")
 DEVICE_SETTLES: Name = (DeviceStore, "mark_settled")
-#: The first statement behind "after the records" on the server, and behind "after the outcomes" on the device.
-LEDGER_STATEMENT, REPLICA_STATEMENT = "INSERT INTO ledger", "replica"
+DEVICE_TAKES_CHANGES: Name = (DeviceStore, "absorb_page")
+#: Where the device itself begins and ends its transactions.
+DEVICE_COMMITS: Name = (DeviceStore, "_commit")
+#: The first statement behind "after the records" on the server.
+LEDGER_STATEMENT = "INSERT INTO ledger"
 #: What the libraries call theirs.
 COMMITS: Name = (DefaultDialect, "do_commit")
 BYTES_LEAVE_DEVICE: Name = (httpx.AsyncHTTPTransport, "handle_async_request")
@@ -168,10 +172,10 @@ def _at_call(name: Name, after: Name) -> Callable[[Act], None]:
     return lay
 
 
-def _after_commit(after: Name) -> Callable[[Act], None]:
+def _after_commit(after: Name, commits: Name = COMMITS) -> Callable[[Act], None]:
     def lay(act: Act) -> None:
         lit = _Light(after)
-        when_returned(COMMITS, lambda: act() if lit.on else None)
+        when_returned(commits, lambda: act() if lit.on else None)
 
     return lay
 
@@ -189,7 +193,7 @@ _before_flush = _at_call(SERVER_WRITES, after=SERVER_RECEIVES)
 _between_writes = _at_statement(LEDGER_STATEMENT, after=SERVER_RECEIVES)
 _before_server_commit = _at_call(COMMITS, after=SERVER_RECEIVES)
 _after_server_commit = _after_commit(SERVER_RECEIVES)
-_mid_taking = _at_statement(REPLICA_STATEMENT, after=DEVICE_SETTLES)
+_mid_taking = _at_call(DEVICE_TAKES_CHANGES, after=DEVICE_SETTLES)
 
 POINTS: tuple[Point, ...] = (
     Point("server-before-flush", "server", "decided, before anything is written", _before_flush),
@@ -201,14 +205,14 @@ POINTS: tuple[Point, ...] = (
         "device-before-commit",
         "device",
         "inside confirm, before COMMIT",
-        _at_call(COMMITS, after=DEVICE_APPENDS),
+        _at_call(DEVICE_COMMITS, after=DEVICE_APPENDS),
         confirming=True,
     ),
     Point(
         "device-after-commit",
         "device",
         "inside confirm, after COMMIT, before it says so",
-        _after_commit(DEVICE_APPENDS),
+        _after_commit(DEVICE_APPENDS, DEVICE_COMMITS),
         confirming=True,
     ),
     Point(
@@ -220,9 +224,14 @@ POINTS: tuple[Point, ...] = (
     Point("device-after-reply", "device", "the reply is here, nothing is taken", _with_the_reply),
     Point("device-mid-taking", "device", "between outcomes and changes", _mid_taking),
     Point(
-        "device-before-taking", "device", "all of it taken, before COMMIT", _at_call(COMMITS, after=DEVICE_SETTLES)
+        "device-before-taking",
+        "device",
+        "all of it taken, before COMMIT",
+        _at_call(DEVICE_COMMITS, after=DEVICE_SETTLES),
     ),
-    Point("device-after-taking", "device", "after the COMMIT of taking", _after_commit(DEVICE_SETTLES)),
+    Point(
+        "device-after-taking", "device", "after the COMMIT of taking", _after_commit(DEVICE_SETTLES, DEVICE_COMMITS)
+    ),
     Point("both-before-commit", "server", "power cut before the server's COMMIT", _before_server_commit, both=True),
     Point("both-after-commit", "server", "power cut after the server's COMMIT", _after_server_commit, both=True),
     Point("both-mid-reply", "server", "power cut in the middle of the reply", _in_the_reply, both=True),

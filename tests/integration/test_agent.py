@@ -181,6 +181,126 @@ def other_signature(body: bytes) -> bytes:
     return json.dumps(reply).encode()
 
 
+class Watched(httpx.AsyncBaseTransport):
+    """Notes what the laptop has written down of its commands whenever a request leaves."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, device: Device) -> None:
+        self.inner, self.device = inner, device
+        self.seen: list[list[State]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append([item.state for item in self.device.store.items()])
+        return await self.inner.handle_async_request(request)
+
+
+async def test_the_next_round_leaves_when_all_is_settled_and_before_that_is_written_down(
+    device: Device, cable: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "COMMANDS_MAX", 1)
+    for text in ("one", "two"):
+        device.workbench.note(JOB, text)
+    cable.inner = watched = Watched(cable.inner, device)
+    await device.agent.settle()
+    assert watched.seen[1:] == [[State.SENT, State.SENT]]
+    assert standings(device) == [Standing.ACCEPTED] * 2
+
+
+def asks_for_patience(body: bytes) -> bytes:
+    import json
+
+    return json.dumps({**json.loads(body), "retry_after_s": 60}, separators=(",", ":")).encode()
+
+
+async def test_nothing_leaves_ahead_of_an_answer_that_asks_for_patience(
+    device: Device, cable: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "COMMANDS_MAX", 1)
+    for text in ("one", "two"):
+        device.workbench.note(JOB, text)
+    inner = cable.inner
+    cable.inner = watched = Watched(Forger(inner, asks_for_patience), device)
+    await device.agent.settle()
+    assert watched.seen == [[State.SENT, State.SENT]]
+    assert standings(device) == [Standing.ACCEPTED, Standing.SAVED]
+    cable.inner = inner
+    await again(device)
+    assert standings(device) == [Standing.ACCEPTED] * 2
+
+
+async def test_nothing_leaves_ahead_of_an_answer_in_which_something_is_held(
+    device: Device, server: Server, cable: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from device.core.interpret import Proposal
+
+    monkeypatch.setattr(session, "COMMANDS_MAX", 1)
+    file: dict[str, Any] = {"name": "a.jpg", "sha256": "ab" * 32, "size": 3, "media_type": "image/jpeg"}
+    device.workbench.confirm([Proposal("attachment.added", JOB, file, {})], sentence="x", source="form")
+    device.workbench.note(JOB, "after")
+    cable.inner = watched = Watched(cable.inner, device)
+    await device.agent.settle()
+    assert watched.seen[0] == [State.SENT, State.SENT]
+    assert watched.seen[1] == [State.HELD, State.SENT]
+    assert texts(server) == ["after"]
+
+
+async def test_who_goes_offline_while_rounds_leave_ahead_is_offline(
+    device: Device, cable: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "COMMANDS_MAX", 1)
+    for number in range(5):
+        device.workbench.note(JOB, f"note {number}")
+
+    class Leaving(Watched):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            self.device.workbench.go(online=False)
+            return await super().handle_async_request(request)
+
+    cable.inner = leaving = Leaving(cable.inner, device)
+    await device.agent.settle()
+    assert len(leaving.seen) == 2  # the one that was under way, and the one that was ready
+    assert standings(device) == [Standing.ACCEPTED] * 2 + [Standing.SAVED] * 3
+
+
+async def test_what_was_ready_and_never_left_is_not_in_doubt(
+    device: Device, server: Server, cable: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "COMMANDS_MAX", 2)
+    wanted = [f"note {number}" for number in range(5)]
+    for text in wanted:
+        device.workbench.note(JOB, text)
+    inner, cable.inner = cable.inner, LosesFirstReply(cable.inner)
+    steps = await device.agent.settle()
+    assert steps[-1].error
+    assert standings(device) == [Standing.SENT] * 2 + [Standing.SAVED] * 3
+    cable.inner = inner
+    await again(device)
+    assert texts(server) == wanted
+
+
+def other_receipt(body: bytes) -> bytes:
+    """Its head and its roots are the server's own."""
+    return body.replace(b'\\"outcome\\":\\"applied\\"', b'\\"outcome\\":\\"merged\\"', 1)
+
+
+async def test_if_an_answer_is_not_believed_the_round_ahead_of_it_is_in_doubt_too(
+    device: Device, server: Server, cable: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "COMMANDS_MAX", 2)
+    wanted = [f"note {number}" for number in range(5)]
+    for text in wanted:
+        device.workbench.note(JOB, text)
+    inner, cable.inner = cable.inner, Forger(cable.inner, other_receipt)
+    steps = await device.agent.settle()
+    assert "not believed" in str(steps[-1].error)
+    assert standings(device) == [Standing.SENT] * 4 + [Standing.SAVED]
+    cable.inner = inner
+    device.agent.session.send_now()
+    steps = await device.agent.settle()
+    assert [bool(step.asked) for step in steps[:2]] == [True, True]
+    assert texts(server) == wanted
+    assert standings(device) == [Standing.ACCEPTED] * 5
+
+
 async def test_a_receipt_that_the_server_did_not_sign_is_not_believed(
     device: Device, server: Server, cable: Switch
 ) -> None:
@@ -207,16 +327,16 @@ async def test_a_receipt_for_another_command_is_not_believed(device: Device, cab
         reply = json.loads(body)
         old = device.store.items()[0]
         assert old.receipt == receipt
-        reply["roots"] = [saved["envelope"]]
+        reply["roots"] = [proof.envelope.to_wire().model_dump()]
         for answer in reply["answers"]:
             answer |= {"receipt": told.decode(), "proof": place}
         return json.dumps(reply).encode()
 
-    with device.store.transaction() as connection:
-        query = "SELECT receipt, proof FROM outbox WHERE id = ?"
-        told, row = connection.exec_driver_sql(query, (first.id,)).one()
-    saved = json.loads(row)
-    index, size, path = saved["place"]
+    kept = device.store.proof(first.id)
+    assert kept is not None
+    told, proof = kept
+    assert proof.inclusion is not None
+    index, size, path = proof.inclusion.index, proof.inclusion.size, [each.hex() for each in proof.inclusion.path]
     place = {"root": 0, "index": index, "size": size, "path": path}
     cable.inner = Forger(cable.inner, swap)
     steps = await device.agent.settle()

@@ -50,7 +50,7 @@ def test_same_seed_same_world(profile: FaultProfile) -> None:
 
 def test_every_armed_fault_happens() -> None:
     hits = Hits()
-    for seed in range(6):
+    for seed in range(8):
         result = run(seed, Options(devices=3, commands=12, profile=ROUGH))
         check(result)
         hits.update(result.hits)

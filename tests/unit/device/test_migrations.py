@@ -64,6 +64,7 @@ def test_an_old_receipt_is_still_proof(store: DeviceStore) -> None:
     assert (receipt.outcome, incarnation, settled_at) == (Outcome.APPLIED, 1, receipt.settled_at.isoformat())
     with pytest.raises(BadSignature):
         verify_root(envelope, SigningKey(b"\x08" * 32).public)
+    assert store.proof(store.items()[0].command.id) == (payload, Proof(envelope))
     assert store.items()[0].standing is Standing.ACCEPTED
     assert store.pending(store.replica())[0][0].record == JOB
 
@@ -101,6 +102,20 @@ def test_an_old_database_has_the_indexes_of_a_new_one(store: DeviceStore, tmp_pa
     new = DeviceStore.open(tmp_path / "new.db", KEY)
     assert indexes(store) == indexes(new)
     new.close()
+
+
+def test_an_old_database_has_the_tables_of_a_new_one(store: DeviceStore, tmp_path: Path) -> None:
+    new = DeviceStore.open(tmp_path / "new.db", KEY)
+    assert columns(store) == columns(new)
+    new.close()
+
+
+def columns(store: DeviceStore) -> set[tuple[str, str, str, int, int]]:
+    query = """
+        SELECT t.name, c.name, c.type, c."notnull", c.pk FROM sqlite_master t, pragma_table_info(t.name) c
+        WHERE t.type = 'table'"""
+    with store.transaction() as connection:
+        return {tuple(row) for row in connection.exec_driver_sql(query)}
 
 
 def indexes(store: DeviceStore) -> dict[str, list[str]]:

@@ -2,19 +2,19 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlcipher3 import dbapi2
 
 from device.core.bounds import Kept
 from device.errors import StoreError
 from device.store import DeviceStore, Identity, State
 from shared.commands.base import Command
-from shared.envelope import COMMAND_TYPE, Envelope, SigningKey, seal
+from shared.envelope import COMMAND_TYPE, RECEIPT_TYPE, Envelope, SigningKey, seal
 from shared.outcomes import Hold, Outcome, Receipt, Standing
 from shared.problems import Code, problem
+from shared.receipts import Proof, read_receipt, seal_all, verify_root
+from shared.statements import ReceiptsRoot
 from tests.builders import JOB, NOW, Person, World, new_id, record
 
 KEY = b"k" * 32
@@ -190,8 +190,8 @@ def test_identity_survives(store: DeviceStore) -> None:
     assert store.identity() == identity
 
 
-def settle(store: DeviceStore, said: Command, outcome: Outcome, incarnation: int = 1) -> None:
-    receipt = Receipt(
+def receipt_of(said: Command, outcome: Outcome, incarnation: int = 1) -> Receipt:
+    return Receipt(
         tenant="t",
         command=said.id,
         envelope_hash=envelope(said).hash,
@@ -202,7 +202,11 @@ def settle(store: DeviceStore, said: Command, outcome: Outcome, incarnation: int
         settled_at=NOW,
         key_id=SIGNER.keyid,
     )
-    store.mark_settled([(receipt, receipt.to_bytes(), "{}")])
+
+
+def settle(store: DeviceStore, said: Command, outcome: Outcome, incarnation: int = 1) -> None:
+    receipt = receipt_of(said, outcome, incarnation)
+    store.mark_settled([(receipt, receipt.to_bytes(), Proof(seal(RECEIPT_TYPE, receipt.to_bytes(), SIGNER)))])
 
 
 def test_a_settled_command_changes_only_with_a_new_life_of_the_server(store: DeviceStore) -> None:
@@ -309,15 +313,16 @@ def test_what_every_round_asks_reads_no_whole_outbox(
 ) -> None:
     for _ in range(5):
         settle(store, append(store), Outcome.APPLIED)
-    asked: list[tuple[str, Any]] = []
-    event.listen(store._engine, "before_cursor_execute", lambda _c, _u, sql, values, *_: asked.append((sql, values)))
+    asked: list[str] = []
+    store._driver.set_trace_callback(asked.append)
     ask(store)
+    store._driver.set_trace_callback(None)
     with store.transaction() as connection:
         plans = [
             row.detail
-            for sql, values in list(asked)
+            for sql in asked
             if "outbox" in sql
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")
         ]
     assert plans
     assert not [plan for plan in plans if "TEMP B-TREE" in plan or ("SCAN" in plan and "INDEX" not in plan)]
@@ -328,3 +333,40 @@ def test_a_small_read_that_fails_is_told_in_words(store: DeviceStore) -> None:
         connection.exec_driver_sql("ALTER TABLE meta RENAME TO elsewhere")
     with pytest.raises(StoreError, match="database failed"):
         store.meta("cursor")
+
+
+def roots(store: DeviceStore) -> int:
+    with store.transaction() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM root").scalar_one())
+
+
+def test_one_signature_over_many_receipts_is_kept_once_and_as_long_as_it_proves_something(store: DeviceStore) -> None:
+    said = [append(store) for _ in range(4)]
+    told = [receipt_of(each, Outcome.APPLIED) for each in said]
+    payloads = [receipt.to_bytes() for receipt in told[:3]]
+    root = ReceiptsRoot(tenant="t", incarnation=1, size=1, root="0" * 64, at=NOW)
+    proofs = seal_all(payloads, root, SIGNER)
+    store.mark_settled(list(zip(told[:3], payloads, proofs, strict=True)))
+    assert roots(store) == 1
+    settle(store, said[3], Outcome.APPLIED)
+    assert roots(store) == 2
+    assert [store.proof(each.id) for each in said[:3]] == list(zip(payloads, proofs, strict=True))
+    for each in said[:3]:
+        kept = store.proof(each.id)
+        assert kept is not None
+        assert read_receipt(*kept, verify_root(kept[1].envelope, SIGNER.public)).command == each.id
+    assert store.prune(NOW + timedelta(days=1)) == 3
+    assert roots(store) == 1
+    assert store.proof(said[0].id) is None
+    assert store.proof(said[3].id) is not None
+
+
+def test_a_root_stays_while_an_earlier_outcome_rests_on_it(store: DeviceStore) -> None:
+    said = [append(store) for _ in range(3)]
+    for each in said:
+        settle(store, each, Outcome.APPLIED)
+    store.doubt_life(2, NOW)
+    settle(store, said[0], Outcome.APPLIED, 2)
+    settle(store, said[1], Outcome.REJECTED, 2)
+    assert store.prune(NOW + timedelta(days=1)) == 1
+    assert roots(store) == 4 - 1  # the second's two outcomes and the third's

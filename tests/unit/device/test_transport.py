@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from device.errors import TransportError
-from device.transport import read_reply
-from shared.envelope import HEAD_TYPE, SigningKey, seal
+from device.transport import Begun, read_ending, read_reply
+from shared.compression import unpack
+from shared.envelope import COMMAND_TYPE, HEAD_TYPE, SigningKey, seal
 from shared.records import record_to_json
-from shared.sync import SyncReply, cursor_at, with_changes
+from shared.sync import SyncReply, SyncRequest, cursor_at, with_changes
 from tests.builders import NOW, record
 
 RECORD: dict[str, Any] = record_to_json(record())
@@ -65,3 +66,27 @@ def test_what_is_no_record_is_no_answer(spoil: dict[str, Any]) -> None:
 def test_nonsense_is_no_answer(raw: bytes) -> None:
     with pytest.raises(TransportError):
         read_reply(raw)
+
+
+def test_the_end_of_a_reply_is_read_without_the_rest() -> None:
+    tricky = {**RECORD, "fields": {**RECORD["fields"], "title": '","cursor":"9:9","more":true}'}}
+    raw = reply([tricky])
+    assert read_ending(raw) == read_reply(raw).reply
+    assert read_ending(raw.replace(b'"changes":[', b'"changes":[7,')) == read_reply(raw).reply
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{}", b"<html>", b'{"cursor":"1:1"}', b'"cursor":', reply([])[:-1], reply([]) + b"x"]
+)
+def test_what_does_not_end_like_a_reply_has_no_end(raw: bytes) -> None:
+    assert read_ending(raw) is None
+
+
+@pytest.mark.parametrize("commands", [0, 40])
+def test_a_request_that_was_begun_is_the_whole_request_when_it_leaves(commands: int) -> None:
+    wire = seal(COMMAND_TYPE, b"{}", SigningKey(b"\x01" * 32)).to_wire()
+    request = SyncRequest(protocol=2, commands=(wire,) * commands)
+    body = Begun(request).ended("1:7:0", NOW)
+    raw = unpack(body.content, 1 << 20) if body.packed else body.content
+    assert SyncRequest.model_validate_json(raw) == request.model_copy(update={"cursor": "1:7:0", "sent_at": NOW})
+    assert (body.size, body.packed) == (len(raw), bool(commands))

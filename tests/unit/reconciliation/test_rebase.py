@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciliation.preview import Change, Preview, preview
 from reconciliation.rebase import View
 from reconciliation.rebase import rebase as rebase_held
 from shared.commands.base import Command
@@ -41,6 +42,22 @@ def test_what_the_technician_sees_is_what_the_server_will_hold_if_nobody_else_ac
         ref: {**each, "taken_at": None} for ref, each in seen.items()
     }
     assert not view.blocked
+
+
+@given(st.lists(st.integers(0, 5), max_size=12))
+def test_what_a_preview_foresees_is_what_the_replay_gives(picks: list[int]) -> None:
+    w = world()
+    plain, foreseen = View(dict(w.records)), View(dict(w.records))
+    for command in acts(Person.at(w), picks):
+        foreseen.add(command, foreseen=preview(command, foreseen).values)
+        plain.add(command)
+        assert foreseen == plain
+
+
+def test_nothing_is_foreseen_of_a_field_that_changes_twice() -> None:
+    once, again = Change(JOB, "priority", "low", "high"), Change(JOB, "priority", "low", "normal")
+    assert Preview((once,)).values == {(JOB, "priority"): "high"}
+    assert Preview((once, again)).values == {}
 
 
 @given(st.lists(st.integers(0, 5), max_size=12), st.integers(0, 12))

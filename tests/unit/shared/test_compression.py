@@ -1,6 +1,6 @@
 import pytest
 
-from shared.compression import pack, unpack
+from shared.compression import Packing, pack, unpack
 
 
 def test_what_was_packed_comes_back_and_packs_the_same_every_time() -> None:
@@ -20,3 +20,9 @@ def test_what_is_not_one_whole_packed_body_is_refused(spoil: object) -> None:
     assert callable(spoil)
     with pytest.raises(ValueError, match=r"damaged|not whole"):
         unpack(spoil(pack(b"x" * 2000)), 4000)
+
+
+def test_a_body_that_is_packed_as_it_is_made_comes_back_whole() -> None:
+    begin, end = b'{"commands":[' + b"1," * 5000, b"2]}"
+    assert unpack(Packing(begin).ended(end), 20_000) == begin + end
+    assert Packing(begin).ended(end) == Packing(begin).ended(end)
