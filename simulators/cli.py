@@ -109,9 +109,13 @@ PROGRAM = Program(
             "One simulated world: what happened there, and what each judge says of it.",
             f"{_WORLDS}run",
             (
-                argument("--seed", type=int, required=True, metavar="N", help="from 0 up"),
+                argument("--seed", type=int, metavar="N", help="from 0 up"),
+                argument("--script", metavar="FILE", help="a world that was written down, instead of a seed"),
                 *_WORLD,
                 argument("--trace", metavar="FILE", help="write every line of what happened"),
+                argument(
+                    "--shrink", metavar="FILE", help="if a promise is broken, write the smallest world that does"
+                ),
             ),
         ),
         Verb(
@@ -124,6 +128,12 @@ PROGRAM = Program(
                 *_WORLD,
                 argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)"),
                 argument("--budget-s", type=float, metavar="S", help="begin no world after so many seconds"),
+                argument(
+                    "--scripts", default=".", metavar="DIR", help="where the smallest failing worlds are written"
+                ),
+                argument(
+                    "--no-shrink", dest="shrinks", action="store_false", help="leave failing worlds as they are"
+                ),
             ),
         ),
         Verb(

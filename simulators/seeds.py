@@ -3,49 +3,74 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from shared.commandline import Report, UsageError
 from shared.ports import system_ports
 from simulators import world
 from simulators.checkers import Finding
-from simulators.explore import PROMISES, Campaign, Found, Verdict, commit, explore, judge, only_what_matters
+from simulators.explore import (
+    PROMISES,
+    Campaign,
+    Found,
+    Verdict,
+    commit,
+    explore,
+    judge,
+    only_what_matters,
+)
 from simulators.faults import PROFILES
 from simulators.mutants.hunt import Catch, hunt_all
 from simulators.mutants.table import BY_NAME
+from simulators.reproduction import again, in_words, read, smallest, writable
 from simulators.world import Options, Run
 
 #: What a reader of a timeline can do without: the trace file has it.
 _FINE_PRINT = frozenset({"commit", "sends", "answers", "asks"})
 DEVICES_MAX, COMMANDS_MAX = 64, 10_000
+#: So many failing seeds of a campaign are made smaller.
+SHRUNK_MAX = 3
 
 
 def run(arguments: argparse.Namespace) -> Report:
     """One world: what happened, and what each judge says of it."""
-    campaign = _campaign(arguments, arguments.seed, 1)
-    trace = _writable(arguments.trace)
+    seed, options, command = _world(arguments)
+    trace = writable(arguments.trace)
+    smaller = writable(arguments.shrink)
     only_what_matters()
     try:
-        options = Options(campaign.devices, campaign.commands, PROFILES[campaign.profile], keep_lines=True)
-        result = world.run(arguments.seed, options)
+        result = world.run(seed, replace(options, keep_lines=True))
+        findings = judge(result)
+        verdict = Verdict(seed, tuple(findings), schedule=result.schedule)
+        shrunken = smallest(verdict, options, smaller) if smaller and findings else None
     finally:
         world.forget_templates()
     if trace:
-        _write_trace(trace, result, campaign)
-    findings = judge(result)
-    return Report(
-        "tailboard.run.v1", _run_data(result, campaign, findings), _run_lines(result, findings), ok=not findings
-    )
+        _write_trace(trace, result, command)
+    data = _run_data(result, options, findings) | ({"shrunk": shrunken} if shrunken else {})
+    lines = _run_lines(result, findings) + ([in_words(shrunken)] if shrunken else [])
+    return Report("tailboard.run.v1", data, lines, ok=not findings)
 
 
-def _run_data(result: Run, campaign: Campaign, findings: Sequence[Finding]) -> dict[str, Any]:
+def _world(arguments: argparse.Namespace) -> tuple[int, Options, str]:
+    """The seed, what its world consists of, and the command that runs it again."""
+    if (arguments.seed is None) == (arguments.script is None):
+        raise UsageError("Give --seed N for a world of its own, or --script FILE for one that was written down.")
+    if arguments.script is None:
+        campaign = _campaign(arguments, arguments.seed, 1)
+        return arguments.seed, campaign.options, campaign.replay(arguments.seed)
+    script = read(arguments.script)
+    return script.seed, script.options(), again(arguments.script)
+
+
+def _run_data(result: Run, options: Options, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "seed": result.seed,
         "commit": commit(),
-        "options": _options(campaign),
+        "options": _expanded(options),
         "trace": result.trace,
         "steps_hash": result.steps_hash,
         "steps": result.steps,
@@ -83,11 +108,9 @@ def _spoken(promise: str, found: Sequence[dict[str, str]]) -> str:
     return "\n".join(f"  BROKEN  {promise}: {each['what']}: {each['words']}" for each in found)
 
 
-def _write_trace(file: TextIO, result: Run, campaign: Campaign) -> None:
-    with file:
-        file.write(f"tailboard-sim trace 1 commit {commit() or 'unknown'} hash {result.trace}\n")
-        file.write(f"{campaign.replay(result.seed)}\n")
-        file.writelines(f"{line}\n" for line in result.lines)
+def _write_trace(path: Path, result: Run, command: str) -> None:
+    head = f"tailboard-sim trace 1 commit {commit() or 'unknown'} hash {result.trace}"
+    path.write_text("".join(f"{line}\n" for line in (head, command, *result.lines)), encoding="utf-8")
 
 
 def search(arguments: argparse.Namespace) -> Report:
@@ -97,19 +120,38 @@ def search(arguments: argparse.Namespace) -> Report:
         raise UsageError("--jobs needs a number of at least 1.")
     if arguments.budget_s is not None and arguments.budget_s <= 0:
         raise UsageError("--budget-s needs a number of seconds above 0.")
+    folder = _folder(arguments.scripts)
     only_what_matters()
     try:
         clock = system_ports().clock
         found = explore(campaign, _progress, clock, jobs=arguments.jobs, budget_s=arguments.budget_s)
+        shrunken = {} if found.interrupted or not arguments.shrinks else _shrunken(found, folder)
     finally:
         world.forget_templates()
         print(file=sys.stderr)
     return Report(
         "tailboard.explore.v1",
-        _found_data(found),
-        _found_lines(found),
+        _found_data(found, shrunken),
+        _found_lines(found, shrunken),
         ok=bool(found.verdicts) and not found.failures,
     )
+
+
+def _folder(name: str) -> Path:
+    """Where schedules are written; found out before hours are spent."""
+    writable(str(Path(name) / ".tailboard-sim"))
+    return Path(name)
+
+
+def _shrunken(found: Found, folder: Path) -> dict[int, dict[str, Any]]:
+    """One failing seed for each promise that was broken is made smaller, the first few of them."""
+    first: dict[str, Verdict] = {}
+    for verdict in found.failures:
+        for finding in verdict.findings:
+            first.setdefault(finding.checker, verdict)
+    chosen = {verdict.seed: verdict for verdict in first.values()}
+    files = {seed: folder / f"shrunk-{seed}.toml" for seed in sorted(chosen)[:SHRUNK_MAX]}
+    return {seed: smallest(chosen[seed], found.campaign.options, file) for seed, file in files.items()}
 
 
 def _progress(found: Found, verdict: Verdict) -> None:
@@ -137,7 +179,7 @@ def _in_words(options: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in flat.items() if name != "armed")
 
 
-def _found_data(found: Found) -> dict[str, Any]:
+def _found_data(found: Found, shrunken: Mapping[int, Any]) -> dict[str, Any]:
     campaign, hits = found.campaign, found.hits
     return {
         "commit": commit(),
@@ -153,22 +195,25 @@ def _found_data(found: Found) -> dict[str, Any]:
         "faults": dict(sorted(hits.items())),
         "never_happened": list(hits.missed(PROFILES[campaign.profile])),
         "violations": sum(len(verdict.findings) for verdict in found.verdicts),
-        "failures": [_failed(campaign, verdict) for verdict in found.failures],
+        "failures": [_failed(campaign, verdict, shrunken) for verdict in found.failures],
     }
 
 
-def _failed(campaign: Campaign, verdict: Verdict) -> dict[str, Any]:
+def _failed(campaign: Campaign, verdict: Verdict, shrunken: Mapping[int, Any]) -> dict[str, Any]:
     broken = {promise: _of(verdict.findings, promise) for promise in PROMISES}
     return {
         "seed": verdict.seed,
         "broken": {promise: found for promise, found in broken.items() if found},
         "replay": campaign.replay(verdict.seed),
+        "shrunk": shrunken.get(verdict.seed),
     }
 
 
-def _found_lines(found: Found) -> list[str]:
-    data = _found_data(found)
-    lines = [_failure(found.campaign, verdict) for verdict in found.failures]
+def _found_lines(found: Found, shrunken: Mapping[int, Any]) -> list[str]:
+    data, lines = _found_data(found, shrunken), []
+    for verdict in found.failures:
+        lines.append(_failure(found.campaign, verdict))
+        lines += [in_words(shrunken[verdict.seed])] if verdict.seed in shrunken else []
     lines += [f"{name:22} {count}" for name, count in data["faults"].items()]
     if data["never_happened"]:
         lines.append(f"Armed and never happened: {', '.join(data['never_happened'])}.")
@@ -221,19 +266,13 @@ def _campaign(arguments: argparse.Namespace, first: int, seeds: int) -> Campaign
 
 
 def _options(campaign: Campaign) -> dict[str, Any]:
-    armed = PROFILES[campaign.profile]
+    return {"profile": campaign.profile, **_expanded(campaign.options)}
+
+
+def _expanded(options: Options) -> dict[str, Any]:
+    armed = options.profile
     return {
-        "profile": campaign.profile,
-        "devices": campaign.devices,
-        "commands": campaign.commands,
+        "devices": options.devices,
+        "commands": options.commands,
         "armed": {name: getattr(armed, name) for name in armed.armed()},
     }
-
-
-def _writable(name: str | None) -> TextIO | None:
-    if name is None:
-        return None
-    try:
-        return Path(name).open("w", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"Cannot write {name}: {error.strerror}. Give a file in a folder that exists.") from error
