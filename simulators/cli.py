@@ -121,13 +121,14 @@ PROGRAM = Program(
         Verb(
             ("explore",),
             "Many simulated worlds, each judged; a failure says how to see it again.",
-            f"{_WORLDS}search",
+            "simulators.campaigns:search",
             (
                 argument("--seeds", type=int, default=100, metavar="N", help="how many (default: %(default)s)"),
                 argument("--from", dest="first", type=int, default=0, metavar="N", help="the first seed"),
                 *_WORLD,
                 argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)"),
                 argument("--budget-s", type=float, metavar="S", help="begin no world after so many seconds"),
+                argument("--out", metavar="FILE", help="keep what was found here too, also on the way"),
                 argument(
                     "--scripts", default=".", metavar="DIR", help="where the smallest failing worlds are written"
                 ),

@@ -228,10 +228,10 @@ class _Play:
 
 
 def commit() -> str:
-    """The commit that this program was started from; empty where there is none to ask."""
+    """The commit that this program was started from, and whether it was changed since; empty where nobody can say."""
     try:
         asked = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
             cwd=Path(__file__).parent,
             env={"PATH": os.environ.get("PATH", "")},
             capture_output=True,

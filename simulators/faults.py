@@ -15,7 +15,7 @@ Source: docs/adr/0022-a-schedule-is-a-set-of-hits.md (rule 5).
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
@@ -211,6 +211,8 @@ class Chaos:
         """
         self.profile, self.hits = profile, Hits()
         self.committed: list[Hit] = [] if committed is None else committed
+        #: Told of every hit.
+        self.listeners: list[Callable[[Hit], None]] = []
         self._streams = streams
         self._scripted = None if script is None else _by_place(script)
         self._left: dict[tuple[str, str], int] = {}
@@ -237,6 +239,8 @@ class Chaos:
         self.hits[hit.fault] += 1
         self._latest[hit.fault, hit.place] = hit
         self.committed.append(hit)
+        for listener in self.listeners:
+            listener(hit)
 
     def _wait(self, key: tuple[str, str], probability: float) -> int:
         """How many occasions pass before the next hit there."""
