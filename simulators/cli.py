@@ -23,7 +23,8 @@ PROGRAM = Program(
   tailboard-sim bench save --json
   tailboard-sim bench sync --full --json
   tailboard-sim run --seed 7 --profile rough --trace seven.txt
-  tailboard-sim explore --seeds 1000 --jobs 2 --json
+  tailboard-sim explore --seeds 1000 --jobs 2 --out campaign.json
+  tailboard-sim report campaign.json --out report.html
   tailboard-sim mutants --json
   tailboard-sim kill --rounds 50 --database postgresql
   tailboard-sim picture screen.svg""",
@@ -135,6 +136,16 @@ PROGRAM = Program(
                 argument(
                     "--no-shrink", dest="shrinks", action="store_false", help="leave failing worlds as they are"
                 ),
+            ),
+        ),
+        Verb(
+            ("report",),
+            "One page about a campaign: verdict, faults, recovery, the course of the worst world.",
+            "simulators.report.verb:report",
+            (
+                argument("files", nargs="+", metavar="FILE", help="what explore --out wrote; slices add up"),
+                argument("--out", default="report.html", metavar="FILE", help="the page (default: %(default)s)"),
+                argument("--before", metavar="FILE", help="an earlier campaign, to compare with"),
             ),
         ),
         Verb(

@@ -27,6 +27,8 @@ from simulators.world.stage import Stage
 #: More commands than this are counted and not listed.
 OPERATIONS_MAX = 10_000
 _LASTING = re.compile(r"(?P<what>[a-z_ ]+?)(?: for)? (?P<seconds>[0-9.]+) s")
+#: What a command is that the laptop does not know any more, though it was never settled.
+GONE = "gone"
 _AWAY = "out of coverage"
 _DOWN = "down"
 
@@ -84,6 +86,8 @@ class Witness:
         """Begin to look."""
         self._hosts = {name: seat.host for name, seat in stage.seats.items()}
         self.lanes, self._now_s = [SERVER, *self._hosts], stage.wire.loop.time
+        for hit in stage.chaos.committed:
+            self._struck(hit)
         stage.around.trace.listeners.append(self._hear)
         stage.chaos.listeners.append(self._struck)
 
@@ -140,7 +144,12 @@ class Witness:
         self.spans = [Span(s.lane, s.kind, s.from_s, min(s.to_s, at_s), s.words) for s in self.spans]
 
     def _read(self, at_s: float, who: str) -> None:
-        for command, state, receipt, payload in self._outbox(who):
+        rows = self._outbox(who)
+        there = {command for command, *_ in rows}
+        for each in self.operations.values():
+            if each.lane == who and each.id not in there and each.steps[-1][1] not in {"settled", GONE}:
+                each.steps.append((at_s, GONE))
+        for command, state, receipt, payload in rows:
             operation = self.operations.get(command)
             if operation is None:
                 said = json.loads(bytes(payload))
