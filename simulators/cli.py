@@ -25,6 +25,7 @@ PROGRAM = Program(
   tailboard-sim run --seed 7 --profile rough --trace seven.txt
   tailboard-sim explore --seeds 1000 --jobs 2 --out campaign.json
   tailboard-sim report campaign.json --out report.html
+  tailboard-sim fleet --devices 100000 --outage coverage --drain-within 120
   tailboard-sim mutants --json
   tailboard-sim kill --rounds 50 --database postgresql
   tailboard-sim picture screen.svg""",
@@ -146,6 +147,62 @@ PROGRAM = Program(
                 argument("files", nargs="+", metavar="FILE", help="what explore --out wrote; slices add up"),
                 argument("--out", default="report.html", metavar="FILE", help="the page (default: %(default)s)"),
                 argument("--before", metavar="FILE", help="an earlier campaign, to compare with"),
+            ),
+        ),
+        Verb(
+            ("fleet",),
+            "A fleet of devices and an outage, without HTTP and SQL: herds, queues, retries, how many servers.",
+            "simulators.fleet.verb:fleet",
+            (
+                argument("--devices", type=int, default=100_000, metavar="N", help="how many (default: %(default)s)"),
+                argument("--seed", type=int, default=1, metavar="N", help="from 0 up (default: %(default)s)"),
+                argument(
+                    "--outage",
+                    default="server",
+                    choices=("server", "coverage"),
+                    help="what is away; coverage comes back for all at once (default: %(default)s)",
+                ),
+                argument(
+                    "--outage-s", type=float, default=600.0, metavar="S", help="how long (default: %(default)s)"
+                ),
+                argument(
+                    "--return-s",
+                    type=float,
+                    default=1.0,
+                    metavar="S",
+                    help="coverage is back for all of them within so long (default: %(default)s)",
+                ),
+                argument(
+                    "--commands-h",
+                    type=float,
+                    default=6.0,
+                    metavar="N",
+                    help="what each technician says in an hour (default: %(default)s)",
+                ),
+                argument("--servers", type=int, metavar="N", help="how many (default: what a quiet fleet needs)"),
+                argument(
+                    "--rounds-s",
+                    type=float,
+                    default=1000.0,
+                    metavar="N",
+                    help="rounds without commands that one server answers in a second (default: %(default)s)",
+                ),
+                argument(
+                    "--commands-s",
+                    type=float,
+                    default=2400.0,
+                    metavar="N",
+                    help="commands that one server applies in a second (default: %(default)s)",
+                ),
+                argument(
+                    "--queue-s",
+                    type=float,
+                    default=5.0,
+                    metavar="S",
+                    help="who would wait longer is told to come back (default: %(default)s)",
+                ),
+                argument("--drain-within", type=float, metavar="S", help="how many servers for that?"),
+                argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)"),
             ),
         ),
         Verb(

@@ -21,7 +21,7 @@ from device.settings import Settings
 from simulators.evidence import copied
 from simulators.faults import Hit
 from simulators.hosts import Host
-from simulators.world.options import PIN, SERVER
+from simulators.world.options import PIN
 from simulators.world.stage import Stage
 
 #: More commands than this are counted and not listed.
@@ -85,7 +85,7 @@ class Witness:
     def __call__(self, stage: Stage) -> None:
         """Begin to look."""
         self._hosts = {name: seat.host for name, seat in stage.seats.items()}
-        self.lanes, self._now_s = [SERVER, *self._hosts], stage.wire.loop.time
+        self.lanes, self._now_s = [host.name for host in stage.hosts], stage.wire.loop.time
         for hit in stage.chaos.committed:
             self._struck(hit)
         stage.around.trace.listeners.append(self._hear)
