@@ -2,7 +2,7 @@
 
 Rules
 1. The file is TOML, with a version; what is unknown in it is refused by name. It can be kept as a regression.
-2. It needs no profile: the fields that its hits use are written out, with every length.
+2. It needs no profile: every field that is not zero is written out.
 3. A hit is `fault place occasion`. One whose occasion never arises does nothing.
 
 Source: docs/adr/0022-a-schedule-is-a-set-of-hits.md.
@@ -87,10 +87,7 @@ def written(
     seed: int, commit: str, broken: str, said: Mapping[str, int], profile: FaultProfile, hits: Iterable[Hit]
 ) -> Script:
     """A script of what happened. `said` names every laptop of the world."""
-    hits = tuple(hits)
-    used = {hit.fault for hit in hits}
-    kept = {name: getattr(profile, name) for name in (*FAULTS, *_LENGTHS) if name in used or name in _LENGTHS}
-    texts = tuple(str(hit) for hit in hits)
+    kept = {name: getattr(profile, name) for name in (*FAULTS, *_LENGTHS)}
     return Script(
         version=VERSION,
         commit=commit,
@@ -98,8 +95,8 @@ def written(
         broken=broken,
         devices=len(said),
         commands={name: count for name, count in said.items() if count},
-        faults=kept,
-        hits=texts,
+        faults={name: value for name, value in kept.items() if value},
+        hits=tuple(str(hit) for hit in hits),
     )
 
 

@@ -97,6 +97,8 @@ class Witness:
 
     def _hear(self, at_s: float, who: str, what: str) -> None:
         self.last_s = at_s
+        if who not in self.lanes and who != "world":
+            self.lanes.append(who)
         if who in self._hosts and what.startswith("commit"):
             self._read(at_s, who)
         elif who == "world":
