@@ -272,7 +272,7 @@ def _operation(number: int, each: Operation) -> Markup:
     last = each.steps[-1][1] if each.steps else ""
     ended = _OUTCOMES.get(each.outcome, each.outcome) or _SAYS.get(last, last)
     return row(
-        f"#{number}",
+        el("a", f"#{number}", href=f"#op-{number}"),
         each.lane,
         f"{each.kind} {each.record}",
         clock(each.steps[0][0]) if each.steps else "",

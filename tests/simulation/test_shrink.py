@@ -18,7 +18,6 @@ from device.store.items import OUTBOX
 from simulators import explore, world
 from simulators.cli import main
 from simulators.disks import obstacle
-from simulators.explore import Campaign
 from simulators.faults import CALM, ROUGH, Chaos, Hit
 from simulators.mutants.base import put
 from simulators.script import Script, UnusableScript, from_toml, to_toml, written
@@ -80,7 +79,7 @@ def test_what_is_needed_is_found_exactly() -> None:
     assert frozenset(found.case.hits) == needs
     assert found.case.said == {"TB-01": 0, "TB-02": 3}
     assert found.whole
-    assert found.tries == len(seen) < 60
+    assert found.tries == len(seen) < 80
 
 
 def test_what_breaks_in_good_weather_needs_one_try_for_all_faults() -> None:
@@ -171,14 +170,14 @@ def plant_forgetful_boot() -> None:
 
 def shrink_in_a_spoilt_program(_: None) -> tuple[int, int, list[str], str]:
     """A failing world's size before, whether the smallest still fails, what it broke, and the file."""
-    campaign = Campaign(0, 40, "rough", 2, 8)
+    options = Options(devices=2, commands=6, profile=replace(CALM, crash_after_commit=0.02, delay=0.3, duplicate=0.2))
     for devices in (1, 2):
         world.template(devices)  # the machines were set up by a sound program
     plant_forgetful_boot()
     try:
-        verdicts = (explore.play(campaign, seed) for seed in range(40))
+        verdicts = (explore.verdict_of(seed, options) for seed in range(40))
         verdict = next(each for each in verdicts if "saved-is-saved" in {found.checker for found in each.findings})
-        script, result = explore.shrunk(verdict, campaign.options, Clock(), Bounds(200, 1e9))
+        script, result = explore.shrunk(verdict, options, Clock(), Bounds(100, 1e9))
         again = explore.verdict_of(script.seed, script.options())
     finally:
         world.forget_templates()
@@ -191,15 +190,15 @@ def test_a_planted_bug_is_shrunk_to_the_crash_that_shows_it(tmp_path: Path, caps
     script = from_toml(text)
     assert script.broken == "saved-is-saved"
     assert script.broken in broken
-    assert any(hit.startswith("crash") and " TB-" in hit for hit in script.hits)
-    assert len(script.hits) <= 3 < before
-    assert sum(script.commands.values()) <= 8
-    assert tries <= 200
+    assert [hit.split()[0] for hit in script.hits] == ["crash_after_commit"]
+    assert before > 3
+    assert sum(script.commands.values()) < 12
+    assert tries <= 100
     file = tmp_path / "shrunk.toml"
     file.write_text(text)
     assert main(["run", "--script", str(file), "--json"]) == 0, "without the bug the same world is clean"
     told = json.loads(capsys.readouterr().out)
-    assert told["faults"].keys() == {hit.split()[0] for hit in script.hits}
+    assert told["faults"] == {"crash_after_commit": 1}
 
 
 # -- the file
