@@ -38,7 +38,7 @@ def search(arguments: argparse.Namespace) -> Report:
     clock = system_ports().clock
     teller = _Teller(out, clock, on_terminal=sys.stderr.isatty())
     try:
-        with _ended_by_sigterm_too():
+        with _asked_to_end(teller):
             found = explore(campaign, teller.tell, clock, jobs=arguments.jobs, budget_s=arguments.budget_s)
             teller.end()
             shrunken = {} if found.interrupted or not arguments.shrinks else _shrunken(found, folder)
@@ -72,17 +72,24 @@ def _folder(name: str) -> Path:
 
 
 @contextmanager
-def _ended_by_sigterm_too() -> Iterator[None]:
-    """Whoever ends the campaign politely gets what was found."""
+def _asked_to_end(teller: "_Teller") -> Iterator[None]:
+    """Whoever ends the campaign politely gets what was found, once the world that runs is judged; twice, at once.
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+    Not by an exception the first time: raised while SQLite calls back into Python, it would be lost.
+    """
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    def end(*_: object) -> None:
+        if teller.ending or teller.ended:
+            raise KeyboardInterrupt
+        teller.ending = True
+        print("\nEnding after this world; once more ends at once.", file=sys.stderr, flush=True)
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 # -- what is worth a closer look
@@ -133,9 +140,11 @@ class _Teller:
         self._out, self._clock, self._on_terminal = out, clock, on_terminal
         self._kept_s = clock.monotonic_s()
         self._told_tenths = 0
+        #: Somebody asked for the end; the campaign is over.
+        self.ending = self.ended = False
 
     def tell(self, found: Found, verdict: Verdict) -> None:
-        """Of one more world."""
+        """Of one more world. Raises `KeyboardInterrupt` if somebody asked for the end."""
         if self._on_terminal:
             print(f"\r{_bar(found)}", end="", file=sys.stderr, flush=True)
         elif (tenths := _TENTHS * len(found.verdicts) // found.campaign.seeds) > self._told_tenths:
@@ -146,9 +155,12 @@ class _Teller:
         if self._out and self._clock.monotonic_s() - self._kept_s >= KEEP_EVERY_S:
             self._kept_s = self._clock.monotonic_s()
             _write(self._out, account(found, {}, None))
+        if self.ending:
+            raise KeyboardInterrupt
 
     def end(self) -> None:
         """The bar is done."""
+        self.ended = True
         if self._on_terminal:
             print(file=sys.stderr)
 
