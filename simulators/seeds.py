@@ -13,7 +13,7 @@ from simulators import world
 from simulators.account import expanded, said
 from simulators.campaigns import asked_for
 from simulators.checkers import Finding
-from simulators.explore import PROMISES, Verdict, commit, judge, only_what_matters
+from simulators.explore import PROMISES, Campaign, Verdict, commit, judge, only_what_matters
 from simulators.mutants.hunt import Catch, hunt_all
 from simulators.mutants.table import BY_NAME
 from simulators.reproduction import again, in_words, read, smallest, writable
@@ -50,6 +50,9 @@ def _world(arguments: argparse.Namespace) -> tuple[int, Options, str]:
     if arguments.script is None:
         campaign = asked_for(arguments, arguments.seed, 1)
         return arguments.seed, campaign.options, campaign.replay(arguments.seed)
+    usual = Campaign()
+    if (arguments.profile, arguments.devices, arguments.commands) != (usual.profile, usual.devices, usual.commands):
+        raise UsageError("A script says itself what happens to whom: leave out --profile, --devices and --commands.")
     script = read(arguments.script)
     return script.seed, script.options(), again(arguments.script)
 

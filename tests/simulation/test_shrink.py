@@ -254,6 +254,7 @@ def test_a_file_that_cannot_be_used_is_exit_2(tmp_path: Path, capsys: Capture) -
         (["--script", str(file)], f"{file} is a script of version 2; this program reads version 1."),
         (["--script", "/nowhere"], "Cannot read /nowhere: No such file or directory."),
         (["--script", str(file), "--seed", "1"], "Give --seed N for a world of its own, or --script FILE"),
+        (["--script", str(file), "--devices", "9"], "A script says itself what happens to whom: leave out --profile"),
         ([], "Give --seed N for a world of its own, or --script FILE"),
         (["--seed", "1", "--shrink", "/nowhere/x"], "Cannot write /nowhere/x: No such file or directory."),
     ]:
