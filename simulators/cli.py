@@ -23,7 +23,9 @@ PROGRAM = Program(
   tailboard-sim bench save --json
   tailboard-sim bench sync --full --json
   tailboard-sim run --seed 7 --profile rough --trace seven.txt
-  tailboard-sim explore --seeds 1000 --jobs 2 --json
+  tailboard-sim explore --seeds 1000 --jobs 2 --out campaign.json
+  tailboard-sim report campaign.json --out report.html
+  tailboard-sim fleet --devices 100000 --outage coverage --drain-within 120
   tailboard-sim mutants --json
   tailboard-sim kill --rounds 50 --database postgresql
   tailboard-sim picture screen.svg""",
@@ -109,21 +111,98 @@ PROGRAM = Program(
             "One simulated world: what happened there, and what each judge says of it.",
             f"{_WORLDS}run",
             (
-                argument("--seed", type=int, required=True, metavar="N", help="from 0 up"),
+                argument("--seed", type=int, metavar="N", help="from 0 up"),
+                argument("--script", metavar="FILE", help="a world that was written down, instead of a seed"),
                 *_WORLD,
                 argument("--trace", metavar="FILE", help="write every line of what happened"),
+                argument(
+                    "--shrink", metavar="FILE", help="if a promise is broken, write the smallest world that does"
+                ),
             ),
         ),
         Verb(
             ("explore",),
             "Many simulated worlds, each judged; a failure says how to see it again.",
-            f"{_WORLDS}search",
+            "simulators.campaigns:search",
             (
                 argument("--seeds", type=int, default=100, metavar="N", help="how many (default: %(default)s)"),
                 argument("--from", dest="first", type=int, default=0, metavar="N", help="the first seed"),
                 *_WORLD,
                 argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)"),
                 argument("--budget-s", type=float, metavar="S", help="begin no world after so many seconds"),
+                argument("--out", metavar="FILE", help="keep what was found here too, also on the way"),
+                argument(
+                    "--scripts", default=".", metavar="DIR", help="where the smallest failing worlds are written"
+                ),
+                argument(
+                    "--no-shrink", dest="shrinks", action="store_false", help="leave failing worlds as they are"
+                ),
+            ),
+        ),
+        Verb(
+            ("report",),
+            "One page about a campaign: verdict, faults, recovery, the course of the worst world.",
+            "simulators.report.verb:report",
+            (
+                argument("files", nargs="+", metavar="FILE", help="what explore --out wrote; slices add up"),
+                argument("--out", default="report.html", metavar="FILE", help="the page (default: %(default)s)"),
+                argument("--before", metavar="FILE", help="an earlier campaign, to compare with"),
+            ),
+        ),
+        Verb(
+            ("fleet",),
+            "A fleet of devices and an outage, without HTTP and SQL: herds, queues, retries, how many servers.",
+            "simulators.fleet.verb:fleet",
+            (
+                argument("--devices", type=int, default=100_000, metavar="N", help="how many (default: %(default)s)"),
+                argument("--seed", type=int, default=1, metavar="N", help="from 0 up (default: %(default)s)"),
+                argument(
+                    "--outage",
+                    default="server",
+                    choices=("server", "coverage"),
+                    help="what is away; coverage comes back for all at once (default: %(default)s)",
+                ),
+                argument(
+                    "--outage-s", type=float, default=600.0, metavar="S", help="how long (default: %(default)s)"
+                ),
+                argument(
+                    "--return-s",
+                    type=float,
+                    default=1.0,
+                    metavar="S",
+                    help="coverage is back for all of them within so long (default: %(default)s)",
+                ),
+                argument(
+                    "--commands-h",
+                    type=float,
+                    default=6.0,
+                    metavar="N",
+                    help="what each technician says in an hour (default: %(default)s)",
+                ),
+                argument("--servers", type=int, metavar="N", help="how many (default: what a quiet fleet needs)"),
+                argument(
+                    "--rounds-s",
+                    type=float,
+                    default=1000.0,
+                    metavar="N",
+                    help="rounds without commands that one server answers in a second (default: %(default)s)",
+                ),
+                argument(
+                    "--commands-s",
+                    type=float,
+                    default=2400.0,
+                    metavar="N",
+                    help="commands that one server applies in a second (default: %(default)s)",
+                ),
+                argument(
+                    "--queue-s",
+                    type=float,
+                    default=5.0,
+                    metavar="S",
+                    help="who would wait longer is told to come back (default: %(default)s)",
+                ),
+                argument("--drain-within", type=float, metavar="S", help="how many servers for that?"),
+                argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)"),
             ),
         ),
         Verb(

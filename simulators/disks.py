@@ -104,11 +104,12 @@ class Disk:
                 image.write(change.new)
 
     def _kept(self, changes: list[_Change]) -> list[_Change]:
-        dice = self._chaos.dice(f"power_cut/{self.name}")
+        cut = self._chaos.latest()
+        dice = self._chaos.apart(f"lost/{cut}") if cut else self._chaos.dice(f"lost/{self.name}")
         share = dice.choice((0.0, 0.5, 0.9))
         kept = [change for change in changes if dice.chance(share)]
         tearable = [change for change in changes if len(change.new) > SECTOR]
-        if tearable and self._chaos.strikes("torn_page", self.name):
+        if tearable and self._chaos.strikes("torn_page", cut or self.name):
             torn = dice.choice(tearable)
             length = SECTOR * (1 + dice.below(len(torn.new) // SECTOR - (len(torn.new) % SECTOR == 0)))
             kept.append(_Change(torn.at, b"", torn.new[:length], torn.size))

@@ -188,7 +188,7 @@ def _received(row: Any) -> Received:
 
 def read_device(database: Path, key: bytes) -> DeviceFile:
     """What the device's encrypted file holds; `key` is its raw key."""
-    with _copied(database) as copy, closing(dbapi2.connect(str(copy))) as connection:
+    with copied(database) as copy, closing(dbapi2.connect(str(copy))) as connection:
         connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         outbox = connection.execute(
             "SELECT id, state, receipt, proof, hash, payload FROM outbox ORDER BY position"
@@ -231,7 +231,7 @@ def _connected(database: str) -> Iterator[Connection]:
             yield connection
         return
     with (
-        _copied(Path(database.removeprefix("sqlite:///"))) as copy,
+        copied(Path(database.removeprefix("sqlite:///"))) as copy,
         _engine(f"sqlite:///{copy}") as connection,
     ):
         yield connection
@@ -246,7 +246,7 @@ def _engine(url: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def _copied(database: Path) -> Iterator[Path]:
+def copied(database: Path) -> Iterator[Path]:
     """A copy of a SQLite file and of its write-ahead log, while nobody writes."""
     with tempfile.TemporaryDirectory(prefix="tailboard-read-") as folder:
         for path in database.parent.glob(f"{database.name}*"):

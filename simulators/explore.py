@@ -19,8 +19,10 @@ from pathlib import Path
 
 from shared.ports import Clock
 from simulators.checkers import CHECKERS, Finding, judged
-from simulators.faults import PROFILES, Hits
+from simulators.faults import PROFILES, Hit, Hits
 from simulators.loop import SimulationFault
+from simulators.script import Script, written
+from simulators.shrink import Bounds, Shrunk, case_of, shrink
 from simulators.world import Options, Run, run
 
 #: What a program may never do in any world, and what a seed has to be; the judges name the rest.
@@ -53,7 +55,11 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of one seed. `commands` were called saved; `trace` is empty if the world did not come to its end."""
+    """What came of one seed. `commands` were called saved; `trace` is empty if the world did not come to its end.
+
+    `recovery_s` is how long after everything healed the last command was settled, None if it never was; `schedule`
+    are the faults in order, kept of worlds in which a promise was broken.
+    """
 
     seed: int
     findings: tuple[Finding, ...] = ()
@@ -63,6 +69,8 @@ class Verdict:
     steps: int = 0
     virtual_s: float = 0.0
     hits: Hits = field(default_factory=Hits)
+    recovery_s: float | None = None
+    schedule: tuple[Hit, ...] = ()
 
 
 @dataclass
@@ -96,23 +104,64 @@ def judge(result: Run) -> list[Finding]:
 
 def play(campaign: Campaign, seed: int) -> Verdict:
     """One seed of a campaign, run and judged."""
+    return verdict_of(seed, campaign.options, twice=seed % SAMPLE == 0)
+
+
+def verdict_of(seed: int, options: Options, *, twice: bool = False) -> Verdict:
+    """One world, run and judged; with `twice`, it has to be the same world again."""
+    hits: list[Hit] = []
     try:
-        result = run(seed, campaign.options)
-        again = run(seed, campaign.options) if seed % SAMPLE == 0 else result
+        result = run(seed, options, committed=hits)
+        again = run(seed, options) if twice else result
     except SimulationFault as fault:
-        return Verdict(seed, (Finding("the world", str(fault), NO_ERRORS),))
+        return _fell(seed, str(fault), hits)
     except Exception as error:  # noqa: BLE001  # what a world dies of is a finding
-        return Verdict(seed, (Finding("the world", f"{type(error).__name__}: {error}", NO_ERRORS),))
+        return _fell(seed, f"{type(error).__name__}: {error}", hits)
     findings = judge(result)
     if (again.trace, again.steps_hash) != (result.trace, result.steps_hash):
         findings.append(Finding(f"seed {seed}", "two runs of it are two worlds", ONE_WORLD))
     return _verdict(result, findings)
 
 
+def _fell(seed: int, words: str, hits: list[Hit]) -> Verdict:
+    findings = (Finding("the world", words, NO_ERRORS),)
+    return Verdict(seed, findings, hits=Hits(hit.fault for hit in hits), schedule=tuple(hits))
+
+
 def _verdict(result: Run, findings: list[Finding]) -> Verdict:
-    said = len(result.evidence.said)
-    sizes = (said, result.crashes, result.steps, result.virtual_s)
-    return Verdict(result.seed, tuple(findings), result.trace, *sizes, result.hits)
+    return Verdict(
+        result.seed,
+        tuple(findings),
+        result.trace,
+        len(result.evidence.said),
+        result.crashes,
+        result.steps,
+        result.virtual_s,
+        result.hits,
+        result.recovery_s,
+        result.schedule if findings else (),
+    )
+
+
+def shrunk(verdict: Verdict, options: Options, clock: Clock, bounds: Bounds | None = None) -> tuple[Script, Shrunk]:
+    """The smallest schedule that breaks the first of the promises that a world broke.
+
+    Args:
+        verdict: of a world in which a promise was broken.
+        options: what it consisted of.
+        clock: real time, for the bounds.
+        bounds: how much it may cost.
+    """
+    broken = {finding.checker for finding in verdict.findings}
+    promise = next(promise for promise in PROMISES if promise in broken)
+
+    def trial(smaller: Options) -> tuple[Hit, ...] | None:
+        found = verdict_of(verdict.seed, smaller, twice=promise == ONE_WORLD)
+        return found.schedule if promise in {each.checker for each in found.findings} else None
+
+    result = shrink(case_of(options, verdict.schedule), options, trial, clock, bounds)
+    case = result.case
+    return written(verdict.seed, commit(), promise, case.said, options.profile, case.hits), result
 
 
 def explore(
@@ -179,10 +228,10 @@ class _Play:
 
 
 def commit() -> str:
-    """The commit that this program was started from; empty where there is none to ask."""
+    """The commit that this program was started from, and whether it was changed since; empty where nobody can say."""
     try:
         asked = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
             cwd=Path(__file__).parent,
             env={"PATH": os.environ.get("PATH", "")},
             capture_output=True,

@@ -7,12 +7,17 @@ Rules
 3. Every fault has dice of its own at every place, and they are thrown once for a whole run of occasions: what is
    rare costs a subtraction.
 4. Probabilities are per occasion, which the field's comment names. Lengths are seconds of virtual time.
+5. A hit is (fault, place, number of the occasion there), and how long or how much it is depends on that and the seed
+   alone. So a world can be run again with some of its hits left out, and the others stay what they were.
+
+Source: docs/adr/0022-a-schedule-is-a-set-of-hits.md (rule 5).
 """
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 from simulators.streams import Stream, Streams
 
@@ -171,40 +176,116 @@ ROUGH = replace(
 PROFILES: Mapping[str, FaultProfile] = {"calm": CALM, "lossy": LOSSY, "rough": ROUGH}
 
 
-class Chaos:
-    """Commits faults: asks the dice, and counts what was done."""
+_NEVER = 1 << 62
 
-    def __init__(self, profile: FaultProfile, streams: Streams) -> None:
-        """Faults of `profile`, by dice of `streams`."""
+
+class Hit(NamedTuple):
+    """One committed fault: which, at which place, and on which of its occasions there, counted from 1."""
+
+    fault: str
+    place: str
+    occasion: int
+
+    def __str__(self) -> str:
+        return f"{self.fault} {self.place} {self.occasion}"
+
+
+class Chaos:
+    """Commits faults: asks the dice, or keeps to a script; counts what was done and writes it down."""
+
+    def __init__(
+        self,
+        profile: FaultProfile,
+        streams: Streams,
+        *,
+        script: frozenset[Hit] | None = None,
+        committed: list[Hit] | None = None,
+    ) -> None:
+        """Faults of `profile`, by dice of `streams`.
+
+        Args:
+            profile: what may happen, and how long or how much of it.
+            streams: the dice.
+            script: if given, exactly these hits happen wherever their occasion arises, and no other.
+            committed: where hits are written down, for whoever wants them from a world that falls apart.
+        """
         self.profile, self.hits = profile, Hits()
+        self.committed: list[Hit] = [] if committed is None else committed
+        #: Told of every hit.
+        self.listeners: list[Callable[[Hit], None]] = []
         self._streams = streams
+        self._scripted = None if script is None else _by_place(script)
         self._left: dict[tuple[str, str], int] = {}
+        self._next: dict[tuple[str, str], int] = {}
+        self._latest: dict[tuple[str, str], Hit] = {}
 
     def strikes(self, fault: str, place: str) -> bool:
         """Whether the fault happens on this occasion at this place; if so it is counted."""
         probability: float = getattr(self.profile, fault)
         if probability <= 0.0:
             return False
-        left = self._left.get((fault, place))
+        key = fault, place
+        left = self._left.get(key)
         if left is None:
-            left = self._gap(fault, place, probability)
+            left = self._wait(key, probability)
         if left > 0:
-            self._left[fault, place] = left - 1
+            self._left[key] = left - 1
             return False
-        self._left[fault, place] = self._gap(fault, place, probability)
-        self.hits[fault] += 1
+        self._commit(Hit(fault, place, self._next[key]))
+        self._left[key] = self._wait(key, probability)
         return True
 
+    def _commit(self, hit: Hit) -> None:
+        self.hits[hit.fault] += 1
+        self._latest[hit.fault, hit.place] = hit
+        self.committed.append(hit)
+        for listener in self.listeners:
+            listener(hit)
+
+    def _wait(self, key: tuple[str, str], probability: float) -> int:
+        """How many occasions pass before the next hit there."""
+        before = self._next.get(key, 0)
+        passing = self._gap(*key, probability) if self._scripted is None else self._scripted_gap(key, before)
+        self._next[key] = before + passing + 1
+        return passing
+
     def _gap(self, fault: str, place: str, probability: float) -> int:
-        """How many occasions pass before the next hit: geometrically distributed."""
+        """By the dice: geometrically distributed."""
         if probability >= 1.0:
             return 0
         return int(math.log(1.0 - self.dice(f"{fault}@{place}").unit()) / math.log(1.0 - probability))
 
+    def _scripted_gap(self, key: tuple[str, str], before: int) -> int:
+        assert self._scripted is not None, "only where there is one"
+        return next((at - before - 1 for at in self._scripted.get(key, ()) if at > before), _NEVER)
+
     def dice(self, domain: str) -> Stream:
-        """The stream for how long, how much and which."""
+        """The stream of a domain that goes on from occasion to occasion."""
         return self._streams.of(domain)
+
+    def about(self, fault: str, place: str) -> Stream:
+        """The dice for how long and how much, of the latest hit of a fault at a place.
+
+        They are that hit's own: what else happened or did not moves them nowhere.
+        """
+        return self._streams.apart(f"{self._latest[fault, place]}")
+
+    def latest(self) -> str:
+        """A place for what follows from the latest hit of all, and goes with it when that is left out."""
+        hit = self.committed[-1] if self.committed else None
+        return f"{hit.place}/{hit.fault}/{hit.occasion}" if hit else ""
+
+    def apart(self, domain: str) -> Stream:
+        """A stream from its beginning, for what is thrown once."""
+        return self._streams.apart(domain)
 
     def heal(self) -> None:
         """From now on nothing goes wrong any more."""
         self.profile = self.profile.healed()
+
+
+def _by_place(script: Iterable[Hit]) -> dict[tuple[str, str], tuple[int, ...]]:
+    found: dict[tuple[str, str], list[int]] = {}
+    for hit in sorted(script):
+        found.setdefault((hit.fault, hit.place), []).append(hit.occasion)
+    return {key: tuple(occasions) for key, occasions in found.items()}

@@ -95,7 +95,7 @@ class Incarnation:
         if chaos.strikes("crash_at_step", name):
             self.host.crash("at an await")
         elif chaos.strikes("pause", name):
-            self.host.pause(chaos.dice(f"pause/{name}").between(1.0, chaos.profile.pause_s_max))
+            self.host.pause(chaos.about("pause", name).between(1.0, chaos.profile.pause_s_max))
         else:
             task = task_of(handle)
             if task is not None and task.number in self._cancellable and chaos.strikes("cancel", name):
@@ -153,6 +153,8 @@ class Host:
         self.crashes = 0
         #: Whether it runs an older release of the program.
         self.old = False
+        #: Names the latest crash: what follows from it goes with it when it is left out of a schedule.
+        self.fell_by = ""
 
     @property
     def up(self) -> bool:
@@ -181,7 +183,8 @@ class Host:
         life = self.incarnation
         if life is None or not life.alive:
             return
-        cut = self.chaos.strikes("power_cut", self.name) if power_cut is None else power_cut
+        self.fell_by = self.chaos.latest() or self.name
+        cut = self.chaos.strikes("power_cut", self.fell_by) if power_cut is None else power_cut
         self.crashes += 1
         self.trace.note(self.name, f"crash {where}{', power cut' if cut else ''}")
         self._life += 1
@@ -227,7 +230,7 @@ class Host:
 
     def on_disk_full(self) -> None:
         """Somebody makes room after a while."""
-        wait_s = self.chaos.dice(f"disk_full/{self.name}").between(1.0, self.chaos.profile.disk_full_s_max)
+        wait_s = self.chaos.about("disk_full", self.name).between(1.0, self.chaos.profile.disk_full_s_max)
         self.trace.note(self.name, f"disk full for {wait_s:.3f} s")
         assert self.incarnation, "only a host that is up writes"
         self.loop.call_later(wait_s, _empty, self.incarnation.disk, context=Context())

@@ -267,7 +267,8 @@ class SeededLoop(asyncio.BaseEventLoop):
 
 def _close(coroutine: Any) -> None:
     for _ in range(_FINALLY_MAX):
-        if inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED:
+        # What closes an async generator is awaited by a task too, and is no coroutine: it has no state to ask for.
+        if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED:
             return
         with suppress(BaseException):
             coroutine.close()

@@ -87,3 +87,7 @@ class Streams:
         if domain not in self._made:
             self._made[domain] = Stream(self.seed, domain)
         return self._made[domain]
+
+    def apart(self, domain: str) -> Stream:
+        """A new stream of a domain, from its beginning: for dice that are thrown in one place and then forgotten."""
+        return Stream(self.seed, domain)

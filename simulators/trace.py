@@ -19,6 +19,8 @@ class Trace:
         self.lines: list[str] = []
         #: How often who did what: by host, and by the first word of the line.
         self.counts: Counter[tuple[str, str]] = Counter()
+        #: Told of every line: when (seconds), who, what. They may look, and touch nothing.
+        self.listeners: list[Callable[[float, str, str], None]] = []
 
     def note(self, who: str, what: str, *parts: bytes) -> None:
         """One thing that happened; `parts` are hashed, and only their length is kept."""
@@ -30,6 +32,8 @@ class Trace:
             self._hash.update(part)
         if self._keep:
             self.lines.append(f"{line} ({sum(map(len, parts))} bytes)" if parts else line)
+        for listener in self.listeners:
+            listener(self._now_s(), who, what)
 
     def digest(self) -> str:
         """The hash of everything so far."""

@@ -16,6 +16,7 @@ Not handled here: TLS, name resolution, proxies that keep what they saw.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextvars import Context
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ class Wire:
         self.weather: dict[str, Spell] = {}
         #: What an application raised: a fault of ours, or a bug of the product's.
         self.errors: list[str] = []
+        self._requests: Counter[str] = Counter()
 
     def listen(self, address: str, app: Application) -> None:
         """The running incarnation serves `address` (a host name) with `app` until it dies."""
@@ -88,6 +90,11 @@ class Wire:
         """Who serves an address, if anybody is alive there."""
         found = self._listeners.get(address)
         return found if found and found[0].alive else None
+
+    def count(self, caller: str) -> int:
+        """The number of one more request of a host."""
+        self._requests[caller] += 1
+        return self._requests[caller]
 
     def later(self, delay_s: float, call: Callable[..., Any], *arguments: Any) -> None:
         """Something that happens on the way, whoever lives or dies."""
@@ -167,7 +174,7 @@ class Link(httpx.AsyncBaseTransport):
 
     def __init__(self, wire: Wire, life: Incarnation, *, once: bool) -> None:
         self._wire, self._life, self.name, self._once = wire, life, life.host.name, once
-        self._chaos, self._dice = wire.chaos, wire.chaos.dice(f"link/{life.host.name}")
+        self._chaos = wire.chaos
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry a request there and the beginning of its answer back; the rest comes as it is read.
@@ -175,10 +182,11 @@ class Link(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: as the real transport would.
         """
-        call = _Call(self._wire, self._life.host, request, await request.aread(), self._dice)
+        dice = self._chaos.apart(f"link/{self.name}/{self._wire.count(self.name)}")
+        call = _Call(self._wire, self._life.host, request, await request.aread(), dice)
         self._wire.trace.note(self.name, f"asks {request.method} {request.url}", *call.lines(), call.body)
         spell = self._spell()
-        await asyncio.sleep(self._latency_s())
+        await asyncio.sleep(self._latency_s(dice))
         if spell and spell.down(self._wire.loop.time()):
             raise httpx.ConnectError("the network is down", request=request)
         if made_up := self._in_between(request):
@@ -199,14 +207,14 @@ class Link(httpx.AsyncBaseTransport):
             del weather[self.name]
         kind = next((kind for kind in SPELLS if self._chaos.strikes(kind, self.name)), None)
         if kind and self.name not in weather:
-            length_s = self._dice.between(1.0, self._chaos.profile.spell_s_max)
+            length_s = self._chaos.about(kind, self.name).between(1.0, self._chaos.profile.spell_s_max)
             self._wire.trace.note(self.name, f"{kind} for {length_s:.3f} s")
             weather[self.name] = Spell(kind, now_s, now_s + length_s)
         return weather.get(self.name)
 
-    def _latency_s(self) -> float:
+    def _latency_s(self, dice: Stream) -> float:
         profile = self._chaos.profile
-        return self._dice.between(profile.latency_s_min, profile.latency_s_max)
+        return dice.between(profile.latency_s_min, profile.latency_s_max)
 
     def _in_between(self, request: httpx.Request) -> httpx.Response | None:
         """What something on the way answers, that never asked the server."""
@@ -219,29 +227,36 @@ class Link(httpx.AsyncBaseTransport):
     async def _carry(self, call: "_Call", *, deaf: bool) -> httpx.Response:
         chaos, name = self._chaos, self.name
         gateway = chaos.strikes("proxy_503", name)
-        if gateway and self._dice.chance(0.5):
+        if gateway and chaos.about("proxy_503", name).chance(0.5):
             return _gave_up(call.request)
         if not self._once and chaos.strikes("duplicate", name):
-            call.send(self._dice.between(0.0, 30.0))
-        extra_s = self._dice.between(0.0, chaos.profile.delay_s_max) if chaos.strikes("delay", name) else 0.0
-        there_s = extra_s if self._dice.chance(0.5) else 0.0
-        late = chaos.strikes("reorder", name)
-        exchange = call.send(there_s + (self._dice.between(30.0, 120.0) if late else 0.0))
+            call.send(chaos.about("duplicate", name).between(0.0, 30.0))
+        there_s, back_s = self._delays()
+        if chaos.strikes("reorder", name):
+            there_s += chaos.about("reorder", name).between(30.0, 120.0)
+        exchange = call.send(there_s)
         if deaf or chaos.strikes("lose_reply", name):
             await call.wait_in_vain()
-        broken = chaos.strikes("reset", name)
-        answer = Answer(call, exchange, back_s=self._latency_s() + extra_s - there_s)
-        if broken:
-            answer.resets_after_s = self._dice.between(0.0, 0.5)
+        answer = Answer(call, exchange, back_s=self._latency_s(call.dice) + back_s)
+        if chaos.strikes("reset", name):
+            answer.resets_after_s = chaos.about("reset", name).between(0.0, 0.5)
         if chaos.strikes("slow_drip", name):
-            answer.drips = True
+            answer.drips = chaos.about("slow_drip", name)
         if chaos.strikes("truncate", name):
-            answer.ends_after = self._dice.below(400)
+            answer.truncate(chaos.about("truncate", name))
         response = await answer.begin()
         if gateway:
             await answer.aclose()
             return _gave_up(call.request)
         return response
+
+    def _delays(self) -> tuple[float, float]:
+        """Seconds more on the way there, and on the way back."""
+        if not self._chaos.strikes("delay", self.name):
+            return 0.0, 0.0
+        dice = self._chaos.about("delay", self.name)
+        extra_s = dice.between(0.0, self._chaos.profile.delay_s_max)
+        return (extra_s, 0.0) if dice.chance(0.5) else (0.0, extra_s)
 
 
 def _gave_up(request: httpx.Request) -> httpx.Response:
@@ -291,10 +306,16 @@ class Answer(httpx.AsyncByteStream):
         self._arrived: asyncio.Queue[Message | Broken] = asyncio.Queue()
         self._last_s = 0.0
         self.resets_after_s: float | None = None
-        self.drips = False
+        #: The dice of a fault that lies on this answer.
+        self.drips: Stream | None = None
         self.ends_after: int | None = None
+        self._noticed = True
         self._read = 0
         exchange.answer = self._depart
+
+    def truncate(self, dice: Stream) -> None:
+        """Let it end too early, noticed or not."""
+        self.ends_after, self._noticed = dice.below(400), dice.chance(0.5)
 
     def _depart(self, message: Message | Broken) -> None:
         loop = self._call.wire.loop
@@ -336,7 +357,7 @@ class Answer(httpx.AsyncByteStream):
         size = max(1, len(part) // 8) if self.drips or self.ends_after is not None else max(1, len(part))
         for at in range(0, len(part), size):
             if self.drips:
-                await asyncio.sleep(self._call.dice.between(0.1, 3.0))
+                await asyncio.sleep(self.drips.between(0.1, 3.0))
             piece = part[at : at + size]
             self._read += len(piece)
             yield self._cut(piece)
@@ -345,7 +366,7 @@ class Answer(httpx.AsyncByteStream):
         """Raises `httpx.RemoteProtocolError` where the end is noticed."""
         if self.ends_after is None or self._read <= self.ends_after:
             return piece
-        if self._call.dice.chance(0.5):
+        if self._noticed:
             raise httpx.RemoteProtocolError(
                 "peer closed connection without a whole answer", request=self._call.request
             )

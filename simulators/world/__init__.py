@@ -13,8 +13,8 @@ act on the `stage`; `course` leads from the first word to the `Run`.
 Not handled here: judging (`simulators.checkers`), searching (`simulators.explore`).
 """
 
-from simulators.world.course import run
+from simulators.world.course import Watch, run
 from simulators.world.options import Options, Run, Told
 from simulators.world.template import forget_templates, template
 
-__all__ = ["Options", "Run", "Told", "forget_templates", "run", "template"]
+__all__ = ["Options", "Run", "Told", "Watch", "forget_templates", "run", "template"]

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from simulators.checkers.base import Evidence
 from simulators.clocks import HostClock
 from simulators.disks import simulated_disks
 from simulators.evidence import ServerFile
-from simulators.faults import Chaos
+from simulators.faults import Chaos, Hit
 from simulators.hosts import Host, Surroundings, watched_commits
 from simulators.loop import current_loop, simulate
 from simulators.streams import Streams
@@ -33,31 +34,42 @@ TRIES_TO_AGREE = 60
 HEAL_WITHIN = timedelta(hours=6)
 
 
-def run(seed: int, options: Options) -> Run:
+#: Told of a world before it begins; it may look at it whenever it likes, and touch nothing.
+Watch = Callable[[Stage], None]
+
+
+def run(seed: int, options: Options, *, committed: list[Hit] | None = None, watch: Watch | None = None) -> Run:
     """One world from beginning to end.
 
     Args:
         seed: from 0 up.
         options: what it consists of.
+        committed: every fault is written here too, for whoever wants to know it of a world that fell apart.
+        watch: who looks on.
 
     Raises:
         SimulationFault: the world itself went wrong.
     """
-    machines = template(options.devices)
+    machines, hits = template(options.devices), [] if committed is None else committed
     with scratch() as folder:
         for name in (SERVER, *machines.names):
             shutil.copytree(Path(machines.folder.name) / name, Path(folder) / name)
-        result, _ = simulate(lambda: _run(seed, options, Path(folder), machines.start), Streams(seed).of("order"))
+        order, home = Streams(seed).of("order"), Path(folder)
+        result, _ = simulate(lambda: _run(seed, options, home, machines.start, hits, watch), order)
     return result
 
 
-async def _run(seed: int, options: Options, home: Path, start: ServerFile) -> Run:
+async def _run(
+    seed: int, options: Options, home: Path, start: ServerFile, committed: list[Hit], watch: Watch | None
+) -> Run:
     loop = current_loop()
-    chaos = Chaos(options.profile, Streams(seed))
+    chaos = Chaos(options.profile, Streams(seed), script=options.script, committed=committed)
     trace = Trace(loop.time, keep=options.keep_lines)
     with simulated_disks() as bay, watched_commits(), stretched_once(), releases():
         wire = Wire(loop, chaos, trace)
         stage = _stage(seed, options, home, Surroundings(chaos, trace, bay), wire)
+        if watch:
+            watch(stage)
         course = Course(stage)
         await course.live()
         settled = course.settled()
@@ -76,6 +88,8 @@ async def _run(seed: int, options: Options, home: Path, start: ServerFile) -> Ru
         (*wire.errors, *loop.unheard),
         trace.lines,
         evidence,
+        tuple(committed),
+        course.recovery_s,
     )
 
 
@@ -103,7 +117,8 @@ def _host(name: str, home: Path, program: Any, around: Surroundings) -> Host:
     loop, chaos = current_loop(), around.chaos
     clock = HostClock(loop.time, START)
     if name not in (SERVER, SUPPLIER) and chaos.strikes("clock_drift", name):
-        clock.drift(chaos.dice(f"clock/{name}").between(-chaos.profile.drift_ppm_max, chaos.profile.drift_ppm_max))
+        most = chaos.profile.drift_ppm_max
+        clock.drift(chaos.about("clock_drift", name).between(-most, most))
     return Host(name, home / name, program, loop=loop, clock=clock, world=around)
 
 
@@ -116,6 +131,7 @@ class Course:
         #: How often who had done what when everything healed, and when that was.
         self._counts_healed: Counter[tuple[str, str]] = Counter()
         self._healed_at_s = 0.0
+        self.recovery_s: float | None = None
 
     async def live(self) -> None:
         """Everything is said, faults heal, and everything settles or is named in `unsettled`."""
@@ -131,6 +147,9 @@ class Course:
                 task.cancel()
             await self._heal()
             await self._settle()
+            if not self.unsettled:
+                self.recovery_s = current_loop().time() - self._healed_at_s
+                stage.around.trace.note("world", "settled")
             office.cancel()
             await self._agree()
             for seat in seats:

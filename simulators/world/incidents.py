@@ -41,28 +41,26 @@ SHORT = Limits(
 
 async def keep(stage: Stage, host: Host) -> None:
     """Start a host again after each crash."""
-    dice = stage.chaos.dice(f"down/{host.name}")
     while True:
         host.boot()
         await host.down.wait()
+        dice = stage.chaos.apart(f"down/{host.fell_by}")
         await asyncio.sleep(dice.between(1.0, stage.chaos.profile.down_s_max))
 
 
 async def befall_laptop(stage: Stage, seat: Seat) -> None:
     """What happens to a laptop, minute by minute."""
     chaos, host, name = stage.chaos, seat.host, seat.name
-    dice, image = chaos.dice(f"clock/{name}"), _Images(stage, seat)
-    minute = 0
+    image, minute = _Images(stage, seat), 0
     while True:
         await asyncio.sleep(MINUTE_S)
         minute += 1
-        by = timedelta(seconds=dice.between(1.0, chaos.profile.clock_jump_s_max))
-        if chaos.strikes("clock_jump", name):
-            host.clock.jump(by)
-        if chaos.strikes("clock_back", name):
-            host.clock.jump(-by)
+        for fault, sign in (("clock_jump", 1), ("clock_back", -1)):
+            if chaos.strikes(fault, name):
+                by_s = chaos.about(fault, name).between(1.0, chaos.profile.clock_jump_s_max)
+                host.clock.jump(sign * timedelta(seconds=by_s))
         if chaos.strikes("suspend", name):
-            host.suspend(dice.between(60.0, chaos.profile.suspend_s_max))
+            host.suspend(chaos.about("suspend", name).between(60.0, chaos.profile.suspend_s_max))
         if chaos.strikes("revoked", name):
             stage.in_office(partial(revoke, seat.device))
         if chaos.profile.restored_image and minute % IMAGE_EVERY_MINUTES == 0:

@@ -1,12 +1,13 @@
 """What a world consists of, and what became of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shared.outcomes import Outcome
 from simulators.checkers.base import Evidence
 from simulators.evidence import Said
-from simulators.faults import CALM, FaultProfile, Hits
+from simulators.faults import CALM, FaultProfile, Hit, Hits
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TENANT, ADDRESS, PIN = "t", "sync.example", "2468"
@@ -16,12 +17,17 @@ APPROVERS = ("a.one", "a.two")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a world consists of: its laptops, what each technician says, and what goes wrong."""
+    """What a world consists of: its laptops, what each technician says, and what goes wrong.
+
+    `fewer` are the technicians, by laptop, who say less than `commands`. With a `script`, exactly its hits happen.
+    """
 
     devices: int = 1
     commands: int = 20
     profile: FaultProfile = CALM
     keep_lines: bool = False
+    fewer: Mapping[str, int] = field(default_factory=dict)
+    script: frozenset[Hit] | None = None
 
 
 @dataclass
@@ -44,7 +50,8 @@ class Run:
     """What became of a world. `trace` and `steps_hash` are the same for the same seed, options and program.
 
     `unsettled` names what still has no outcome hours after the faults healed; `errors`, what no program may raise;
-    `evidence` is what judges look at.
+    `evidence` is what judges look at. `schedule` are the committed faults, in order; `recovery_s` is how long after
+    everything healed the last command was settled, to ten seconds; None if that never came.
     """
 
     seed: int
@@ -60,3 +67,5 @@ class Run:
     errors: tuple[str, ...]
     lines: list[str]
     evidence: Evidence
+    schedule: tuple[Hit, ...]
+    recovery_s: float | None

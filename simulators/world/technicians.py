@@ -18,20 +18,24 @@ AWAY_S_MAX = 1800.0
 
 async def work(stage: Stage, seat: Seat) -> None:
     """Work until everything is said; then go home."""
-    dice, left = stage.streams.of(f"technician/{seat.name}"), stage.options.commands
+    dice, trace = stage.streams.of(f"technician/{seat.name}"), stage.around.trace
+    left = stage.options.fewer.get(seat.name, stage.options.commands)
     while left > 0:
         away = dice.chance(0.7)
         if away:
             await seat.until(lambda device: device.workbench.go(online=False))
+            trace.note(seat.name, "leaves coverage")
         for _ in range(1 + dice.below(3)):
             await asyncio.sleep(dice.between(60.0, AWAY_S_MAX) if away else dice.between(1.0, 40.0))
             burst = [_proposal(dice, f"{seat.name} says {left - n}") for n in range(min(left, 1 + dice.below(3)))]
             left -= len(burst)
-            await seat.until(functools.partial(_say, stage.around.trace, seat, burst))
+            await seat.until(functools.partial(_say, trace, seat, burst))
         if away:
             await seat.until(lambda device: device.workbench.go(online=True))
+            trace.note(seat.name, "is back in coverage")
         await asyncio.sleep(dice.between(5.0, 60.0))
     await seat.until(lambda device: device.workbench.go(online=False))
+    trace.note(seat.name, "leaves coverage, and has said everything")
 
 
 async def say_some(stage: Stage, seat: Seat, dice: Stream, number: int) -> None:

@@ -77,6 +77,7 @@ def test_a_broken_world_is_exit_1(capsys: Capture) -> None:
         (["explore", "--seeds", "0"], "--seeds needs a number of at least 1."),
         (["explore", "--jobs", "0"], "--jobs needs a number of at least 1."),
         (["explore", "--budget-s", "0"], "--budget-s needs a number of seconds above 0."),
+        (["explore", "--scripts", "/nowhere"], "Cannot write /nowhere/.tailboard-sim: No such file or directory."),
     ],
 )
 def test_bad_words_are_one_sentence_and_exit_2(capsys: Capture, words: list[str], sentence: str) -> None:
@@ -99,15 +100,30 @@ def test_a_campaign_in_two_processes_finds_what_one_finds(capsys: Capture) -> No
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_a_failure_says_how_to_see_it_again(capsys: Capture) -> None:
-    code, data, err = called(capsys, "explore", "--seeds", "1", "--from", "5", "--profile", "calm", *TINY)
+def test_a_failure_says_how_to_see_it_again(capsys: Capture, tmp_path: Path) -> None:
+    words = ["explore", "--seeds", "2", "--from", "5", "--profile", "lossy", *TINY, "--scripts", str(tmp_path)]
+    code, data, err = called(capsys, *words)
     assert code == 1
-    (failure,) = data["failures"]
+    failure, _ = data["failures"]
     assert failure["seed"] == 5
     assert failure["broken"]["one-effect"]
-    assert failure["replay"] == "tailboard-sim run --seed 5 --profile calm --devices 1 --commands 4"
+    assert failure["replay"] == "tailboard-sim run --seed 5 --profile lossy --devices 1 --commands 4"
     assert failure["replay"] in err
     assert data["commit"] in err
+    smallest = failure["shrunk"]
+    assert smallest["replay"] == f"tailboard-sim run --script {tmp_path / 'shrunk-5.toml'}"
+    assert (smallest["script"]["hits"], smallest["script"]["commands"]) == ([], {"TB-01": 1})
+    code, again, _ = called(capsys, *smallest["replay"].split()[1:])
+    assert code == 1
+    assert again["verdict"][smallest["script"]["broken"]]
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_failing_worlds_can_be_left_as_they_are(capsys: Capture, tmp_path: Path) -> None:
+    words = ["explore", "--seeds", "1", "--from", "5", *TINY, "--scripts", str(tmp_path), "--no-shrink"]
+    code, data, _ = called(capsys, *words)
+    assert (code, data["failures"][0]["shrunk"]) == (1, None)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_was_found_before_an_interruption_is_kept() -> None:
@@ -129,13 +145,13 @@ def test_no_world_begins_after_the_budget() -> None:
 
 def test_a_seed_that_is_two_worlds_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = iter((0, 1))
-    monkeypatch.setattr(explore, "run", lambda seed, options: world.run(seed + next(numbers), options))
+    monkeypatch.setattr(explore, "run", lambda seed, options, **_: world.run(seed + next(numbers), options))
     verdict = explore.play(Campaign(profile="calm", devices=1, commands=2), 0)
     assert [finding.checker for finding in verdict.findings] == [explore.ONE_WORLD]
 
 
 def test_a_program_that_raises_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def falls(*_: Any) -> None:
+    def falls(*_: Any, **__: Any) -> None:
         raise RuntimeError("fell over")
 
     monkeypatch.setattr(explore, "run", falls)

@@ -189,6 +189,22 @@ def test_an_abandoned_generator_is_finalised() -> None:
     assert closed == [1.0]
 
 
+def test_a_run_may_end_while_a_generator_is_being_finalised() -> None:
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(100)
+
+    async def main() -> str:
+        async for _ in numbers():
+            break
+        await asyncio.sleep(1)
+        return "done"
+
+    assert run(main)[0] == "done"
+
+
 def test_a_group_cancels_in_an_order_that_the_seed_alone_decides() -> None:
     async def main() -> list[int]:
         ended: list[int] = []
