@@ -140,6 +140,16 @@ PROGRAM = Program(
             ),
         ),
         Verb(
+            ("scenarios",),
+            "Named worlds that must always end well: what went wrong once, or would be missed most.",
+            "simulators.scenarios.verb:scenarios",
+            (
+                argument("names", nargs="*", metavar="NAME", help="which; all of them if none is named"),
+                argument("--list", action="store_true", help="only say what there is"),
+                argument("--devices", type=int, metavar="N", help="so many laptops, instead of what each says"),
+            ),
+        ),
+        Verb(
             ("report",),
             "One page about a campaign: verdict, faults, recovery, the course of the worst world.",
             "simulators.report.verb:report",

@@ -56,6 +56,8 @@ class Spell:
     kind: str
     began_s: float
     ends_s: float
+    #: It was arranged, and lasts whatever the faults do.
+    arranged: bool = False
 
     def down(self, now_s: float) -> bool:
         """Whether nothing can be reached now."""
@@ -203,7 +205,7 @@ class Link(httpx.AsyncBaseTransport):
     def _spell(self) -> Spell | None:
         now_s, weather = self._wire.loop.time(), self._wire.weather
         lasting = weather.get(self.name)
-        if lasting and (lasting.ends_s <= now_s or getattr(self._chaos.profile, lasting.kind) <= 0):
+        if lasting and (lasting.ends_s <= now_s or self._cleared(lasting)):
             del weather[self.name]
         kind = next((kind for kind in SPELLS if self._chaos.strikes(kind, self.name)), None)
         if kind and self.name not in weather:
@@ -211,6 +213,10 @@ class Link(httpx.AsyncBaseTransport):
             self._wire.trace.note(self.name, f"{kind} for {length_s:.3f} s")
             weather[self.name] = Spell(kind, now_s, now_s + length_s)
         return weather.get(self.name)
+
+    def _cleared(self, spell: Spell) -> bool:
+        """Whether the faults that brought it have healed."""
+        return not spell.arranged and getattr(self._chaos.profile, spell.kind) <= 0
 
     def _latency_s(self, dice: Stream) -> float:
         profile = self._chaos.profile

@@ -29,7 +29,6 @@ from simulators.world.stage import Seat, Stage
 from simulators.world.supplier import SUPPLIER, TERMS, Desk, Supplier
 from simulators.world.template import device_file, scratch, server_file, stretched_once, template
 
-LOOK_EVERY_S = 1200.0
 TRIES_TO_AGREE = 60
 HEAL_WITHIN = timedelta(hours=6)
 
@@ -94,7 +93,7 @@ async def _run(
 
 
 def _stage(seed: int, options: Options, home: Path, around: Surroundings, wire: Wire) -> Stage:
-    centre, streams = Centre(wire), Streams(seed)
+    centre, streams = Centre(wire, seldom_s=options.habits.seldom_s), Streams(seed)
     supplier = Supplier(terms=streams.of("terms").choice(TERMS), chaos=around.chaos)
     supplier.told_to(home / SERVER / "0")
     (home / SUPPLIER / "0").mkdir(parents=True)
@@ -138,8 +137,10 @@ class Course:
         stage, seats = self._stage, self._stage.seats.values()
         async with stage.people:
             keepers = [stage.begin(incidents.keep(stage, host)) for host in stage.hosts]
-            befall = [stage.begin(incidents.befall_laptop(stage, seat)) for seat in seats]
-            befall.append(stage.begin(incidents.befall_server(stage)))
+            befall = [stage.begin(incidents.arrange(stage, event)) for event in stage.options.events]
+            if stage.options.profile.armed():
+                befall += [stage.begin(incidents.befall_laptop(stage, seat)) for seat in seats]
+                befall.append(stage.begin(incidents.befall_server(stage)))
             watchers = [stage.begin(self._watch()), stage.begin(incidents.operate(stage))]
             office = stage.begin(staff.rounds(stage))
             await asyncio.gather(*[stage.begin(technicians.work(stage, seat)) for seat in seats])
@@ -176,7 +177,7 @@ class Course:
         """Technicians look at their screens now and then, and somebody writes down where the audit ends."""
         stage = self._stage
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(stage.options.habits.look_every_s)
             for seat in stage.seats.values():
                 seat.done(seat.look)
             if stage.server.up:

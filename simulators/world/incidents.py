@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import assert_never
 
 from device.store import State
 from reconciliation.expiry import Limits
 from simulators.hosts import Host, Incarnation
+from simulators.loop import current_loop
+from simulators.wire import Spell
 from simulators.world import technicians
 from simulators.world.machines import server_settings
-from simulators.world.options import SERVER
+from simulators.world.options import SERVER, Act, Event
 from simulators.world.staff import revoke
 from simulators.world.stage import Seat, Stage
 from simulators.world.template import server_file
@@ -46,6 +49,25 @@ async def keep(stage: Stage, host: Host) -> None:
         await host.down.wait()
         dice = stage.chaos.apart(f"down/{host.fell_by}")
         await asyncio.sleep(dice.between(1.0, stage.chaos.profile.down_s_max))
+        await asyncio.sleep(stage.closed_until_s.get(host.name, 0.0) - current_loop().time())
+
+
+async def arrange(stage: Stage, event: Event) -> None:
+    """Make an event of a scenario happen."""
+    await asyncio.sleep(event.at_s)
+    now_s = current_loop().time()
+    match event.act:
+        case Act.SERVER_DOWN:
+            stage.closed_until_s[SERVER] = now_s + event.for_s
+            stage.server.crash("switched off", power_cut=False)
+        case Act.NO_COVERAGE:
+            for name in [event.who] if event.who else stage.seats:
+                stage.wire.weather[name] = Spell("partition", now_s, now_s + event.for_s, arranged=True)
+        case Act.REVOKED:
+            for name in [event.who] if event.who else stage.seats:
+                stage.in_office(partial(revoke, stage.seats[name].device))
+        case _:
+            assert_never(event.act)
 
 
 async def befall_laptop(stage: Stage, seat: Seat) -> None:

@@ -22,7 +22,6 @@ from sync_server.settings import Settings as ServerSettings
 
 T = TypeVar("T")
 REST_S_MAX = 3600.0
-SELDOM_S = 120.0
 
 
 async def in_place(work: Callable[[], T]) -> T:
@@ -86,6 +85,8 @@ class Centre:
 
     wire: Wire
     office: Office | None = None
+    #: How often it looks for work of its own, at most.
+    seldom_s: float = 120.0
     #: Somebody restored a backup, and says so before the server starts.
     begins_anew: bool = False
 
@@ -99,15 +100,14 @@ class Centre:
         service = build_service(settings, life.ports)
         app = build_app(service, in_place)
         outside = self.wire.link(life, once=True)
-        async with build_lifespan(settings, service, in_place, _seldom, outside)(app):
+        async with build_lifespan(settings, service, in_place, self._seldom, outside)(app):
             self.wire.listen(ADDRESS, app)
             self.office = Office(service)
             await asyncio.Event().wait()
 
-
-async def _seldom(seconds: float) -> None:
-    """What looks for work every few seconds is asked less often: nothing here is in a hurry."""
-    await asyncio.sleep(max(seconds, SELDOM_S))
+    async def _seldom(self, seconds: float) -> None:
+        """What looks for work every few seconds is asked less often: nothing here is in a hurry."""
+        await asyncio.sleep(max(seconds, self.seldom_s))
 
 
 def server_settings(home: Path) -> ServerSettings:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from shared.outcomes import Outcome
 from simulators.checkers.base import Evidence
@@ -13,6 +14,47 @@ START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TENANT, ADDRESS, PIN = "t", "sync.example", "2468"
 SERVER = "server"
 APPROVERS = ("a.one", "a.two")
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How people live; lengths in seconds.
+
+    Args:
+        jobs: how many jobs everybody works on.
+        away: how many of a technician's spells are out of coverage, 0 to 1, each of up to
+        away_s_max: seconds between two things said.
+        absent_s: laptop → over how long its technician says everything, out of coverage from beginning to end.
+        rounds_s: from and to how long somebody at the office waits between two rounds.
+        look_every_s: how often people look at their screens.
+        seldom_s: how often the server looks for work of its own, at most.
+    """
+
+    jobs: int = 8
+    away: float = 0.7
+    away_s_max: float = 1800.0
+    absent_s: Mapping[str, float] = field(default_factory=dict)
+    rounds_s: tuple[float, float] = (60.0, 600.0)
+    look_every_s: float = 1200.0
+    seldom_s: float = 120.0
+
+
+class Act(StrEnum):
+    """What a scenario makes happen at a certain time."""
+
+    SERVER_DOWN = "server_down"
+    NO_COVERAGE = "no_coverage"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happens at `at_s` seconds, whatever the dice say: for `for_s` seconds, to laptop `who` (all if empty)."""
+
+    at_s: float
+    act: Act
+    for_s: float = 0.0
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +70,8 @@ class Options:
     keep_lines: bool = False
     fewer: Mapping[str, int] = field(default_factory=dict)
     script: frozenset[Hit] | None = None
+    habits: Habits = Habits()
+    events: tuple[Event, ...] = ()
 
 
 @dataclass

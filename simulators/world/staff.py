@@ -44,7 +44,7 @@ async def rounds(stage: Stage) -> None:
 async def _round(stage: Stage, who: str, turn: Turn) -> None:
     dice = stage.streams.of(who)
     while True:
-        await asyncio.sleep(dice.between(60.0, 600.0))
+        await asyncio.sleep(dice.between(*stage.options.habits.rounds_s))
         stage.in_office(partial(turn, dice))
 
 

@@ -112,6 +112,8 @@ class Stage:
     #: Machines that run a copy of a laptop's disk just now, and all that ever did.
     copies: list[Seat] = field(default_factory=list)
     retired: list[Seat] = field(default_factory=list)
+    #: Hosts that nobody starts before then.
+    closed_until_s: dict[str, float] = field(default_factory=dict)
     #: Where the audit ended when somebody looked.
     heads: list[tuple[int, str]] = field(default_factory=list)
     #: Commands whose outcome was lost with a server that was set back.

@@ -13,21 +13,25 @@ from simulators.trace import Trace
 from simulators.world.stage import Seat, Stage
 from simulators.world.template import GUARDED
 
-AWAY_S_MAX = 1800.0
-
 
 async def work(stage: Stage, seat: Seat) -> None:
     """Work until everything is said; then go home."""
     dice, trace = stage.streams.of(f"technician/{seat.name}"), stage.around.trace
-    left = stage.options.fewer.get(seat.name, stage.options.commands)
+    left, habits = stage.options.fewer.get(seat.name, stage.options.commands), stage.options.habits
+    if absent_s := habits.absent_s.get(seat.name):
+        await say_some(stage, seat, dice, left, apart_s=absent_s / max(1, left))
+        left = 0
     while left > 0:
-        away = dice.chance(0.7)
+        away = dice.chance(habits.away)
         if away:
             await seat.until(lambda device: device.workbench.go(online=False))
             trace.note(seat.name, "leaves coverage")
         for _ in range(1 + dice.below(3)):
-            await asyncio.sleep(dice.between(60.0, AWAY_S_MAX) if away else dice.between(1.0, 40.0))
-            burst = [_proposal(dice, f"{seat.name} says {left - n}") for n in range(min(left, 1 + dice.below(3)))]
+            await asyncio.sleep(dice.between(60.0, habits.away_s_max) if away else dice.between(1.0, 40.0))
+            burst = [
+                _proposal(dice, f"{seat.name} says {left - n}", habits.jobs)
+                for n in range(min(left, 1 + dice.below(3)))
+            ]
             left -= len(burst)
             await seat.until(functools.partial(_say, trace, seat, burst))
         if away:
@@ -38,12 +42,14 @@ async def work(stage: Stage, seat: Seat) -> None:
     trace.note(seat.name, "leaves coverage, and has said everything")
 
 
-async def say_some(stage: Stage, seat: Seat, dice: Stream, number: int) -> None:
-    """Say a few things, one after the other, out of coverage."""
+async def say_some(stage: Stage, seat: Seat, dice: Stream, number: int, *, apart_s: float | None = None) -> None:
+    """Say a few things, one after the other, out of coverage; `apart_s` seconds apart, or a few minutes."""
     await seat.until(lambda device: device.workbench.go(online=False))
     for n in range(number):
-        await asyncio.sleep(dice.between(60.0, 600.0))
-        say = functools.partial(_say, stage.around.trace, seat, [_proposal(dice, f"{seat.name} says {n}")])
+        await asyncio.sleep(apart_s or dice.between(60.0, 600.0))
+        say = functools.partial(
+            _say, stage.around.trace, seat, [_proposal(dice, f"{seat.name} says {n}", stage.options.habits.jobs)]
+        )
         await seat.until(say)
 
 
@@ -75,9 +81,9 @@ def _say(trace: Trace, seat: Seat, burst: list[Proposal], device: Device) -> Non
     trace.note(seat.name, f"saw saved {' '.join(command.id for command in commands)}")
 
 
-def _proposal(dice: Stream, text: str) -> Proposal:
-    """One thing that a technician may want to say."""
-    job = 1 + dice.below(8)
+def _proposal(dice: Stream, text: str, jobs: int) -> Proposal:
+    """One thing that a technician may want to say of one of so many jobs."""
+    job = 1 + dice.below(jobs)
     ref, pump = f"work_order/WO-{job}", f"asset/PUMP-{1 + job % 3}"
     kinds: list[tuple[str, dict[str, Any]]] = [
         ("note.added", {"text": text}),
