@@ -55,7 +55,9 @@ def run(seed: int, options: Options, *, committed: list[Hit] | None = None, watc
         for name in (SERVER, *machines.names):
             shutil.copytree(Path(machines.folder.name) / name, Path(folder) / name)
         order, home = Streams(seed).of("order"), Path(folder)
-        result, _ = simulate(lambda: _run(seed, options, home, machines.start, hits, watch), order)
+        result, _ = simulate(
+            lambda: _run(seed, options, home, machines.start, hits, watch), order, steps_max=options.steps_max
+        )
     return result
 
 

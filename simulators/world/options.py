@@ -29,6 +29,11 @@ class Options:
     fewer: Mapping[str, int] = field(default_factory=dict)
     script: frozenset[Hit] | None = None
 
+    @property
+    def steps_max(self) -> int:
+        """Far more steps than such a world takes: a sound one takes less than a hundred for each command."""
+        return 100_000 + self.devices * (50_000 + 1_000 * self.commands)
+
 
 @dataclass
 class Told:
