@@ -12,7 +12,16 @@ import anyio.to_thread
 import pytest
 
 from simulators import loop as loops
-from simulators.loop import Deadlock, Livelock, SeededLoop, StepLimit, ThreadForbidden, current_loop, simulate, task_of
+from simulators.loop import (
+    Deadlock,
+    Livelock,
+    SeededLoop,
+    StepLimit,
+    ThreadForbidden,
+    current_loop,
+    simulate,
+    task_of,
+)
 from simulators.streams import Stream
 
 
@@ -329,3 +338,19 @@ def test_a_socket_cannot_be_opened() -> None:
 
     with pytest.raises((NotImplementedError, ThreadForbidden)):
         run(main)
+
+
+def test_a_run_may_end_while_a_generator_is_being_finished() -> None:
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(60)
+
+    async def main() -> int:
+        async for number in numbers():
+            break
+        await asyncio.sleep(1)
+        return number
+
+    assert run(main)[0] == 1
