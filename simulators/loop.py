@@ -214,8 +214,8 @@ class SeededLoop(asyncio.BaseEventLoop):
         if self._at_once > STEPS_AT_ONCE_MAX:
             (busiest, count), *_ = self._busy.most_common(1)
             raise Livelock(
-                f"{busiest} never rests: {STEPS_AT_ONCE_MAX} steps at {self._clock_s:.6f} s, {count} of the last half "
-                "were its own."
+                f"{busiest} never rests: {STEPS_AT_ONCE_MAX} steps at {self._clock_s:.6f} s, {count} of the last "
+                "half its own."
             )
 
     def interrupt(self) -> None:

@@ -11,11 +11,13 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
         if evidence.here(command) is None:
             yield Finding(command, "was shown as received, and the server does not know it")
     for command, words in evidence.shown.items():
-        if words and (evidence.server.ledger.get(command)) is None:
+        here = evidence.here(command)
+        if words and (here is None or here.receipt is None):
             yield Finding(command, f"was shown as {words[0]}, and the server has not settled it")
     for name, device in evidence.devices.items():
         for sent in device.outbox:
-            if sent.receipt is not None and evidence.server.ledger.get(sent.id) is None:
+            here = evidence.here(sent.id)
+            if sent.receipt is not None and (here is None or here.receipt is None):
                 yield Finding(sent.id, f"has a receipt on {name} and none on the server")
 
 
