@@ -3,10 +3,15 @@
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from simulators import explore, world
+from simulators.world import course
 from simulators.mutants.base import Mutant
 from simulators.mutants.table import BY_NAME
+
+#: What does not settle within this long after everything healed, in a world that is broken on purpose, never will.
+PATIENCE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +37,14 @@ class Catch:
 
 def hunt(mutant: Mutant) -> Catch:
     """Plant it here, for good, and run worlds until its judge speaks. Use a process that ends afterwards."""
-    world.template(mutant.campaign.devices)  # the machines were set up by a sound program
-    mutant.plant()
+    world.template(mutant.trial.devices)  # the machines were set up by a sound program
+    vars(course)["HEAL_WITHIN"] = PATIENCE
+    for plant in mutant.plant:
+        plant()
     others: set[str] = set()
-    first, seeds = mutant.campaign.first, mutant.campaign.seeds
+    first, seeds = mutant.trial.first, mutant.trial.seeds
     for count, seed in enumerate(range(first, first + seeds), 1):
-        findings = explore.play(mutant.campaign, seed).findings
+        findings = explore.play(mutant.trial, seed).findings
         others |= {finding.checker for finding in findings} - {mutant.checker}
         words = next((str(finding) for finding in findings if finding.checker == mutant.checker), None)
         if words:

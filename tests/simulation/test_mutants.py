@@ -24,7 +24,7 @@ def test_planted_bugs_are_caught(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert [(each["name"], each["caught"]) for each in data["mutants"]] == [(name, True) for name in names]
     assert {each["checker"] for each in data["mutants"]} == {"forks-are-seen", "only-the-enrolled"}
-    assert all(1 <= each["seeds"] <= BY_NAME[each["name"]].campaign.seeds for each in data["mutants"])
+    assert all(1 <= each["seeds"] <= BY_NAME[each["name"]].trial.seeds for each in data["mutants"])
 
 
 def test_what_is_no_bug_is_not_caught() -> None:
