@@ -104,8 +104,8 @@ class PublicKey:
 class ServerFile:
     """The server's database: records by reference, receipts by command id (None while held), the audit, its ends.
 
-    `ledger` names what devices sent; `received` holds all of it, the office's commands included, by id. `flaws` is what
-    SQLite itself finds wrong with the file.
+    `ledger` names what devices sent; `received` holds all of it, the office's commands included, by id. `flaws` is
+    what SQLite itself finds wrong with the file.
     """
 
     records: Mapping[str, Body]

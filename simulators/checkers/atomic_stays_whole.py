@@ -1,4 +1,4 @@
-"""A part is on the job exactly if it is off the shelf: the two are one act, whoever did it and however it was settled."""
+"""A part is on the job exactly if it is off the shelf: the two are one act, however it was settled."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What the server dropped for its age was settled, nothing open rests on it, and it is never taken as something new."""
+"""What the server dropped for its age was settled, nothing open rests on it, and it is never taken as new."""
 
 from collections.abc import Iterator
 

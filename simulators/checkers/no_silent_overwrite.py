@@ -21,11 +21,10 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
 
 def _overwritten(evidence: Evidence) -> Iterator[Finding]:
     set_at: defaultdict[_Place, list[tuple[Received, Any]]] = defaultdict(list)
+    commands = evidence.everything()
     for command, said in evidence.effective().items():
         if said.kind == "field.updated":
-            set_at[said.record, said.payload["field"]].append(
-                (evidence.server.received[command], said.payload["value"])
-            )
+            set_at[said.record, said.payload["field"]].append((commands[command], said.payload["value"]))
     for (ref, field), setters in set_at.items():
         for (each, value), (other, stood) in product(setters, setters):
             seen = _seen(each, ref, field)

@@ -1,4 +1,4 @@
-"""A server that was set back gets back what it lacks, and gives no id and no place of its history a second meaning."""
+"""A server that was set back gets back what it lacks, and gives no id and no place in history a second meaning."""
 
 from collections.abc import Iterator
 from itertools import combinations

@@ -1,7 +1,7 @@
 """However bad the network is, and whoever comes back at once: no laptop asks again and again without a pause.
 
-What a sound laptop needs was measured over 100 worlds of all kinds: at most 8 requests in ten seconds, 15 in a minute,
-and 6 beyond its regular question every half minute once everything healed. Without pauses it is ten a second.
+What a sound laptop needs was measured over 100 worlds of all kinds: at most 8 requests in ten seconds, 15 in a
+minute, and 6 beyond its regular question every half minute once everything healed. Without pauses it is ten a second.
 """
 
 from bisect import bisect_left

@@ -15,7 +15,8 @@ from shared.problems import Code, Refused
 from shared.records import Record
 from simulators.loop import OWNER
 from simulators.mutants.base import put
-from sync_server import admission, batch, round, store
+from sync_server import admission, batch, store
+from sync_server import round as sync_round
 from sync_server.admission import Admitted
 from sync_server.batch import Batch, link_hash
 from sync_server.chain import Taken
@@ -127,15 +128,15 @@ def id_reuse_accepted() -> None:
 def asked_is_decided_again() -> None:
     """Whoever asks what became of a command has it decided once more."""
     _settled_entries_are_overwritten()
-    recall = round.Desk._recall  # noqa: SLF001
+    recall = sync_round.Desk._recall  # noqa: SLF001
 
-    def anew(self: round.Desk, command_id: str) -> Any:
+    def anew(self: sync_round.Desk, command_id: str) -> Any:
         known = self.batch.entry(command_id)
         if known is not None and known.receipt is not None:
             _again(self.batch, known)
         return recall(self, command_id)
 
-    put(round.Desk, "_recall", anew)
+    put(sync_round.Desk, "_recall", anew)
 
 
 def turns_away_at_first() -> None:
@@ -291,7 +292,7 @@ def audit_is_edited() -> None:
 
 
 def audit_is_written_anew() -> None:
-    """Somebody has their name taken out of it, and every hash after that made to fit; heads of before are forgotten."""
+    """Somebody has their name taken out of it, and every hash made to fit; the heads of before are forgotten."""
 
     def anew(self: Tx, tenant: str) -> None:
         prev = "0" * 64
@@ -303,7 +304,7 @@ def audit_is_written_anew() -> None:
         self.set_head(tenant, TenantHead(head.change_seq, head.audit_position, prev))
 
     _after_each_unit(anew)
-    put(round, "shown", lambda *_: None)
+    put(sync_round, "shown", lambda *_: None)
 
 
 def _after_each_unit(meddle: Callable[[Tx, str], None]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulators.faults import CALM, LOSSY, FaultProfile
-from simulators.mutants import laptop, rules, server
+from simulators.mutants import laptop, people, rules, server
 from simulators.mutants.base import Mutant, Trial
 
 SEEDS = 20
@@ -48,7 +48,9 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("signature unchecked", "only-the-enrolled", _CALM, server.signature_unchecked, laptop.forged_signatures),
     _mutant("names unchecked", "only-the-enrolled", _CALM, server.names_unchecked, laptop.others_names),
     _mutant("same id, other bytes", "same-id-same-bytes", _CALM, server.id_reuse_accepted, laptop.ids_repeat),
-    _mutant("released after a refusal", "dependents-wait", _BUSY, rules.released_after_a_refusal, laptop.signs_nonsense),
+    _mutant(
+        "released after a refusal", "dependents-wait", _BUSY, rules.released_after_a_refusal, laptop.signs_nonsense
+    ),
     _mutant("released too early", "dependents-wait", _BUSY, rules.released_too_early, laptop.from_the_future),
     _mutant("base version ignored", "no-silent-overwrite", _BUSY, rules.base_ignored),
     _mutant("conflict without theirs", "no-silent-overwrite", _BUSY, rules.winner_forgotten),
@@ -59,16 +61,38 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("audit written anew", "audit-verifies", _CALM, server.audit_is_written_anew),
     _mutant("fork accepted", "forks-are-seen", _CALM, server.fork_accepted, laptop.one_place_twice),
     _mutant("order of chain ignored", "forks-are-seen", _CALM, server.order_ignored, laptop.newest_first),
-    _mutant("unknown version applied", "unknown-is-named", _CALM, server.reads_what_it_does_not_know, laptop.from_the_future),
-    _mutant("refused without a word", "unknown-is-named", _CALM, server.refuses_without_a_word, laptop.signs_nonsense),
+    _mutant(
+        "unknown version applied",
+        "unknown-is-named",
+        _CALM,
+        server.reads_what_it_does_not_know,
+        laptop.from_the_future,
+    ),
+    _mutant(
+        "refused without a word", "unknown-is-named", _CALM, server.refuses_without_a_word, laptop.signs_nonsense
+    ),
     _mutant("stock floor ignored", "stock-above-zero", _BUSY, rules.stock_floor_ignored),
-    _mutant("receipt not bound to bytes", "receipts-are-proof", _CALM, server.receipts_for_anything, laptop.any_receipt_will_do),
+    _mutant(
+        "receipt not bound to bytes",
+        "receipts-are-proof",
+        _CALM,
+        server.receipts_for_anything,
+        laptop.any_receipt_will_do,
+    ),
     _mutant("sent counts as settled", "receipts-are-proof", _CALM, laptop.sent_is_settled),
     _mutant("lifetime ignored", "everything-ends", _CALM, rules.lives_are_short),
-    _mutant("decisions release nobody", "everything-ends", _BUSY, server.decided_conflicts_release_nobody),
+    _mutant(
+        "decisions release nobody",
+        "everything-ends",
+        _BUSY,
+        server.decided_conflicts_release_nobody,
+        people.all_on_one_job,
+    ),
     _mutant("cursor skips", "both-sides-agree", _CALM, server.cursor_skips),
     _mutant("change not written down", "both-sides-agree", _CALM, laptop.a_change_is_skipped),
-    _mutant("poison stops the batch", "poison-stops-itself", _CALM, server.poison_stops_the_batch, laptop.signs_nonsense),
+    _mutant(
+        "poison stops the batch", "poison-stops-itself", _CALM, server.poison_stops_the_batch, laptop.signs_nonsense
+    ),
     _mutant("retry without back-off", "the-herd-drains", _LOSSY, laptop.never_waits_after_a_failure),
     _mutant("asks all the time", "the-herd-drains", _CALM, laptop.asks_all_the_time),
     _mutant("full disk drops the oldest", "full-disk-loses-nothing", _FULL, laptop.full_disk_drops_the_oldest),
