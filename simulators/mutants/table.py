@@ -49,9 +49,21 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("names unchecked", "only-the-enrolled", _CALM, server.names_unchecked, laptop.others_names),
     _mutant("same id, other bytes", "same-id-same-bytes", _CALM, server.id_reuse_accepted, laptop.ids_repeat),
     _mutant(
-        "released after a refusal", "dependents-wait", _BUSY, rules.released_after_a_refusal, laptop.signs_nonsense
+        "released after a refusal",
+        "dependents-wait",
+        _CALM,
+        rules.released_after_a_refusal,
+        laptop.signs_nonsense,
+        people.all_on_one_job,
     ),
-    _mutant("released too early", "dependents-wait", _BUSY, rules.released_too_early, laptop.from_the_future),
+    _mutant(
+        "released too early",
+        "dependents-wait",
+        _CALM,
+        rules.released_too_early,
+        laptop.from_the_future,
+        people.all_on_one_job,
+    ),
     _mutant("base version ignored", "no-silent-overwrite", _BUSY, rules.base_ignored),
     _mutant("conflict without theirs", "no-silent-overwrite", _BUSY, rules.winner_forgotten),
     _mutant("atomic group torn", "atomic-stays-whole", _BUSY, rules.groups_torn),
@@ -84,7 +96,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "decisions release nobody",
         "everything-ends",
-        _BUSY,
+        _CALM,
         server.decided_conflicts_release_nobody,
         people.all_on_one_job,
     ),
