@@ -18,8 +18,13 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(key, f"was done {count} times in the system of record")
         if each is None:
             yield Finding(key, "was done in the system of record, and no command asked for it")
-        elif why := _out_of_place(each):
+        elif (why := _out_of_place(each)) and not _once_effective(evidence, key):
             yield Finding(key, f"was done in the system of record, and {why}")
+
+
+def _once_effective(evidence: Evidence, command: str) -> bool:
+    """Whether it took effect on a server that was set back since: what was done outside stays done."""
+    return any((each := life.received.get(command)) and each.effective for life in evidence.lives)
 
 
 def _out_of_place(each: Received) -> str | None:

@@ -491,6 +491,8 @@ def test_an_order_a_purge_and_a_restore_that_went_well_are_no_findings(sound: Ev
     ):
         assert {promise: found for promise, found in judged(went_well(sound)).items() if found} == {}
     assert not judged(an_order(sound))["one-external-effect"]
+    rejected_anew = replace(order_what_was_rejected(sound), lives=(an_order(sound).server,))
+    assert not judged(rejected_anew)["one-external-effect"]
 
 
 @pytest.mark.parametrize(("promise", "spoil"), SPOILT, ids=[f"{p}-{s.__name__}" for p, s in SPOILT])
