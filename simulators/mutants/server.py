@@ -75,8 +75,9 @@ def _settled_entries_are_overwritten() -> None:
 
 
 def _again(unit: Batch, known: Entry) -> None:
-    """Decide a settled command once more."""
-    unit._settle_or_hold(replace(known, receipt=None, receipt_payload=None, proof=None))  # noqa: SLF001
+    """Decide a settled command once more, where nothing outside the ledger would stop that."""
+    if known.command.kind in {"note.added", "finding.added", "field.updated", "part.consumed"}:
+        unit._settle_or_hold(replace(known, receipt=None, receipt_payload=None, proof=None))  # noqa: SLF001
 
 
 def dedupe_off() -> None:
