@@ -122,6 +122,10 @@ def forget_at_the_server(evidence: Evidence) -> Evidence:
     return replace(evidence, server=replace(evidence.server, received=received))
 
 
+def begin_a_new_life(evidence: Evidence) -> Evidence:
+    return receipt_with(evidence, first(evidence, "note.added"), incarnation=2)
+
+
 def show_two_words(evidence: Evidence) -> Evidence:
     command = next(iter(evidence.said))
     return replace(evidence, shown={**evidence.shown, command: ("rejected", "applied")})
@@ -425,6 +429,7 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("saved-is-saved", save_other_words),
     ("saved-is-saved", save_in_another_order),
     ("acknowledged-is-kept", forget_at_the_server),
+    ("acknowledged-is-kept", begin_a_new_life),
     ("one-outcome", show_two_words),
     ("one-outcome", settle_otherwise),
     ("only-the-enrolled", sign_badly),
