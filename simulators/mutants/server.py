@@ -1,6 +1,7 @@
 """Bugs of the server. The names that they spoil are given as text: nothing here is meant to fit."""
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -10,15 +11,16 @@ from typing import Any
 from reconciliation.ruling import Ruling, rejected
 from shared.commands.base import OFFICE, Command
 from shared.ids import id_of, sha256_hex
-from shared.outcomes import Outcome, Reason, Receipt
+from shared.outcomes import Outcome, Reason
 from shared.problems import Code, Refused
 from shared.records import Record
 from simulators.loop import OWNER
 from simulators.mutants.base import put
-from sync_server import admission, batch, store
+from sync_server import admission, store
 from sync_server import round as sync_round
 from sync_server.admission import Admitted
-from sync_server.batch import Batch, link_hash
+from sync_server.batch import Batch, known, link_hash, places, settling, writing
+from sync_server.batch.decided import Decided
 from sync_server.chain import Taken
 from sync_server.store import Entry, Store, TenantHead, Tx, ledger
 from sync_server.store.audit import AUDIT, Audit
@@ -46,7 +48,7 @@ def names_unchecked() -> None:
 
 def fork_accepted() -> None:
     """It takes whatever comes as the next link of the chain."""
-    put(batch, "place_of", lambda command, digest, epoch: Taken(epoch.at(command.seq, digest)))
+    put(places, "place_of", lambda command, digest, epoch: Taken(epoch.at(command.seq, digest)))
 
 
 def order_ignored() -> None:
@@ -55,7 +57,7 @@ def order_ignored() -> None:
     def anywhere(command: Command, digest: str, epoch: Any) -> Taken:
         return Taken(epoch.at(command.seq, digest) if (command.seq or 0) > epoch.head_seq else epoch)
 
-    put(batch, "place_of", anywhere)
+    put(places, "place_of", anywhere)
 
 
 # -- the ledger
@@ -77,7 +79,7 @@ def _settled_entries_are_overwritten() -> None:
 def _again(unit: Batch, known: Entry) -> None:
     """Decide a settled command once more, where nothing outside the ledger would stop that."""
     if known.command.kind in {"note.added", "finding.added", "field.updated", "part.consumed"}:
-        unit._settle_or_hold(replace(known, receipt=None, receipt_payload=None, proof=None))  # noqa: SLF001
+        unit._settling.settle_or_hold(replace(known, outcome=None, settled_at=None, receipt_payload=None, proof=None))  # noqa: SLF001
 
 
 def dedupe_off() -> None:
@@ -120,7 +122,7 @@ def id_reuse_accepted() -> None:
     def replaced(self: Batch, admitted: Admitted, **how: Any) -> None:
         known = self.entry(admitted.command.id)
         if known is not None and known.envelope.hash != admitted.envelope.hash:
-            self._entries[admitted.command.id] = None
+            self._known._entries[admitted.command.id] = None  # noqa: SLF001
         receive(self, admitted, **how)
 
     put(Batch, "receive", replaced)
@@ -203,27 +205,27 @@ def disk_not_waited_for() -> None:
 
 def poison_stops_the_batch() -> None:
     """After a command that is refused, the rest of the batch is refused with it."""
-    settle = Batch._settle  # noqa: SLF001
+    settle = Decided.settle
 
-    def with_it(self: Batch, entry: Entry, ruling: Ruling, versions: Any = None) -> None:
-        bad = any(each.ruling.outcome is Outcome.REJECTED for each in self._settled.values())
+    def with_it(self: Decided, entry: Entry, ruling: Ruling, versions: Any = None) -> None:
+        bad = any(each.ruling.outcome is Outcome.REJECTED for each in self.settled.values())
         if bad and entry.command.device != OFFICE:
             ruling, versions = rejected(Reason.DEPENDENCY_FAILED, "a command before it was refused"), None
         settle(self, entry, ruling, versions)
 
-    put(Batch, "_settle", with_it)
+    put(Decided, "settle", with_it)
 
 
 def decided_conflicts_release_nobody() -> None:
     """Who waits for a decision over a conflict is not found when it comes."""
-    write = Batch._write  # noqa: SLF001
+    write = Decided.write
 
-    def quietly(self: Batch, records: Iterable[Record]) -> None:
+    def quietly(self: Decided, records: Iterable[Record]) -> None:
         listed = list(records)
         write(self, listed)
-        self._there -= {id_of(record.ref) for record in listed if record.kind == "conflict"}
+        self.arrived -= {id_of(record.ref) for record in listed if record.kind == "conflict"}
 
-    put(Batch, "_write", quietly)
+    put(Decided, "write", quietly)
 
 
 # -- what it says
@@ -231,29 +233,29 @@ def decided_conflicts_release_nobody() -> None:
 
 def receipts_for_anything() -> None:
     """Its receipts name a command, and not the bytes of it."""
-    _spoil_receipts(lambda receipt: {"envelope_hash": sha256_hex(receipt.command.encode())})
+    _spoil_receipts(lambda told: {"envelope_hash": sha256_hex(told["command"].encode())})
 
 
 def refuses_without_a_word() -> None:
     """What it refuses it gives no reason for."""
-    _spoil_receipts(lambda receipt: {"detail": ""} if receipt.outcome is Outcome.REJECTED else {})
+    _spoil_receipts(lambda told: {"detail": ""} if told["outcome"] == Outcome.REJECTED else {})
 
 
-def _spoil_receipts(change: Callable[[Receipt], dict[str, Any]]) -> None:
-    receipt_of = Batch._receipt  # noqa: SLF001
+def _spoil_receipts(change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    receipt_of = vars(writing)["_receipt"]
 
-    def spoilt(self: Batch, *arguments: Any) -> Receipt:
-        receipt = receipt_of(self, *arguments)
-        return receipt.model_copy(update=change(receipt))
+    def spoilt(*arguments: Any) -> bytes:
+        told = json.loads(receipt_of(*arguments))
+        return json.dumps({**told, **change(told)}).encode()
 
-    put(Batch, "_receipt", spoilt)
+    put(writing, "_receipt", spoilt)
 
 
 def reads_what_it_does_not_know() -> None:
     """A version that it does not know it reads as the one that it knows."""
-    draft_of = vars(batch)["draft_of"]
-    put(batch, "draft_of", lambda command: draft_of(command.model_copy(update={"schema_version": 1})))
-    put(batch, "with_external", lambda verdict, _facts: verdict)
+    draft_of = vars(known)["draft_of"]
+    put(known, "draft_of", lambda command: draft_of(command.model_copy(update={"schema_version": 1})))
+    put(settling, "with_external", lambda verdict, _facts: verdict)
 
 
 def cursor_skips() -> None:
@@ -313,6 +315,6 @@ def _after_each_unit(meddle: Callable[[Tx, str], None]) -> None:
 
     def flushed(self: Batch) -> None:
         flush(self)
-        meddle(self._tx, self._tenant)
+        meddle(self._known.tx, self._known.tenant)
 
     put(Batch, "flush", flushed)
