@@ -23,7 +23,7 @@ from device.workbench import Workbench
 from reconciliation.compose import Author
 from shared.envelope import Envelope, seal
 from shared.problems import Problem
-from shared.receipts import proof_to_json, read_receipt
+from shared.receipts import read_receipt
 from shared.sync import proof_of
 from simulators.mutants.base import put
 
@@ -237,7 +237,7 @@ def any_receipt_will_do() -> None:
 
     def believed(answer: Any, _known: dict[str, Outgoing], roots: Any, _trust: Any) -> Any:
         payload, proof = answer.receipt.encode(), proof_of(answer.proof, roots.envelopes)
-        return read_receipt(payload, proof, roots.signed(answer.proof.root)), payload, proof_to_json(proof)
+        return read_receipt(payload, proof, roots.signed(answer.proof.root)), payload, proof
 
     put(belief, "_receipt", believed)
 
