@@ -10,7 +10,8 @@ Rules
 5. A settling device makes its next round ready while the server works on this one, and sends it when the answer is
    here and before it is read, where `Session.ahead` and the server's signed head allow it. What was made ready and
    never left is no longer in doubt.
-6. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
+6. An answer that could not be written down counts as none: the next try waits, longer each time.
+7. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
    but for what the server names as not taken.
 """
 
@@ -26,7 +27,7 @@ from device.core.clocks import is_doubtful
 from device.core.session import Act, Ask, Close, Push, Queue, Rest, Session
 from device.core.transfers import may_move
 from device.core.trust import Trust
-from device.errors import RemoteError, TransportError
+from device.errors import RemoteError, StoreError, TransportError
 from device.intake import Intake
 from device.keys import DeviceKeys
 from device.store import DeviceStore, Identity, Issue, Outgoing
@@ -190,7 +191,11 @@ class Agent:
         await self._keep_back(draft)
         reply, changes = answered.reply, answered.changes
         at = self._ports.clock.now()
-        ended = await self._run(lambda: self._intake.take(reply, changes, believed, this.shown, at.isoformat()))
+        try:
+            ended = await self._run(lambda: self._intake.take(reply, changes, believed, this.shown, at.isoformat()))
+        except StoreError:
+            self.session.failed(at, self._spread())
+            raise
         wait = timedelta(seconds=reply.retry_after_s) if reply.retry_after_s else None
         self.session.answered(at, more=reply.more, act=action, ended=ended, retry_after=wait)
         settled = tuple(receipt.command for receipt, *_ in believed.settled)

@@ -10,7 +10,7 @@ import base64
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +23,7 @@ from sqlcipher3 import dbapi2
 Body = Mapping[str, Any]
 EFFECTIVE = frozenset({"applied", "merged"})
 _LEDGER = "SELECT id, device, hash, keyid, payload, signature, hold, problem, receipt FROM ledger WHERE tenant = :t"
+_CHECK = "PRAGMA integrity_check(5)"
 _KEYS = 'SELECT keyid, purpose, device, actor, public FROM "key" WHERE tenant = :t'
 
 
@@ -103,7 +104,8 @@ class PublicKey:
 class ServerFile:
     """The server's database: records by reference, receipts by command id (None while held), the audit, its ends.
 
-    `ledger` names what devices sent; `received` holds all of it, the office's commands included, by id.
+    `ledger` names what devices sent; `received` holds all of it, the office's commands included, by id. `flaws` is
+    what SQLite itself finds wrong with the file.
     """
 
     records: Mapping[str, Body]
@@ -114,6 +116,7 @@ class ServerFile:
     audit_hash: str
     received: Mapping[str, Received] = field(default_factory=dict)
     keys: Mapping[str, PublicKey] = field(default_factory=dict)
+    flaws: tuple[str, ...] = ()
 
     def receipt(self, command: str) -> Body | None:
         """The receipt of a command as its JSON says; None while it is not settled."""
@@ -137,13 +140,14 @@ class Sent:
 class DeviceFile:
     """The device's database: the outbox in its order, the replica, and how far in the changes feed it reaches.
 
-    `receipt_key` is the raw key that it pinned at enrolment.
+    `receipt_key` is the raw key that it pinned at enrolment; `flaws` as of `ServerFile`.
     """
 
     outbox: tuple[Sent, ...]
     replica: Mapping[str, Body]
     reached: int
     receipt_key: bytes = b""
+    flaws: tuple[str, ...] = ()
 
 
 def read_server(database: str, tenant: str) -> ServerFile:
@@ -159,6 +163,7 @@ def read_server(database: str, tenant: str) -> ServerFile:
         changes, position, digest = connection.execute(ends, {"t": tenant}).one()
         received = [_received(row) for row in connection.execute(text(_LEDGER), {"t": tenant})]
         keys = connection.execute(text(_KEYS), {"t": tenant}).all()
+        flaws = _flaws(connection.exec_driver_sql(_CHECK)) if connection.dialect.name == "sqlite" else ()
     receipts = {row.id: None if row.receipt is None else bytes(row.receipt).decode() for row in ledger}
     return ServerFile(
         {row.ref: json.loads(row.body) for row in records},
@@ -169,7 +174,13 @@ def read_server(database: str, tenant: str) -> ServerFile:
         digest,
         received={each.id: each for each in received},
         keys={row.keyid: PublicKey(row.purpose, row.device, row.actor, row.public) for row in keys},
+        flaws=flaws,
     )
+
+
+def _flaws(found: Iterable[Any]) -> tuple[str, ...]:
+    """What an integrity check says; nothing where all is well."""
+    return tuple(words for (words,) in found if words != "ok")
 
 
 def read_ends(database: str, tenant: str) -> tuple[int, int, str]:
@@ -197,6 +208,7 @@ def read_device(database: Path, key: bytes) -> DeviceFile:
         replica = connection.execute("SELECT ref, body FROM replica").fetchall()
         cursor = connection.execute("SELECT value FROM meta WHERE key = 'cursor'").fetchone()
         identity = connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
+        flaws = _flaws(connection.execute(_CHECK))
     return DeviceFile(
         tuple(
             Sent(name, state, _text(receipt), _whole(proof, roots), digest, bytes(payload))
@@ -205,6 +217,7 @@ def read_device(database: Path, key: bytes) -> DeviceFile:
         {ref: json.loads(body) for ref, body in replica},
         int(cursor[0].split(":")[1]) if cursor else 0,
         bytes.fromhex(json.loads(identity[0])["receipt_key"]) if identity else b"",
+        flaws,
     )
 
 

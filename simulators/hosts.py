@@ -47,6 +47,11 @@ class Incarnation:
         self.ports = Ports(host.clock, host.chaos.dice(f"randomness/{host.name}"))
         disk.on_write, disk.on_full = self._crashes_in_write, host.on_disk_full
 
+    @property
+    def name(self) -> str:
+        """The host's."""
+        return self.host.name
+
     def start(self, work: Coroutine[Any, Any, T], *, cancellable: bool = False) -> "asyncio.Task[T]":
         """A task of this host. One that is `cancellable` may be cancelled by chance."""
         task: asyncio.Task[T] = self._context.run(self.host.loop.create_task, work)

@@ -2,7 +2,8 @@
 
 Rules
 1. Time is virtual. Where nothing is ready the clock jumps to the next timer; where there is no timer either, the run
-   has stopped dead and says which tasks wait (`Deadlock`).
+   has stopped dead and says which tasks wait (`Deadlock`). Where time stands still because somebody never rests, the
+   run ends and says who (`Livelock`).
 2. Of what is ready at once, the steps of tasks run in an order that the seed draws; every other callback keeps its
    place. That is any order a real loop could have given them, and never one that it could not.
 3. Threads are refused by name, whoever starts one: a thread runs when it likes. A refusal that somebody swallows
@@ -21,10 +22,11 @@ import asyncio
 import gc
 import heapq
 import inspect
+import signal
 import sys
 import threading
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar
@@ -36,6 +38,10 @@ from simulators.streams import Stream
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 STEPS_MAX = 5_000_000
+#: At one instant of virtual time. The most that a sound world of eight laptops took was 72.
+STEPS_AT_ONCE_MAX = 5_000
+#: One step may take so much of the processor's time, or twice as much; a sound one takes a fraction of a second.
+STUCK_CPU_S = 15.0
 COLLECT_EVERY = 20_000
 _FINALLY_MAX = 50
 
@@ -52,6 +58,10 @@ class StepLimit(SimulationFault):
     """The run took more steps than it may."""
 
 
+class Livelock(SimulationFault):
+    """Somebody goes on and on, and never lets time pass."""
+
+
 class ThreadForbidden(SimulationFault):
     """Something started a thread, or spoke to the loop from one."""
 
@@ -62,6 +72,10 @@ class Gone(BaseException):
 
 class Owner(Protocol):
     """Whose handles these are: a simulated host."""
+
+    @property
+    def name(self) -> str:
+        """What a fault calls it."""
 
     def admits(self, handle: asyncio.Handle, *, step: bool) -> bool:
         """Whether the handle may run now; one that may not is dropped, unless the owner keeps it for later."""
@@ -105,7 +119,11 @@ class SeededLoop(asyncio.BaseEventLoop):
         self._clock_s = 0.0
         self._numbers = 0
         self._hash = blake2b(digest_size=16)
-        self._refusal: ThreadForbidden | None = None
+        #: Why the run ends, whoever swallows what is raised.
+        self._refusal: SimulationFault | None = None
+        self._here = "nobody"
+        self._instant_s, self._at_once = 0.0, 0
+        self._busy: Counter[str] = Counter()
         self.steps = 0
         #: Errors that nobody waited for, in the words of the loop.
         self.unheard: list[str] = []
@@ -175,14 +193,38 @@ class SeededLoop(asyncio.BaseEventLoop):
         if owner is not None and not owner.admits(handle, step=task is not None):
             return
         self.steps += 1
-        if self.steps > self._steps_max:
-            raise StepLimit(
-                f"More than {self._steps_max} steps: {self._waiting()} go round in circles, or much to do."
-            )
+        self._here = f"{owner.name if owner else 'the world'}: {_called(handle, task)}"
+        self._check_limits()
         self._hash.update(f"{self._clock_s!r} {_name(handle, task)}\n".encode())
         handle._run()  # noqa: SLF001  # as BaseEventLoop does
         if self.steps % COLLECT_EVERY == 0:
             gc.collect(1)
+
+    def _check_limits(self) -> None:
+        if self.steps > self._steps_max:
+            raise StepLimit(
+                f"More than {self._steps_max} steps, the last by {self._here}. Waiting: {self._waiting()}."
+            )
+        if self._clock_s != self._instant_s:
+            self._instant_s, self._at_once = self._clock_s, 0
+            self._busy.clear()
+        self._at_once += 1
+        if self._at_once * 2 > STEPS_AT_ONCE_MAX:
+            self._busy[self._here] += 1
+        if self._at_once > STEPS_AT_ONCE_MAX:
+            (busiest, count), *_ = self._busy.most_common(1)
+            raise Livelock(
+                f"{busiest} never rests: {STEPS_AT_ONCE_MAX} steps at {self._clock_s:.6f} s, {count} of the last "
+                "half its own."
+            )
+
+    def interrupt(self) -> None:
+        """End the step that runs now, and the run with it. Raises `Gone`, which hardly anything swallows."""
+        self._refusal = Livelock(
+            f"{self._here} never comes back: its step at {self._clock_s:.6f} s took more than {STUCK_CPU_S:g} s of "
+            "the processor's time."
+        )
+        raise Gone
 
     def again(self, handles: list[asyncio.Handle]) -> None:
         """Put handles that an owner kept back in the queue, in their order."""
@@ -219,8 +261,9 @@ class SeededLoop(asyncio.BaseEventLoop):
 
     def refuse(self, what: str) -> ThreadForbidden:
         """The error to raise; the run ends with it even if it is swallowed."""
-        self._refusal = ThreadForbidden(f"No thread can be part of a seeded run: {what}.")
-        return self._refusal
+        refusal = ThreadForbidden(f"No thread can be part of a seeded run: {what}.")
+        self._refusal = refusal
+        return refusal
 
     def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
         """The finaliser of an async generator is a task like any other; the base class would wake the selector."""
@@ -230,7 +273,7 @@ class SeededLoop(asyncio.BaseEventLoop):
 
     def run_forever(self) -> None:
         """Run until stopped, with threads refused and garbage collected at fixed steps only."""
-        with _threads_refused(self), _collected_by_hand():
+        with _threads_refused(self), _collected_by_hand(), _steps_timed(self):
             super().run_forever()
 
     def _process_events(self, _events: list[Any]) -> None:
@@ -280,7 +323,7 @@ def simulate(
     """Run `main()` to its end in a loop of its own; its result, and the closed loop with what it counted.
 
     Raises:
-        SimulationFault: it stopped dead, never stopped, or used a thread.
+        SimulationFault: it stopped dead, never stopped or never rested, or used a thread.
     """
     loop = SeededLoop(stream, steps_max=steps_max)
     try:
@@ -341,6 +384,10 @@ def _name(handle: asyncio.Handle, task: SeededTask | None) -> str:
     return str(getattr(callback, "__qualname__", type(callback).__qualname__))
 
 
+def _called(handle: asyncio.Handle, task: SeededTask | None) -> str:
+    return task.get_name() if task else _name(handle, None)
+
+
 def _new_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> SeededTask:
     assert isinstance(loop, SeededLoop), "the factory of seeded loops"
     number = loop.new_number()
@@ -390,3 +437,29 @@ def _collected_by_hand() -> Iterator[None]:
         gc.unfreeze()
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def _steps_timed(loop: SeededLoop) -> Iterator[None]:
+    """While the loop runs, a step that takes far too long is ended; only where a signal can do that.
+
+    It is the one thing here that real time has a say in, and it says that a run is over, never how it goes on.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen = -1
+
+    def look(_number: int, _frame: object) -> None:
+        nonlocal seen
+        if loop.steps == seen:
+            loop.interrupt()
+        seen = loop.steps
+
+    before = signal.signal(signal.SIGVTALRM, look)
+    signal.setitimer(signal.ITIMER_VIRTUAL, STUCK_CPU_S, STUCK_CPU_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -119,4 +119,4 @@ def mutants(arguments: argparse.Namespace) -> Report:
 
 def _caught(catch: Catch) -> str:
     found = f"caught by {catch.checker} in {catch.seeds}" if catch.caught else f"NOT caught in {catch.seeds}"
-    return f"{catch.name:24} {found} seeds"
+    return f"{catch.name:30} {found} seeds, {catch.cpu_s:.1f} s"

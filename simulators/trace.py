@@ -4,9 +4,12 @@ Two runs are the same if their traces are: bytes sent, commits, outcomes and eve
 time. Nothing that differs between two runs of one seed may (addresses, real time, bytes of encrypted files).
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from hashlib import blake2b
+
+#: What is kept with its time: a request.
+TIMED = frozenset({"asks"})
 
 
 class Trace:
@@ -21,12 +24,16 @@ class Trace:
         self.counts: Counter[tuple[str, str]] = Counter()
         #: Told of every line: when (seconds), who, what. They may look, and touch nothing.
         self.listeners: list[Callable[[float, str, str], None]] = []
+        #: When who did what, in seconds: of the words in `TIMED` alone.
+        self.times: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
 
     def note(self, who: str, what: str, *parts: bytes) -> None:
         """One thing that happened; `parts` are hashed, and only their length is kept."""
-        line = f"{self._now_s():14.6f} {who:10} {what}"
+        line, word = f"{self._now_s():14.6f} {who:10} {what}", what.partition(" ")[0]
         self._hash.update(line.encode())
-        self.counts[who, what.partition(" ")[0]] += 1
+        self.counts[who, word] += 1
+        if word in TIMED:
+            self.times[who, word].append(self._now_s())
         for part in parts:
             self._hash.update(b"%d:" % len(part))
             self._hash.update(part)

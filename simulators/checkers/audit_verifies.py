@@ -15,7 +15,8 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
     """The chain holds, and nothing of what was seen was written anew."""
     server = evidence.server
     yield from breaks(server.audit, (server.audit_position, server.audit_hash))
-    places = {_NOTHING} | {(link.position, link.hash) for link in server.audit}
+    kept = (server, *evidence.lives)  # what was seen of a life that was set back stands in that life's audit
+    places = {_NOTHING} | {(link.position, link.hash) for life in kept for link in life.audit}
     ends = (*evidence.heads, (evidence.start.audit_position, evidence.start.audit_hash))
     for position, digest in ends:
         if (position, digest) not in places:

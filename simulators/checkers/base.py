@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.commands.base import OFFICE
 from simulators.evidence import DeviceFile, Received, Said, ServerFile
 
 
@@ -28,11 +29,15 @@ class Evidence:
         taken: the commands of which a screen ever showed that the server has them.
         heads: the ends of the audit that were seen on the way (position, hash), in order.
         unsettled: what still waited hours after everything healed, in words.
-        asked_late: requests of each laptop after everything healed.
-        failed_late: errors of each laptop's store after everything healed.
+        asked_at: when each laptop sent a request, in seconds of the world, in order.
+        healed_at_s: when everything healed.
         healed_for_s: how long everything had been healed in the end.
         redone: commands whose outcome went with a server that was set back; they are settled anew.
         booked: command id → how often the system of record did what it was asked under that key, by its own books.
+        failed_late: errors of each laptop's store after everything healed.
+        were_full: the machines whose disk was full at some time.
+        forgotten: commands that the server dropped for their age, by id, as its ledger had them before.
+        lives: the server as it was whenever it was about to be set back to an older copy of itself.
     """
 
     said: Mapping[str, Said]
@@ -43,20 +48,28 @@ class Evidence:
     taken: frozenset[str] = frozenset()
     heads: tuple[tuple[int, str], ...] = ()
     unsettled: tuple[str, ...] = ()
-    asked_late: Mapping[str, int] = field(default_factory=dict)
-    failed_late: Mapping[str, int] = field(default_factory=dict)
+    asked_at: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    healed_at_s: float = 0.0
     healed_for_s: float = 0.0
+    failed_late: Mapping[str, int] = field(default_factory=dict)
+    were_full: frozenset[str] = frozenset()
     tried: tuple[Said, ...] = ()
     booked: Mapping[str, int] = field(default_factory=dict)
     redone: frozenset[str] = frozenset()
+    forgotten: Mapping[str, Received] = field(default_factory=dict)
+    lives: tuple[ServerFile, ...] = ()
 
     def here(self, command: str) -> Received | None:
-        """What the ledger has of a command."""
-        return self.server.received.get(command)
+        """What the ledger has of a command, or had until it was old enough to be forgotten."""
+        return self.server.received.get(command) or self.forgotten.get(command)
+
+    def everything(self) -> dict[str, Received]:
+        """Every command that counts in the end, the office's and the forgotten ones too."""
+        return {**self.forgotten, **self.server.received}
 
     def brought(self) -> Iterator[Received]:
         """What laptops sent, not the office."""
-        return (each for each in self.server.received.values() if each.id in self.server.ledger)
+        return (each for each in self.everything().values() if each.device != OFFICE)
 
     def stand_ins(self) -> dict[str, str]:
         """The office's command that a reviewer gave in the place of another → that other one, as the audit says."""
@@ -85,7 +98,11 @@ class Evidence:
 
 
 def _fits(each: Received, said: Said) -> bool:
-    command = each.command
+    return fits(each.command, said)
+
+
+def fits(command: Mapping[str, Any], said: Said) -> bool:
+    """Whether a command's signed bytes are what somebody said."""
     return (command["kind"], command["record"]) == (said.kind, said.record) and says(command["payload"], said)
 
 

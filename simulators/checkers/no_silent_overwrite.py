@@ -1,13 +1,15 @@
 """A value that somebody set is never replaced by a person who had not seen it; where two met, both stay readable."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
 from simulators.checkers.base import Checker, Evidence, Finding
 from simulators.evidence import Received
 
+#: The fields that get their values from technicians' own words alone, in these worlds.
+SET_BY_PEOPLE = frozenset({"description"})
 _Place = tuple[str, str]
 
 
@@ -19,11 +21,10 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
 
 def _overwritten(evidence: Evidence) -> Iterator[Finding]:
     set_at: defaultdict[_Place, list[tuple[Received, Any]]] = defaultdict(list)
+    commands = evidence.everything()
     for command, said in evidence.effective().items():
         if said.kind == "field.updated":
-            set_at[said.record, said.payload["field"]].append(
-                (evidence.server.received[command], said.payload["value"])
-            )
+            set_at[said.record, said.payload["field"]].append((commands[command], said.payload["value"]))
     for (ref, field), setters in set_at.items():
         for (each, value), (other, stood) in product(setters, setters):
             seen = _seen(each, ref, field)
@@ -59,8 +60,23 @@ def _retrievable(evidence: Evidence) -> Iterator[Finding]:
         mine = {clash["field"]: clash["mine"]["value"] for clash in conflict["fields"]["clashes"]}
         if said.kind == "field.updated" and mine.get(said.payload["field"]) != said.payload["value"]:
             yield Finding(command, "its conflict does not keep what its author said")
-        if any(not clash["theirs"]["actor"] for clash in conflict["fields"]["clashes"]):
+        if not all(_stood(evidence, clash) for clash in conflict["fields"]["clashes"]):
             yield Finding(command, "its conflict does not keep what stood against it")
+
+
+def _stood(evidence: Evidence, clash: Mapping[str, Any]) -> bool:
+    """Whether somebody signs for the value against it, and it is one that stood there once, as far as we know."""
+    theirs, place = clash["theirs"], (clash["record"], clash["field"])
+    if clash["field"] not in SET_BY_PEOPLE:
+        return bool(theirs["actor"])
+    before = evidence.start.records.get(clash["record"])
+    values = [before["fields"][clash["field"]]] if before else []
+    values += [
+        said.payload["value"]
+        for said in evidence.meant().values()
+        if said.kind == "field.updated" and (said.record, said.payload["field"]) == place
+    ]
+    return bool(theirs["actor"]) and theirs["value"] in values
 
 
 CHECKER = Checker("no-silent-overwrite", judge)

@@ -48,7 +48,7 @@ def _versions(evidence: Evidence) -> Iterator[Finding]:
     """
     makers: Counter[tuple[str, int]] = Counter()
     stand_ins = evidence.stand_ins()  # each shares the outcome of the one that it stands for
-    for each in evidence.server.received.values():
+    for each in evidence.everything().values():
         if each.answer and each.id not in evidence.start.received and each.id not in stand_ins:
             makers.update(each.answer["versions"].items())
     for (ref, version), count in makers.items():

@@ -29,7 +29,8 @@ def _shown(evidence: Evidence) -> Iterator[Finding]:
 def _kept(evidence: Evidence) -> Iterator[Finding]:
     for name, device in evidence.devices.items():
         for sent in device.outbox:
-            if sent.receipt is not None and sent.receipt != evidence.server.ledger.get(sent.id):
+            here = evidence.here(sent.id)
+            if sent.receipt is not None and (here is None or sent.receipt != here.receipt):
                 yield Finding(sent.id, f"{name} and the server hold different receipts")
 
 
@@ -37,7 +38,7 @@ def _audited(evidence: Evidence) -> Iterator[Finding]:
     links: defaultdict[str, list[str]] = defaultdict(list)
     for body in outcomes_in(evidence.server.audit):
         links[body["command"]].append(body["outcome"])
-    for command, each in evidence.server.received.items():
+    for command, each in evidence.everything().items():
         answers = [each.answer["outcome"]] if each.answer else []
         if links.pop(command, []) != answers:
             yield Finding(command, "ledger and audit disagree about its outcome")

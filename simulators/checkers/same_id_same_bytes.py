@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from shared.envelope import COMMAND_TYPE, Envelope
 from simulators.checkers.base import Checker, Evidence, Finding
 
+#: Where a laptop believes that the server has its command.
+TAKEN = frozenset({"held", "settled"})
+
 
 def judge(evidence: Evidence) -> Iterator[Finding]:
     """Laptop, ledger and receipt mean the same bytes."""
     for name, device in evidence.devices.items():
         for sent in device.outbox:
             here = evidence.here(sent.id)
-            if here and here.payload != sent.payload:
+            if here and here.payload != sent.payload and sent.state in TAKEN:
                 yield Finding(sent.id, f"{name} signed other bytes than the server decided")
     for each in evidence.server.received.values():
         fits = Envelope(COMMAND_TYPE, each.payload, ((each.keyid, each.signature),)).hash

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from shared.commands import CATALOGUE
 from simulators.checkers.base import Checker, Evidence, Finding
+from simulators.evidence import Received
 
 _SILENT = frozenset({"applied", "merged", "conflict"})
 
@@ -10,6 +12,9 @@ _SILENT = frozenset({"applied", "merged", "conflict"})
 def judge(evidence: Evidence) -> Iterator[Finding]:
     """Held and refused commands are named; nothing takes effect under another name than it was said under."""
     for each in evidence.brought():
+        if each.effective and not _known(each):
+            words = f"{each.command['kind']} version {each.command['schema_version']}"
+            yield Finding(each.id, f"took effect as {words}, which nobody here knows")
         if each.hold in {"unreadable", "quarantined"} and not each.problem:
             yield Finding(each.id, f"is {each.hold} without a reason")
         if each.answer and each.answer["outcome"] == "rejected" and not each.answer["reason"]:
@@ -19,6 +24,11 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
         said = evidence.said.get(each.id)
         if said and each.effective and said.kind != each.command["kind"]:
             yield Finding(each.id, f"was said as {said.kind} and took effect as {each.command['kind']}")
+
+
+def _known(each: Received) -> bool:
+    kind = CATALOGUE.get(each.command["kind"])
+    return kind is not None and int(each.command["schema_version"]) <= kind.kind.version
 
 
 CHECKER = Checker("unknown-is-named", judge)

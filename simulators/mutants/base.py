@@ -5,6 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulators.explore import Campaign
+from simulators.faults import CALM, FaultProfile
+from simulators.world import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Trial(Campaign):
+    """Worlds with faults of their own, in which a bug has a chance to show."""
+
+    faults: FaultProfile = CALM
+
+    @property
+    def options(self) -> Options:
+        """What each of its worlds consists of."""
+        return Options(self.devices, self.commands, self.faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,16 +26,17 @@ class Mutant:
     """A bug that somebody could write, and who has to find it.
 
     Args:
-        name: what is wrong, in two or three words.
+        name: what is wrong, in a few words.
         checker: the promise that it breaks, as the judge that has to find it is called.
-        plant: puts it into the program of this process, before the first world is built.
-        campaign: the worlds in which it is looked for; their number is the limit.
+        plant: each puts a part of it into the program of this process, before the first world is built. A server's
+            fault may take a laptop that lies to show.
+        trial: the worlds in which it is looked for; their number is the limit.
     """
 
     name: str
     checker: str
-    plant: Callable[[], None]
-    campaign: Campaign
+    plant: tuple[Callable[[], None], ...]
+    trial: Trial
 
 
 def put(owner: Any, name: str, fault: Any) -> None:

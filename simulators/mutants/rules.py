@@ -1,8 +1,12 @@
 """Bugs of the rules that laptop and server share."""
 
+from datetime import timedelta
 from typing import Any
 
-from reconciliation import conflict, merge
+from reconciliation import conflict, decide, merge
+from reconciliation.ruling import Facts, Past, Ruling, Wait
+from shared.outcomes import EFFECTIVE, Outcome, Reason
+from shared.records import Clash
 from simulators.mutants.base import put
 
 
@@ -20,3 +24,62 @@ def stock_floor_ignored() -> None:
 def base_ignored() -> None:
     """Nobody's change is ever news to anybody."""
     put(conflict, "foreign_since", lambda *_: False)
+
+
+def released_after_a_refusal() -> None:
+    """Who waits for a command goes on when that is settled, however."""
+
+    def needs(facts: Facts) -> Ruling | Wait | None:
+        past = {need: facts.past.get(need, Past()) for need in facts.command.needs}
+        over = EFFECTIVE | {Outcome.REJECTED, Outcome.EXPIRED}
+        waiting = tuple(n for n in sorted(past) if past[n].outcome not in over and not past[n].resolved)
+        return Wait(waiting) if waiting else None
+
+    put(decide, "_needs", needs)
+
+
+def released_too_early() -> None:
+    """Nobody waits for anything."""
+    put(decide, "_needs", lambda _: None)
+
+
+def winner_forgotten() -> None:
+    """A conflict keeps the loser's value, and not what stood against it."""
+    clash_of = conflict.clash_of
+
+    def one_sided(*arguments: Any) -> Clash:
+        clash = clash_of(*arguments)
+        return clash.model_copy(update={"theirs": clash.theirs.model_copy(update={"value": None})})
+
+    put(conflict, "clash_of", one_sided)
+    put(decide, "clash_of", one_sided)
+
+
+def groups_torn() -> None:
+    """Of fields that take effect together, those do that can."""
+    put(decide, "_clash_together", lambda verdicts, *_: verdicts)
+
+
+def refused_edits_skipped() -> None:
+    """Of a command that asks for too much, the rest is done."""
+    judge = vars(decide)["judge"]
+
+    def lenient(edit: Any, record: Any, *more: Any) -> Any:
+        verdict = judge(edit, record, *more)
+        short = isinstance(verdict, conflict.Clashing) and edit.field == "on_hand"
+        if short or (isinstance(verdict, conflict.Refused) and verdict.reason is Reason.BELOW_FLOOR):
+            return conflict.Clean(edit, record.value(edit.field), met=False)
+        return verdict
+
+    put(decide, "judge", lenient)
+
+
+def last_entry_overwritten() -> None:
+    """A list of entries makes room for the new one by giving up its last."""
+    append = merge._append  # noqa: SLF001
+    put(merge, "_append", lambda current, entry: append(current[:-1], entry))
+
+
+def lives_are_short() -> None:
+    """A command is good for twenty minutes, whatever its author was told."""
+    put(decide, "expired", lambda command, at, *_: at > command.issued_at + timedelta(minutes=20))

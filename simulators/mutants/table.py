@@ -1,31 +1,113 @@
 """Every planted bug: what it is called, who has to find it, and in which worlds."""
 
-from simulators.explore import Campaign
-from simulators.mutants import laptop, rules, server
-from simulators.mutants.base import Mutant
+from collections.abc import Callable
+from dataclasses import replace
 
-_CALM = Campaign(first=1, seeds=20, profile="calm", devices=3, commands=16)
-_BUSY = Campaign(first=1, seeds=20, profile="calm", devices=3, commands=40)
+from simulators.faults import CALM, LOSSY, FaultProfile
+from simulators.mutants import laptop, people, rules, server
+from simulators.mutants.base import Mutant, Trial
+
+SEEDS = 20
+#: Laptops and servers that often die, without and with power; disks that are often full.
+_CRASHES = replace(LOSSY, crash_at_step=0.004, crash_before_commit=0.02, crash_after_commit=0.02)
+_POWER_CUTS = replace(CALM, crash_at_step=0.004, crash_after_commit=0.01, power_cut=1.0)
+_FULL_DISKS = replace(CALM, disk_full=0.02, disk_full_s_max=120.0)
 
 
-def forged_and_unchecked() -> None:
-    """A laptop that signs with nothing, and a server that does not look."""
-    laptop.forged_signatures()
-    server.signature_unchecked()
+def _trial(faults: FaultProfile = CALM, *, devices: int = 2, commands: int = 12) -> Trial:
+    return Trial(first=1, seeds=SEEDS, profile="calm", devices=devices, commands=commands, faults=faults)
 
 
-def forked_and_accepted() -> None:
-    """A cloned laptop, and a server that takes both."""
-    laptop.one_place_twice()
-    server.fork_accepted()
+_CALM, _LOSSY, _CRASHY = _trial(), _trial(LOSSY), _trial(_CRASHES)
+_POWER, _FULL = _trial(_POWER_CUTS), _trial(_FULL_DISKS)
+_BUSY = _trial(devices=3, commands=40)
+
+
+def _mutant(name: str, checker: str, trial: Trial, *plant: Callable[[], None]) -> Mutant:
+    return Mutant(name, checker, plant, trial)
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant("waiting work discarded", "saved-is-saved", laptop.waiting_is_discarded, _CALM),
-    Mutant("stock floor ignored", "stock-above-zero", rules.stock_floor_ignored, _BUSY),
-    Mutant("signature unchecked", "only-the-enrolled", forged_and_unchecked, _CALM),
-    Mutant("base version ignored", "no-silent-overwrite", rules.base_ignored, _BUSY),
-    Mutant("fork accepted", "forks-are-seen", forked_and_accepted, _CALM),
-    Mutant("cursor skips", "both-sides-agree", server.cursor_skips, _CALM),
+    _mutant("dedupe off", "one-effect", _LOSSY, server.dedupe_off, laptop.doubt_is_not_asked_about),
+    _mutant("replay without lookup", "one-effect", _CRASHY, server.dedupe_in_memory, laptop.doubt_is_not_asked_about),
+    _mutant("half a unit committed", "one-effect", _CRASHY, server.half_units),
+    _mutant("last entry overwritten", "one-effect", _CALM, rules.last_entry_overwritten),
+    _mutant("expiry discards", "saved-is-saved", _CALM, laptop.waiting_is_discarded),
+    _mutant("saved before the commit", "saved-is-saved", _FULL, laptop.saved_before_the_commit),
+    _mutant("laptop: synchronous=NORMAL", "saved-is-saved", _POWER, laptop.disk_not_waited_for),
+    _mutant(
+        "turned away is deleted",
+        "saved-is-saved",
+        _CALM,
+        laptop.turned_away_is_deleted,
+        server.turns_away_at_first,
+    ),
+    _mutant("server: synchronous=NORMAL", "acknowledged-is-kept", _POWER, server.disk_not_waited_for),
+    _mutant("answer before the commit", "acknowledged-is-kept", _CRASHY, server.answers_before_commit),
+    _mutant("asked is decided again", "one-outcome", _LOSSY, server.asked_is_decided_again),
+    _mutant("signature unchecked", "only-the-enrolled", _CALM, server.signature_unchecked, laptop.forged_signatures),
+    _mutant("names unchecked", "only-the-enrolled", _CALM, server.names_unchecked, laptop.others_names),
+    _mutant("same id, other bytes", "same-id-same-bytes", _CALM, server.id_reuse_accepted, laptop.ids_repeat),
+    _mutant(
+        "released after a refusal",
+        "dependents-wait",
+        _CALM,
+        rules.released_after_a_refusal,
+        laptop.signs_nonsense,
+        people.all_on_one_job,
+    ),
+    _mutant(
+        "released too early",
+        "dependents-wait",
+        _CALM,
+        rules.released_too_early,
+        laptop.from_the_future,
+        people.all_on_one_job,
+    ),
+    _mutant("base version ignored", "no-silent-overwrite", _BUSY, rules.base_ignored),
+    _mutant("conflict without theirs", "no-silent-overwrite", _BUSY, rules.winner_forgotten),
+    _mutant("atomic group torn", "atomic-stays-whole", _BUSY, rules.groups_torn),
+    _mutant("refused edit skipped", "atomic-stays-whole", _BUSY, rules.refused_edits_skipped),
+    _mutant("audit link dropped", "audit-verifies", _CALM, server.audit_drops_links),
+    _mutant("audit link edited", "audit-verifies", _CALM, server.audit_is_edited),
+    _mutant("audit written anew", "audit-verifies", _CALM, server.audit_is_written_anew),
+    _mutant("fork accepted", "forks-are-seen", _CALM, server.fork_accepted, laptop.one_place_twice),
+    _mutant("order of chain ignored", "forks-are-seen", _CALM, server.order_ignored, laptop.newest_first),
+    _mutant(
+        "unknown version applied",
+        "unknown-is-named",
+        _CALM,
+        server.reads_what_it_does_not_know,
+        laptop.from_the_future,
+    ),
+    _mutant(
+        "refused without a word", "unknown-is-named", _CALM, server.refuses_without_a_word, laptop.signs_nonsense
+    ),
+    _mutant("stock floor ignored", "stock-above-zero", _BUSY, rules.stock_floor_ignored),
+    _mutant(
+        "receipt not bound to bytes",
+        "receipts-are-proof",
+        _CALM,
+        server.receipts_for_anything,
+        laptop.any_receipt_will_do,
+    ),
+    _mutant("sent counts as settled", "receipts-are-proof", _CALM, laptop.sent_is_settled),
+    _mutant("lifetime ignored", "everything-ends", _CALM, rules.lives_are_short),
+    _mutant(
+        "decisions release nobody",
+        "everything-ends",
+        _CALM,
+        server.decided_conflicts_release_nobody,
+        people.all_on_one_job,
+    ),
+    _mutant("cursor skips", "both-sides-agree", _CALM, server.cursor_skips),
+    _mutant("change not written down", "both-sides-agree", _CALM, laptop.a_change_is_skipped),
+    _mutant(
+        "poison stops the batch", "poison-stops-itself", _CALM, server.poison_stops_the_batch, laptop.signs_nonsense
+    ),
+    _mutant("retry without back-off", "the-herd-drains", _LOSSY, laptop.never_waits_after_a_failure),
+    _mutant("asks all the time", "the-herd-drains", _CALM, laptop.asks_all_the_time),
+    _mutant("full disk drops the oldest", "full-disk-loses-nothing", _FULL, laptop.full_disk_drops_the_oldest),
+    _mutant("refused by the disk and kept", "full-disk-loses-nothing", _FULL, laptop.refused_by_the_disk_and_kept),
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -4,12 +4,10 @@ import asyncio
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.commands.base import OFFICE
 from shared.outcomes import Outcome
 from simulators.checkers.base import Evidence
 from simulators.clocks import HostClock
@@ -54,7 +52,9 @@ def run(seed: int, options: Options, *, committed: list[Hit] | None = None, watc
         for name in (SERVER, *machines.names):
             shutil.copytree(Path(machines.folder.name) / name, Path(folder) / name)
         order, home = Streams(seed).of("order"), Path(folder)
-        result, _ = simulate(lambda: _run(seed, options, home, machines.start, hits, watch), order)
+        result, _ = simulate(
+            lambda: _run(seed, options, home, machines.start, hits, watch), order, steps_max=options.steps_max
+        )
     return result
 
 
@@ -209,27 +209,25 @@ class Course:
         stage = self._stage
         late = stage.around.trace.counts - self._counts_healed
         everybody = [seat.told for seat in (*stage.seats.values(), *stage.retired)]
-        server = server_file(stage.server.home)
-        forgotten = {name: each for name, each in stage.archive.items() if name not in server.received}
         return Evidence(
             said={command: said for told in everybody for command, said in told.saved.items()},
             tried=tuple(said for told in everybody for said in told.tried),
             start=start,
-            server=replace(
-                server,
-                received={**server.received, **forgotten},
-                ledger={**server.ledger, **{e.id: e.receipt for e in forgotten.values() if e.device != OFFICE}},
-            ),
+            server=server_file(stage.server.home),
+            forgotten=dict(stage.archive),
+            lives=tuple(stage.lives),
             redone=frozenset(stage.redone),
             devices={name: device_file(seat.host.home) for name, seat in stage.seats.items()},
             shown={command: words for told in everybody for command, words in told.shown.items()},
             taken=frozenset(command for told in everybody for command in told.taken),
             heads=tuple(dict.fromkeys(stage.heads)),
             unsettled=self.unsettled,
-            asked_late={name: late[name, "asks"] for name in stage.seats},
-            failed_late={name: late[name, "store:"] for name in stage.seats},
+            asked_at={name: tuple(stage.around.trace.times[name, "asks"]) for name in stage.seats},
+            healed_at_s=self._healed_at_s,
             healed_for_s=current_loop().time() - self._healed_at_s,
             booked=dict(stage.supplier.effects),
+            failed_late={name: late[name, "store:"] for name in stage.seats},
+            were_full=frozenset(host.name for host in stage.hosts if stage.around.trace.counts[host.name, "disk"]),
         )
 
     def settled(self) -> dict[str, dict[str, Outcome]]:

@@ -55,6 +55,7 @@ class Laptop:
             try:
                 step = await device.agent.step()
                 if not step.rested:
+                    await asyncio.sleep(0)  # the loop sees who never rests
                     continue
                 if step.rest_until:
                     wait_s = max(0.0, (step.rest_until - life.ports.clock.now()).total_seconds())

@@ -73,6 +73,11 @@ class Options:
     habits: Habits = Habits()
     events: tuple[Event, ...] = ()
 
+    @property
+    def steps_max(self) -> int:
+        """Far more steps than such a world takes: a sound one takes less than a hundred for each command."""
+        return 100_000 + self.devices * (50_000 + 1_000 * self.commands)
+
 
 @dataclass
 class Told:

@@ -15,7 +15,7 @@ from device.bootstrap import Device
 from device.errors import StoreError
 from device.store import State
 from shared.problems import Refused
-from simulators.evidence import Received, read_ends
+from simulators.evidence import Received, ServerFile, read_ends
 from simulators.faults import Chaos
 from simulators.hosts import Host, Surroundings
 from simulators.loop import Gone
@@ -120,6 +120,8 @@ class Stage:
     redone: set[str] = field(default_factory=set)
     #: What purges removed.
     archive: dict[str, Received] = field(default_factory=dict)
+    #: The server's files as they were whenever it was about to be set back.
+    lives: list[ServerFile] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property

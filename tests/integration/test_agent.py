@@ -1,6 +1,7 @@
 """The real agent and store against the real server, over links that misbehave."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,24 @@ async def test_if_an_answer_cannot_be_written_down_the_round_ahead_of_it_is_in_d
     assert [bool(step.asked) for step in steps[:2]] == [True, True]
     assert texts(server) == wanted
     assert standings(device) == [Standing.ACCEPTED] * 5
+
+
+async def test_while_answers_cannot_be_written_down_the_server_is_asked_less_and_less(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("full")
+
+    monkeypatch.setattr(device.store, "mark_settled", full)
+    device.agent.session.send_now()
+    for failures in (1, 2, 3):
+        with pytest.raises(StoreError):
+            await device.agent.step()
+        step = await device.agent.step()
+        assert step.rested
+        assert step.rest_until is not None
+        assert step.rest_until - AT >= timedelta(seconds=2**failures / 4)
+        device.agent.session.not_before = None
 
 
 async def test_a_lost_request_is_asked_about_then_sent_again(device: Device, server: Server, cable: Switch) -> None:

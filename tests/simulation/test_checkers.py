@@ -122,6 +122,10 @@ def forget_at_the_server(evidence: Evidence) -> Evidence:
     return replace(evidence, server=replace(evidence.server, received=received))
 
 
+def begin_a_new_life(evidence: Evidence) -> Evidence:
+    return receipt_with(evidence, first(evidence, "note.added"), incarnation=2)
+
+
 def show_two_words(evidence: Evidence) -> Evidence:
     command = next(iter(evidence.said))
     return replace(evidence, shown={**evidence.shown, command: ("rejected", "applied")})
@@ -280,12 +284,140 @@ def fail_with_nobody(evidence: Evidence) -> Evidence:
     return receipt_with(evidence, each.id, outcome="rejected", reason="dependency_failed", detail="it rests on …")
 
 
+def ask_a_hundred_times_in(evidence: Evidence, seconds: float, begin_s: float) -> Evidence:
+    return replace(evidence, asked_at={"TB-01": tuple(begin_s + n * seconds / 100 for n in range(100))})
+
+
 def storm(evidence: Evidence) -> Evidence:
-    return replace(evidence, asked_late={"TB-01": 1000})
+    return ask_a_hundred_times_in(evidence, 40.0, 500.0)
+
+
+def storm_for_a_moment(evidence: Evidence) -> Evidence:
+    return replace(evidence, asked_at={"TB-01": tuple(500.0 + n * 0.3 for n in range(21))})
+
+
+def go_on_for_an_hour(evidence: Evidence) -> Evidence:
+    spread = ask_a_hundred_times_in(evidence, 1800.0, 5000.0)
+    return replace(spread, healed_at_s=5000.0, healed_for_s=1800.0)
 
 
 def stay_full(evidence: Evidence) -> Evidence:
     return replace(evidence, failed_late={"TB-01": 1})
+
+
+def was_full(evidence: Evidence) -> Evidence:
+    return replace(evidence, were_full=frozenset(evidence.devices))
+
+
+def lose_what_was_saved_before_it_was_full(evidence: Evidence) -> Evidence:
+    return was_full(with_laptop(evidence, lambda device: replace(device, outbox=device.outbox[1:])))
+
+
+def keep_what_nobody_was_told_of(evidence: Evidence) -> Evidence:
+    first_said = next(iter(evidence.devices["TB-01"].outbox)).id
+    return was_full(replace(evidence, said={key: each for key, each in evidence.said.items() if key != first_said}))
+
+
+def damage_the_laptops_file(evidence: Evidence) -> Evidence:
+    return with_laptop(evidence, lambda device: replace(device, flaws=("row 3 missing from index",)))
+
+
+def damage_the_servers_file(evidence: Evidence) -> Evidence:
+    return replace(evidence, server=replace(evidence.server, flaws=("page 7 is never used",)))
+
+
+def list_a_part_that_stays_on_the_shelf(evidence: Evidence) -> Evidence:
+    ref = evidence.said[first(evidence, "part.consumed")].record
+    parts = evidence.server.records[ref]["fields"]["parts_used"]
+    return changed_record(evidence, ref, parts_used=[*parts, {**parts[0], "id": "another"}])
+
+
+def keep_a_value_that_never_stood(evidence: Evidence) -> Evidence:
+    ref = next(ref for ref, body in evidence.server.records.items() if _about_a_description(ref, body))
+    clashes = evidence.server.records[ref]["fields"]["clashes"]
+    spoilt = [{**clash, "theirs": {**clash["theirs"], "value": "nobody's"}} for clash in clashes]
+    return changed_record(evidence, ref, clashes=spoilt)
+
+
+def _about_a_description(ref: str, body: Mapping[str, Any]) -> bool:
+    return ref.startswith("conflict/") and body["fields"]["clashes"][0]["field"] == "description"
+
+
+def apply_what_nobody_knows(evidence: Evidence) -> Evidence:
+    return command_with(evidence, first(evidence, "note.added"), schema_version=9)
+
+
+def take_effect_before_its_turn(evidence: Evidence) -> Evidence:
+    """The second of a device's chain is settled where the audit had not heard of the first."""
+    second = next(each for each in evidence.brought() if each.effective and each.command["seq"] == 2)
+    return receipt_with(evidence, second.id, audit_position=1)
+
+
+# -- ways to spoil what worlds with a system of record, a purge or a restore leave
+
+
+def an_order(evidence: Evidence, **answer: Any) -> Evidence:
+    """One command is an order, and was done in the system of record once."""
+    command = first(evidence, "note.added")
+    ordered = command_with(evidence, command, kind="part.ordered")
+    return replace(receipt_with(ordered, command, **answer), booked={command: 1})
+
+
+def order_twice(evidence: Evidence) -> Evidence:
+    ordered = an_order(evidence)
+    return replace(ordered, booked=dict.fromkeys(ordered.booked, 2))
+
+
+def order_for_nobody(evidence: Evidence) -> Evidence:
+    return replace(evidence, booked={"nobody's": 1})
+
+
+def order_what_was_rejected(evidence: Evidence) -> Evidence:
+    return an_order(evidence, outcome="rejected", reason="objection", detail="no")
+
+
+def order_what_is_no_order(evidence: Evidence) -> Evidence:
+    return replace(evidence, booked={first(evidence, "note.added"): 1})
+
+
+def forget(evidence: Evidence, command: str) -> Evidence:
+    """The server dropped a command for its age, as it should."""
+    received = dict(evidence.server.received)
+    dropped = received.pop(command)
+    ledger = {key: each for key, each in evidence.server.ledger.items() if key != command}
+    server = replace(evidence.server, received=received, ledger=ledger)
+    return replace(evidence, server=server, forgotten={command: dropped})
+
+
+def forget_and_take_again(evidence: Evidence) -> Evidence:
+    command = first(evidence, "note.added")
+    return replace(evidence, forgotten={command: evidence.server.received[command]})
+
+
+def forget_what_is_open(evidence: Evidence) -> Evidence:
+    command = first(evidence, "note.added")
+    dropped = replace(evidence.server.received[command], receipt=None, hold="waiting")
+    return replace(forget(evidence, command), forgotten={command: dropped})
+
+
+def forget_what_somebody_waits_for(evidence: Evidence) -> Evidence:
+    each = dependant(evidence)
+    (need, *_) = each.needs
+    return with_received(forget(evidence, need), replace(each, receipt=None, hold="waiting"))
+
+
+def set_back(evidence: Evidence) -> Evidence:
+    """The server was set back once, and everything it had was brought again and settled as before."""
+    return replace(evidence, lives=(evidence.server,))
+
+
+def never_get_back(evidence: Evidence) -> Evidence:
+    return replace(never_arrive(evidence), lives=(evidence.server,))
+
+
+def get_back_other_bytes(evidence: Evidence) -> Evidence:
+    each = evidence.server.received[first(evidence, "note.added")]
+    return replace(with_received(evidence, replace(each, hash="0" * 64)), lives=(evidence.server,))
 
 
 SPOILT: list[tuple[str, Spoil]] = [
@@ -297,6 +429,7 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("saved-is-saved", save_other_words),
     ("saved-is-saved", save_in_another_order),
     ("acknowledged-is-kept", forget_at_the_server),
+    ("acknowledged-is-kept", begin_a_new_life),
     ("one-outcome", show_two_words),
     ("one-outcome", settle_otherwise),
     ("only-the-enrolled", sign_badly),
@@ -327,12 +460,44 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("poison-stops-itself", fail_with_nobody),
     ("poison-stops-itself", wait_for_nothing),
     ("the-herd-drains", storm),
+    ("the-herd-drains", storm_for_a_moment),
+    ("the-herd-drains", go_on_for_an_hour),
     ("full-disk-loses-nothing", stay_full),
+    ("full-disk-loses-nothing", lose_what_was_saved_before_it_was_full),
+    ("full-disk-loses-nothing", keep_what_nobody_was_told_of),
+    ("full-disk-loses-nothing", damage_the_laptops_file),
+    ("full-disk-loses-nothing", damage_the_servers_file),
+    ("atomic-stays-whole", take_twice),
+    ("atomic-stays-whole", list_a_part_that_stays_on_the_shelf),
+    ("no-silent-overwrite", keep_a_value_that_never_stood),
+    ("unknown-is-named", apply_what_nobody_knows),
+    ("forks-are-seen", take_effect_before_its_turn),
+    ("one-external-effect", order_twice),
+    ("one-external-effect", order_for_nobody),
+    ("one-external-effect", order_what_was_rejected),
+    ("one-external-effect", order_what_is_no_order),
+    ("forgotten-is-not-repeated", forget_and_take_again),
+    ("forgotten-is-not-repeated", forget_what_is_open),
+    ("forgotten-is-not-repeated", forget_what_somebody_waits_for),
+    ("restored-is-known", never_get_back),
+    ("restored-is-known", get_back_other_bytes),
 ]
 
 
 def test_a_sound_world_has_no_findings(sound: Evidence) -> None:
     assert {promise: found for promise, found in judged(sound).items() if found} == {}
+
+
+def test_an_order_a_purge_and_a_restore_that_went_well_are_no_findings(sound: Evidence) -> None:
+    for went_well in (
+        lambda each: forget(each, first(each, "note.added")),
+        set_back,
+        was_full,
+    ):
+        assert {promise: found for promise, found in judged(went_well(sound)).items() if found} == {}
+    assert not judged(an_order(sound))["one-external-effect"]
+    rejected_anew = replace(order_what_was_rejected(sound), lives=(an_order(sound).server,))
+    assert not judged(rejected_anew)["one-external-effect"]
 
 
 @pytest.mark.parametrize(("promise", "spoil"), SPOILT, ids=[f"{p}-{s.__name__}" for p, s in SPOILT])

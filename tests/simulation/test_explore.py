@@ -1,14 +1,18 @@
 """`tailboard-sim run` and `explore`: what they say, what they refuse, and that a broken promise is found."""
 
 import json
-from collections.abc import Iterator
+import re
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from device.agent import Agent, Step
 from shared.ports import system_ports
 from simulators import explore, world
+from simulators import loop as loops
 from simulators.cli import main
 from simulators.disks import obstacle
 from simulators.explore import PROMISES, Campaign, Found, Verdict
@@ -148,6 +152,31 @@ def test_a_seed_that_is_two_worlds_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(explore, "run", lambda seed, options, **_: world.run(seed + next(numbers), options))
     verdict = explore.play(Campaign(profile="calm", devices=1, commands=2), 0)
     assert [finding.checker for finding in verdict.findings] == [explore.ONE_WORLD]
+
+
+async def returns_at_once(agent: Agent) -> Step:
+    return Step(agent._ports.clock.now())
+
+
+async def never_returns(_agent: Agent) -> Step:
+    while True:
+        sum(range(100))
+
+
+@pytest.mark.parametrize(
+    ("step", "words"), [(returns_at_once, "never rests"), (never_returns, "never comes back")], ids=str
+)
+def test_a_laptop_that_never_rests_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, step: Callable[[Agent], Any], words: str
+) -> None:
+    if step is never_returns and not hasattr(signal, "setitimer"):
+        pytest.skip("no timers of the processor's time here")
+    world.template(1)  # made by a sound one
+    monkeypatch.setattr(Agent, "step", step)
+    monkeypatch.setattr(loops, "STUCK_CPU_S", 0.5)
+    (finding,) = explore.play(Campaign(profile="calm", devices=1, commands=2), 1).findings
+    assert finding.checker == explore.NO_ERRORS
+    assert re.search(rf"TB-01: Laptop\._sync #\d+ {words}", finding.words)
 
 
 def test_a_program_that_raises_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

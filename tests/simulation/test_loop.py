@@ -1,15 +1,28 @@
 """The seeded loop: same seed, same steps; virtual time; no threads."""
 
 import asyncio
+import gc
+import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
 
-from simulators.loop import Deadlock, SeededLoop, StepLimit, ThreadForbidden, current_loop, simulate, task_of
+from simulators import loop as loops
+from simulators.loop import (
+    Deadlock,
+    Livelock,
+    SeededLoop,
+    StepLimit,
+    ThreadForbidden,
+    current_loop,
+    simulate,
+    task_of,
+)
 from simulators.streams import Stream
 
 
@@ -111,8 +124,49 @@ def test_what_never_ends_is_ended() -> None:
         while True:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
-    with pytest.raises(StepLimit, match="100 steps"):
+    with pytest.raises(StepLimit, match=r"100 steps, the last by the world: .*main"):
         run(main, steps_max=100)
+
+
+def test_who_never_rests_is_named() -> None:
+    async def restless() -> None:
+        while True:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(7))
+            await asyncio.sleep(5)
+            group.create_task(restless())
+
+    with pytest.raises(Livelock, match=r"the world: .*restless #\d+ never rests: \d+ steps at 5\.0"):
+        run(main)
+
+
+def test_much_to_do_over_time_is_no_livelock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "STEPS_AT_ONCE_MAX", 20)
+
+    async def main() -> None:
+        for _ in range(200):
+            await asyncio.sleep(1)
+
+    assert run(main)[1].time() == 200.0
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers of the processor's time here")
+def test_a_step_that_never_comes_back_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "STUCK_CPU_S", 0.05)
+
+    async def stuck() -> None:
+        while True:
+            with suppress(Exception):
+                sum(range(100))
+
+    async def main() -> None:
+        await asyncio.create_task(stuck())
+
+    with pytest.raises(Livelock, match=r"the world: .*stuck #\d+ never comes back"):
+        run(main)
 
 
 async def by_executor() -> None:
@@ -285,3 +339,21 @@ def test_a_socket_cannot_be_opened() -> None:
 
     with pytest.raises((NotImplementedError, ThreadForbidden)):
         run(main)
+
+
+def test_a_run_may_end_while_a_generator_is_being_finished() -> None:
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(60)
+
+    async def main() -> int:
+        generator = numbers()
+        number = await anext(generator)
+        del generator
+        gc.collect()  # nobody finishes it: the loop does, in a task that outlasts the run
+        await asyncio.sleep(1)
+        return number
+
+    assert run(main)[0] == 1

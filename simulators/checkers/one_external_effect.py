@@ -1,0 +1,38 @@
+"""What a system of record did for a command it did once, and only for a command that took effect."""
+
+from collections.abc import Iterator
+
+from simulators.checkers.base import Checker, Evidence, Finding
+from simulators.evidence import Received
+
+#: The kinds of commands that are carried to a system of record.
+CARRIED = frozenset({"part.ordered"})
+
+
+def judge(evidence: Evidence) -> Iterator[Finding]:
+    """By what the system itself has under each key; a key is the id of a command."""
+    commands = evidence.everything()
+    for key, count in evidence.booked.items():
+        each = commands.get(key)
+        if count > 1:
+            yield Finding(key, f"was done {count} times in the system of record")
+        if each is None:
+            yield Finding(key, "was done in the system of record, and no command asked for it")
+        elif (why := _out_of_place(each)) and not _once_effective(evidence, key):
+            yield Finding(key, f"was done in the system of record, and {why}")
+
+
+def _once_effective(evidence: Evidence, command: str) -> bool:
+    """Whether it took effect on a server that was set back since: what was done outside stays done."""
+    return any((each := life.received.get(command)) and each.effective for life in evidence.lives)
+
+
+def _out_of_place(each: Received) -> str | None:
+    if each.command["kind"] not in CARRIED:
+        return f"it is a {each.command['kind']}"
+    if each.answer is None:
+        return "it is not settled"
+    return None if each.effective else f"it was {each.answer['outcome']}"
+
+
+CHECKER = Checker("one-external-effect", judge)
