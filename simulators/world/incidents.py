@@ -115,8 +115,12 @@ class _Images:
         self.seat.host.crash("to be set back", power_cut=False)
         self.seat.host.restore(image)
         told = self.seat.told
+        there = server_file(self.stage.server.home).ledger
         for command in [each for each in told.saved if each not in known]:
             told.tried.append(replace(told.saved.pop(command), device=""))
+            if command not in there:  # the server was set back as well: this was the last copy
+                told.taken.discard(command)
+                told.shown.pop(command, None)
 
 
 async def _live_as_copy(stage: Stage, original: Seat) -> None:
