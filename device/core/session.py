@@ -139,7 +139,7 @@ class Session:
     def _is_fresh(self, queue: Queue, sendable: tuple[str, ...]) -> bool:
         """Whether there is something to do that need not wait."""
         if self.shut_out:
-            return bool(queue.in_doubt or sendable)
+            return self.failures == 0 and bool(queue.in_doubt or sendable)
         return self.failures == 0 and not self.patient and bool(sendable or queue.in_doubt or self.more or self.ended)
 
     def _in_turn(self, held: tuple[str, ...]) -> tuple[str, ...]:
@@ -187,7 +187,7 @@ class Session:
         """The server keeps what was brought for review and tells nothing."""
         if not self.shut_out:
             self._begin_anew()
-        self.shut_out = True
+        self.failures, self.shut_out = 0, True
         if isinstance(act, Push):
             self.retried.update(act.ids)
         self.not_before = now + SHUT_OUT_EVERY

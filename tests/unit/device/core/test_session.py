@@ -129,6 +129,17 @@ def test_why_the_chain_cannot_go_on_is_said_before_anything_else_and_once() -> N
     assert session.next_action(NOW, Queue(in_doubt=("x",))) == Ask(("x",))
 
 
+def test_shut_out_and_cut_off_it_backs_off() -> None:
+    session = Session()
+    session.turned_out(NOW, Push(()))
+    queue = Queue(saved=("a",))
+    assert session.next_action(NOW, queue) == Push(("a",))
+    session.failed(NOW, 0.5)
+    assert session.next_action(NOW, queue) == Rest(session.not_before)
+    session.turned_out(NOW, Push(()))
+    assert session.next_action(NOW, queue) == Push(("a",)), "the server was heard: what is new need not wait"
+
+
 def test_shut_out_it_brings_everything_once_and_then_asks_rarely() -> None:
     session = Session()
     session.turned_out(NOW, Push(()))
