@@ -23,6 +23,7 @@ from simulators.checkers import (
     stock_above_zero,
     the_herd_drains,
     unknown_is_named,
+    withdrawn_is_withdrawn,
 )
 from simulators.checkers.base import Checker, Evidence, Finding
 
@@ -52,6 +53,7 @@ CHECKERS: tuple[Checker, ...] = (
     poison_stops_itself.CHECKER,
     the_herd_drains.CHECKER,
     full_disk_loses_nothing.CHECKER,
+    withdrawn_is_withdrawn.CHECKER,
 )
 
 

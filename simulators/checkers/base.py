@@ -32,6 +32,7 @@ class Evidence:
         asked_at: when each laptop sent a request, in seconds of the world, in order.
         healed_at_s: when everything healed.
         healed_for_s: how long everything had been healed in the end.
+        taken_back: commands that their authors withdrew before they left, and saw withdrawn.
         redone: commands whose outcome went with a server that was set back; they are settled anew.
         booked: command id → how often the system of record did what it was asked under that key, by its own books.
         failed_late: errors of each laptop's store after everything healed.
@@ -56,6 +57,7 @@ class Evidence:
     tried: tuple[Said, ...] = ()
     booked: Mapping[str, int] = field(default_factory=dict)
     redone: frozenset[str] = frozenset()
+    taken_back: frozenset[str] = frozenset()
     forgotten: Mapping[str, Received] = field(default_factory=dict)
     lives: tuple[ServerFile, ...] = ()
 

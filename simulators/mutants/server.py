@@ -6,7 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
+
+from sqlalchemy import delete, select
 
 from reconciliation.ruling import Ruling, rejected
 from shared.commands.base import OFFICE, Command
@@ -24,8 +27,10 @@ from sync_server.batch.decided import Decided
 from sync_server.chain import Taken
 from sync_server.store import Entry, Store, TenantHead, Tx, ledger
 from sync_server.store.audit import AUDIT, Audit
-from sync_server.store.ledger import Ledger
+from sync_server.store.ledger import LEDGER, Ledger
 from sync_server.store.records import Page, Records
+from sync_server.systems import worker
+from sync_server.systems.steps import Send
 
 COMMITS_AFTER_S = 1.0
 
@@ -318,3 +323,35 @@ def _after_each_unit(meddle: Callable[[Tx, str], None]) -> None:
         meddle(self._known.tx, self._known.tenant)
 
     put(Batch, "flush", flushed)
+
+
+# -- what was taken back, what other systems did, what was before a restore
+
+
+def withdrawals_ignored() -> None:
+    """It takes statements in, and never looks at them."""
+    put(known.Known, "withdrawn", lambda *_: False)
+
+
+def sends_again_unseen() -> None:
+    """Whatever became of an order, it is sent once more: nobody looks it up."""
+    put(worker, "first", lambda _row: Send())
+
+
+def histories_unread() -> None:
+    """It does not compare what a laptop has seen with what it holds."""
+    put(sync_round, "shown", lambda *_: None)
+    put(sync_round, "refuse_if_another", lambda *_: None)
+
+
+def forgets_what_waits() -> None:
+    """Age alone decides what a purge removes, settled or not."""
+    purge = Ledger.purge
+
+    def older(self: Tx, tenant: str, before: datetime) -> int:
+        held = select(LEDGER.c.id).where(LEDGER.c.tenant == tenant, LEDGER.c.hold.is_not(None))
+        waits = [row.id for row in self._all(held)]
+        self._do(delete(LEDGER).where(LEDGER.c.tenant == tenant, LEDGER.c.id.in_(waits)))
+        return int(purge(self, tenant, before)) + len(waits)
+
+    put(Ledger, "purge", older)

@@ -21,6 +21,9 @@ def _trial(faults: FaultProfile = CALM, *, devices: int = 2, commands: int = 12)
 _CALM, _LOSSY, _CRASHY = _trial(), _trial(LOSSY), _trial(_CRASHES)
 _POWER, _FULL = _trial(_POWER_CUTS), _trial(_FULL_DISKS)
 _BUSY = _trial(devices=3, commands=40)
+_SUPPLIED = _trial(replace(CALM, system_silent=0.5), commands=20)
+_SET_BACK = _trial(replace(CALM, wrong_restore=0.02))
+_PURGED = _trial(replace(CALM, purge=0.5, revoked=0.02))
 
 
 def _mutant(name: str, checker: str, trial: Trial, *plant: Callable[[], None]) -> Mutant:
@@ -107,6 +110,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant("retry without back-off", "the-herd-drains", _LOSSY, laptop.never_waits_after_a_failure),
     _mutant("asks all the time", "the-herd-drains", _CALM, laptop.asks_all_the_time),
+    _mutant("withdrawal ignored", "withdrawn-is-withdrawn", _BUSY, server.withdrawals_ignored),
+    _mutant("order sent again unseen", "one-external-effect", _SUPPLIED, server.sends_again_unseen),
+    _mutant("histories unread", "restored-is-known", _SET_BACK, server.histories_unread),
+    _mutant("age alone decides", "forgotten-is-not-repeated", _PURGED, server.forgets_what_waits),
     _mutant("full disk drops the oldest", "full-disk-loses-nothing", _FULL, laptop.full_disk_drops_the_oldest),
     _mutant("refused by the disk and kept", "full-disk-loses-nothing", _FULL, laptop.refused_by_the_disk_and_kept),
 )

@@ -217,6 +217,7 @@ class Course:
             forgotten=dict(stage.archive),
             lives=tuple(stage.lives),
             redone=frozenset(stage.redone),
+            taken_back=frozenset(c for told in everybody if not told.disk_was_copied for c in told.taken_back),
             devices={name: device_file(seat.host.home) for name, seat in stage.seats.items()},
             shown={command: words for told in everybody for command, words in told.shown.items()},
             taken=frozenset(command for told in everybody for command in told.taken),

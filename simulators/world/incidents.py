@@ -35,9 +35,9 @@ MINUTE_S = 60.0
 IMAGE_EVERY_MINUTES = 30
 #: As short as these worlds: nobody stays away for longer than a purge waits.
 SHORT = Limits(
-    offline_max=timedelta(minutes=95),
-    ledger_retention=timedelta(minutes=100),
-    resubmit_window=timedelta(minutes=95),
+    offline_max=timedelta(minutes=235),
+    ledger_retention=timedelta(hours=4),
+    resubmit_window=timedelta(minutes=235),
     backup_age_max=timedelta(hours=1),
 )
 
@@ -115,6 +115,7 @@ class _Images:
         self.seat.host.crash("to be set back", power_cut=False)
         self.seat.host.restore(image)
         told = self.seat.told
+        told.disk_was_copied = True
         there = server_file(self.stage.server.home).ledger
         for command in [each for each in told.saved if each not in known]:
             told.tried.append(replace(told.saved.pop(command), device=""))
@@ -126,6 +127,7 @@ class _Images:
 async def _live_as_copy(stage: Stage, original: Seat) -> None:
     """A copy of a laptop's disk in another machine: somebody works with it for a while, then it is put away."""
     seat = stage.copy_of(original)
+    original.told.disk_was_copied = True
     keeper = stage.begin(keep(stage, seat.host))
     dice = stage.streams.of(f"copy/{seat.name}")
     await technicians.say_some(stage, seat, dice, 1 + dice.below(3))

@@ -84,6 +84,7 @@ class Told:
     """One technician's memory: what the screen called saved, by command id, and what could not be said.
 
     `tried` was confirmed, and the laptop died before it said what became of it.
+    `taken_back` is what they withdrew and saw withdrawn; a disk that was set back or copied may still bring it.
     `shown` and `taken` are what the screen showed since: each command's final words, in order; what the server has.
     """
 
@@ -92,6 +93,8 @@ class Told:
     tried: list[Said] = field(default_factory=list)
     shown: dict[str, tuple[str, ...]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    taken_back: set[str] = field(default_factory=set)
+    disk_was_copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

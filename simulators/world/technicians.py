@@ -7,11 +7,15 @@ from typing import Any
 from device.bootstrap import Device
 from device.core.interpret import Proposal
 from device.errors import LocalError, StoreError
+from device.store import State
 from simulators.evidence import Said
 from simulators.streams import Stream
 from simulators.trace import Trace
 from simulators.world.stage import Seat, Stage
 from simulators.world.template import GUARDED
+
+#: How often somebody takes back what they just said, and how many of the things said are about job 1.
+TAKES_BACK, HOT = 0.08, 0.35
 
 
 async def work(stage: Stage, seat: Seat) -> None:
@@ -34,6 +38,8 @@ async def work(stage: Stage, seat: Seat) -> None:
             ]
             left -= len(burst)
             await seat.until(functools.partial(_say, trace, seat, burst))
+            if dice.chance(TAKES_BACK):
+                await seat.until(functools.partial(_take_back, trace, seat))
         if away:
             await seat.until(lambda device: device.workbench.go(online=True))
             trace.note(seat.name, "is back in coverage")
@@ -81,9 +87,23 @@ def _say(trace: Trace, seat: Seat, burst: list[Proposal], device: Device) -> Non
     trace.note(seat.name, f"saw saved {' '.join(command.id for command in commands)}")
 
 
+def _take_back(trace: Trace, seat: Seat, device: Device) -> None:
+    """Take back what was said last, with all that rests on it, unless it has left."""
+    waiting = device.store.items(states=[State.SAVED])
+    if not waiting:
+        return
+    try:
+        going = device.workbench.withdraw([waiting[-1].command.id])
+    except LocalError as error:
+        trace.note(seat.name, f"was told: {error}")
+        return
+    seat.told.taken_back |= {item.command.id for item in going}
+    trace.note(seat.name, f"took back {' '.join(item.command.id for item in going)}")
+
+
 def _proposal(dice: Stream, text: str, jobs: int) -> Proposal:
     """One thing that a technician may want to say of one of so many jobs."""
-    job = 1 + dice.below(jobs)
+    job = 1 if dice.chance(HOT) else 1 + dice.below(jobs)
     ref, pump = f"work_order/WO-{job}", f"asset/PUMP-{1 + job % 3}"
     kinds: list[tuple[str, dict[str, Any]]] = [
         ("note.added", {"text": text}),

@@ -94,7 +94,7 @@ async def _enrol_all(home: Path, devices: int) -> tuple[str, ...]:
     streams, loop = Streams(0), current_loop()
     chaos = Chaos(CALM, streams)
     trace = Trace(loop.time)
-    clock = HostClock(loop.time, START - timedelta(hours=1))
+    clock = HostClock(loop.time, START - timedelta(hours=5))
     names = tuple(f"TB-{n:02d}" for n in range(1, devices + 1))
     with simulated_disks() as bay:
         world = Surroundings(chaos, trace, bay)

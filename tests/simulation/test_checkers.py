@@ -420,7 +420,12 @@ def get_back_other_bytes(evidence: Evidence) -> Evidence:
     return replace(with_received(evidence, replace(each, hash="0" * 64)), lives=(evidence.server,))
 
 
+def take_back_what_took_effect(evidence: Evidence) -> Evidence:
+    return replace(evidence, taken_back=frozenset({first(evidence, "note.added")}))
+
+
 SPOILT: list[tuple[str, Spoil]] = [
+    ("withdrawn-is-withdrawn", take_back_what_took_effect),
     ("one-effect", double_a_note),
     ("one-effect", lose_a_finding),
     ("one-effect", take_twice),
