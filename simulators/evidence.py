@@ -153,17 +153,26 @@ class DeviceFile:
 def read_server(database: str, tenant: str) -> ServerFile:
     """What the database at a SQLAlchemy URL holds of a tenant: what its devices sent, and its records."""
     with _connected(database) as connection:
-        records = connection.execute(text("SELECT ref, body FROM record WHERE tenant = :t"), {"t": tenant}).all()
-        ledger = connection.execute(
-            text("SELECT id, receipt FROM ledger WHERE tenant = :t AND device <> 'office'"), {"t": tenant}
-        ).all()
-        links = text("SELECT position, prev, hash, body FROM audit WHERE tenant = :t ORDER BY position")
-        audit = tuple(Link(*row) for row in connection.execute(links, {"t": tenant}))
-        ends = text("SELECT change_seq, audit_position, audit_hash FROM tenant WHERE id = :t")
-        changes, position, digest = connection.execute(ends, {"t": tenant}).one()
-        received = [_received(row) for row in connection.execute(text(_LEDGER), {"t": tenant})]
-        keys = connection.execute(text(_KEYS), {"t": tenant}).all()
-        flaws = _flaws(connection.exec_driver_sql(_CHECK)) if connection.dialect.name == "sqlite" else ()
+        return server_in(connection, tenant)
+
+
+def server_in(connection: Connection, tenant: str) -> ServerFile:
+    """The same, of a database that somebody has open.
+
+    A copy shows what a crash at this moment would leave. That can be more than what the program committed: a write
+    that failed at its very end.
+    """
+    records = connection.execute(text("SELECT ref, body FROM record WHERE tenant = :t"), {"t": tenant}).all()
+    ledger = connection.execute(
+        text("SELECT id, receipt FROM ledger WHERE tenant = :t AND device <> 'office'"), {"t": tenant}
+    ).all()
+    links = text("SELECT position, prev, hash, body FROM audit WHERE tenant = :t ORDER BY position")
+    audit = tuple(Link(*row) for row in connection.execute(links, {"t": tenant}))
+    ends = text("SELECT change_seq, audit_position, audit_hash FROM tenant WHERE id = :t")
+    changes, position, digest = connection.execute(ends, {"t": tenant}).one()
+    received = [_received(row) for row in connection.execute(text(_LEDGER), {"t": tenant})]
+    keys = connection.execute(text(_KEYS), {"t": tenant}).all()
+    flaws = _flaws(connection.exec_driver_sql(_CHECK)) if connection.dialect.name == "sqlite" else ()
     receipts = {row.id: None if row.receipt is None else bytes(row.receipt).decode() for row in ledger}
     return ServerFile(
         {row.ref: json.loads(row.body) for row in records},
@@ -181,14 +190,6 @@ def read_server(database: str, tenant: str) -> ServerFile:
 def _flaws(found: Iterable[Any]) -> tuple[str, ...]:
     """What an integrity check says; nothing where all is well."""
     return tuple(words for (words,) in found if words != "ok")
-
-
-def read_ends(database: str, tenant: str) -> tuple[int, int, str]:
-    """Where the sequences of a tenant end just now: changes, and the audit's position and hash."""
-    ends = text("SELECT change_seq, audit_position, audit_hash FROM tenant WHERE id = :t")
-    with _connected(database) as connection:
-        changes, position, digest = connection.execute(ends, {"t": tenant}).one()
-    return changes, position, digest
 
 
 def _received(row: Any) -> Received:

@@ -180,8 +180,8 @@ class Course:
             await asyncio.sleep(stage.options.habits.look_every_s)
             for seat in stage.seats.values():
                 seat.done(seat.look)
-            if stage.server.up:
-                stage.heads.append(stage.ends()[1:])
+            if end := stage.ends():
+                stage.heads.append(end)
 
     async def _agree(self) -> None:
         """Nobody changes anything any more: everybody asks once more, until all have the last change."""

@@ -9,6 +9,7 @@ Rules
 """
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -17,12 +18,13 @@ from typing import assert_never
 
 from device.store import State
 from reconciliation.expiry import Limits
+from simulators.evidence import Received, ServerFile, server_in
 from simulators.hosts import Host, Incarnation
 from simulators.loop import current_loop
 from simulators.wire import Spell
 from simulators.world import technicians
 from simulators.world.machines import server_settings
-from simulators.world.options import SERVER, Act, Event
+from simulators.world.options import SERVER, TENANT, Act, Event
 from simulators.world.staff import revoke
 from simulators.world.stage import Seat, Stage
 from simulators.world.template import server_file
@@ -116,12 +118,8 @@ class _Images:
         self.seat.host.restore(image)
         told = self.seat.told
         told.disk_was_copied = True
-        there = server_file(self.stage.server.home).ledger
-        for command in [each for each in told.saved if each not in known]:
-            told.tried.append(replace(told.saved.pop(command), device=""))
-            if command not in there:  # the server was set back as well: this was the last copy
-                told.taken.discard(command)
-                told.shown.pop(command, None)
+        lost = [command for command in told.saved if command not in known]
+        _give_up(self.seat, lost, server_file(self.stage.server.home))
 
 
 async def _live_as_copy(stage: Stage, original: Seat) -> None:
@@ -172,14 +170,36 @@ def _set_back(stage: Stage, backup: Path) -> None:
     after = server_file(stage.server.home)
     stage.heads = [head for head in stage.heads if head[0] <= after.audit_position]
     stage.redone |= {c for c, receipt in before.ledger.items() if receipt != after.ledger.get(c)}
+    for seat in stage.retired:
+        if seat not in stage.copies:  # it was put away with what it had brought
+            _give_up(seat, [command for command in seat.told.saved if command not in after.ledger], after)
+
+
+def _give_up(seat: Seat, commands: Iterable[str], server: ServerFile) -> None:
+    """The disk that had them is gone. What the server does not have either was the last copy."""
+    told = seat.told
+    for command in commands:
+        told.tried.append(replace(told.saved.pop(command), device=""))
+        if command not in server.ledger:
+            told.taken.discard(command)
+            told.shown.pop(command, None)
 
 
 def _purge(stage: Stage) -> None:
-    before = server_file(stage.server.home) if stage.server.up else None
-    stage.in_office(lambda office: purge(office.service, SHORT))
-    if before:
-        kept = server_file(stage.server.home).received
-        stage.archive |= {name: each for name, each in before.received.items() if name not in kept}
+    stage.archive |= stage.in_office(_purged) or {}
+
+
+def _purged(office: Office) -> dict[str, Received]:
+    """What a purge removed."""
+    before = _held_by(office)
+    purge(office.service, SHORT)
+    kept = _held_by(office)
+    return {name: each for name, each in before.items() if name not in kept}
+
+
+def _held_by(office: Office) -> Mapping[str, Received]:
+    with office.service.store.connected() as connection:
+        return server_in(connection, TENANT).received
 
 
 async def operate(stage: Stage) -> None:

@@ -15,13 +15,13 @@ from device.bootstrap import Device
 from device.errors import StoreError
 from device.store import State
 from shared.problems import Refused
-from simulators.evidence import Received, ServerFile, read_ends
+from simulators.evidence import Received, ServerFile
 from simulators.faults import Chaos
 from simulators.hosts import Host, Surroundings
 from simulators.loop import Gone
 from simulators.streams import Streams
 from simulators.wire import Wire
-from simulators.world.machines import Centre, Laptop, server_settings
+from simulators.world.machines import Centre, Laptop
 from simulators.world.options import TENANT, Options, Told
 from simulators.world.supplier import Supplier
 from sync_server.office import Office
@@ -176,6 +176,12 @@ class Stage:
 
         return self.in_office(told)
 
-    def ends(self) -> tuple[int, int, str]:
-        """Where the server's sequences end: changes, and the audit's position and hash."""
-        return read_ends(server_settings(self.server.home).database, TENANT)
+    def ends(self) -> tuple[int, str] | None:
+        """Where the audit ends, its position and hash, as the server shows it; None if it is not there."""
+
+        def told(office: Office) -> tuple[int, str]:
+            with office.service.store.transaction() as tx:
+                head = tx.head(TENANT)
+                return head.audit_position, head.audit_hash
+
+        return self.in_office(told)
