@@ -20,6 +20,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from shared.ports import system_ports
+
+#: From which seed on a run plays worlds that nobody has seen yet.
+FRESH = "TAILBOARD_FRESH_SEED"
+
 hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=2000, print_blob=True, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
@@ -115,6 +120,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuses a misspelt `TAILBOARD_REQUIRE`, which would otherwise demand nothing."""
     if unknown := required() - FEATURES.keys():
         raise pytest.UsageError(f"TAILBOARD_REQUIRE names {sorted(unknown)}: known are {sorted(FEATURES)}")
+    if not hasattr(config, "workerinput"):  # its workers inherit it: all of them collect the same
+        os.environ.setdefault(FRESH, str(int.from_bytes(system_ports().randomness.draw(4), "big")))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -132,6 +139,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
     if reporter is not None and not hasattr(session.config, "workerinput"):
         counts = Counter(_what_was_missing(report) for report in reporter.stats.get("skipped", []))
         detail = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        reporter.write_line(f"fresh seeds of simulated worlds: from {os.environ[FRESH]} on ({FRESH} chooses them)")
         reporter.write_line(f"not run here: {counts.total()}{f' ({detail})' if detail else ''}")
     return result
 

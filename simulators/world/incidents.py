@@ -169,6 +169,7 @@ def _set_back(stage: Stage, backup: Path) -> None:
     stage.server.restore(backup)
     after = server_file(stage.server.home)
     stage.heads = [head for head in stage.heads if head[0] <= after.audit_position]
+    stage.archive = {name: each for name, each in stage.archive.items() if name not in after.received}
     stage.redone |= {c for c, receipt in before.ledger.items() if receipt != after.ledger.get(c)}
     for seat in stage.retired:
         if seat not in stage.copies:  # it was put away with what it had brought
