@@ -15,8 +15,8 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
     first, set_apart = first_heard_of(evidence.server.audit), evidence.set_apart()
     chains: defaultdict[_Epoch, dict[int, Received]] = defaultdict(dict)
     for each in evidence.brought():
-        if each.id in set_apart:
-            continue
+        if each.id in set_apart or (each.answer and each.answer["reason"] == "withdrawn"):
+            continue  # what its author took back needs nobody's review, wherever it stands
         chain, place = chains[each.device, each.command["epoch"]], each.command["seq"]
         if place in chain:
             yield Finding(each.id, f"stands at place {place} of its device, as {chain[place].id} does")
