@@ -11,6 +11,7 @@ from device import bootstrap as laptops
 from device.bootstrap import Device
 from device.errors import StoreError
 from device.settings import Settings as LaptopSettings
+from shared.problems import Refused
 from simulators.hosts import Incarnation
 from simulators.wire import Wire
 from simulators.world.options import ADDRESS, PIN
@@ -76,7 +77,7 @@ async def _until_open(open_it: Callable[[], T]) -> T:
     while True:
         try:
             return open_it()
-        except StoreError:
+        except (StoreError, Refused):
             await asyncio.sleep(10.0)
 
 
@@ -96,9 +97,9 @@ class Centre:
         self.office = None
         settings = server_settings(life.home)
         if self.begins_anew:
-            raise_incarnation(settings, "restored from a backup", ports=life.ports)
+            await _until_open(lambda: raise_incarnation(settings, "restored from a backup", ports=life.ports))
             self.begins_anew = False
-        service = build_service(settings, life.ports)
+        service = await _until_open(lambda: build_service(settings, life.ports))
         app = build_app(service, in_place)
         outside = self.wire.link(life, once=True)
         async with build_lifespan(settings, service, in_place, self._seldom, outside)(app):
