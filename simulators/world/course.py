@@ -197,12 +197,11 @@ class Course:
         seats = self._stage.seats.values()
         for _ in range(int(HEAL_WITHIN.total_seconds()) // 10):
             await asyncio.sleep(10.0)
-            if all(seat.settled() for seat in seats) and not self._stage.copies and not self._stage.owes():
+            if all(seat.settled() for seat in seats) and not self._stage.copies and not self._stage.office_waits():
                 return
         unsettled = [seat for seat in seats if not seat.settled()] + self._stage.copies
         self.unsettled = tuple(seat.waiting() for seat in unsettled)
-        if self._stage.owes():
-            self.unsettled += ("the server owes the supplier something",)
+        self.unsettled += tuple(f"office: {words}" for words in self._stage.office_waits())
 
     def evidence(self, start: ServerFile) -> Evidence:
         """What people did and saw, and what lies on the disks now."""

@@ -162,10 +162,10 @@ class Stage:
             return life.perform(functools.partial(act, office))
         return None
 
-    def owes(self) -> bool:
-        """Whether a write to the supplier is on its way, or waits for somebody; also if nobody can say."""
-        waiting = self.in_office(lambda office: bool(office.outgoing(TENANT) or office.external_writes(TENANT)))
-        return waiting is not False
+    def office_waits(self) -> tuple[str, ...]:
+        """What somebody at the office has still to do, in words; also if nobody can say."""
+        waiting = self.in_office(_waiting)
+        return ("the server is not there",) if waiting is None else waiting
 
     def changes(self) -> int | None:
         """How many changes the server has made; None if nobody can say."""
@@ -185,3 +185,12 @@ class Stage:
                 return head.audit_position, head.audit_hash
 
         return self.in_office(told)
+
+
+def _waiting(office: Office) -> tuple[str, ...]:
+    words = {
+        "the supplier is owed something": office.outgoing(TENANT) or office.external_writes(TENANT),
+        "a laptop is shut out": [each for each in office.devices(TENANT) if each.state != "active"],
+        "something is kept for review": office.quarantine(TENANT),
+    }
+    return tuple(what for what, found in words.items() if found)
