@@ -22,7 +22,7 @@ def _too_early(evidence: Evidence, each: Received, need: str) -> str | None:
     assert each.answer is not None, "it is effective"
     if before.answer["audit_position"] >= each.answer["audit_position"]:
         return f"took effect before {need}, on which it rests"
-    conflict = evidence.server.records.get(f"conflict/{need}")
+    conflict = evidence.server.records.get(before.answer["conflict"] or "")
     decided = conflict is not None and conflict["fields"]["status"] == "resolved"
     return None if before.effective or decided else f"took effect though {need} did not"
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy.exc import DBAPIError
+
 from device import bootstrap as laptops
 from device.bootstrap import Device
 from device.errors import StoreError
 from device.settings import Settings as LaptopSettings
 from shared.problems import Refused
 from simulators.hosts import Incarnation
+from simulators.loop import Gone
 from simulators.wire import Wire
 from simulators.world.options import ADDRESS, PIN
 from sync_server.api.app import build_app
@@ -44,9 +47,10 @@ class Laptop:
         self.device, self.nudge = None, asyncio.Event()
         settings = LaptopSettings(life.home)
         self.device = await _until_open(
+            life,
             lambda: laptops.open_device(
                 settings, PIN, life.ports, transport=self.wire.link(life), run_blocking=in_place
-            )
+            ),
         )
         await life.start(self._sync(life, self.device))
 
@@ -72,13 +76,17 @@ class Laptop:
                 await self.nudge.wait()
 
 
-async def _until_open(open_it: Callable[[], T]) -> T:
+async def _until_open(life: Incarnation, open_it: Callable[[], T]) -> T:
     """A person who is told that the disk is full or the file is locked tries again."""
     while True:
         try:
             return open_it()
         except (StoreError, Refused):
             await asyncio.sleep(10.0)
+        except DBAPIError as error:
+            if life.alive:
+                raise
+            raise Gone from error  # it died in a write, and what its driver said then is heard by nobody
 
 
 @dataclass
@@ -97,9 +105,9 @@ class Centre:
         self.office = None
         settings = server_settings(life.home)
         if self.begins_anew:
-            await _until_open(lambda: raise_incarnation(settings, "restored from a backup", ports=life.ports))
+            await _until_open(life, lambda: raise_incarnation(settings, "restored from a backup", ports=life.ports))
             self.begins_anew = False
-        service = await _until_open(lambda: build_service(settings, life.ports))
+        service = await _until_open(life, lambda: build_service(settings, life.ports))
         app = build_app(service, in_place)
         outside = self.wire.link(life, once=True)
         async with build_lifespan(settings, service, in_place, self._seldom, outside)(app):
