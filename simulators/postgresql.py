@@ -13,7 +13,7 @@ import socket
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,12 @@ def find_programs() -> Path | None:
 
 
 @contextmanager
-def postgresql(programs: Path) -> Iterator[str]:
+def postgresql(programs: Path, born: Callable[[int], None] | None = None) -> Iterator[str]:
     """A running PostgreSQL while the block runs; the SQLAlchemy URL of its database `postgres`.
+
+    Args:
+        programs: the folder with `initdb` and `postgres`.
+        born: hears the number of its process group, which is its own, before anything else is done with it.
 
     Raises:
         OSError: it does not start.
@@ -50,9 +54,16 @@ def postgresql(programs: Path) -> Iterator[str]:
         options = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", folder]
         with (Path(folder) / "log").open("ab") as log:
             process = subprocess.Popen(
-                [str(programs / "postgres"), *options], stdout=log, stderr=log, cwd=folder, **who
+                [str(programs / "postgres"), *options],
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                start_new_session=True,
+                **who,
             )
             try:
+                if born:
+                    born(process.pid)
                 _wait_until_ready(programs, port)
                 yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
             finally:

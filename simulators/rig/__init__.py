@@ -1,7 +1,7 @@
 """The rig: real processes on one machine, with everything between and under them broken on purpose.
 
-Server processes on one PostgreSQL behind a plain TCP balancer, and laptop processes each behind a link of its own that
-may do what bad networks do.
+Server processes on one PostgreSQL behind a plain TCP balancer, and laptop processes, each behind a link of its own
+that does what bad networks do.
 
 The picture: `plan` says what goes wrong and when, as a pure function of the options; `toxics` are what links do to
 bytes, pure as well; `relay` carries bytes through them; `ground` is what the machine allows (networks and disks of

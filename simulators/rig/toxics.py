@@ -36,9 +36,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Swallow:
-    """So many bytes are gone, and nobody is told."""
+    """So many bytes are gone, and nobody is told; `by` names the toxic that took them."""
 
     count: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class Timeout:
     def treat(self, heard: Heard, dice: Stream) -> Iterator[Move]:
         """Swallowed, then the end."""
         if isinstance(heard, Pass):
-            yield Swallow(len(heard.data))
+            yield Swallow(len(heard.data), self.name)
         yield End(heard.wait_s + self.wait_s)
 
 
@@ -171,7 +172,7 @@ class Blackhole:
 
     def treat(self, heard: Heard, dice: Stream) -> Iterator[Move]:
         """Gone."""
-        yield Swallow(len(heard.data) if isinstance(heard, Pass) else 0)
+        yield Swallow(len(heard.data) if isinstance(heard, Pass) else 0, self.name)
 
 
 def toxic_of(act: Act) -> Toxic | None:
