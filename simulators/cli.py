@@ -230,9 +230,7 @@ PROGRAM = Program(
             "Real servers and laptops on this machine, with links, processes and disks that fail; then judged.",
             "simulators.rig.verb:rig",
             (
-                argument(
-                    "--seed", type=int, default=0, metavar="N", help="chooses what goes wrong, and what is said"
-                ),
+                argument("--seed", type=int, default=0, metavar="N", help="chooses what goes wrong"),
                 argument("--laptops", type=int, default=20, metavar="N", help="processes (default: %(default)s)"),
                 argument("--servers", type=int, default=3, metavar="N", help="processes (default: %(default)s)"),
                 argument("--seconds", type=float, default=60.0, metavar="S", help="of faults (default: %(default)s)"),

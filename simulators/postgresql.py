@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 START_TIMEOUT_S = 30
+END_TIMEOUT_S = 10
 
 
 def find_programs() -> Path | None:
@@ -67,8 +68,17 @@ def postgresql(programs: Path, born: Callable[[int], None] | None = None) -> Ite
                 _wait_until_ready(programs, port)
                 yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
             finally:
-                process.send_signal(signal.SIGINT)
-                process.wait(timeout=START_TIMEOUT_S)
+                _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask it to end in good order; if it does not, make it: one that is just recovering may not hear the first."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(timeout=END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(timeout=START_TIMEOUT_S)
 
 
 def _who() -> dict[str, Any]:

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,17 @@ from simulators.rig.guard import Guard
 
 LINE_BYTES_MAX = 16 << 20
 GONE_S = 0.01
-Told = dict[str, Any]
+Heard = dict[str, Any]
 
 
 class ChildFailed(OSError):
-    """A process did not do what it was started for; the message says where its log is."""
+    """A process did not do what it was started for; the message has its last words."""
+
+
+def last_words(log: Path) -> str:
+    """The last line of a log."""
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
 
 
 class Child:
@@ -34,7 +40,7 @@ class Child:
     def __init__(self, name: str, process: "subprocess.Popen[bytes]", guard: Guard) -> None:
         self.name, self.pid = name, process.pid
         self._process, self._guard = process, guard
-        self._heard: asyncio.Queue[Told | None] = asyncio.Queue()
+        self._heard: asyncio.Queue[Heard | None] = asyncio.Queue()
         self._over = asyncio.Event()
         #: Whether it was told to end.
         self.ending = False
@@ -77,17 +83,17 @@ class Child:
             else:
                 self._heard.put_nowait(told)
         pipe.close()
-        while self._process.poll() is None:  # its output has ended, and so it has, or will in a moment
+        while self._process.poll() is None:  # noqa: ASYNC110  # its output has ended, and so will it in a moment
             await asyncio.sleep(GONE_S)
         self._guard.forget(self.pid)
         self._over.set()
         self._heard.put_nowait(None)
 
-    async def line(self) -> Told | None:
+    async def line(self) -> Heard | None:
         """What it says next; None if it ends first."""
         return await self._heard.get() if self.up or not self._heard.empty() else None
 
-    async def ask(self, what: Told) -> Told | None:
+    async def ask(self, what: Heard) -> Heard | None:
         """Say something to it; its answer, None if it ends first."""
         assert self._process.stdin is not None, "asked for a pipe"
         with suppress(OSError):
@@ -124,10 +130,3 @@ class Child:
         status = self._process.poll()
         assert status is not None, "it is over"
         return status
-
-
-async def watch(child: Child, complain: Callable[[str], None]) -> None:
-    """Wait for its end, and complain if nobody asked for it."""
-    status = await child.ended()
-    if not child.ending:
-        complain(f"{child.name} ended by itself with status {status}")

@@ -65,6 +65,8 @@ def keep(lines: Iterable[str]) -> None:
                 groups.pop(group, None)
             case {"folder": str(folder)}:
                 folders.append(folder)
+            case other:
+                raise AssertionError(f"no word of ours: {other}")
     for group, number in groups.items():
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)

@@ -138,6 +138,8 @@ class Program:
                 device.agent.session.send_now()
             case {"do": "look"}:
                 return await on_thread(self._look)
+            case _:
+                raise AssertionError(f"no word of ours: {asked}")
         return {"done": True}
 
     def _look(self) -> dict[str, Any]:

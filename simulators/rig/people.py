@@ -22,8 +22,7 @@ from device.core.interpret import Proposal
 from shared.problems import Refused
 from shared.records import ApprovalChoice
 from simulators.evidence import Said
-from simulators.rig.children import Child
-from simulators.rig.children import Told as Heard
+from simulators.rig.children import Child, Heard
 from simulators.rig.ground import Network, SmallDisk
 from simulators.rig.guard import Guard
 from simulators.rig.relay import Link
@@ -32,6 +31,7 @@ from simulators.workload import APPROVERS, proposal
 from simulators.world.options import TENANT, Told
 from simulators.world.staff import decide, resolve_all
 from sync_server.office import Office
+from sync_server.store.base import Contended
 
 AGAIN_S = 0.3
 
@@ -102,6 +102,13 @@ class Seat:
         self.child.troubles = 0
         self._ready.clear()
 
+    async def put_away(self) -> None:
+        """Switch it off."""
+        if self._child and self._child.up:
+            status = await self._child.put_away()
+            if status:
+                self.complain(f"{self.name} was switched off and ended with status {status}")
+
     async def ask(self, what: Heard) -> Heard | None:
         """Do something at the laptop as soon as it can be used; None if it dies before it answers."""
         async with self._turn:
@@ -130,6 +137,8 @@ class Seat:
                 case {"refused": str(sentence)}:
                     self.told.refused.append(sentence)
                     return
+                case _:
+                    pass  # the disk is full: it says so, and nothing is saved
             await asyncio.sleep(AGAIN_S)
 
     async def look(self) -> None:
@@ -174,7 +183,7 @@ async def staff(office: Office, dice: Stream) -> None:
     """Conflicts are settled and questions answered, one round after the other, for ever."""
     while True:
         await asyncio.sleep(dice.between(0.5, 1.5))
-        with suppress(DBAPIError, Refused):  # the database is not there, or has just come back
+        with suppress(DBAPIError, Contended, Refused):  # the database is not there, or has just come back
             await on_thread(lambda: _round(office, dice))
 
 

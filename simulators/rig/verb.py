@@ -42,7 +42,7 @@ def as_data(options: Options, result: Result) -> dict[str, Any]:
         "commit": commit(),
         "options": {"laptops": options.laptops, "servers": options.servers, "seconds": options.seconds},
         "commands": len(result.evidence.said),
-        "planned": dict(result.planned),
+        "planned": {kind.name: result.planned(kind.name) for kind in KINDS},
         "faults": {kind.name: result.hits[kind.name] for kind in KINDS},
         "skipped": dict(result.missing),
         "never_happened": list(result.never_happened),
@@ -58,17 +58,14 @@ def as_lines(options: Options, result: Result) -> list[str]:
     lines += ["", f"  {'act':<16}{'planned':>8}{'hits':>8}"]
     lines += [_counted(result, kind.name) for kind in KINDS]
     total = sum(result.hits.values())
-    lines += [
-        "",
-        f"Seed {options.seed}: {options.laptops} laptops, {options.servers} servers, {options.seconds:g} s of faults; "
-        f"{len(result.evidence.said)} commands, {total} hits, settled in {result.settled_s:.1f} s; "
-        f"{len(result.findings)} violations.",
-    ]
+    setting = f"{options.laptops} laptops, {options.servers} servers, {options.seconds:g} s of faults"
+    came = f"{len(result.evidence.said)} commands, {total} hits, settled in {result.settled_s:.1f} s"
+    lines += ["", f"Seed {options.seed}: {setting}; {came}; {len(result.findings)} violations."]
     return lines
 
 
 def _counted(result: Result, name: str) -> str:
-    line = f"  {name:<16}{result.planned[name]:>8}{result.hits[name]:>8}"
+    line = f"  {name:<16}{result.planned(name):>8}{result.hits[name]:>8}"
     if why := result.missing.get(name):
         return f"{line}  skipped: {why}"
     return f"{line}  never happened" if name in result.never_happened else line
