@@ -33,12 +33,12 @@ def find_programs() -> Path | None:
 
 
 @contextmanager
-def postgresql(programs: Path, born: Callable[[int], None] | None = None) -> Iterator[str]:
+def postgresql(programs: Path, born: Callable[[int, Path], None] | None = None) -> Iterator[str]:
     """A running PostgreSQL while the block runs; the SQLAlchemy URL of its database `postgres`.
 
     Args:
         programs: the folder with `initdb` and `postgres`.
-        born: hears the number of its process group, which is its own, before anything else is done with it.
+        born: hears its process group, which is its own, and its folder, before anything else is done with it.
 
     Raises:
         OSError: it does not start.
@@ -64,7 +64,7 @@ def postgresql(programs: Path, born: Callable[[int], None] | None = None) -> Ite
             )
             try:
                 if born:
-                    born(process.pid)
+                    born(process.pid, Path(folder))
                 _wait_until_ready(programs, port)
                 yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
             finally:

@@ -6,7 +6,6 @@ Rules
 """
 
 import asyncio
-import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
@@ -86,10 +85,12 @@ def play(order: Order, programs: Path, ports: Ports, say: Callable[[str], None])
     with ExitStack() as stack:
         on = stack.enter_context(ground.prepared())
         stack.enter_context(ground.staying_here())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tailboard-rig-")))
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="tailboard-rig-", ignore_cleanup_errors=True))
+        )
         guard = stack.enter_context(Guard())
         guard.clear(folder)
-        database = stack.enter_context(postgresql(programs, lambda group: guard.watch(group, signal.SIGQUIT)))
+        database = stack.enter_context(postgresql(programs, guard.watch_database))
         stage = Stage(order.options, on, guard, folder, database, Timeline(ports.clock, say), order.plants)
         return asyncio.run(_Course(stage).run())
 
@@ -143,10 +144,8 @@ class _Course:
     @asynccontextmanager
     async def _at_work(self, office: Office) -> AsyncIterator[None]:
         """Meanwhile the office works, and somebody writes down now and then where the audit ends."""
-        doing = [
-            asyncio.create_task(staff(office, self._stage.streams.of("staff"))),
-            asyncio.create_task(self._look()),
-        ]
+        jobs = (staff(office, self._stage.streams.of("staff")), self._look())
+        doing = [asyncio.create_task(job) for job in jobs]
         try:
             yield
         finally:

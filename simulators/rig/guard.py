@@ -39,6 +39,11 @@ class Guard:
         """End this process group by this signal when the rig is gone."""
         self._tell(watch=group, signal=int(with_signal))
 
+    def watch_database(self, group: int, folder: Path) -> None:
+        """End this PostgreSQL in its own way, which leaves no shared memory, and delete its folder."""
+        self.watch(group, signal.SIGQUIT)
+        self.clear(folder)
+
     def forget(self, group: int) -> None:
         """It has ended, and its number may soon be somebody else's."""
         self._tell(forget=group)

@@ -22,7 +22,7 @@ from device.core.interpret import Proposal
 from shared.problems import Refused
 from shared.records import ApprovalChoice
 from simulators.evidence import Said
-from simulators.rig.children import Child, Heard
+from simulators.rig.children import Child, Heard, last_words
 from simulators.rig.ground import Network, SmallDisk
 from simulators.rig.guard import Guard
 from simulators.rig.relay import Link
@@ -78,7 +78,7 @@ class Seat:
         status = await child.ended()
         self._ready.clear()
         if not child.ending:
-            self.complain(f"{self.name} ended by itself with status {status}; see {self.log.name}")
+            self.complain(f"{self.name} ended by itself with status {status}: {last_words(self.log)}")
 
     async def ready(self) -> None:
         """Wait until it can be used."""
@@ -107,7 +107,7 @@ class Seat:
         if self._child and self._child.up:
             status = await self._child.put_away()
             if status:
-                self.complain(f"{self.name} was switched off and ended with status {status}")
+                self.complain(f"{self.name} was switched off and ended with status {status}: {last_words(self.log)}")
 
     async def ask(self, what: Heard) -> Heard | None:
         """Do something at the laptop as soon as it can be used; None if it dies before it answers."""

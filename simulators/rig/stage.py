@@ -1,4 +1,4 @@
-"""What stands on a rig while it runs: servers behind a balancer, seats with laptops, and a timeline of what happened."""
+"""What stands on a rig while it runs: servers behind a balancer, laptops with people, and a timeline."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.ports import Clock
 from simulators.faults import Hits
 from simulators.rig import ground
-from simulators.rig.children import Child, ChildFailed
+from simulators.rig.children import Child, ChildFailed, last_words
 from simulators.rig.ground import Ground, Network, SmallDisk
 from simulators.rig.guard import Guard
 from simulators.rig.people import Seat
@@ -66,25 +66,28 @@ class Slot:
     child: Child | None = None
     _minders: set["asyncio.Task[None]"] = field(default_factory=set)
 
+    @property
+    def _log(self) -> Path:
+        return self.home / f"{self.name}.log"
+
     async def begin(self) -> None:
         """Start it, again if the database is not there yet. Raises `ChildFailed`."""
         program = ["simulators.rig.spoiled", self.spoil] if self.spoil else ["sync_server.cli"]
         serve = ["serve", "--home", str(self.home), "--database", self.database, "--port", "0", "--json"]
-        log = self.home / f"{self.name}.log"
         for _ in range(START_TRIES):
-            child = Child.begin(self.name, ["-m", *program, *serve, "--log-level", "error"], self.guard, log)
-            if told := await child.line():
+            child = Child.begin(self.name, ["-m", *program, *serve, "--log-level", "error"], self.guard, self._log)
+            if (told := await child.line()) and told["ok"]:
                 self.balancer.add(self.name, int(told["url"].rpartition(":")[2]))
                 self.child = child
                 self._minders.add(asyncio.create_task(self._mind(child)))
                 return
             await asyncio.sleep(AGAIN_S)
-        raise ChildFailed(f"{self.name} does not start; see {log}")
+        raise ChildFailed(f"{self.name} does not start; it said: {last_words(self._log)}")
 
     async def _mind(self, child: Child) -> None:
         status = await child.ended()
         if not child.ending:
-            self.complain(f"{self.name} ended by itself with status {status}")
+            self.complain(f"{self.name} ended by itself with status {status}: {last_words(self._log)}")
 
     def send(self, number: signal.Signals) -> bool:
         """Send it a signal; whether there was anybody."""
