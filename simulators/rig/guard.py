@@ -12,15 +12,20 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+GONE_S, GONE_TRIES = 0.05, 60
+
 
 class Guard:
     """The rig's side. Use it in a `with` block, around everything that is started."""
+
+    _database: int | None = None
 
     def __enter__(self) -> "Guard":
         command = [sys.executable, "-m", "simulators.rig.guard"]
@@ -43,6 +48,12 @@ class Guard:
         """End this PostgreSQL in its own way, which leaves no shared memory, and delete its folder."""
         self.watch(group, signal.SIGQUIT)
         self.clear(folder)
+        self._database = group
+
+    def forget_database(self) -> None:
+        """It has ended."""
+        if self._database is not None:
+            self.forget(self._database)
 
     def forget(self, group: int) -> None:
         """It has ended, and its number may soon be somebody else's."""
@@ -76,8 +87,25 @@ def keep(lines: Iterable[str]) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
             os.killpg(group, signal.SIGCONT)
+    _wait_until_gone(groups)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_gone(groups: Iterable[int]) -> None:
+    """Until none of them is there, or for as long as anybody may take; what is dead and unburied counts as there."""
+    for _ in range(GONE_TRIES):
+        if not any(map(_is_there, groups)):
+            return
+        time.sleep(GONE_S)
+
+
+def _is_there(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":
