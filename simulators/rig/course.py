@@ -122,9 +122,11 @@ class _Course:
             healed_at_s, before = stage.timeline.now_s, stage.counts()
             settled_s = await self._settle(office)
             healed_for_s = stage.timeline.now_s - healed_at_s
-            late = [now - then for now, then in zip(stage.counts(), before, strict=True)]
+            asked, failed = stage.counts()
+            asked.subtract(before[0])
+            failed.subtract(before[1])
             await stage.put_away()
-            evidence = self._evidence(start, late[0], late[1], healed_for_s)
+            evidence = self._evidence(start, asked, failed, healed_for_s)
         findings = [finding for found in judged(evidence).values() for finding in found]
         findings += [Finding("a program", error, NO_ERRORS) for error in stage.errors]
         lines = tuple(stage.timeline.lines)

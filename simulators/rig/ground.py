@@ -178,8 +178,13 @@ class SmallDisk:
 
     def unmount(self) -> None:
         """Away with it, and with what is on it."""
-        with suppress(OSError):
-            _called("umount2", os.fsencode(self.folder), _DETACH)
+        unmount(self.folder)
+
+
+def unmount(folder: Path) -> None:
+    """Away with what is mounted at a folder, if something is."""
+    with suppress(OSError):
+        _called("umount2", os.fsencode(folder), _DETACH)
 
 
 def mount_small_disk(folder: Path, size_mib: int) -> SmallDisk:

@@ -19,7 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-GONE_S, GONE_TRIES = 0.05, 60
+from simulators.rig.ground import unmount
+
+GONE_S, GONE_TRIES = 0.05, 40
 
 
 class Guard:
@@ -89,6 +91,8 @@ def keep(lines: Iterable[str]) -> None:
             os.killpg(group, signal.SIGCONT)
     _wait_until_gone(groups)
     for folder in folders:
+        for mounted in filter(os.path.ismount, Path(folder).glob("*")):
+            unmount(mounted)
         shutil.rmtree(folder, ignore_errors=True)
 
 

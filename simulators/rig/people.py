@@ -52,6 +52,8 @@ class Seat:
     told: Told = field(default_factory=Told)
     #: Of the lives of the laptop that are over.
     troubles_before: int = 0
+    #: How often the technician asked for a round.
+    pressed: int = 0
     #: Sentences of the last look, of what waits, and how far the laptop has come.
     waiting: tuple[str, ...] = ()
     reached: int = -1
@@ -113,6 +115,7 @@ class Seat:
         """Do something at the laptop as soon as it can be used; None if it dies before it answers."""
         async with self._turn:
             await self._ready.wait()
+            self.pressed += what["do"] in {"go", "send_now"}
             return await self.child.ask(what)
 
     async def until_done(self, what: Heard) -> None:

@@ -201,8 +201,8 @@ class Stage:
             raise ChildFailed(f"Waited in vain until {what}: {why}.") from None
 
     def counts(self) -> tuple[Counter[str], Counter[str]]:
-        """How often each laptop asked so far, and how often its disk failed it."""
-        asked = Counter({name: seat.link.asked for name, seat in self.seats.items()})
+        """How often each laptop asked so far without having been told to, and how often its disk failed it."""
+        asked = Counter({name: seat.link.asked - seat.pressed for name, seat in self.seats.items()})
         return asked, Counter({name: seat.troubles for name, seat in self.seats.items()})
 
     async def put_away(self) -> None:

@@ -7,11 +7,14 @@ from typing import Any
 
 from shared.commandline import Report, UsageError
 from shared.ports import system_ports
-from simulators.checkers import Finding
-from simulators.explore import PROMISES, commit
+from simulators.checkers import CHECKERS, Finding
+from simulators.explore import NO_ERRORS, commit
 from simulators.postgresql import find_programs
 from simulators.rig.course import Order, Result, play
 from simulators.rig.plan import KINDS, Options
+
+#: What a run is judged by.
+PROMISES = (*(checker.promise for checker in CHECKERS), NO_ERRORS)
 
 
 def rig(arguments: argparse.Namespace) -> Report:

@@ -56,6 +56,11 @@ class Field:
     def __init__(self, echo: Echo, link: Link, hits: Hits, waits: list[float]) -> None:
         self.echo, self.link, self.hits, self.waits = echo, link, hits, waits
 
+    async def happens(self, seen: Callable[[], bool]) -> None:
+        """Let everybody else go on until something is seen."""
+        while not seen():  # noqa: ASYNC110  # it is somebody else's bytes that are looked at
+            await asyncio.sleep(0)
+
 
 @asynccontextmanager
 async def field() -> AsyncIterator[Field]:
@@ -130,9 +135,7 @@ def test_a_reset_lets_half_through_and_is_heard_as_a_reset_on_both_sides() -> No
         reader, writer = await reach(there.link.port)
         writer.write(DATA)
         with pytest.raises(ConnectionResetError):
-            while await reader.read(65536):
-                pass
-            raise AssertionError("it ended as if all had been said")
+            await reader.read()
         writer.close()
         await there.echo.ended.wait()
         assert len(b"".join(there.echo.pieces)) < len(DATA)
@@ -158,8 +161,8 @@ def test_what_a_blackhole_swallowed_never_comes_and_its_end_resets_the_connectio
         there.link.put(Way.DOWN, Blackhole("blackhole_down"))
         reader, writer = await reach(there.link.port)
         writer.write(DATA)
-        while len(b"".join(there.echo.pieces)) < len(DATA) or not there.hits["blackhole_down"]:
-            await asyncio.sleep(0)  # it arrived, and the answer was swallowed
+        await there.happens(lambda: bool(there.hits["blackhole_down"]))
+        await there.happens(lambda: b"".join(there.echo.pieces) == DATA)
         there.link.take(Way.DOWN, "blackhole_down")
         with pytest.raises(ConnectionResetError):
             assert await reader.read() != END
@@ -173,8 +176,7 @@ def test_one_way_is_one_way() -> None:
         there.link.put(Way.UP, Blackhole("blackhole_up"))
         _, writer = await reach(there.link.port)
         writer.write(DATA)
-        while not there.hits["blackhole_up"]:
-            await asyncio.sleep(0)
+        await there.happens(lambda: bool(there.hits["blackhole_up"]))
         assert there.echo.pieces == []
         assert there.hits == {"blackhole_up": 1}
         there.link.heal()

@@ -61,4 +61,4 @@ def test_every_kind_on_a_link_has_a_toxic_of_its_name_but_the_one_that_pulls_the
 )
 def test_what_cannot_be_is_refused_in_a_sentence(wrong: dict[str, int], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        replace(SMALL, **wrong)  # type: ignore[arg-type]
+        replace(SMALL, **wrong)
