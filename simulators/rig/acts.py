@@ -85,6 +85,7 @@ async def _fill_disk(stage: Stage, act: Act) -> bool:
     assert seat.disk, "it is not missing"
     stage.timeline.note(act.target, f"its disk is full, {act.for_s:.1f} s")
     seat.disk.fill()
+    stage.were_full.add(act.target)
     await asyncio.sleep(act.for_s)
     seat.disk.make_room()
     return True

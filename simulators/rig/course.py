@@ -16,22 +16,25 @@ from sqlalchemy.exc import DBAPIError
 
 from device.bootstrap import on_thread
 from shared.ports import Ports
+from shared.problems import Refused
 from simulators.checkers import Finding, judged
 from simulators.checkers.base import Evidence
-from simulators.evidence import ServerFile, read_ends, read_server
+from simulators.evidence import ServerFile, read_server
 from simulators.explore import NO_ERRORS
 from simulators.faults import Hits
 from simulators.postgresql import postgresql
 from simulators.rig import ground
 from simulators.rig.acts import carry_out, heal
 from simulators.rig.guard import Guard
-from simulators.rig.people import Seat, said_by, staff, work
+from simulators.rig.people import Seat, said_by, staff, unprompted, work
 from simulators.rig.plan import KINDS, Act, Options, plan
 from simulators.rig.relay import Balancer
-from simulators.rig.stage import AGAIN_S, SETTLE_WITHIN_S, Stage, Timeline
+from simulators.rig.stage import AGAIN_S, SETTLE_WITHIN_S, Stage
+from simulators.rig.timeline import Timeline
 from simulators.world.options import TENANT
 from simulators.world.template import device_file
 from sync_server.office import Office
+from sync_server.store.base import Contended
 
 LOOK_EVERY_S = 2.0
 
@@ -101,15 +104,17 @@ class _Course:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self._office: Office | None = None
         self._acts = plan(stage.options)
         self._heads: list[tuple[int, str]] = []
         self._unsettled: tuple[str, ...] = ()
+        self._healed_at_s = self._over_at_s = 0.0
 
     async def run(self) -> Result:
         """From the first process to the verdict. Raises `ChildFailed`: a process does not start."""
         stage = self._stage
         async with AsyncExitStack() as stack:
-            office = stage.found()
+            self._office = office = stage.found()
             stack.callback(office.service.store.close)
             balancer = Balancer(ground.listen())
             await stack.enter_async_context(balancer)
@@ -119,14 +124,12 @@ class _Course:
             stage.timeline.note("rig", f"{len(stage.seats)} laptops are enrolled and have the records")
             start = read_server(stage.database, TENANT)
             await self._live(office)
-            healed_at_s, before = stage.timeline.now_s, stage.counts()
+            self._healed_at_s, failed_before = stage.timeline.now_s, stage.failures()
             settled_s = await self._settle(office)
-            healed_for_s = stage.timeline.now_s - healed_at_s
-            asked, failed = stage.counts()
-            asked.subtract(before[0])
-            failed.subtract(before[1])
+            self._over_at_s, failed = stage.timeline.now_s, stage.failures()
+            failed.subtract(failed_before)
             await stage.put_away()
-            evidence = self._evidence(start, asked, failed, healed_for_s)
+            evidence = self._evidence(start, failed)
         findings = [finding for found in judged(evidence).values() for finding in found]
         findings += [Finding("a program", error, NO_ERRORS) for error in stage.errors]
         lines = tuple(stage.timeline.lines)
@@ -162,11 +165,18 @@ class _Course:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            with suppress(DBAPIError):
+            with suppress(DBAPIError, Contended, Refused):
                 self._heads.append((await self._ends())[1:])
 
     async def _ends(self) -> tuple[int, int, str]:
-        return await on_thread(lambda: read_ends(self._stage.database, TENANT))
+        """Where the changes and the audit end, as the office's program shows it."""
+        return await on_thread(self._seen_at_office)
+
+    def _seen_at_office(self) -> tuple[int, int, str]:
+        assert self._office, "it was founded first"
+        with self._office.service.store.transaction() as tx:
+            head = tx.head(TENANT)
+            return head.change_seq, head.audit_position, head.audit_hash
 
     # -- afterwards
 
@@ -210,9 +220,7 @@ class _Course:
             await seat.look()
         return [seat for seat in seats if seat.reached < end]
 
-    def _evidence(
-        self, start: ServerFile, asked_late: Mapping[str, int], failed_late: Mapping[str, int], healed_for_s: float
-    ) -> Evidence:
+    def _evidence(self, start: ServerFile, failed_late: Mapping[str, int]) -> Evidence:
         """What people did and saw, and what lies on the disks now."""
         seats = list(self._stage.seats.values())
         return Evidence(
@@ -225,7 +233,9 @@ class _Course:
             taken=frozenset(command for seat in seats for command in seat.told.taken),
             heads=tuple(dict.fromkeys(self._heads)),
             unsettled=self._unsettled,
-            asked_late=asked_late,
+            asked_at={seat.name: unprompted(seat.link.asked_at, seat.pressed_at) for seat in seats},
+            healed_at_s=self._healed_at_s,
+            healed_for_s=self._over_at_s - self._healed_at_s,
             failed_late=failed_late,
-            healed_for_s=healed_for_s,
+            were_full=frozenset(self._stage.were_full),
         )

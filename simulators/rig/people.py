@@ -26,6 +26,7 @@ from simulators.rig.children import Child, Heard, last_words
 from simulators.rig.ground import Network, SmallDisk
 from simulators.rig.guard import Guard
 from simulators.rig.relay import Link
+from simulators.rig.timeline import Timeline
 from simulators.streams import Stream
 from simulators.workload import APPROVERS, proposal
 from simulators.world.options import TENANT, Told
@@ -34,6 +35,7 @@ from sync_server.office import Office
 from sync_server.store.base import Contended
 
 AGAIN_S = 0.3
+ROUNDS = 4
 
 
 @dataclass
@@ -46,14 +48,15 @@ class Seat:
     guard: Guard
     log: Path
     complain: Callable[[str], None]
+    timeline: Timeline
     network: Network | None = None
     disk: SmallDisk | None = None
     spoil: str | None = None
     told: Told = field(default_factory=Told)
     #: Of the lives of the laptop that are over.
     troubles_before: int = 0
-    #: How often the technician asked for a round.
-    pressed: int = 0
+    #: When the technician did something that makes a laptop ask.
+    pressed_at: list[float] = field(default_factory=list)
     #: Sentences of the last look, of what waits, and how far the laptop has come.
     waiting: tuple[str, ...] = ()
     reached: int = -1
@@ -115,7 +118,8 @@ class Seat:
         """Do something at the laptop as soon as it can be used; None if it dies before it answers."""
         async with self._turn:
             await self._ready.wait()
-            self.pressed += what["do"] in {"go", "send_now"}
+            if what["do"] != "look":
+                self.pressed_at.append(self.timeline.now_s)
             return await self.child.ask(what)
 
     async def until_done(self, what: Heard) -> None:
@@ -200,3 +204,25 @@ def _round(office: Office, dice: Stream) -> None:
 def said_by(seats: Sequence[Seat]) -> dict[str, Any]:
     """What all of them confirmed and saw called saved, by command id, each in their order."""
     return {command: said for seat in seats for command, said in seat.told.saved.items()}
+
+
+def unprompted(asked_at: Sequence[float], pressed_at: Sequence[float]) -> tuple[float, ...]:
+    """The requests that nothing a person did explains.
+
+    What somebody does explains up to `ROUNDS` requests after it, until they do the next thing: a greeting, a question
+    about what is in doubt, what is to be sent, and what has come meanwhile.
+
+    Args:
+        asked_at: when a laptop began a request, in order.
+        pressed_at: when its person did something, in order.
+    """
+    left: list[float] = []
+    explained, done = 0, 0
+    for at in asked_at:
+        while done < len(pressed_at) and pressed_at[done] <= at:
+            done, explained = done + 1, ROUNDS
+        if explained:
+            explained -= 1
+        else:
+            left.append(at)
+    return tuple(left)

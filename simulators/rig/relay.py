@@ -145,14 +145,20 @@ class Link(Relay):
     """What lies between one laptop and the servers: it may have toxics, each one way."""
 
     def __init__(
-        self, listener: socket.socket, to_port: int, dice: Stream, hits: Hits, wait: Wait = asyncio.sleep
+        self,
+        listener: socket.socket,
+        to_port: int,
+        dice: Stream,
+        hits: Hits,
+        now_s: Callable[[], float],
+        wait: Wait = asyncio.sleep,
     ) -> None:
         super().__init__(listener, lambda: reach(to_port))
-        self._dice, self._hits, self._wait = dice, hits, wait
+        self._dice, self._hits, self._now_s, self._wait = dice, hits, now_s, wait
         self._toxics: dict[Way, dict[str, Toxic]] = {way: {} for way in Way}
         self._tail = b""
-        #: Requests that the laptop began to send.
-        self.asked = 0
+        #: When the laptop began to send each of its requests.
+        self.asked_at: list[float] = []
 
     def put(self, way: Way, toxic: Toxic) -> None:
         """From now on this happens to everything that goes this way."""
@@ -202,5 +208,5 @@ class Link(Relay):
 
     def _count(self, data: bytes) -> None:
         seen = self._tail + data
-        self.asked += seen.count(_REQUEST)
+        self.asked_at += [self._now_s()] * seen.count(_REQUEST)
         self._tail = seen[-(len(_REQUEST) - 1) :]

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.ports import Clock
 from simulators.faults import Hits
 from simulators.rig import ground
 from simulators.rig.children import Child, ChildFailed, last_words
@@ -17,6 +16,7 @@ from simulators.rig.guard import Guard
 from simulators.rig.people import Seat
 from simulators.rig.plan import Options, laptop_names, server_names
 from simulators.rig.relay import Balancer, Link
+from simulators.rig.timeline import Timeline
 from simulators.streams import Streams
 from simulators.workload import ADMIN, FILES, people
 from simulators.world.options import TENANT
@@ -31,25 +31,6 @@ START_TRIES = 60
 END_WITHIN_S = 20.0
 #: How long everything may take to settle once it is healed, on a machine that has other things to do as well.
 SETTLE_WITHIN_S = 180.0
-
-
-class Timeline:
-    """What happened when, in seconds since the rig was set up."""
-
-    def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
-        self._clock, self._say, self._began_s = clock, say, clock.monotonic_s()
-        self.lines: list[str] = []
-
-    @property
-    def now_s(self) -> float:
-        """Seconds since the beginning."""
-        return self._clock.monotonic_s() - self._began_s
-
-    def note(self, who: str, what: str) -> None:
-        """Write something down, and say it."""
-        line = f"{self.now_s:7.1f}  {who:10} {what}"
-        self.lines.append(line)
-        self._say(line)
 
 
 @dataclass
@@ -130,6 +111,8 @@ class Stage:
     errors: list[str] = field(default_factory=list)
     #: Why some kinds of act cannot be carried out here.
     missing: dict[str, str] = field(default_factory=dict)
+    #: Laptops whose disk was full at some time.
+    were_full: set[str] = field(default_factory=set)
     slots: dict[str, Slot] = field(default_factory=dict)
     seats: dict[str, Seat] = field(default_factory=dict)
 
@@ -171,10 +154,10 @@ class Stage:
         if network := self._network():
             stack.callback(network.close)
         listener = network.listener if network else ground.listen()
-        link = Link(listener, port, self.streams.of(f"link/{name}"), self.hits)
+        link = Link(listener, port, self.streams.of(f"link/{name}"), self.hits, lambda: self.timeline.now_s)
         await stack.enter_async_context(link)
         log, spoil = self.folder / f"{name}.log", self.plants.get("laptop")
-        seat = Seat(name, home, link, self.guard, log, self.errors.append, network, disk, spoil)
+        seat = Seat(name, home, link, self.guard, log, self.errors.append, self.timeline, network, disk, spoil)
         self.seats[name] = seat
         return seat
 
@@ -192,18 +175,22 @@ class Stage:
             self.missing["link_down"] = f"not on this machine: {error.strerror}"
             return None
 
-    async def until(self, what: str, happens: Awaitable[object]) -> None:
+    async def until(self, what: str, happens: Awaitable[object]) -> object:
         """Wait for something. Raises `ChildFailed` if it does not happen."""
-        try:
-            await asyncio.wait_for(happens, SETTLE_WITHIN_S)
-        except TimeoutError:
-            why = "; ".join(self.errors) or f"not within {SETTLE_WITHIN_S:.0f} s"
-            raise ChildFailed(f"Waited in vain until {what}: {why}.") from None
+        waiting = asyncio.ensure_future(happens)
+        for _ in range(int(SETTLE_WITHIN_S / AGAIN_S)):
+            await asyncio.wait([waiting], timeout=AGAIN_S)
+            if waiting.done():
+                return waiting.result()
+            if self.errors:
+                break
+        waiting.cancel()
+        why = "; ".join(self.errors) or f"not within {SETTLE_WITHIN_S:.0f} s"
+        raise ChildFailed(f"Waited in vain until {what}: {why}.")
 
-    def counts(self) -> tuple[Counter[str], Counter[str]]:
-        """How often each laptop asked so far without having been told to, and how often its disk failed it."""
-        asked = Counter({name: seat.link.asked - seat.pressed for name, seat in self.seats.items()})
-        return asked, Counter({name: seat.troubles for name, seat in self.seats.items()})
+    def failures(self) -> Counter[str]:
+        """How often its disk failed each laptop so far."""
+        return Counter({name: seat.troubles for name, seat in self.seats.items()})
 
     async def put_away(self) -> None:
         """Everybody switches off; the second time there is nobody any more."""

@@ -72,7 +72,7 @@ async def field() -> AsyncIterator[Field]:
 
     listener = ground.listen()
     async with await asyncio.start_server(echo, sock=listener) as server:
-        link = Link(ground.listen(), listener.getsockname()[1], Stream(1, "link"), hits, wait)
+        link = Link(ground.listen(), listener.getsockname()[1], Stream(1, "link"), hits, lambda: 7.0, wait)
         async with link:
             yield Field(echo, link, hits, waits)
         server.close()
@@ -207,7 +207,7 @@ def test_requests_are_counted_by_their_first_bytes_however_they_are_cut() -> Non
         for piece in (request[:4], request[4:9], request[9:] + request, request):
             writer.write(piece)
             assert await reader.readexactly(len(piece)) == piece
-        assert there.link.asked == 3
+        assert there.link.asked_at == [7.0] * 3
         writer.close()
 
     played(act)
