@@ -185,8 +185,9 @@ class Stage:
             if self.errors:
                 break
         waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
         why = "; ".join(self.errors) or f"not within {SETTLE_WITHIN_S:.0f} s"
-        raise ChildFailed(f"Waited in vain until {what}: {why}.")
+        raise ChildFailed(f"Waited in vain until {what}: {why}")
 
     def failures(self) -> Counter[str]:
         """How often its disk failed each laptop so far."""
