@@ -11,7 +11,9 @@ standard input ends is switched off.
 import argparse
 import asyncio
 import json
+import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -60,12 +62,20 @@ async def _live(settings: Settings, enrol: tuple[str, str] | None, ports: Ports)
     program = Program(device, ports)
     _tell(ready=True)
     syncing = asyncio.create_task(program.sync())
+    syncing.add_done_callback(_die_of)
     while line := await person.readline():
         _tell(**await program.act(json.loads(line)))
     syncing.cancel()
     with suppress(asyncio.CancelledError):
         await syncing
     await device.close()
+
+
+def _die_of(syncing: "asyncio.Task[None]") -> None:
+    """A laptop whose sync died must not look as if it lived."""
+    if not syncing.cancelled() and (error := syncing.exception()):
+        traceback.print_exception(error)
+        os._exit(1)
 
 
 def _tell(**what: Any) -> None:
