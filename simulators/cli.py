@@ -28,6 +28,7 @@ PROGRAM = Program(
   tailboard-sim fleet --devices 100000 --outage coverage --drain-within 120
   tailboard-sim mutants --json
   tailboard-sim kill --rounds 50 --database postgresql
+  tailboard-sim rig --seed 7 --laptops 20 --seconds 60
   tailboard-sim picture screen.svg""",
     verbs=(
         Verb(
@@ -222,6 +223,17 @@ PROGRAM = Program(
             (
                 argument("--only", action="append", metavar="NAME", help="only this one; may be repeated"),
                 argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)"),
+            ),
+        ),
+        Verb(
+            ("rig",),
+            "Real servers and laptops on this machine, with links, processes and disks that fail; then judged.",
+            "simulators.rig.verb:rig",
+            (
+                argument("--seed", type=int, default=0, metavar="N", help="chooses what goes wrong"),
+                argument("--laptops", type=int, default=20, metavar="N", help="processes (default: %(default)s)"),
+                argument("--servers", type=int, default=3, metavar="N", help="processes (default: %(default)s)"),
+                argument("--seconds", type=float, default=60.0, metavar="S", help="of faults (default: %(default)s)"),
             ),
         ),
         Verb(

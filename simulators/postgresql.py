@@ -13,12 +13,13 @@ import socket
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 START_TIMEOUT_S = 30
+END_TIMEOUT_S = 10
 
 
 def find_programs() -> Path | None:
@@ -32,8 +33,12 @@ def find_programs() -> Path | None:
 
 
 @contextmanager
-def postgresql(programs: Path) -> Iterator[str]:
+def postgresql(programs: Path, born: Callable[[int, Path], None] | None = None) -> Iterator[str]:
     """A running PostgreSQL while the block runs; the SQLAlchemy URL of its database `postgres`.
+
+    Args:
+        programs: the folder with `initdb` and `postgres`.
+        born: hears its process group, which is its own, and its folder, before anything else is done with it.
 
     Raises:
         OSError: it does not start.
@@ -50,14 +55,30 @@ def postgresql(programs: Path) -> Iterator[str]:
         options = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", folder]
         with (Path(folder) / "log").open("ab") as log:
             process = subprocess.Popen(
-                [str(programs / "postgres"), *options], stdout=log, stderr=log, cwd=folder, **who
+                [str(programs / "postgres"), *options],
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                start_new_session=True,
+                **who,
             )
             try:
+                if born:
+                    born(process.pid, Path(folder))
                 _wait_until_ready(programs, port)
                 yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
             finally:
-                process.send_signal(signal.SIGINT)
-                process.wait(timeout=START_TIMEOUT_S)
+                _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask it to end in good order; if it does not, make it: one that is just recovering may not hear the first."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(timeout=END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(timeout=START_TIMEOUT_S)
 
 
 def _who() -> dict[str, Any]:

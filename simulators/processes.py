@@ -1,5 +1,6 @@
 """Real programs as child processes: the server, and the administrator's command line."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -74,3 +75,9 @@ def resident_mb(pid: int) -> float:
     """The memory of a process that is in the machine now, in MiB. Raises `OSError` where `ps` is not there."""
     told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
     return int(told.stdout) / 1024
+
+
+def plant(fault: str) -> None:
+    """Spoil the program of this process on purpose: call ``module:function``, which changes what it likes."""
+    module, _, name = fault.partition(":")
+    getattr(importlib.import_module(module), name)()

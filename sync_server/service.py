@@ -187,6 +187,7 @@ class Service:
         now = self.ports.clock.now()
         if now > code.expires_at:
             raise Refused(Code.CODE_INVALID, f"the code was good until {code.expires_at:%Y-%m-%d %H:%M} UTC")
+        tx.lock_head(code.tenant)  # whoever else enrols here waits, or both would count as many devices
         name = f"TB-{len(tx.devices(code.tenant)) + 1:02d}"
         tx.use_code(code.hash, keyid)
         tx.add_device(

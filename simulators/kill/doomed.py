@@ -5,7 +5,6 @@ the tests of the campaign itself, a fault that somebody planted: `module:functio
 """
 
 import asyncio
-import importlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from device.core.interpret import Proposal
 from device.settings import Settings
 from shared.ports import system_ports
 from simulators.kill.points import BY_NAME, arm
+from simulators.processes import plant as plant_it
 from sync_server.cli import main as serve_program
 
 __all__ = ["PIN", "PROGRAMS", "WARM"]
@@ -83,10 +83,9 @@ async def _settle(device: Device) -> None:
     print(json.dumps({"rounds": len(steps), "error": steps[-1].error if steps else None}), flush=True)
 
 
-def _prepare(plant: str | None) -> None:
-    if plant:
-        module, _, name = plant.partition(":")
-        getattr(importlib.import_module(module), name)()
+def _prepare(fault: str | None) -> None:
+    if fault:
+        plant_it(fault)
 
 
 PROGRAMS: Mapping[str, Callable[..., None]] = {"serve": serve, "work": work}

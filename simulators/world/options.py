@@ -13,7 +13,6 @@ from simulators.faults import CALM, FaultProfile, Hit, Hits
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TENANT, ADDRESS, PIN = "t", "sync.example", "2468"
 SERVER = "server"
-APPROVERS = ("a.one", "a.two")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,13 @@ class Told:
     taken: set[str] = field(default_factory=set)
     taken_back: set[str] = field(default_factory=set)
     disk_was_copied: bool = False
+
+    def see(self, command: str, word: str | None) -> None:
+        """The screen shows that the server has a command, and what became of it if that is settled."""
+        self.taken.add(command)
+        ever = self.shown.get(command, ())
+        if word and word not in ever[-1:]:
+            self.shown[command] = (*ever, word)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,19 +19,19 @@ from shared.problems import Refused
 from shared.records import ApprovalChoice, Choice, Record, WriteVerdict
 from simulators.loop import current_loop
 from simulators.streams import Stream
-from simulators.world.options import APPROVERS, SERVER, TENANT
+from simulators.workload import ADMIN, APPROVERS, RESOLVER
+from simulators.world.options import SERVER, TENANT
 from simulators.world.stage import Stage
 from simulators.world.supplier import IN_FLIGHT_S_MAX
 from sync_server.office import Office
 
 Turn = Callable[[Stream, Office], None]
-RESOLVER, ADMIN = "m.reyes", "root"
 
 
 async def rounds(stage: Stage) -> None:
     """Everybody at the office does their rounds, for ever."""
     turns: dict[str, Turn] = {
-        "dispatcher": _resolve_all,
+        "dispatcher": resolve_all,
         "approver": partial(_approve_all, stage),
         "clerk": _Clerk(stage),
         "reviewer": partial(_review_all, stage),
@@ -48,7 +48,7 @@ async def _round(stage: Stage, who: str, turn: Turn) -> None:
         stage.in_office(partial(turn, dice))
 
 
-def _resolve_all(dice: Stream, office: Office) -> None:
+def resolve_all(dice: Stream, office: Office) -> None:
     """Somebody settles conflicts, one side or the other, having looked at the records as they are."""
     for conflict in office.conflicts(TENANT):
         _, body = office.conflict(TENANT, conflict.ref)
@@ -71,12 +71,13 @@ def _approve_all(stage: Stage, dice: Stream, office: Office) -> None:
         choice = dice.choice((ApprovalChoice.APPROVE, ApprovalChoice.APPROVE, ApprovalChoice.REFUSE))
         if stage.chaos.strikes("revoked_in_approval", SERVER):
             revoke(str(approval.born.device), office)
-        _decide(office, approval, APPROVERS[0], choice)
+        decide(office, approval, APPROVERS[0], choice)
         if stage.chaos.strikes("double_approval", SERVER):
-            _decide(office, approval, APPROVERS[1], dice.choice(tuple(ApprovalChoice)))
+            decide(office, approval, APPROVERS[1], dice.choice(tuple(ApprovalChoice)))
 
 
-def _decide(office: Office, approval: Record, approver: str, choice: ApprovalChoice) -> None:
+def decide(office: Office, approval: Record, approver: str, choice: ApprovalChoice) -> None:
+    """An approver answers the question as they see it now; a question that is closed already hears nothing."""
     with suppress(Refused):
         office.decide_approval(TENANT, approver, approval.ref, choice, "", seen=approval.version)
 

@@ -64,13 +64,9 @@ class Seat:
 
     def look(self, device: Device) -> None:
         """The technician reads what the screen says of each command."""
-        told = self.told
         for item in device.store.items():
-            command = item.command.id
             if item.state is State.HELD or item.receipt:
-                told.taken.add(command)
-            if item.receipt and (word := item.receipt.outcome.value) not in (told.shown.get(command) or ("",))[-1:]:
-                told.shown[command] = (*told.shown.get(command, ()), word)
+                self.told.see(item.command.id, item.receipt.outcome.value if item.receipt else None)
 
     def settled(self) -> bool:
         """Whether the laptop is up, and nothing on it waits."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-from typing import Any
 
 from device.bootstrap import Device
 from device.core.interpret import Proposal
@@ -11,11 +10,11 @@ from device.store import State
 from simulators.evidence import Said
 from simulators.streams import Stream
 from simulators.trace import Trace
+from simulators.workload import proposal
 from simulators.world.stage import Seat, Stage
-from simulators.world.template import GUARDED
 
-#: How often somebody takes back what they just said, and how many of the things said are about job 1.
-TAKES_BACK, HOT = 0.08, 0.35
+#: How often somebody takes back what they just said.
+TAKES_BACK = 0.08
 
 
 async def work(stage: Stage, seat: Seat) -> None:
@@ -33,7 +32,7 @@ async def work(stage: Stage, seat: Seat) -> None:
         for _ in range(1 + dice.below(3)):
             await asyncio.sleep(dice.between(60.0, habits.away_s_max) if away else dice.between(1.0, 40.0))
             burst = [
-                _proposal(dice, f"{seat.name} says {left - n}", habits.jobs)
+                proposal(dice, f"{seat.name} says {left - n}", habits.jobs)
                 for n in range(min(left, 1 + dice.below(3)))
             ]
             left -= len(burst)
@@ -54,7 +53,7 @@ async def say_some(stage: Stage, seat: Seat, dice: Stream, number: int, *, apart
     for n in range(number):
         await asyncio.sleep(apart_s or dice.between(60.0, 600.0))
         say = functools.partial(
-            _say, stage.around.trace, seat, [_proposal(dice, f"{seat.name} says {n}", stage.options.habits.jobs)]
+            _say, stage.around.trace, seat, [proposal(dice, f"{seat.name} says {n}", stage.options.habits.jobs)]
         )
         await seat.until(say)
 
@@ -99,22 +98,3 @@ def _take_back(trace: Trace, seat: Seat, device: Device) -> None:
         return
     seat.told.taken_back |= {item.command.id for item in going}
     trace.note(seat.name, f"took back {' '.join(item.command.id for item in going)}")
-
-
-def _proposal(dice: Stream, text: str, jobs: int) -> Proposal:
-    """One thing that a technician may want to say of one of so many jobs."""
-    job = 1 if dice.chance(HOT) else 1 + dice.below(jobs)
-    ref, pump = f"work_order/WO-{job}", f"asset/PUMP-{1 + job % 3}"
-    kinds: list[tuple[str, dict[str, Any]]] = [
-        ("note.added", {"text": text}),
-        ("reading.recorded", {"asset": pump, "quantity": "pressure", "value": float(dice.below(9)), "unit": "bar"}),
-        ("part.consumed", {"stock_item": dice.choice(("stock_item/SEAL-1", "stock_item/FILTER-1")), "quantity": 1}),
-        ("field.updated", {"field": "description", "value": text}),
-        ("status.changed", {"to": dice.choice(("in_progress", "on_hold", "done"))}),
-        ("finding.added", {"text": text}),
-        ("part.ordered", {"stock_item": "stock_item/SEAL-1", "quantity": 1 + dice.below(3)}),
-    ]
-    if dice.chance(0.08):
-        return Proposal("status.changed", f"work_order/WO-{dice.choice(GUARDED)}", {"to": "closed"}, {})
-    kind, payload = dice.choice(kinds)
-    return Proposal(kind, ref, payload, {})

@@ -13,7 +13,6 @@ from argon2.low_level import hash_secret_raw
 from device import bootstrap as laptops
 from device import keys as device_keys
 from device.settings import Settings as LaptopSettings
-from shared.commands.base import Role
 from simulators.clocks import HostClock
 from simulators.disks import simulated_disks
 from simulators.evidence import DeviceFile, ServerFile, read_device, read_server
@@ -23,21 +22,11 @@ from simulators.loop import current_loop, simulate
 from simulators.streams import Stream, Streams
 from simulators.trace import Trace
 from simulators.wire import Wire
+from simulators.workload import FILES, people
 from simulators.world.machines import in_place, server_settings
-from simulators.world.options import ADDRESS, APPROVERS, PIN, SERVER, START, TENANT
+from simulators.world.options import ADDRESS, PIN, SERVER, START, TENANT
 from sync_server.api.app import build_app
 from sync_server.bootstrap import initialise
-from sync_server.store import Person
-
-#: Jobs that are done, and that nobody may close alone.
-GUARDED = range(11, 16)
-FILES = {
-    "asset": "id,name,type\n" + "".join(f"PUMP-{n},Pump {n},pump\n" for n in range(1, 4)),
-    "stock_item": "id,name,part_no,on_hand\nSEAL-1,Seal,S-1,6\nFILTER-1,Filter,F-1,200\n",
-    "work_order": "id,title,asset,status,safety_critical\n"
-    + "".join(f"WO-{n},Job {n},asset/PUMP-{1 + n % 3},open,no\n" for n in range(1, 9))
-    + "".join(f"WO-{n},Job {n},asset/PUMP-1,done,yes\n" for n in GUARDED),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +92,7 @@ async def _enrol_all(home: Path, devices: int) -> tuple[str, ...]:
         async def prepare(life: Incarnation) -> None:
             office = initialise(server_settings(life.home), life.ports)
             office.add_tenant(TENANT, "Test")
-            for person in _people(devices):
+            for person in people(devices):
                 office.put_person(TENANT, person)
             for kind, text in FILES.items():
                 office.apply_import(TENANT, "root", office.plan_import(TENANT, kind, text))
@@ -128,15 +117,6 @@ async def _enrol_all(home: Path, devices: int) -> tuple[str, ...]:
         if error := server.ended():
             raise error
     return names
-
-
-def _people(devices: int) -> Iterator[Person]:
-    yield Person("root", "Root", frozenset({Role.ADMIN}))
-    yield Person("m.reyes", "M. Reyes", frozenset({Role.DISPATCHER, Role.RESOLVER}))
-    for approver in APPROVERS:
-        yield Person(approver, approver, frozenset({Role.APPROVER}))
-    for n in range(1, devices + 1):
-        yield Person(f"tech.{n}", f"Technician {n}", frozenset({Role.TECHNICIAN}))
 
 
 @contextmanager

@@ -18,11 +18,12 @@ from reconciliation.compose import Author
 from shared.commands.base import OFFICE, Outgoing, Payload
 from shared.commands.field_updated import FieldUpdated
 from shared.commands.record_imported import RecordImported
+from shared.envelope import ENROLMENT_TYPE, SigningKey, seal
 from shared.outcomes import Outcome
 from shared.ports import Ports
 from shared.problems import Code, Refused
 from shared.records import WriteStatus
-from shared.sync import SyncReply, SyncRequest
+from shared.sync import Enrolment, EnrolRequest, SyncReply, SyncRequest
 from sync_server.authentication import Caller
 from sync_server.service import Service, give
 from sync_server.store import OutgoingEntry, Store, Tx
@@ -124,6 +125,28 @@ def test_a_late_commit_is_never_skipped(
     written.result(timeout=30)
     _, seen = page(fast, cursor)
     assert [("written last" in seen[0]), ("waits its turn" in seen[1])] == [True, True]
+
+
+def enrolment(code: str, number: int) -> bytes:
+    """What a new laptop sends with its code."""
+    keys = [SigningKey(bytes([number, side]) * 16) for side in range(2)]
+    names = {"device_key": keys[0].public.hex(), "technician_key": keys[1].public.hex()}
+    body = Enrolment(code=code, device_name="test", **names)
+    return EnrolRequest(enrolment=seal(ENROLMENT_TYPE, body.to_bytes(), *keys).to_wire()).to_bytes()
+
+
+def test_laptops_that_enrol_at_once_wait_for_each_other_and_do_not_try_the_same_name(
+    server: Server, replicas: tuple[Service, Service], aside: Callable[..., "Future[Any]"]
+) -> None:
+    slow, fast = replicas
+    codes = [server.office.enrol_code(TENANT, "a.okafor") for _ in range(2)]
+    first = Enrolment(code=codes[0], device_key="01" * 32, technician_key="02" * 32, device_name="test")
+    with slow.store.transaction() as tx:
+        name = slow._enrol(tx, first, "a-key").device
+        second = aside(fast.enrol, enrolment(codes[1], 3))
+        waiting = wait_for_lock(fast, second)
+        assert "FROM tenant" in waiting, "it waits before it counts how many there are"
+    assert second.result(timeout=30).device != name
 
 
 def test_readers_that_page_while_writers_commit_see_everything(

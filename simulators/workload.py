@@ -1,0 +1,57 @@
+"""What people work on and say, in simulated worlds and on the rig alike: an organisation, and one thing to say next.
+
+Rules
+1. What is said depends on the dice and on the words given, and on nothing else.
+2. Every text is its author's own: who looks at a note in the end can tell who said it, and when.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from device.core.interpret import Proposal
+from shared.commands.base import Role
+from simulators.streams import Stream
+from sync_server.store import Person
+
+ADMIN, RESOLVER = "root", "m.reyes"
+APPROVERS = ("a.one", "a.two")
+#: How many jobs are open, and how many of the things said are about the first.
+JOBS, HOT = 8, 0.35
+#: Jobs that are done, and that nobody may close alone.
+GUARDED = range(11, 16)
+FILES = {
+    "asset": "id,name,type\n" + "".join(f"PUMP-{n},Pump {n},pump\n" for n in range(1, 4)),
+    "stock_item": "id,name,part_no,on_hand\nSEAL-1,Seal,S-1,6\nFILTER-1,Filter,F-1,200\n",
+    "work_order": "id,title,asset,status,safety_critical\n"
+    + "".join(f"WO-{n},Job {n},asset/PUMP-{1 + n % 3},open,no\n" for n in range(1, 9))
+    + "".join(f"WO-{n},Job {n},asset/PUMP-1,done,yes\n" for n in GUARDED),
+}
+
+
+def people(technicians: int) -> Iterator[Person]:
+    """Everybody: an administrator, a resolver, two approvers, and ``tech.1`` up to ``tech.N``."""
+    yield Person(ADMIN, "Root", frozenset({Role.ADMIN}))
+    yield Person(RESOLVER, "M. Reyes", frozenset({Role.DISPATCHER, Role.RESOLVER}))
+    for approver in APPROVERS:
+        yield Person(approver, approver, frozenset({Role.APPROVER}))
+    for n in range(1, technicians + 1):
+        yield Person(f"tech.{n}", f"Technician {n}", frozenset({Role.TECHNICIAN}))
+
+
+def proposal(dice: Stream, text: str, jobs: int = JOBS) -> Proposal:
+    """One thing that a technician may want to say of one of so many jobs, in the words `text` where it needs any."""
+    job = 1 if dice.chance(HOT) else 1 + dice.below(jobs)
+    ref, pump = f"work_order/WO-{job}", f"asset/PUMP-{1 + job % 3}"
+    kinds: list[tuple[str, dict[str, Any]]] = [
+        ("note.added", {"text": text}),
+        ("reading.recorded", {"asset": pump, "quantity": "pressure", "value": float(dice.below(9)), "unit": "bar"}),
+        ("part.consumed", {"stock_item": dice.choice(("stock_item/SEAL-1", "stock_item/FILTER-1")), "quantity": 1}),
+        ("field.updated", {"field": "description", "value": text}),
+        ("status.changed", {"to": dice.choice(("in_progress", "on_hold", "done"))}),
+        ("finding.added", {"text": text}),
+        ("part.ordered", {"stock_item": "stock_item/SEAL-1", "quantity": 1 + dice.below(3)}),
+    ]
+    if dice.chance(0.08):
+        return Proposal("status.changed", f"work_order/WO-{dice.choice(GUARDED)}", {"to": "closed"}, {})
+    kind, payload = dice.choice(kinds)
+    return Proposal(kind, ref, payload, {})
