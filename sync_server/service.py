@@ -20,6 +20,7 @@ from shared.ports import Ports
 from shared.problems import Code, Refused
 from shared.request_signature import Message, TooFarOff, claimed_key_id
 from shared.sync import (
+    COMMANDS_MAX,
     PROTOCOL,
     PROTOCOLS_UNDERSTOOD,
     CheckReply,
@@ -81,8 +82,10 @@ class Service:
         _refuse_unspoken(request.protocol)
         seen = Seen()
 
+        full = len(request.commands) == COMMANDS_MAX  # so there is likely more
+
         def work(tx: Tx) -> bytes | Refused:
-            return self.round(tx, self._caller(tx, message, body, seen), request)
+            return self.round(tx, self._caller(tx, message, body, seen), request, up_first=full)
 
         return _answer(self.store.attempt(work))
 
@@ -96,9 +99,12 @@ class Service:
             forecasts = sync_round.forecast(self.batch(tx, caller.tenant), tx, caller, request.commands)
         return CheckReply(forecasts=forecasts, server_time=self.ports.clock.now()).to_bytes()
 
-    def round(self, tx: Tx, caller: Caller, request: SyncRequest) -> bytes | Refused:
-        """One round of a device that is known to be `caller`; a refusal that is returned is to be committed."""
-        return sync_round.Desk(tx, self.batch(tx, caller.tenant), caller).answer(request)
+    def round(self, tx: Tx, caller: Caller, request: SyncRequest, *, up_first: bool = False) -> bytes | Refused:
+        """One round of a device that is known to be `caller`; a refusal that is returned is to be committed.
+
+        `up_first`: as `sync_server.round.Desk` says.
+        """
+        return sync_round.Desk(tx, self.batch(tx, caller.tenant), caller, up_first).answer(request)
 
     def _caller(self, tx: Tx, message: Message, body: bytes, seen: Seen) -> Caller:
         now = self.ports.clock.now()
