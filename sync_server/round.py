@@ -79,7 +79,7 @@ class Roots:
 class Desk:
     """Where one round of one device is worked on, inside one transaction.
 
-    `up_first` puts changes off to the next round: there is more to come up, which would change most of them again.
+    `up_first` puts changes off, a page's worth at most: more is to come up, and would change the same records again.
     """
 
     tx: Tx
@@ -229,7 +229,7 @@ class Desk:
         head = self._head(device)
         after, since = self._position(request.protocol, cursor, device, head.change_seq)
         restart, old = since is None, request.protocol == protocol_1.PROTOCOL
-        later = self.up_first and not restart and not old
+        later = self.up_first and not restart and not old and head.change_seq - after < CHANGES_MAX
         page = _nothing_yet(after, head.change_seq) if later else self._page(after, head.change_seq)
         written = [] if old else [self._written(answer) for answer in answers]  # it names the roots
         reply = SyncReply(

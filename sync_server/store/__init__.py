@@ -58,6 +58,9 @@ __all__ = [
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000
 _FULL_SYNC = 2
+#: SQLite's log is worked into the database when it has so many pages (of 4 KiB). A full round writes some 700, many of
+#: them again and again, and whoever commits waits for it: four times the usual number is a quarter of the waiting.
+WAL_PAGES = 4000
 TRIES = 5
 #: Serialization failure, deadlock, and a unique key that another writer took first. Source: PostgreSQL, appendix A.
 _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
@@ -207,6 +210,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
         "journal_mode = WAL",
         "synchronous = FULL",
+        f"wal_autocheckpoint = {WAL_PAGES}",
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
