@@ -225,7 +225,7 @@ class Desk:
         return Settled(id=answer, receipt=entry.receipt_payload.decode(), proof=WireProof(root=0))
 
     def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: "list[_Answer]") -> bytes:
-        tenant, device = self.caller.tenant, self.batch.device(self.caller.device)
+        device = self.batch.device(self.caller.device)
         head = self._head(device)
         after, since = self._position(request.protocol, cursor, device, head.change_seq)
         restart, old = since is None, request.protocol == protocol_1.PROTOCOL

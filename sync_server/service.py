@@ -64,6 +64,7 @@ class Service:
         self.store, self.ring, self.ports = store, ring, ports
         self.attachments = Attachments(store, files, self._caller, self.bytes_arrived)
         self._files_swept_at: datetime | None = None
+        self._spent: object = None
 
     def batch(self, tx: Tx, tenant: str) -> Batch:
         """A fresh unit of work inside `tx`."""
@@ -104,7 +105,13 @@ class Service:
 
         `up_first`: as `sync_server.round.Desk` says.
         """
-        return sync_round.Desk(tx, self.batch(tx, caller.tenant), caller, up_first).answer(request)
+        desk = sync_round.Desk(tx, self.batch(tx, caller.tenant), caller, up_first)
+        self._spent = desk, request
+        return desk.answer(request)
+
+    def tidy(self) -> None:
+        """Let go of what the last round made: tens of thousands of objects, for whose end no answer need wait."""
+        self._spent = None
 
     def _caller(self, tx: Tx, message: Message, body: bytes, seen: Seen) -> Caller:
         now = self.ports.clock.now()
@@ -129,7 +136,7 @@ class Service:
     def sweep(self) -> None:
         """Decide again what was held until now: approvals whose time is over, kinds that this program has learnt.
 
-        And give back the room of files that only failed commands name.
+        And give back the room of files that only failed commands name, and work the database's log in.
         """
         with self.store.transaction() as tx:
             tenants = list(tx.tenants())
@@ -144,6 +151,7 @@ class Service:
                 log.warning("not swept", extra={"tenant": tenant, "code": refused.problem.code})
             except Exception as error:  # noqa: BLE001  # nor is a fault of ours
                 log.error("not swept", extra={"tenant": tenant, **where(error)})
+        self.store.work_log_in()
 
     def _files_due(self, now: datetime) -> bool:
         """Whether it is time to look for room that can be given back; asked once a sweep."""

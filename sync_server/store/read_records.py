@@ -1,8 +1,8 @@
 """Records as they were read from their JSON, or written as it: the same text is not read twice.
 
-What is kept is asked for by the whole text, so nothing in it can be out of date: a row that somebody else wrote since,
-or that was rolled back, has another text and is read. Rounds of a backlog come back to the same records again and
-again, and reading one takes longer than anything else that is done with it.
+What is kept is asked for by the whole text, so nothing in it can be out of date: a row that somebody else wrote
+since, or that was rolled back, has another text and is read. Rounds of a backlog come back to the same records again
+and again, and reading one takes longer than anything else that is done with it.
 """
 
 from collections import OrderedDict
