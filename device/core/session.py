@@ -29,8 +29,10 @@ BACKOFF_FIRST = timedelta(seconds=1)
 BACKOFF_MAX = timedelta(minutes=5)
 POLL_EVERY = timedelta(seconds=30)
 SHUT_OUT_EVERY = timedelta(minutes=15)
-#: Fewer commands than this are never sent in two rounds: each costs some milliseconds, however small.
-TOGETHER_MIN = 200
+#: So many commands are never sent in two rounds: each costs some milliseconds, however small.
+TOGETHER_MIN = 240
+#: A round with so many is not full, and brings changes.
+UNFILLED = COMMANDS_MAX - 50
 #: Whoever must wait longer than this lives with a clock that was set back, and need not wait at all.
 WAIT_MAX = timedelta(hours=1)
 
@@ -216,4 +218,6 @@ class Session:
 
 def _share(left: int) -> int:
     """How many of the last `left` commands of a backlog go together."""
-    return COMMANDS_MAX if left > COMMANDS_MAX or left <= TOGETHER_MIN else -(-left * 3 // 5)
+    if left > 2 * COMMANDS_MAX or left <= TOGETHER_MIN:
+        return COMMANDS_MAX
+    return min(UNFILLED, -(-left * 3 // 5))

@@ -40,7 +40,7 @@ def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None)
     async def sync(request: Request) -> Response:
         body = await body_of(request)
         message = message_of(request)
-        answer = await run_blocking(lambda: _json(service.sync(message, body), request))
+        answer = await run_blocking(lambda: service.sync(message, body, lambda raw: _json(raw, request)))
         answer.background = BackgroundTask(tidy)
         return answer
 
