@@ -7,6 +7,7 @@ the workbench says what is so.
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -104,6 +105,7 @@ class TailboardApp(App[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self._make_room()
         self._load_model()
         if self._carry:
             self._start_carrying()
@@ -125,6 +127,11 @@ class TailboardApp(App[None]):
         text = f"You have typed words for {', '.join(unsaved)} that are not saved."
         if await self.ask(YesNo("Quit?", text, yes="Quit without them", no="Stay")):
             self.exit()
+
+    @work(group="room")
+    async def _make_room(self) -> None:
+        with suppress(DeviceError):  # without it everything works, and takes a little longer
+            await self.desk.do(self.device.store.make_room)
 
     # -- the model
 
