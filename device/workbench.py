@@ -308,10 +308,10 @@ class Workbench:
         """
         try:
             with self._store.transaction():
-                commands = [self._append(proposal) for proposal in proposals]
-                ids = tuple(command.id for command in commands)
-                entry = JournalEntry(self._ports.clock.now(), self.identity.actor, source, sentence, ids)
-                self._store.add_to_journal(entry)
+                commands: list[Command] = []
+                for proposal in proposals:
+                    words = (source, sentence) if len(commands) == len(proposals) - 1 else None
+                    commands.append(self._append(proposal, commands, words))
         except BaseException:
             self._view = None  # it may show commands that were not kept
             raise
@@ -350,7 +350,8 @@ class Workbench:
             raise LocalError(f"There is no file {name} on {id_of(job)}. Its files: {names}.")
         return Attachment(sha256=found[-1].sha256, size=found[-1].size, media_type=found[-1].media_type)
 
-    def _append(self, proposal: Proposal) -> Command:
+    def _append(self, proposal: Proposal, earlier: Sequence[Command], words: tuple[str, str] | None) -> Command:
+        """Save one command; with the last of a confirmation, the `words` (source, sentence) behind it and `earlier`."""
         view = self.view()
         head = self._store.head(self._store.epoch())
         try:
@@ -367,7 +368,11 @@ class Workbench:
         if full := refusal(priority, self._store.kept(), len(envelope.payload)):
             raise LocalError(full)
         summary = payload.summary(id_of(proposal.record))
-        self._store.append(command, envelope, summary, issue_now(self._ports), priority)
+        issue = issue_now(self._ports)
+        said = words and JournalEntry(
+            issue.wall, command.actor, *words, tuple(each.id for each in (*earlier, command))
+        )
+        self._store.append(command, envelope, summary, issue, priority, said)
         view.add(draft, foreseen=seen.values)
         return command
 
