@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 from sqlmodel import Field
 
 from device.store.base import Part, Table, table_of
-from shared.contract import to_instant
+from shared.contract import instant_text, to_instant
 from shared.routing import Decision
 
 
@@ -69,7 +69,7 @@ class JournalEntry:
 
     def to_text(self) -> str:
         """As it stands beside a command: a JSON list."""
-        return to_json((self.at.isoformat(), self.actor, self.source, self.sentence, self.commands)).decode()
+        return to_json((instant_text(self.at), self.actor, self.source, self.sentence, self.commands)).decode()
 
 
 class Journal(Part):

@@ -20,7 +20,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
-    delete,
     false,
     func,
     literal_column,
@@ -52,6 +51,7 @@ from device.store.journal import MOVE_SAID, JournalEntry
 from device.store.proofs import Proofs
 from device.store.replica import Replica
 from shared.commands.base import Command, read_command
+from shared.contract import instant_text
 from shared.envelope import COMMAND_TYPE, Envelope
 from shared.outcomes import EFFECTIVE, Hold, Reason, Receipt, Standing
 from shared.problems import Code, Problem
@@ -78,11 +78,13 @@ _QUEUE = (
     SELECT id FROM outbox WHERE state = 'turned' AND json_extract(problem, '$.code') NOT IN ('malformed', 'too_large')
     ORDER BY position""",
 )
-_APPEND = f"""
+_APPEND = """
     INSERT INTO outbox (id, epoch, seq, hash, keyid, payload, signature, summary, state, resolved, priority, bytes,
                         boot, elapsed_s, wall, said)
-    SELECT ?1, ?, ?, ?, ?, ?, ?, ?, 'saved', 0, ?, ?, ?, ?, ?, ?
-    WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE state IN {_ANY} AND id = ?1)"""
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'saved', 0, ?, ?, ?, ?, ?, ?)"""
+_HERE = f"SELECT 1 FROM outbox WHERE state IN {_ANY} AND id = ?"  # noqa: S608 - states of ours
+#: Each from the end of its state's part of the index.
+_GREATEST = " UNION ALL ".join(f"SELECT max(id) FROM outbox WHERE state = '{state}'" for state in State)  # noqa: S608
 _OUTGOING = """
     SELECT id, epoch, seq, summary, keyid, payload, signature, hash, withdrawal, boot, elapsed_s, wall FROM outbox
     WHERE state IN ('saved', 'sent', 'held', 'turned', 'settled') AND id IN (SELECT value FROM json_each(?))
@@ -114,11 +116,11 @@ _SETTLED = """
         earlier_proof = CASE WHEN earlier_outcome = :outcome THEN NULL ELSE earlier_proof END,
         earlier_outcome = CASE WHEN earlier_outcome = :outcome THEN NULL ELSE earlier_outcome END
     WHERE state IN ('saved', 'sent', 'held', 'turned') AND id = :named"""
-_RESOLVED = f"UPDATE outbox SET resolved = :decided WHERE state IN {_ANY} AND id = :named"
-_WITHDRAWN = f"UPDATE outbox SET withdrawal = :said WHERE state IN {_ANY} AND id = :named"
-_DEALT = f"UPDATE outbox SET dealt = :how WHERE state IN {_ANY} AND id = :named"
-_LOST = f"UPDATE outbox SET state = 'lost' WHERE state IN {_ANY} AND id = :named"
-_PROOF = f"SELECT receipt, proof FROM outbox WHERE state IN {_ANY} AND id = ? AND receipt IS NOT NULL"
+_RESOLVED = f"UPDATE outbox SET resolved = :decided WHERE state IN {_ANY} AND id = :named"  # noqa: S608
+_WITHDRAWN = f"UPDATE outbox SET withdrawal = :said WHERE state IN {_ANY} AND id = :named"  # noqa: S608
+_DEALT = f"UPDATE outbox SET dealt = :how WHERE state IN {_ANY} AND id = :named"  # noqa: S608
+_LOST = f"UPDATE outbox SET state = 'lost' WHERE state IN {_ANY} AND id = :named"  # noqa: S608
+_PROOF = f"SELECT receipt, proof FROM outbox WHERE state IN {_ANY} AND id = ? AND receipt IS NOT NULL"  # noqa: S608
 _WHOLE = """
     SELECT count(*), coalesce(max(seq), :begin), EXISTS (SELECT 1 FROM outbox WHERE state = 'lost')
     FROM outbox WHERE position > :after AND position <= :last"""
@@ -136,7 +138,7 @@ _KEEP_FROM = (
     .limit(literal_column("1"))
 )
 _GONE = "FROM outbox WHERE position > :after AND position < :keep"
-_KEPT = select(func.count(), func.coalesce(func.sum(OUTBOX.c.bytes), 0)).where(OUTBOX.c.state.in_(UNSETTLED))
+_KEPT = "SELECT count(*), coalesce(sum(bytes), 0) FROM outbox WHERE state IN ('saved', 'sent', 'held', 'turned')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,24 @@ class Head:
     epoch: int
     next_seq: int
     prev: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What the next command meets: its place, how much waits already, and the greatest id that is here."""
+
+    head: Head
+    kept: Kept
+    greatest: str
+
+    def after(self, command: Command, envelope: Envelope) -> "End":
+        """The end once `command` is appended."""
+        assert command.seq, "a device's command has a place"
+        kept = Kept(self.kept.count + 1, self.kept.bytes + len(envelope.payload))
+        head = (
+            Head(self.head.epoch, command.seq + 1, envelope.hash) if command.epoch == self.head.epoch else self.head
+        )
+        return End(head, kept, max(self.greatest, command.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +190,7 @@ Settlement = tuple[Receipt, bytes, Proof]
 class Outbox(Replica, Proofs):
     """The queue of commands."""
 
-    _kept: tuple[tuple[int, int], Kept] | None = None
+    _end: tuple[tuple[int, int], End] | None = None
 
     # -- the chain
 
@@ -221,14 +241,27 @@ class Outbox(Replica, Proofs):
             len(envelope.payload),
             issue.boot if issue else None,
             issue.elapsed_s if issue else None,
-            issue.wall.isoformat() if issue else None,
+            instant_text(issue.wall) if issue else None,
             said.to_text() if said else None,
         )
-        if self._write(_APPEND, row) != 1:
+        end = self.end()
+        if command.id <= end.greatest and self._rows(_HERE, (command.id,)):
             raise StoreError(f"Command {command.id} is saved here already; nothing was saved a second time.")
-        if self._kept is not None:
-            generation, kept = self._kept
-            self._kept = generation, Kept(kept.count + 1, kept.bytes + len(envelope.payload))
+        self._write(_APPEND, row)
+        if self._end is not None:
+            self._end = self._end[0], end.after(command, envelope)
+
+    def end(self) -> End:
+        """What the next command meets. It is read once, and then known as things are appended."""
+        with self._lock, self._joined():
+            generation = self.generation()
+            if self._end is None or self._end[0] != generation:
+                self._end = generation, self._read_end()
+            return self._end[1]
+
+    def _read_end(self) -> End:
+        greatest = max((each for (each,) in self._rows(_GREATEST) if each), default="")
+        return End(self.head(self.epoch()), Kept(*self._rows(_KEPT)[0]), greatest)
 
     def hash_at(self, epoch: int, seq: int) -> str | None:
         """The hash of the envelope at a place of the chain; None if it is not here (any more)."""
@@ -321,13 +354,8 @@ class Outbox(Replica, Proofs):
         return counted
 
     def kept(self) -> Kept:
-        """How much waits for an outcome. It is counted once, and then as things are appended."""
-        with self.transaction() as connection:
-            generation = self.generation()
-            if self._kept is None or self._kept[0] != generation:
-                count, size = connection.execute(_KEPT).one()
-                self._kept = generation, Kept(count, size)
-            return self._kept[1]
+        """How much waits for an outcome."""
+        return self.end().kept
 
     def expiring_before(self, at: datetime) -> list[Command]:
         """The commands without an outcome whose time is over before `at` (UTC), oldest first.
