@@ -64,14 +64,17 @@ def compose_draft(payload: Payload, record: str, author: Author, seen: View) -> 
         payload=payload.to_json(),
     )
     effects = payload.effects(draft)
+    bases = tuple([_base(effect, seen) for effect in effects if _rests_on_base(effect)])
     looked_at = refs_touched(draft, effects)
     command = draft.model_copy(
         update={
-            "bases": tuple([_base(effect, seen) for effect in effects if _rests_on_base(effect)]),
+            "bases": bases,
             "depends_on": _births(looked_at | payload.reads(draft), seen) if seen.born_by else (),
             "data_class": highest(*{each for effect in effects for each in _classes(effect)}),
         }
     )
+    if bases:  # an effect may tell what its author saw
+        effects = payload.effects(command)
     return Draft(command, payload, effects, looked_at)
 
 

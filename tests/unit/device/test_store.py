@@ -404,7 +404,7 @@ def test_what_was_said_outlives_the_command_in_its_order(store: DeviceStore) -> 
         connection.exec_driver_sql(
             "INSERT INTO journal VALUES (7, ?, 'x', 'form', 'old', '[]', 0)", (NOW.isoformat(),)
         )
-    entries = []
+    entries: list[JournalEntry] = []
     for epoch in (1, 1, 2, 2):
         head = store.head(epoch)
         said = command().model_copy(update={"epoch": epoch, "seq": head.next_seq, "prev": head.prev})
