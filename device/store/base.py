@@ -113,10 +113,10 @@ class Part:
         with self._lock, self._joined():
             return int(self._driver.execute(sql, values).rowcount)
 
-    def _write_all(self, sql: str, each: Iterable[Bound]) -> None:
-        """The statement, once for each of these."""
+    def _write_all(self, sql: str, each: Iterable[Bound]) -> int:
+        """The statement, once for each of these; how many rows it touched."""
         with self._lock, self._joined():
-            self._driver.executemany(sql, each)
+            return int(self._driver.executemany(sql, each).rowcount)
 
     def _all(self, query: Any, **values: Any) -> Any:
         with self.transaction() as connection:
