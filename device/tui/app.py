@@ -105,7 +105,6 @@ class TailboardApp(App[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        self._make_room()
         self._load_model()
         if self._carry:
             self._start_carrying()
@@ -127,11 +126,6 @@ class TailboardApp(App[None]):
         text = f"You have typed words for {', '.join(unsaved)} that are not saved."
         if await self.ask(YesNo("Quit?", text, yes="Quit without them", no="Stay")):
             self.exit()
-
-    @work(group="room")
-    async def _make_room(self) -> None:
-        with suppress(DeviceError):  # without it everything works, and takes a little longer
-            await self.desk.do(self.device.store.make_room)
 
     # -- the model
 
@@ -391,6 +385,8 @@ async def show(device: "Device", *, theme: str = "sun") -> int:
     """
     app = TailboardApp(device, theme=theme)
     try:
+        with suppress(DeviceError):  # without it everything works, and takes a little longer
+            device.store.make_room()
         await app.run_async()
     finally:
         await asyncio.get_running_loop().shutdown_default_executor()
