@@ -19,10 +19,10 @@ from typing import Any, Literal, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from device.core import exchange as seen
-from device.core.exchange import Exchange
 from device.errors import RemoteError, TransportError
 from device.store import Issue
+from device.store import exchange as seen
+from device.store.exchange import Exchange
 from shared import strict_json
 from shared.blobs import (
     ANY_BYTES,

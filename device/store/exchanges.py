@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from sqlmodel import Field
 
-from device.core.exchange import Exchange
 from device.store.base import Part, Table
+from device.store.exchange import Exchange
 from device.store.items import Issue
 from shared.contract import to_instant
 
@@ -36,7 +36,7 @@ class Exchanges(Part):
     """The ring."""
 
     def add_exchanges(self, met: Iterable[Exchange]) -> None:
-        """Keep these, and drop what is older than the last `KEPT`; to be called in a transaction that happens anyway."""
+        """Keep these and drop what is older than the last `KEPT`, in a transaction that happens anyway."""
         rows = [(*_clocks(each.began), each.took_s, each.up, each.down, each.what) for each in met]
         if rows:
             self._write_all(_ADD, rows)

@@ -65,6 +65,11 @@ async def arrange(stage: Stage, event: Event) -> None:
         case Act.NO_COVERAGE:
             for name in [event.who] if event.who else stage.seats:
                 stage.wire.weather[name] = Spell("partition", now_s, now_s + event.for_s, arranged=True)
+        case Act.LINK:
+            for name in [event.who] if event.who else stage.seats:
+                spell = Spell(event.link, now_s, now_s + event.for_s, arranged=True, latency_s=event.latency_s)
+                stage.wire.weather[name] = spell
+                stage.around.trace.note(name, f"link {event.link} for {event.for_s:.3f} s")
         case Act.REVOKED:
             for name in [event.who] if event.who else stage.seats:
                 stage.in_office(partial(revoke, stage.seats[name].device))
