@@ -183,7 +183,7 @@ def read_recording(raw: bytes) -> Recording:
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise UnusableRecording("is no trace of a laptop. Make one with: tailboard trace export FILE")
     if (version := told.get("version")) != VERSION or isinstance(version, bool):
-        named = version if isinstance(version, int) else "without a number"
+        named = version if isinstance(version, int) and version is not True else "without a number"
         raise UnusableRecording(
             f"is a trace of version {named}; this program reads version {VERSION}. Export it again with this release"
         )

@@ -13,9 +13,10 @@ from simulators.world import Run
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one laptop saw: how many commands were saved, what came of them, and of its exchanges, by word."""
+    """What one laptop saw: commands and bytes that were saved, what came of them and of its exchanges, by word."""
 
     commands: int
+    bytes: int
     outcomes: Mapping[str, int]
     link: Mapping[str, int]
 
@@ -33,6 +34,7 @@ class Seen:
         """For programs."""
         return {
             "commands": self.commands,
+            "bytes": self.bytes,
             "outcomes": dict(self.outcomes),
             "answered": self.answered,
             "failed": self.failed,
@@ -42,7 +44,8 @@ class Seen:
 
 def recorded(recording: Recording) -> Seen:
     """What the real laptop saw."""
-    return _seen((each.outcome for each in recording.commands), (each.what for each in recording.link))
+    size = sum(each.bytes for each in recording.commands)
+    return _seen(size, (each.outcome for each in recording.commands), (each.what for each in recording.link))
 
 
 def replayed(result: Run) -> Seen:
@@ -50,17 +53,20 @@ def replayed(result: Run) -> Seen:
     settled = result.settled.get(LAPTOP, {})
     file = result.evidence.devices[LAPTOP]
     outcomes = [settled[each.id].value if each.id in settled else each.state for each in file.outbox]
-    return _seen(outcomes, file.met)
+    return _seen(sum(len(each.payload) for each in file.outbox), outcomes, file.met)
 
 
-def _seen(outcomes: Iterable[str], met: Iterable[str]) -> Seen:
+def _seen(size: int, outcomes: Iterable[str], met: Iterable[str]) -> Seen:
     told = Counter(outcomes)
-    return Seen(sum(told.values()), dict(sorted(told.items())), dict(sorted(Counter(met).items())))
+    return Seen(sum(told.values()), size, dict(sorted(told.items())), dict(sorted(Counter(met).items())))
 
 
 def lines(real: Seen, again: Seen) -> list[str]:
     """A table, a line for whatever either of them saw."""
-    rows: list[tuple[str, int, int]] = [("commands", real.commands, again.commands)]
+    rows: list[tuple[str, int, int]] = [
+        ("commands", real.commands, again.commands),
+        ("bytes of commands", real.bytes, again.bytes),
+    ]
     rows += _rows("outcome", real.outcomes, again.outcomes)
     rows += [("exchanges answered", real.answered, again.answered), ("exchanges failed", real.failed, again.failed)]
     rows += _rows("exchange", real.link, again.link)

@@ -7,11 +7,13 @@ Rules
 2. Between two exchanges the link is as at the nearer one. Who was answered was as far from the server as half the
    exchange took. Of a request that nothing came back of nobody knows whether it arrived: it does, which is the harder
    of the two. A link that was never tried is as good as any.
-3. After the last thing in the recording everything heals, as in every world.
-4. What a recording does not say is not made up: withdrawals, other people's work, and when its owner chose to work
-   offline, of which only the silence is known.
+3. Who confirmed something and asked nobody for longer than a laptop with a bad link rests worked offline, or had shut
+   the laptop: so does the replay.
+4. After the last thing in the recording everything heals, as in every world.
+5. What a recording does not say is not made up: withdrawals, and other people's work.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +21,7 @@ from itertools import pairwise
 from typing import Any
 
 from device.core.recording import RecordedCommand, RecordedExchange, Recording
+from device.core.session import BACKOFF_MAX
 from device.store.exchange import SOMETHING_ELSE, UNREACHABLE, reached_server
 from simulators.faults import FaultProfile
 from simulators.wire import PORTAL_SPELL, UP
@@ -34,9 +37,11 @@ TEXT_MAX = 4000
 #: So many pieces are on the shelf that parts are taken from; more than that would be refused.
 PIECES = 200
 DAY_S = 86_400.0
+#: A laptop that has something to send and is online asks more often than this.
+SILENCE_S = 2 * BACKOFF_MAX.total_seconds()
 
 #: Bytes of a command of the prepared organisation with an empty text, by kind.
-BARE = {"note.added": 540, "finding.added": 563, "field.updated": 640, "work_order.created": 640}
+BARE = {"note.added": 456, "finding.added": 477, "field.updated": 568, "work_order.created": 613}
 _STEPS = {"open": "in_progress", "in_progress": "on_hold", "on_hold": "in_progress"}
 
 
@@ -58,7 +63,7 @@ def plan(recording: Recording, profile: FaultProfile) -> Plan:
         commands=max(1, len(spoken)),
         profile=profile,
         habits=_habits(length_s, max((each.record for each in recording.commands), default=1)),
-        events=tuple(_events(recording.link, length_s)),
+        events=(*_events(recording.link, length_s), *_offline(recording)),
         part=spoken,
         length_s=length_s,
     )
@@ -110,6 +115,17 @@ def _events(link: Sequence[RecordedExchange], length_s: float) -> Iterator[Event
         this = link_of(exchange)
         yield Event(begun_s, Act.LINK, end_s - begun_s, LAPTOP, this.kind, this.latency_s)
         begun_s = end_s
+
+
+def _offline(recording: Recording) -> Iterator[Event]:
+    """The silences in which something was confirmed."""
+    ends_s = [0.0, *(each.at_s + each.took_s for each in recording.link)]
+    begins_s = [*(each.at_s for each in recording.link), recording.length_s]
+    said_s = [each.at_s for each in recording.commands]
+    for from_s, to_s in zip(ends_s, begins_s, strict=True):
+        spoken = bisect_left(said_s, to_s) > bisect_left(said_s, from_s)
+        if recording.link and spoken and to_s - from_s > SILENCE_S:
+            yield Event(LEAD_S + from_s, Act.OFFLINE, to_s - from_s, LAPTOP)
 
 
 def _between_s(before: RecordedExchange, after: RecordedExchange) -> float:

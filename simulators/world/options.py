@@ -46,6 +46,7 @@ class Act(StrEnum):
     NO_COVERAGE = "no_coverage"
     REVOKED = "revoked"
     LINK = "link"
+    OFFLINE = "offline"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from sqlcipher3 import dbapi2
 
-from device.store import DeviceStore, State
+from device.store import DeviceStore, Issue, State
+from device.store.exchange import Exchange
 from shared.envelope import BadSignature, SigningKey, wire_from
 from shared.ids import sha256_hex
 from shared.outcomes import Outcome, Standing
 from shared.receipts import Proof, read_receipt, verify_root
-from tests.builders import JOB
+from tests.builders import JOB, NOW
 
 KEY, SERVER = b"k" * 32, SigningKey(b"\x07" * 32)
 DUMP = Path(__file__).with_name("schema_1.sql")
@@ -124,3 +125,13 @@ def indexes(store: DeviceStore) -> dict[str, list[str]]:
         names = connection.exec_driver_sql("SELECT name FROM pragma_index_list('outbox')").scalars().all()
         column = "SELECT name FROM pragma_index_info(?)"
         return {name: list(connection.exec_driver_sql(column, (name,)).scalars()) for name in names}
+
+
+def test_the_link_is_remembered_in_an_old_database_too(store: DeviceStore, old: Path) -> None:
+    met = Exchange(Issue("boot", 1.5, NOW), 0.25, 10, 20, "answered")
+    assert store.exchanges() == []
+    store.add_exchanges([met])
+    store.close()
+    again = DeviceStore.open(old, KEY)
+    assert again.exchanges() == [met]
+    again.close()
