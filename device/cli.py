@@ -27,7 +27,8 @@ PROGRAM = Program(
   tailboard note WO-1042 "gate code has changed, ask at reception"
   tailboard command part.ordered WO-1042 '{"stock_item": "stock_item/FLT-200", "quantity": 2}' --yes
   tailboard work offline
-  tailboard sync --json""",
+  tailboard sync --json
+  tailboard trace export trace.json""",
     common=_WHERE,
     verbs=(
         Verb((), "Open the screen.", f"{_HERE}screen", reports=False),

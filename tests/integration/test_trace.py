@@ -134,7 +134,12 @@ async def test_no_round_commits_more_often_than_before(
         begun: list[int] = []
         begin = device.store._begin
         with monkeypatch.context() as watched:
-            watched.setattr(device.store, "_begin", lambda: (begun.append(1), begin())[1])
+
+            def counted() -> None:
+                begun.append(1)
+                begin()
+
+            watched.setattr(device.store, "_begin", counted)
             await ask(device)
         return len(begun)
 

@@ -13,7 +13,9 @@ from simulators.world.template import GUARDED, JOBS_MAX
 
 
 def said(at_s: float = 0.0, kind: str = "note.added", **told: Any) -> RecordedCommand:
-    return RecordedCommand(**{"at_s": at_s, "kind": kind, "bytes": 700, "record": 1, "outcome": "applied"} | told)
+    return RecordedCommand.model_validate(
+        {"at_s": at_s, "kind": kind, "bytes": 700, "record": 1, "outcome": "applied"} | told
+    )
 
 
 def met(at_s: float, what: str = "answered", took_s: float = 1.0) -> RecordedExchange:
