@@ -8,8 +8,8 @@ import pytest
 from device.core.recording import LENGTH_S_MAX, RecordedCommand, RecordedExchange, Recording
 from simulators.faults import CALM, LOSSY
 from simulators.replay.plan import LAPTOP, LATENCY_S_MAX, LEAD_S, PIECES, SILENCE_S, Link, link_of, plan
+from simulators.workload import GUARDED, JOBS_MAX
 from simulators.world.options import Act, Event
-from simulators.world.template import GUARDED, JOBS_MAX
 
 
 def said(at_s: float = 0.0, kind: str = "note.added", **told: Any) -> RecordedCommand:
