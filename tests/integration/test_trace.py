@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,8 +127,9 @@ async def test_every_exchange_is_remembered_with_what_came_of_it(
     assert [each.began.wall for each in met] == sorted(each.began.wall for each in met)
 
 
+@pytest.mark.parametrize("reached", [True, False])
 async def test_no_round_commits_more_often_than_before(
-    device: Device, server: Server, monkeypatch: pytest.MonkeyPatch
+    device: Device, cable: Switch, monkeypatch: pytest.MonkeyPatch, reached: bool
 ) -> None:
     async def commits() -> int:
         device.workbench.note(JOB, "one")
@@ -144,8 +146,12 @@ async def test_no_round_commits_more_often_than_before(
         return len(begun)
 
     await ask(device)
+    if not reached:
+        cable.inner = Refusing()
+    await commits()  # from here on every round is like the one before
     remembering = await commits()
     monkeypatch.setattr(type(device.store), "add_exchanges", lambda *_: None)
+    monkeypatch.setattr(type(device.agent), "_keeping_exchanges", lambda _: nullcontext())
     assert await commits() == remembering
 
 
