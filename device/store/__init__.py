@@ -19,6 +19,7 @@ from sqlalchemy.pool import StaticPool
 from sqlcipher3 import dbapi2
 
 from device.store.base import Table, connect
+from device.store.exchanges import Exchanges
 from device.store.items import LISTED, OUTBOX, UNSETTLED, FileStanding, Issue, Item, Lost, Outgoing, State
 from device.store.journal import Journal, JournalEntry
 from device.store.migrations import migrate, write_schema
@@ -43,7 +44,7 @@ __all__ = [
 ]
 
 
-class DeviceStore(Outbox, Journal):
+class DeviceStore(Outbox, Journal, Exchanges):
     """The open database. Safe to call from several threads: one connection, one lock."""
 
     _path: Path

@@ -140,5 +140,14 @@ _OUTBOX_5 = (
 )
 
 
-STEPS: tuple[Step, ...] = (_protocol_2, _found_by_place, _roots_once, _fewer_pages)
+def _the_link_remembered(connection: Connection) -> None:
+    """The last exchanges with the server are kept."""
+    connection.exec_driver_sql(
+        "CREATE TABLE exchange (number INTEGER NOT NULL PRIMARY KEY, boot VARCHAR NOT NULL, elapsed_s FLOAT NOT NULL,"
+        " wall VARCHAR NOT NULL, took_s FLOAT NOT NULL, up INTEGER NOT NULL, down INTEGER NOT NULL,"
+        " what VARCHAR NOT NULL)"
+    )
+
+
+STEPS: tuple[Step, ...] = (_protocol_2, _found_by_place, _roots_once, _fewer_pages, _the_link_remembered)
 SCHEMA_VERSION = 1 + len(STEPS)

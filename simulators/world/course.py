@@ -47,7 +47,7 @@ def run(seed: int, options: Options, *, committed: list[Hit] | None = None, watc
     Raises:
         SimulationFault: the world itself went wrong.
     """
-    machines, hits = template(options.devices), [] if committed is None else committed
+    machines, hits = template(options.devices, options.habits.jobs), [] if committed is None else committed
     with scratch() as folder:
         for name in (SERVER, *machines.names):
             shutil.copytree(Path(machines.folder.name) / name, Path(folder) / name)

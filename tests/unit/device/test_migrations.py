@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from sqlcipher3 import dbapi2
 
-from device.store import DeviceStore, JournalEntry, State
+from device.store import DeviceStore, Issue, JournalEntry, State
+from device.store.exchange import Exchange
 from shared.envelope import COMMAND_TYPE, BadSignature, SigningKey, seal, wire_from
 from shared.ids import sha256_hex
 from shared.outcomes import Outcome, Standing
@@ -136,3 +137,13 @@ def indexes(store: DeviceStore) -> dict[str, list[str]]:
         names = connection.exec_driver_sql("SELECT name FROM pragma_index_list('outbox')").scalars().all()
         column = "SELECT name FROM pragma_index_info(?)"
         return {name: list(connection.exec_driver_sql(column, (name,)).scalars()) for name in names}
+
+
+def test_the_link_is_remembered_in_an_old_database_too(store: DeviceStore, old: Path) -> None:
+    met = Exchange(Issue("boot", 1.5, NOW), 0.25, 10, 20, "answered")
+    assert store.exchanges() == []
+    store.add_exchanges([met])
+    store.close()
+    again = DeviceStore.open(old, KEY)
+    assert again.exchanges() == [met]
+    again.close()
