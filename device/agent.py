@@ -11,18 +11,20 @@ Rules
    here and before it is read, where `Session.ahead` and the server's signed head allow it. What was made ready and
    never left is no longer in doubt.
 6. An answer that could not be written down counts as none: the next try waits, longer each time.
-7. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
+7. What an exchange was like is kept in the transaction that keeps what came of it.
+8. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
    but for what the server names as not taken.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib import metadata
 from itertools import accumulate
 
-from device.core.belief import all_settled, believe
+from device.core.belief import Believed, all_settled, believe
 from device.core.clocks import is_doubtful
 from device.core.session import Act, Ask, Close, Push, Queue, Rest, Session
 from device.core.transfers import may_move
@@ -32,11 +34,11 @@ from device.intake import Intake
 from device.keys import DeviceKeys
 from device.store import DeviceStore, Identity, Issue, Outgoing
 from device.transfers import Transfers
-from device.transport import Begun, Body, SyncClient, read_ending, read_reply
+from device.transport import Answered, Begun, Body, SyncClient, read_ending, read_reply
 from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
 from shared.problems import Code, problem
-from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, SyncRequest
+from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, EpochEnd, SyncRequest
 
 #: What an envelope adds to its payload on the wire, rounded up.
 VERSION = metadata.version("tailboard")
@@ -192,7 +194,7 @@ class Agent:
         reply, changes = answered.reply, answered.changes
         at = self._ports.clock.now()
         try:
-            ended = await self._run(lambda: self._intake.take(reply, changes, believed, this.shown, at.isoformat()))
+            ended = await self._run(lambda: self._take(answered, believed, this.shown, at))
         except StoreError:
             self.session.failed(at, self._spread())
             raise
@@ -200,6 +202,26 @@ class Agent:
         self.session.answered(at, more=reply.more, act=action, ended=ended, retry_after=wait)
         settled = tuple(receipt.command for receipt, *_ in believed.settled)
         return _step(now, action, settled=settled, changes=len(changes))
+
+    def _take(self, answered: Answered, believed: Believed, shown: str | None, at: datetime) -> EpochEnd | None:
+        with self._keeping_exchanges():
+            return self._intake.take(answered.reply, answered.changes, believed, shown, at.isoformat())
+
+    @contextmanager
+    def _keeping_exchanges(self) -> Iterator[None]:
+        """One transaction, in which what is known of the link is kept too."""
+        waiting = self._client.met
+        met = tuple(waiting)
+        with self._store.transaction():
+            yield
+            self._store.add_exchanges(met)
+        for each in met:
+            if waiting and waiting[0] is each:  # so many may have come meanwhile that it was forgotten
+                waiting.popleft()
+
+    def _note_failure(self, sentence: str) -> None:
+        with self._keeping_exchanges():
+            self._store.set_meta("last_error", sentence)
 
     async def _draft(self, this: _Round) -> _Draft | None:
         """The round that may follow `this`, made ready while the server works."""
@@ -242,7 +264,7 @@ class Agent:
             return None
         if sentence := moved.error:
             self.session.failed(self._ports.clock.now(), self._spread())
-            await self._run(lambda: self._store.set_meta("last_error", sentence))
+            await self._run(lambda: self._note_failure(sentence))
         if moved.up:
             self.session.send_now()  # what waited for the bytes is settled now: ask
         return Step(now, file=moved.sha256, error=moved.error)
@@ -275,7 +297,7 @@ class Agent:
 
     async def _failed(self, error: TransportError | RemoteError, action: Act) -> None:
         sentence, at = str(error), self._ports.clock.now()
-        await self._run(lambda: self._store.set_meta("last_error", sentence))
+        await self._run(lambda: self._note_failure(sentence))
         if isinstance(error, RemoteError) and error.problem.code in _SHUT_OUT:
             await self._run(lambda: self._shut_out(error, action))
             self.session.turned_out(at, action)

@@ -13,6 +13,7 @@ _WHERE = (
 )
 _HERE = "device.commands:"
 _OUTBOX = "device.outbox_commands:"
+_TRACE = "device.trace_commands:"
 _ONE = argument("command", help="its id, or its number such as 7")
 _JOB = argument("job", help="for example WO-1042")
 
@@ -26,7 +27,8 @@ PROGRAM = Program(
   tailboard note WO-1042 "gate code has changed, ask at reception"
   tailboard command part.ordered WO-1042 '{"stock_item": "stock_item/FLT-200", "quantity": 2}' --yes
   tailboard work offline
-  tailboard sync --json""",
+  tailboard sync --json
+  tailboard trace export trace.json""",
     common=_WHERE,
     verbs=(
         Verb((), "Open the screen.", f"{_HERE}screen", reports=False),
@@ -133,6 +135,12 @@ PROGRAM = Program(
             (argument("link", choices=("offline", "online"), help="it stays so until the other is said"),),
         ),
         Verb(("sync",), "Send what is saved and fetch what is new, now.", f"{_HERE}sync"),
+        Verb(
+            ("trace", "export"),
+            "Write what queue and link were like to a file, without anybody's words: for tailboard-sim replay.",
+            f"{_TRACE}exported",
+            (argument("file", help="a new JSON file"),),
+        ),
         Verb(("status",), "Link, age of the data, outbox, model, policy.", f"{_HERE}status"),
     ),
 )

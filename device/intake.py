@@ -118,7 +118,7 @@ class Intake:
         if ended and ended.reason == "restored":
             store.doubt(head.epoch, head.received)
         if head.epoch > ours.epoch:
-            store.set_meta("epoch", str(head.epoch))
+            store.begin_epoch(head.epoch)
         return ended
 
     def _page(self, reply: SyncReply, changes: Changes) -> None:

@@ -5,11 +5,12 @@ Rules
 2. A reply is believed only if it is the agreed message: a captive portal's page is no answer.
 3. Working offline, the link itself refuses; nothing reaches the network.
 4. Requests are signed at the server's time, as far as it is known: the device's clock plus an offset.
+5. What each exchange was like waits in `SyncClient.met` until somebody keeps it.
 """
 
 import asyncio
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +20,9 @@ import httpx
 from pydantic import ValidationError
 
 from device.errors import RemoteError, TransportError
+from device.store import Issue
+from device.store import exchange as seen
+from device.store.exchange import Exchange
 from shared import strict_json
 from shared.blobs import (
     ANY_BYTES,
@@ -51,6 +55,8 @@ from shared.sync import (
 
 TIMEOUT_S = 20.0
 REPLY_BYTES_MAX = 16 << 20
+#: So many exchanges wait to be kept; the oldest are forgotten first.
+MET_MAX = 256
 
 Purpose = Literal["sync", "inference"]
 Reply = TypeVar("Reply", bound=Contract)
@@ -129,6 +135,8 @@ class SyncClient:
     def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport, meter: Meter, ports: Ports) -> None:
         """`base_url` such as ``https://sync.example``; `transport` carries the bytes."""
         self.offset = timedelta(0)
+        #: What exchanges were like, oldest first, until it is kept.
+        self.met: deque[Exchange] = deque(maxlen=MET_MAX)
         self._ports = ports
         self._http = httpx.AsyncClient(
             base_url=base_url, transport=Metered(transport, meter, "sync"), timeout=TIMEOUT_S, follow_redirects=False
@@ -181,12 +189,21 @@ class SyncClient:
     async def _exchange(self, request: httpx.Request, raw: bytes, key: SigningKey) -> httpx.Response:
         nonce = self._ports.randomness.draw(16).hex()
         sign_request(request, raw, key, self._now(), nonce)
+        clock = self._ports.clock
+        began = Issue(clock.boot_id(), clock.monotonic_s(), clock.now())
         try:
             response = await self._http.send(request)
         except httpx.HTTPError as error:
+            self._meet(began, len(raw), 0, _why_none(error))
             raise TransportError(f"No answer from the server ({type(error).__name__}). Nothing is lost.") from error
+        down = response.num_bytes_downloaded or len(response.content)
+        self._meet(began, len(raw), down, _what(response))
         _refuse_problem(response, nonce)
         return response
+
+    def _meet(self, began: Issue, up: int, down: int, what: str) -> None:
+        took_s = self._ports.clock.monotonic_s() - began.elapsed_s
+        self.met.append(Exchange(began, round(took_s, 6), up, down, what))
 
     # -- the bytes of files
 
@@ -287,6 +304,31 @@ def _refuse_problem(response: httpx.Response, nonce: str) -> None:
     except (strict_json.BadJson, ValidationError) as error:
         raise TransportError(_NOT_THE_SERVER) from error
     raise RemoteError(told, nonce=nonce, retry_after=_retry_after(response))
+
+
+def _why_none(error: httpx.HTTPError) -> str:
+    """Why no answer came."""
+    match error:
+        case httpx.ConnectError() | httpx.ConnectTimeout():
+            return seen.UNREACHABLE
+        case httpx.TimeoutException():
+            return seen.TIMED_OUT
+        case _:
+            return seen.BROKEN
+
+
+def _what(response: httpx.Response) -> str:
+    """What an answer is, by its cover."""
+    try:
+        _refuse_problem(response, "")
+        if named := response.headers.get(PROBLEM_HEADER):
+            return seen.turned_away(Code(named))
+    except RemoteError as refused:
+        return seen.turned_away(refused.problem.code)
+    except (TransportError, ValueError):
+        return seen.SOMETHING_ELSE
+    ours = response.is_success and not response.headers.get("content-type", "").startswith("text/")
+    return seen.ANSWERED if ours else seen.SOMETHING_ELSE
 
 
 def _retry_after(response: httpx.Response) -> timedelta | None:

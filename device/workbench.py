@@ -28,9 +28,8 @@ from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, L
 from device.words import fate, happened, number
 from policies.bundle import Bundle
 from policies.route import choose
-from reconciliation.compose import Author, compose
+from reconciliation.compose import Author, compose_draft
 from reconciliation.dependants import dependants
-from reconciliation.draft import draft_of
 from reconciliation.expiry import LIMITS, confirmable, warning
 from reconciliation.lifecycle import steps
 from reconciliation.preview import Preview, preview
@@ -280,13 +279,13 @@ class Workbench:
         for proposal in proposals:
             try:
                 payload = payload_class(proposal.kind, _version(proposal.kind)).model_validate(proposal.payload)
-                command = compose(payload, proposal.record, self._author(None), scratch)
-                seen = preview(command, scratch)
+                draft = compose_draft(payload, proposal.record, self._author(None), scratch)
+                command, seen = draft.command, preview(draft, scratch)
                 summary = payload.summary(id_of(proposal.record))
                 if not seen.obstacle and (apart := self._out_of_touch(payload, command, scratch)):
                     seen = Preview(seen.changes, f"It cannot be confirmed now: {apart}")
                 if not seen.obstacle:
-                    scratch.add(command)
+                    scratch.add(draft, foreseen=seen.values)
             except (UnknownKind, ValueError) as error:
                 seen, summary = Preview((), f"It does not fit: {_words(error)}"), proposal.kind
             shown.append(Shown(proposal, summary, seen))
@@ -308,10 +307,10 @@ class Workbench:
         """
         try:
             with self._store.transaction():
-                commands = [self._append(proposal) for proposal in proposals]
-                ids = tuple(command.id for command in commands)
-                entry = JournalEntry(self._ports.clock.now(), self.identity.actor, source, sentence, ids)
-                self._store.add_to_journal(entry)
+                commands: list[Command] = []
+                for proposal in proposals:
+                    words = (source, sentence) if len(commands) == len(proposals) - 1 else None
+                    commands.append(self._append(proposal, commands, words))
         except BaseException:
             self._view = None  # it may show commands that were not kept
             raise
@@ -350,24 +349,29 @@ class Workbench:
             raise LocalError(f"There is no file {name} on {id_of(job)}. Its files: {names}.")
         return Attachment(sha256=found[-1].sha256, size=found[-1].size, media_type=found[-1].media_type)
 
-    def _append(self, proposal: Proposal) -> Command:
+    def _append(self, proposal: Proposal, earlier: Sequence[Command], words: tuple[str, str] | None) -> Command:
+        """Save one command; with the last of a confirmation the `words` behind it, its source and its sentence."""
         view = self.view()
-        head = self._store.head(self._store.epoch())
+        end = self._store.end()
         try:
             payload = payload_class(proposal.kind, _version(proposal.kind)).model_validate(proposal.payload)
-            command = compose(payload, proposal.record, self._author((head.epoch, head.next_seq, head.prev)), view)
+            place = (end.head.epoch, end.head.next_seq, end.head.prev)
+            draft = compose_draft(payload, proposal.record, self._author(place), view)
         except (UnknownKind, ValueError) as error:
             raise LocalError(f"This cannot be saved: {_words(error)}") from error
-        draft = draft_of(command)
-        seen = preview(draft, view)
+        command, seen = draft.command, preview(draft, view)
         if obstacle := seen.obstacle or self._out_of_touch(payload, command, view):
             raise LocalError(f"This cannot be saved: {obstacle}")
         envelope = seal(COMMAND_TYPE, _readable(command), self._keys.technician)
         priority = payload.urgency(command, view.records)
-        if full := refusal(priority, self._store.kept(), len(envelope.payload)):
+        if full := refusal(priority, end.kept, len(envelope.payload)):
             raise LocalError(full)
         summary = payload.summary(id_of(proposal.record))
-        self._store.append(command, envelope, summary, issue_now(self._ports), priority)
+        issue = issue_now(self._ports)
+        said = words and JournalEntry(
+            issue.wall, command.actor, *words, tuple(each.id for each in (*earlier, command))
+        )
+        self._store.append(command, envelope, summary, issue, priority, said)
         view.add(draft, foreseen=seen.values)
         return command
 

@@ -7,6 +7,7 @@ is still pending is named by that command's id, because the author built on it.
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciliation.draft import Draft, refs_touched
 from reconciliation.rebase import View
 from shared.commands.base import Base, Command, Creation, Edit, Effect, Payload
 from shared.ids import kind_of
@@ -33,6 +34,15 @@ def compose(payload: Payload, record: str, author: Author, seen: View) -> Comman
     Raises:
         ValueError: a value is out of the contract's bounds.
     """
+    return compose_draft(payload, record, author, seen).command
+
+
+def compose_draft(payload: Payload, record: str, author: Author, seen: View) -> Draft:
+    """The same command, read already: its payload is at hand, so whoever goes on with it need not read it again.
+
+    Raises:
+        ValueError: a value is out of the contract's bounds.
+    """
     epoch, seq, prev = author.chain or (None, None, None)
     standing = seen.records.get(record)
     draft = Command(
@@ -54,13 +64,18 @@ def compose(payload: Payload, record: str, author: Author, seen: View) -> Comman
         payload=payload.to_json(),
     )
     effects = payload.effects(draft)
-    return draft.model_copy(
+    bases = tuple([_base(effect, seen) for effect in effects if _rests_on_base(effect)])
+    looked_at = refs_touched(draft, effects)
+    command = draft.model_copy(
         update={
-            "bases": tuple(_base(effect, seen) for effect in effects if _rests_on_base(effect)),
-            "depends_on": tuple(sorted(_births(payload.reads(draft) | {record}, effects, seen))),
-            "data_class": highest(*(each for effect in effects for each in _classes(effect))),
+            "bases": bases,
+            "depends_on": _births(looked_at | payload.reads(draft), seen) if seen.born_by else (),
+            "data_class": highest(*{each for effect in effects for each in _classes(effect)}),
         }
     )
+    if bases:  # an effect may tell what its author saw
+        effects = payload.effects(command)
+    return Draft(command, payload, effects, looked_at)
 
 
 def _rests_on_base(effect: Effect) -> bool:
@@ -82,9 +97,8 @@ def _base(effect: Effect, seen: View) -> Base:
     )
 
 
-def _births(looked_at: frozenset[str], effects: tuple[Effect, ...], seen: View) -> set[str]:
-    touched = looked_at | {effect.record for effect in effects}
-    return {seen.born_by[ref] for ref in touched if ref in seen.born_by}
+def _births(looked_at: frozenset[str], seen: View) -> tuple[str, ...]:
+    return tuple(sorted({seen.born_by[ref] for ref in looked_at if ref in seen.born_by}))
 
 
 def _classes(effect: Effect) -> list[DataClass]:

@@ -20,6 +20,7 @@ effect. The ruling is a value. Whoever called persists all of it in one transact
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from pydantic import JsonValue
 
@@ -258,14 +259,15 @@ def _ruling(facts: Facts, born: list[Record], verdicts: list[Clean | Clashing], 
     return Ruling(
         outcome=Outcome.CONFLICT if clashes else Outcome.MERGED if merged else Outcome.APPLIED,
         writes=tuple(writes),
-        applied=tuple(_name(v.edit) for v in clean),
-        conflicting=tuple(_name(v.edit) for v in clashes),
+        applied=tuple([_name(v.edit.record, v.edit.field) for v in clean]),
+        conflicting=tuple([_name(v.edit.record, v.edit.field) for v in clashes]),
         conflict=conflict.ref if conflict else None,
     )
 
 
-def _name(edit: Edit) -> FieldName:
-    return FieldName(record=edit.record, field=edit.field)
+@lru_cache(maxsize=4096)
+def _name(record: str, field: str) -> FieldName:
+    return FieldName(record=record, field=field)
 
 
 def _others_moved_on(facts: Facts) -> bool:

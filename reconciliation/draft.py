@@ -33,7 +33,12 @@ def draft_of(command: Command | Draft) -> Draft:
         return command
     payload = read_payload(command)
     effects = payload.effects(command)
-    return Draft(command, payload, effects, frozenset([command.record, *(effect.record for effect in effects)]))
+    return Draft(command, payload, effects, refs_touched(command, effects))
+
+
+def refs_touched(command: Command, effects: tuple[Effect, ...]) -> frozenset[str]:
+    """The records that `command` is about, creates or changes by its `effects`."""
+    return frozenset([command.record, *[effect.record for effect in effects]])
 
 
 def refs_of(command: Command | Draft) -> frozenset[str]:

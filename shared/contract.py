@@ -19,7 +19,7 @@ class Contract(BaseModel):
 
     def to_bytes(self) -> bytes:
         """The message as compact UTF-8 JSON. Signed bytes are kept as they are and never made again from a parse."""
-        return self.model_dump_json().encode()
+        return self.__pydantic_serializer__.to_json(self)  # as `model_dump_json`, without the way through text
 
 
 #: An aware instant; contracts refuse naive ones.

@@ -46,6 +46,19 @@ class RunBlocking(Protocol):
         """The result of `work()`."""
 
 
+class Beside(Protocol):
+    """Begins work whose result is wanted later: on a thread of its own in production, in place in a simulation."""
+
+    def __call__(self, work: Callable[[], T]) -> Callable[[], T]:
+        """Begin `work()`; what is returned waits for the result."""
+
+
+def in_place(work: Callable[[], T]) -> Callable[[], T]:
+    """A `Beside` that is done with `work()` before it returns."""
+    result = work()
+    return lambda: result
+
+
 @dataclass(frozen=True)
 class Ports:
     """The world that a shell is built on."""

@@ -22,7 +22,10 @@ class DataClass(StrEnum):
     @property
     def rank(self) -> int:
         """Position in the rising order, from 0."""
-        return list(DataClass).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {each: rank for rank, each in enumerate(DataClass)}
 
 
 def highest(*classes: DataClass) -> DataClass:

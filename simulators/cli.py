@@ -24,6 +24,7 @@ PROGRAM = Program(
   tailboard-sim bench sync --full --json
   tailboard-sim run --seed 7 --profile rough --trace seven.txt
   tailboard-sim explore --seeds 1000 --jobs 2 --out campaign.json
+  tailboard-sim replay trace.json --profile lossy --seed 3
   tailboard-sim report campaign.json --out report.html
   tailboard-sim fleet --devices 100000 --outage coverage --drain-within 120
   tailboard-sim mutants --json
@@ -137,6 +138,18 @@ PROGRAM = Program(
                 ),
                 argument(
                     "--no-shrink", dest="shrinks", action="store_false", help="leave failing worlds as they are"
+                ),
+            ),
+        ),
+        Verb(
+            ("replay",),
+            "What a real laptop's queue and link were like, played again in a world that is judged.",
+            "simulators.replay.verb:replay",
+            (
+                argument("file", metavar="TRACE", help="what tailboard trace export wrote"),
+                argument("--seed", type=int, default=0, metavar="N", help="from 0 up (default: %(default)s)"),
+                argument(
+                    "--profile", default="calm", metavar="NAME", help="faults besides: calm, lossy or rough (calm)"
                 ),
             ),
         ),

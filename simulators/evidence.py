@@ -140,7 +140,8 @@ class Sent:
 class DeviceFile:
     """The device's database: the outbox in its order, the replica, and how far in the changes feed it reaches.
 
-    `receipt_key` is the raw key that it pinned at enrolment; `flaws` as of `ServerFile`.
+    `receipt_key` is the raw key that it pinned at enrolment; `flaws` as of `ServerFile`; `met` is what came of its
+    last exchanges with the server, in order.
     """
 
     outbox: tuple[Sent, ...]
@@ -148,6 +149,7 @@ class DeviceFile:
     reached: int
     receipt_key: bytes = b""
     flaws: tuple[str, ...] = ()
+    met: tuple[str, ...] = ()
 
 
 def read_server(database: str, tenant: str) -> ServerFile:
@@ -209,6 +211,7 @@ def read_device(database: Path, key: bytes) -> DeviceFile:
         replica = connection.execute("SELECT ref, body FROM replica").fetchall()
         cursor = connection.execute("SELECT value FROM meta WHERE key = 'cursor'").fetchone()
         identity = connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
+        met = tuple(what for (what,) in connection.execute("SELECT what FROM exchange ORDER BY number"))
         flaws = _flaws(connection.execute(_CHECK))
     return DeviceFile(
         tuple(
@@ -219,6 +222,7 @@ def read_device(database: Path, key: bytes) -> DeviceFile:
         int(cursor[0].split(":")[1]) if cursor else 0,
         bytes.fromhex(json.loads(identity[0])["receipt_key"]) if identity else b"",
         flaws,
+        met,
     )
 
 

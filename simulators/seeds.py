@@ -38,8 +38,8 @@ def run(arguments: argparse.Namespace) -> Report:
         world.forget_templates()
     if trace:
         _write_trace(trace, result, command)
-    data = _run_data(result, options, findings) | ({"shrunk": shrunken} if shrunken else {})
-    lines = _run_lines(result, findings) + ([in_words(shrunken)] if shrunken else [])
+    data = run_data(result, options, findings) | ({"shrunk": shrunken} if shrunken else {})
+    lines = run_lines(result, findings) + ([in_words(shrunken)] if shrunken else [])
     return Report("tailboard.run.v1", data, lines, ok=not findings)
 
 
@@ -57,7 +57,8 @@ def _world(arguments: argparse.Namespace) -> tuple[int, Options, str]:
     return script.seed, script.options(), again(arguments.script)
 
 
-def _run_data(result: Run, options: Options, findings: Sequence[Finding]) -> dict[str, Any]:
+def run_data(result: Run, options: Options, findings: Sequence[Finding]) -> dict[str, Any]:
+    """A judged world, for programs."""
     return {
         "seed": result.seed,
         "commit": commit(),
@@ -73,7 +74,8 @@ def _run_data(result: Run, options: Options, findings: Sequence[Finding]) -> dic
     }
 
 
-def _run_lines(result: Run, findings: Sequence[Finding]) -> list[str]:
+def run_lines(result: Run, findings: Sequence[Finding]) -> list[str]:
+    """A judged world, for people."""
     lines = [_told(line) for line in result.lines if line.split()[2] not in _FINE_PRINT]
     lines += ["", *(_spoken(promise, said(findings, promise)) for promise in PROMISES), ""]
     lines.append(

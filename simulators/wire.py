@@ -42,6 +42,8 @@ PORTAL = b"<!DOCTYPE html><title>Guest network</title><h1>Welcome. Accept the te
 #: Calls from callers that set no timeout end after this long: no real network keeps silent for ever.
 PATIENCE_S = 120.0
 SPELLS = ("partition", "one_way_up", "one_way_down", "flap")
+#: Only arranged: the link is up, as slow as the spell says; somebody else answers.
+UP, PORTAL_SPELL = "up", "portal"
 FLAP_S = 4.0
 
 
@@ -58,6 +60,8 @@ class Spell:
     ends_s: float
     #: It was arranged, and lasts whatever the faults do.
     arranged: bool = False
+    #: How long everything takes there, and back again; None where that is as ever.
+    latency_s: float | None = None
 
     def down(self, now_s: float) -> bool:
         """Whether nothing can be reached now."""
@@ -188,10 +192,10 @@ class Link(httpx.AsyncBaseTransport):
         call = _Call(self._wire, self._life.host, request, await request.aread(), dice)
         self._wire.trace.note(self.name, f"asks {request.method} {request.url}", *call.lines(), call.body)
         spell = self._spell()
-        await asyncio.sleep(self._latency_s(dice))
+        await asyncio.sleep(self._latency_s(dice, spell))
         if spell and spell.down(self._wire.loop.time()):
             raise httpx.ConnectError("the network is down", request=request)
-        if made_up := self._in_between(request):
+        if made_up := self._in_between(request, spell):
             return made_up
         if spell and spell.kind == "one_way_down":
             await call.wait_in_vain()
@@ -200,7 +204,7 @@ class Link(httpx.AsyncBaseTransport):
             await call.wait_in_vain()
         if self._chaos.strikes("lose_request", self.name):
             await call.wait_in_vain()
-        return await self._carry(call, deaf=bool(spell and spell.kind == "one_way_up"))
+        return await self._carry(call, spell)
 
     def _spell(self) -> Spell | None:
         now_s, weather = self._wire.loop.time(), self._wire.weather
@@ -208,7 +212,7 @@ class Link(httpx.AsyncBaseTransport):
         if lasting and (lasting.ends_s <= now_s or self._cleared(lasting)):
             del weather[self.name]
         kind = next((kind for kind in SPELLS if self._chaos.strikes(kind, self.name)), None)
-        if kind and self.name not in weather:
+        if kind and (self.name not in weather or weather[self.name].kind == UP):
             length_s = self._chaos.about(kind, self.name).between(1.0, self._chaos.profile.spell_s_max)
             self._wire.trace.note(self.name, f"{kind} for {length_s:.3f} s")
             weather[self.name] = Spell(kind, now_s, now_s + length_s)
@@ -218,19 +222,20 @@ class Link(httpx.AsyncBaseTransport):
         """Whether the faults that brought it have healed."""
         return not spell.arranged and getattr(self._chaos.profile, spell.kind) <= 0
 
-    def _latency_s(self, dice: Stream) -> float:
+    def _latency_s(self, dice: Stream, spell: Spell | None) -> float:
         profile = self._chaos.profile
-        return dice.between(profile.latency_s_min, profile.latency_s_max)
+        usual_s = dice.between(profile.latency_s_min, profile.latency_s_max)
+        return usual_s if spell is None or spell.latency_s is None else spell.latency_s
 
-    def _in_between(self, request: httpx.Request) -> httpx.Response | None:
+    def _in_between(self, request: httpx.Request, spell: Spell | None) -> httpx.Response | None:
         """What something on the way answers, that never asked the server."""
-        if self._chaos.strikes("captive_portal", self.name):
+        if (spell and spell.kind == PORTAL_SPELL) or self._chaos.strikes("captive_portal", self.name):
             return httpx.Response(200, html=PORTAL.decode(), request=request)
         if self._chaos.strikes("proxy_429", self.name):
             return httpx.Response(429, text="Too many requests", headers={"retry-after": "5"}, request=request)
         return None
 
-    async def _carry(self, call: "_Call", *, deaf: bool) -> httpx.Response:
+    async def _carry(self, call: "_Call", spell: Spell | None) -> httpx.Response:
         chaos, name = self._chaos, self.name
         gateway = chaos.strikes("proxy_503", name)
         if gateway and chaos.about("proxy_503", name).chance(0.5):
@@ -241,9 +246,9 @@ class Link(httpx.AsyncBaseTransport):
         if chaos.strikes("reorder", name):
             there_s += chaos.about("reorder", name).between(30.0, 120.0)
         exchange = call.send(there_s)
-        if deaf or chaos.strikes("lose_reply", name):
+        if (spell and spell.kind == "one_way_up") or chaos.strikes("lose_reply", name):
             await call.wait_in_vain()
-        answer = Answer(call, exchange, back_s=self._latency_s(call.dice) + back_s)
+        answer = Answer(call, exchange, back_s=self._latency_s(call.dice, spell) + back_s)
         if chaos.strikes("reset", name):
             answer.resets_after_s = chaos.about("reset", name).between(0.0, 0.5)
         if chaos.strikes("slow_drip", name):

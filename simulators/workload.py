@@ -15,17 +15,33 @@ from sync_server.store import Person
 
 ADMIN, RESOLVER = "root", "m.reyes"
 APPROVERS = ("a.one", "a.two")
-#: How many jobs are open, and how many of the things said are about the first.
-JOBS, HOT = 8, 0.35
+#: How many jobs are open, at least and at most, and how many of the things said are about the first.
+JOBS, JOBS_MAX, HOT = 8, 500, 0.35
 #: Jobs that are done, and that nobody may close alone.
 GUARDED = range(11, 16)
 FILES = {
     "asset": "id,name,type\n" + "".join(f"PUMP-{n},Pump {n},pump\n" for n in range(1, 4)),
     "stock_item": "id,name,part_no,on_hand\nSEAL-1,Seal,S-1,6\nFILTER-1,Filter,F-1,200\n",
     "work_order": "id,title,asset,status,safety_critical\n"
-    + "".join(f"WO-{n},Job {n},asset/PUMP-{1 + n % 3},open,no\n" for n in range(1, 9))
+    + "".join(f"WO-{n},Job {n},asset/PUMP-{1 + n % 3},open,no\n" for n in range(1, JOBS + 1))
     + "".join(f"WO-{n},Job {n},asset/PUMP-1,done,yes\n" for n in GUARDED),
 }
+
+
+def job(n: int) -> str:
+    """The id of the `n`-th open job, from 1 to `JOBS_MAX`: more than `JOBS` are numbered behind the guarded ones."""
+    return f"WO-{n if n <= JOBS else n - JOBS - 1 + GUARDED.stop}"
+
+
+def pump_of(n: int) -> str:
+    """The asset of the `n`-th open job."""
+    return f"asset/PUMP-{1 + int(job(n).removeprefix('WO-')) % 3}"
+
+
+def files(jobs: int = JOBS) -> dict[str, str]:
+    """What is imported in the beginning, by kind of record, with so many open jobs."""
+    more = "".join(f"{job(n)},Job {n},{pump_of(n)},open,no\n" for n in range(JOBS + 1, jobs + 1))
+    return FILES | {"work_order": FILES["work_order"] + more}
 
 
 def people(technicians: int) -> Iterator[Person]:
@@ -40,8 +56,8 @@ def people(technicians: int) -> Iterator[Person]:
 
 def proposal(dice: Stream, text: str, jobs: int = JOBS) -> Proposal:
     """One thing that a technician may want to say of one of so many jobs, in the words `text` where it needs any."""
-    job = 1 if dice.chance(HOT) else 1 + dice.below(jobs)
-    ref, pump = f"work_order/WO-{job}", f"asset/PUMP-{1 + job % 3}"
+    place = 1 if dice.chance(HOT) else 1 + dice.below(jobs)
+    ref, pump = f"work_order/WO-{place}", f"asset/PUMP-{1 + place % 3}"
     kinds: list[tuple[str, dict[str, Any]]] = [
         ("note.added", {"text": text}),
         ("reading.recorded", {"asset": pump, "quantity": "pressure", "value": float(dice.below(9)), "unit": "bar"}),

@@ -3,13 +3,14 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio.to_thread
 import httpx
 
-from shared.ports import Ports, RunBlocking, system_ports
+from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.office import Office
@@ -31,7 +32,15 @@ async def on_thread(work: Callable[[], T]) -> T:
     return await anyio.to_thread.run_sync(work)
 
 
-def build_service(settings: Settings, ports: Ports | None = None, *, pooled: bool = True) -> Service:
+def beside_on_threads() -> Beside:
+    """Work beside the caller on threads that end with the program."""
+    threads = ThreadPoolExecutor(thread_name_prefix="beside")
+    return lambda work: threads.submit(work).result
+
+
+def build_service(
+    settings: Settings, ports: Ports | None = None, *, pooled: bool = True, beside: Beside = in_place
+) -> Service:
     """The service over the database that `tailboard-server init` made; `pooled` as `Store` says.
 
     Raises:
@@ -48,7 +57,7 @@ def build_service(settings: Settings, ports: Ports | None = None, *, pooled: boo
     except BaseException:
         store.close()
         raise
-    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings))
+    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings), beside)
 
 
 def blob_files(settings: Settings) -> BlobFiles:

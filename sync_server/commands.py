@@ -260,12 +260,12 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     import uvicorn
 
     from sync_server.api.app import build_app
-    from sync_server.bootstrap import build_lifespan, build_service, on_thread
+    from sync_server.bootstrap import beside_on_threads, build_lifespan, build_service, on_thread
     from sync_server.logs import log_to_stderr
 
     log_to_stderr(arguments.log_level)
     settings = _settings(arguments)
-    service = build_service(settings)
+    service = build_service(settings, beside=beside_on_threads())
     lifespan = build_lifespan(settings, service, on_thread)
     listener = _listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]

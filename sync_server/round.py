@@ -77,11 +77,15 @@ class Roots:
 
 @dataclass
 class Desk:
-    """Where one round of one device is worked on, inside one transaction."""
+    """Where one round of one device is worked on, inside one transaction.
+
+    `up_first` puts changes off, a page's worth at most: more is to come up, and would change the same records again.
+    """
 
     tx: Tx
     batch: Batch
     caller: Caller
+    up_first: bool = False
     roots: Roots = field(default_factory=Roots)
 
     def __post_init__(self) -> None:
@@ -221,13 +225,12 @@ class Desk:
         return Settled(id=answer, receipt=entry.receipt_payload.decode(), proof=WireProof(root=0))
 
     def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: "list[_Answer]") -> bytes:
-        tenant, device = self.caller.tenant, self.batch.device(self.caller.device)
+        device = self.batch.device(self.caller.device)
         head = self._head(device)
         after, since = self._position(request.protocol, cursor, device, head.change_seq)
-        person = self.tx.person(tenant, self.caller.actor)
-        page = self.tx.feed(tenant, after, head.change_seq, CHANGES_MAX, person.teams if person else frozenset())
-        restart = since is None
-        old = request.protocol == protocol_1.PROTOCOL
+        restart, old = since is None, request.protocol == protocol_1.PROTOCOL
+        later = self.up_first and not restart and not old and head.change_seq - after < CHANGES_MAX
+        page = _nothing_yet(after, head.change_seq) if later else self._page(after, head.change_seq)
         written = [] if old else [self._written(answer) for answer in answers]  # it names the roots
         reply = SyncReply(
             changes=(),
@@ -254,6 +257,12 @@ class Desk:
         if old:
             return protocol_1.reply(reply, page.records, self.key)
         return with_changes(reply, page.records, written)
+
+    def _page(self, after: int, end: int) -> Page:
+        """What changed beyond `after` for the person behind the device."""
+        person = self.tx.person(self.caller.tenant, self.caller.actor)
+        teams = person.teams if person else frozenset[str]()
+        return self.tx.feed(self.caller.tenant, after, end, CHANGES_MAX, teams)
 
     def _position(
         self, protocol: int, cursor: tuple[int, int, int], device: Device, end: int
@@ -310,6 +319,11 @@ class Desk:
                 **by_status,
             },
         )
+
+
+def _nothing_yet(after: int, end: int) -> Page:
+    """An empty page at `after`: what is beyond it comes with a later round."""
+    return Page((), (), after, more=after < end)
 
 
 def _held(entry: Entry) -> Held:

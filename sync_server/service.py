@@ -4,9 +4,10 @@ Callers run these blocking functions off the event loop. The sync round is in `s
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from reconciliation.compose import Author, compose
 from reconciliation.decide import draft_of, refs_of
@@ -16,10 +17,11 @@ from shared.commands.base import OFFICE, Base, Payload
 from shared.envelope import COMMAND_TYPE, ENROLMENT_TYPE, BadSignature, SigningKey, seal, verify
 from shared.ids import key_id, sha256_hex
 from shared.outcomes import Hold, Receipt
-from shared.ports import Ports
+from shared.ports import Beside, Ports, in_place
 from shared.problems import Code, Refused
 from shared.request_signature import Message, TooFarOff, claimed_key_id
 from shared.sync import (
+    COMMANDS_MAX,
     PROTOCOL,
     PROTOCOLS_UNDERSTOOD,
     CheckReply,
@@ -41,6 +43,7 @@ from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
 from sync_server.standing import refuse_if_stopped
 from sync_server.store import Device, DeviceState, Entry, Key, Store, Tx
 
+T = TypeVar("T")
 log = logging.getLogger("tailboard.server")
 AUDIT_START = "0" * 64
 CODE_LIFETIME = timedelta(hours=24)
@@ -59,10 +62,13 @@ class Pen:
 class Service:
     """The server's work over a store, a key ring and the ports."""
 
-    def __init__(self, store: Store, ring: KeyRing, ports: Ports, files: BlobFiles) -> None:
-        self.store, self.ring, self.ports = store, ring, ports
+    def __init__(
+        self, store: Store, ring: KeyRing, ports: Ports, files: BlobFiles, beside: Beside = in_place
+    ) -> None:
+        self.store, self.ring, self.ports, self._beside = store, ring, ports, beside
         self.attachments = Attachments(store, files, self._caller, self.bytes_arrived)
         self._files_swept_at: datetime | None = None
+        self._spent: object = None
 
     def batch(self, tx: Tx, tenant: str) -> Batch:
         """A fresh unit of work inside `tx`."""
@@ -71,8 +77,8 @@ class Service:
 
     # -- devices speak
 
-    def sync(self, message: Message, body: bytes) -> bytes:
-        """One sync round of the device that signed `message`: the reply's JSON.
+    def sync(self, message: Message, body: bytes, packed: Callable[[bytes], T]) -> T:
+        """One sync round of the device that signed `message`: its reply, `packed` while the disk is waited for.
 
         Raises:
             Refused: the whole round. Nothing was done, except where the refusal says that what came was kept.
@@ -81,10 +87,16 @@ class Service:
         _refuse_unspoken(request.protocol)
         seen = Seen()
 
-        def work(tx: Tx) -> bytes | Refused:
-            return self.round(tx, self._caller(tx, message, body, seen), request)
+        full = len(request.commands) == COMMANDS_MAX  # so there is likely more
 
-        return _answer(self.store.attempt(work))
+        def work(tx: Tx) -> Callable[[], T] | Refused:
+            told = self.round(tx, self._caller(tx, message, body, seen), request, up_first=full)
+            return told if isinstance(told, Refused) else self._beside(lambda: packed(told))
+
+        outcome = self.store.attempt(work)  # nobody is answered before it is committed
+        if isinstance(outcome, Refused):
+            raise outcome
+        return outcome()
 
     def check(self, message: Message, body: bytes) -> bytes:
         """What would become of a device's commands, were they sent now. Nothing is stored. Raises `Refused`."""
@@ -96,9 +108,18 @@ class Service:
             forecasts = sync_round.forecast(self.batch(tx, caller.tenant), tx, caller, request.commands)
         return CheckReply(forecasts=forecasts, server_time=self.ports.clock.now()).to_bytes()
 
-    def round(self, tx: Tx, caller: Caller, request: SyncRequest) -> bytes | Refused:
-        """One round of a device that is known to be `caller`; a refusal that is returned is to be committed."""
-        return sync_round.Desk(tx, self.batch(tx, caller.tenant), caller).answer(request)
+    def round(self, tx: Tx, caller: Caller, request: SyncRequest, *, up_first: bool = False) -> bytes | Refused:
+        """One round of a device that is known to be `caller`; a refusal that is returned is to be committed.
+
+        `up_first`: as `sync_server.round.Desk` says.
+        """
+        desk = sync_round.Desk(tx, self.batch(tx, caller.tenant), caller, up_first)
+        self._spent = desk, request
+        return desk.answer(request)
+
+    def tidy(self) -> None:
+        """Let go of what the last round made: tens of thousands of objects, for whose end no answer need wait."""
+        self._spent = None
 
     def _caller(self, tx: Tx, message: Message, body: bytes, seen: Seen) -> Caller:
         now = self.ports.clock.now()
@@ -123,7 +144,7 @@ class Service:
     def sweep(self) -> None:
         """Decide again what was held until now: approvals whose time is over, kinds that this program has learnt.
 
-        And give back the room of files that only failed commands name.
+        And give back the room of files that only failed commands name, and work the database's log in.
         """
         with self.store.transaction() as tx:
             tenants = list(tx.tenants())
@@ -138,6 +159,7 @@ class Service:
                 log.warning("not swept", extra={"tenant": tenant, "code": refused.problem.code})
             except Exception as error:  # noqa: BLE001  # nor is a fault of ours
                 log.error("not swept", extra={"tenant": tenant, **where(error)})
+        self.store.work_log_in()
 
     def _files_due(self, now: datetime) -> bool:
         """Whether it is time to look for room that can be given back; asked once a sweep."""
@@ -322,9 +344,3 @@ def _readable(entry: Entry) -> bool:
 def code_hash(code: str) -> str:
     """How a code is kept: case and dashes do not matter."""
     return sha256_hex(code.replace("-", "").upper().encode())
-
-
-def _answer(outcome: bytes | Refused) -> bytes:
-    if isinstance(outcome, Refused):
-        raise outcome
-    return outcome

@@ -4,8 +4,9 @@ Rules
 1. Outcome before replay: while anything is in doubt, the only thing to send is the question about it.
 2. A session begins with a round that pushes nothing, so that the server and this outbox can be compared first. A
    round without an answer ends the session, puts everything that it carried in doubt and changes nothing else.
-3. Commands go up in the order of the chain, at most one round's worth at a time; changes come down with every round.
-   With nothing to send, a round asks after what the server holds, all of it in turn.
+3. Commands go up in the order of the chain, at most one round's worth at a time; changes come down with them, but
+   after full rounds, when the server may put them off. With nothing to send, a round asks after what the server
+   holds, all of it in turn. A backlog ends in smaller rounds: while the last answer is taken in, the server rests.
 4. What the server turned away is tried again once in each session and whenever a person asks.
 5. If the chain cannot go on, that is said before anything else is sent.
 6. Shut out, the device brings what it has, once, and then asks rarely whether it is let in again.
@@ -28,6 +29,10 @@ BACKOFF_FIRST = timedelta(seconds=1)
 BACKOFF_MAX = timedelta(minutes=5)
 POLL_EVERY = timedelta(seconds=30)
 SHUT_OUT_EVERY = timedelta(minutes=15)
+#: So many commands are never sent in two rounds: each costs some milliseconds, however small.
+TOGETHER_MIN = 240
+#: A round with so many is not full, and brings changes.
+UNFILLED = COMMANDS_MAX - 50
 #: Whoever must wait longer than this lives with a clock that was set back, and need not wait at all.
 WAIT_MAX = timedelta(hours=1)
 
@@ -131,7 +136,7 @@ class Session:
             return None
         sent = frozenset(act.ids)
         left = tuple(each for each in queue.saved if each not in sent)
-        return Push(left[:COMMANDS_MAX]) if left or more else None
+        return Push(left[: _share(len(left))]) if left or more else None
 
     def _sendable(self, queue: Queue) -> tuple[str, ...]:
         return (*(each for each in queue.turned if each not in self.retried), *queue.saved)
@@ -209,3 +214,10 @@ class Session:
         self.failures = 0
         self._begin_anew()
         self.send_now()
+
+
+def _share(left: int) -> int:
+    """How many of the last `left` commands of a backlog go together."""
+    if left > 2 * COMMANDS_MAX or left <= TOGETHER_MIN:
+        return COMMANDS_MAX
+    return min(UNFILLED, -(-left * 3 // 5))

@@ -19,10 +19,12 @@ from sqlalchemy.pool import StaticPool
 from sqlcipher3 import dbapi2
 
 from device.store.base import Table, connect
+from device.store.exchanges import Exchanges
 from device.store.items import LISTED, OUTBOX, UNSETTLED, FileStanding, Issue, Item, Lost, Outgoing, State
 from device.store.journal import Journal, JournalEntry
 from device.store.migrations import migrate, write_schema
 from device.store.outbox import Head, Outbox
+from device.store.room import lengthen
 from device.store.values import Identity
 
 __all__ = [
@@ -42,8 +44,10 @@ __all__ = [
 ]
 
 
-class DeviceStore(Outbox, Journal):
+class DeviceStore(Outbox, Journal, Exchanges):
     """The open database. Safe to call from several threads: one connection, one lock."""
+
+    _path: Path
 
     @classmethod
     def open(cls, path: Path, key: bytes) -> "DeviceStore":
@@ -60,12 +64,24 @@ class DeviceStore(Outbox, Journal):
             isolation_level="AUTOCOMMIT",  # transactions are begun and ended by `Part`
         )
         store = cls(engine)
+        store._path = path
         with store.transaction() as connection:
             if not migrate(connection):
                 Table.metadata.create_all(connection)
                 write_schema(connection)
             store.set_damaged_apart()
         return store
+
+    def make_room(self) -> None:
+        """Give the log the length that it grows to, so that no confirmation waits for that; a few milliseconds.
+
+        For a program that stays open: one that saves once and ends has no use for it.
+
+        Raises:
+            StoreError: another program holds the database.
+        """
+        with self.transaction():  # whoever holds the write lock is the only one who writes to the log
+            lengthen(Path(f"{self._path}-wal"))
 
     def close(self) -> None:
         """Release the file."""

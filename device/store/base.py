@@ -108,14 +108,15 @@ class Part:
         with self._lock, self._joined():
             return list(self._driver.execute(sql, values).fetchall())
 
-    def _write(self, sql: str, values: Bound) -> None:
+    def _write(self, sql: str, values: Bound) -> int:
+        """Run a statement; how many rows it touched."""
         with self._lock, self._joined():
-            self._driver.execute(sql, values)
+            return int(self._driver.execute(sql, values).rowcount)
 
-    def _write_all(self, sql: str, each: Iterable[Bound]) -> None:
-        """The statement, once for each of these."""
+    def _write_all(self, sql: str, each: Iterable[Bound]) -> int:
+        """The statement, once for each of these; how many rows it touched."""
         with self._lock, self._joined():
-            self._driver.executemany(sql, each)
+            return int(self._driver.executemany(sql, each).rowcount)
 
     def _all(self, query: Any, **values: Any) -> Any:
         with self.transaction() as connection:

@@ -23,16 +23,17 @@ class OutboxRow(Table, table=True):
 
     `payload` is what was signed, byte for byte; `receipt` is the server's, with its `proof` (JSON). `earlier…` is the
     outcome from before the server was restored, kept while the new life may say otherwise. `boot`, `elapsed_s` and
-    `wall` are the device's clocks at the moment of confirming.
+    `wall` are the device's clocks at the moment of confirming; `said` is the journal's entry (JSON) about a
+    confirmation, on the last of its commands.
+
+    What a save touches is one page of this table and one of its index; each page is encrypted and waited for. So the
+    index serves looking by state and by id, which name a state therefore, and places are found without one (`place`).
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (
-        Index("ix_outbox_queue", "state", "position", "id", "bytes"),
-        Index("ix_outbox_place", "epoch", "seq"),
-    )
+    __table_args__ = (Index("ix_outbox_standing", "state", "id", "bytes"),)
     position: int | None = Field(default=None, primary_key=True)
-    id: str = Field(unique=True)
+    id: str
     epoch: int
     seq: int
     hash: str
@@ -61,6 +62,7 @@ class OutboxRow(Table, table=True):
     elapsed_s: float | None = None
     wall: str | None = None
     first_sent_at: str | None = None
+    said: str | None = None
 
 
 OUTBOX = table_of(OutboxRow)

@@ -1,19 +1,27 @@
-"""What a person said and confirmed, and every recorded route decision."""
+"""What a person said and confirmed, and every recorded route decision.
+
+What was said stands beside the last command that came of it, in the outbox's row: a page less at every save. When
+the command is pruned, the words move into the journal's table, where older programs put them at once.
+"""
 
 import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic_core import to_json
 from sqlalchemy import insert, select
 from sqlmodel import Field
 
 from device.store.base import Part, Table, table_of
-from shared.contract import to_instant
+from shared.contract import instant_text, to_instant
 from shared.routing import Decision
 
 
 class JournalRow(Table, table=True):
-    """What a person said and confirmed; `commands` is a JSON list of command ids."""
+    """What a person said and confirmed; `commands` is a JSON list of command ids.
+
+    `place` is the outbox's position at which it was said, 0 for what an older program wrote.
+    """
 
     __tablename__ = "journal"
     position: int | None = Field(default=None, primary_key=True)
@@ -22,6 +30,7 @@ class JournalRow(Table, table=True):
     source: str
     sentence: str
     commands: str
+    place: int = 0
 
 
 class DecisionRow(Table, table=True):
@@ -32,8 +41,20 @@ class DecisionRow(Table, table=True):
     body: str
 
 
-JOURNAL, DECISION = table_of(JournalRow), table_of(DecisionRow)
-_ADD = "INSERT INTO journal (at, actor, source, sentence, commands) VALUES (?, ?, ?, ?, ?)"
+DECISION = table_of(DecisionRow)
+#: Old and new words, in the order in which they were said.
+_JOURNAL = """
+    SELECT at, actor, source, sentence, commands FROM (
+        SELECT place, position, at, actor, source, sentence, commands FROM journal
+        UNION ALL
+        SELECT position, 0, said ->> 0, said ->> 1, said ->> 2, said ->> 3, said ->> 4 FROM outbox
+        WHERE said IS NOT NULL)
+    ORDER BY place, position"""
+#: What was said beside commands that go, `FROM outbox …`, for the journal's table.
+MOVE_SAID = """
+    INSERT INTO journal (place, at, actor, source, sentence, commands)
+    SELECT position, said ->> 0, said ->> 1, said ->> 2, said ->> 3, said ->> 4 {} AND said IS NOT NULL
+    ORDER BY position"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +67,19 @@ class JournalEntry:
     sentence: str
     commands: tuple[str, ...]
 
+    def to_text(self) -> str:
+        """As it stands beside a command: a JSON list."""
+        return to_json((instant_text(self.at), self.actor, self.source, self.sentence, self.commands)).decode()
+
 
 class Journal(Part):
     """The words behind the commands, and the decisions behind the words."""
 
-    def add_to_journal(self, entry: JournalEntry) -> None:
-        """Keep what a person said beside the commands that came of it."""
-        said = (entry.at.isoformat(), entry.actor, entry.source, entry.sentence, json.dumps(entry.commands))
-        self._write(_ADD, said)
-
     def journal(self) -> list[JournalEntry]:
         """Everything that was said and confirmed on this device, oldest first."""
-        rows = self._all(select(JOURNAL).order_by(JOURNAL.c.position))
         return [
-            JournalEntry(to_instant(row.at), row.actor, row.source, row.sentence, tuple(json.loads(row.commands)))
-            for row in rows
+            JournalEntry(to_instant(at), actor, source, sentence, tuple(json.loads(commands)))
+            for at, actor, source, sentence, commands in self._rows(_JOURNAL)
         ]
 
     def record_decision(self, decision: Decision) -> None:

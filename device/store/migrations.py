@@ -108,5 +108,46 @@ def _roots_once(connection: Connection) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (_protocol_2, _found_by_place, _roots_once)
+def _fewer_pages(connection: Connection) -> None:
+    """A save touches one page of the outbox and one of its index. Only a table made anew loses a unique column."""
+    run = connection.exec_driver_sql
+    run("ALTER TABLE journal ADD COLUMN place INTEGER NOT NULL DEFAULT 0")
+    run("ALTER TABLE outbox RENAME TO outbox_before")
+    run(f"CREATE TABLE outbox (position INTEGER NOT NULL PRIMARY KEY, {', '.join(_OUTBOX_5)}, said VARCHAR)")
+    names = ", ".join(["position", *(column.partition(" ")[0] for column in _OUTBOX_5)])
+    run(f"INSERT INTO outbox ({names}) SELECT {names} FROM outbox_before ORDER BY position")  # noqa: S608
+    run("DROP TABLE outbox_before")
+    run("CREATE INDEX ix_outbox_standing ON outbox (state, id, bytes)")
+
+
+_OUTBOX_5 = (
+    "id VARCHAR NOT NULL",
+    "epoch INTEGER NOT NULL",
+    "seq INTEGER NOT NULL",
+    "hash VARCHAR NOT NULL",
+    "keyid VARCHAR NOT NULL",
+    "payload BLOB NOT NULL",
+    "signature BLOB NOT NULL",
+    "summary VARCHAR NOT NULL",
+    "state VARCHAR NOT NULL",
+    "hold VARCHAR",
+    "problem VARCHAR",
+    "outcome VARCHAR",
+    "resolved BOOLEAN NOT NULL",
+    "change_seq INTEGER",
+    "receipt BLOB",
+    *_OUTBOX_2,
+)
+
+
+def _the_link_remembered(connection: Connection) -> None:
+    """The last exchanges with the server are kept."""
+    connection.exec_driver_sql(
+        "CREATE TABLE exchange (number INTEGER NOT NULL PRIMARY KEY, boot VARCHAR NOT NULL, elapsed_s FLOAT NOT NULL,"
+        " wall VARCHAR NOT NULL, took_s FLOAT NOT NULL, up INTEGER NOT NULL, down INTEGER NOT NULL,"
+        " what VARCHAR NOT NULL)"
+    )
+
+
+STEPS: tuple[Step, ...] = (_protocol_2, _found_by_place, _roots_once, _fewer_pages, _the_link_remembered)
 SCHEMA_VERSION = 1 + len(STEPS)

@@ -9,7 +9,7 @@ Rules
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -20,8 +20,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
-    delete,
-    exists,
     false,
     func,
     literal_column,
@@ -35,6 +33,8 @@ from sqlalchemy import (
 
 from device.core.bounds import Kept
 from device.core.session import Queue
+from device.errors import StoreError
+from device.store.base import Bound
 from device.store.items import (
     LISTED,
     OUTBOX,
@@ -48,9 +48,11 @@ from device.store.items import (
     outgoing_of,
     standing_of,
 )
+from device.store.journal import MOVE_SAID, JournalEntry
 from device.store.proofs import Proofs
 from device.store.replica import Replica
 from shared.commands.base import Command, read_command
+from shared.contract import instant_text
 from shared.envelope import COMMAND_TYPE, Envelope
 from shared.outcomes import EFFECTIVE, Hold, Reason, Receipt, Standing
 from shared.problems import Code, Problem
@@ -62,10 +64,13 @@ from shared.sync import read_cursor
 UNREADABLE = (Code.MALFORMED, Code.TOO_LARGE)
 _CANNOT_BE_READ = func.json_extract(OUTBOX.c.problem, text("'$.code'")).in_(UNREADABLE)
 
-#: The hot path, in SQL for the driver. The chain's end is the end of its part of `ix_outbox_place`: in any other
-#: order every row would be read at every confirmation.
-_HEAD = "SELECT seq, hash FROM outbox WHERE epoch = ? ORDER BY seq DESC LIMIT 1"
-_HASH_AT = "SELECT hash FROM outbox WHERE epoch = ? AND seq = ? LIMIT 1"
+_UNSETTLED = "state IN ('saved', 'sent', 'held', 'turned')"
+_ANY = "('saved', 'sent', 'held', 'turned', 'settled', 'lost')"
+#: The hot path, in SQL for the driver. A command is found by its id with the states that it may be in: the index
+#: begins with the state.
+_LAST_BEFORE = "SELECT position, epoch, seq, hash FROM outbox WHERE position <= ? ORDER BY position DESC LIMIT 1"
+_HASH_AT = "SELECT hash FROM outbox WHERE position = ? AND epoch = ? AND seq = ?"
+_POSITION_MAX = 2**63 - 1
 #: Each state apart, in the order of `Queue`: so each is read from an index that holds all of it.
 _QUEUE = (
     "SELECT id FROM outbox WHERE state = 'sent' ORDER BY position",
@@ -77,29 +82,33 @@ _QUEUE = (
 )
 _APPEND = """
     INSERT INTO outbox (id, epoch, seq, hash, keyid, payload, signature, summary, state, resolved, priority, bytes,
-                        boot, elapsed_s, wall)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'saved', 0, ?, ?, ?, ?, ?)"""
+                        boot, elapsed_s, wall, said)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'saved', 0, ?, ?, ?, ?, ?, ?)"""
+_HERE = f"SELECT 1 FROM outbox WHERE state IN {_ANY} AND id = ?"  # noqa: S608 - states of ours
+#: Each from the end of its state's part of the index.
+_GREATEST = " UNION ALL ".join(f"SELECT max(id) FROM outbox WHERE state = '{state}'" for state in State)  # noqa: S608
 _OUTGOING = """
     SELECT id, epoch, seq, summary, keyid, payload, signature, hash, withdrawal, boot, elapsed_s, wall FROM outbox
-    WHERE id IN (SELECT value FROM json_each(?)) AND state != 'lost' ORDER BY position"""
+    WHERE state IN ('saved', 'sent', 'held', 'turned', 'settled') AND id IN (SELECT value FROM json_each(?))
+    ORDER BY position"""
 _SENT = """
     UPDATE outbox SET state = 'sent', hold = NULL, problem = NULL, first_sent_at = coalesce(first_sent_at, :at)
-    WHERE id = :named AND state NOT IN ('settled', 'lost')"""
+    WHERE state IN ('saved', 'sent', 'held', 'turned') AND id = :named"""
 _UNKNOWN = """
     UPDATE outbox SET state = 'saved', hold = NULL, problem = NULL
-    WHERE id = :named AND state NOT IN ('settled', 'lost')"""
+    WHERE state IN ('saved', 'sent', 'held', 'turned') AND id = :named"""
 _HELD = """
     UPDATE outbox SET state = 'held', hold = :why_held, problem = :why
-    WHERE id = :named AND state NOT IN ('settled', 'lost')"""
+    WHERE state IN ('saved', 'sent', 'held', 'turned') AND id = :named"""
 _TURNED = """
     UPDATE outbox SET state = 'turned', hold = NULL, problem = :why
-    WHERE id = :named AND state NOT IN ('settled', 'lost')"""
+    WHERE state IN ('saved', 'sent', 'held', 'turned') AND id = :named"""
 #: Of what waits or was turned away there is little: it is looked for by its state, whatever the epoch's length.
 _DUE = """
-    UPDATE outbox INDEXED BY ix_outbox_queue SET state = 'sent', hold = NULL, problem = NULL
+    UPDATE outbox INDEXED BY ix_outbox_standing SET state = 'sent', hold = NULL, problem = NULL
     WHERE state = 'held' AND +epoch = ? AND +seq <= ? AND id NOT IN (SELECT value FROM json_each(?))"""
 _UNREADABLE = """
-    SELECT seq FROM outbox INDEXED BY ix_outbox_queue
+    SELECT seq FROM outbox INDEXED BY ix_outbox_standing
     WHERE state = 'turned' AND +epoch = ? AND json_extract(problem, '$.code') IN ('malformed', 'too_large')
     ORDER BY seq"""
 _SETTLED = """
@@ -108,28 +117,30 @@ _SETTLED = """
         earlier = CASE WHEN earlier_outcome = :outcome THEN NULL ELSE earlier END,
         earlier_proof = CASE WHEN earlier_outcome = :outcome THEN NULL ELSE earlier_proof END,
         earlier_outcome = CASE WHEN earlier_outcome = :outcome THEN NULL ELSE earlier_outcome END
-    WHERE id = :named AND state NOT IN ('settled', 'lost')"""
-_RESOLVED = "UPDATE outbox SET resolved = :decided WHERE id = :named"
-_OTHER = OUTBOX.alias()
-_WHOLE = select(
-    func.count().label("n"),
-    func.coalesce(func.max(OUTBOX.c.seq), bindparam("after")).label("last"),
-    exists().where(_OTHER.c.state == State.LOST).label("lost"),
-).where(OUTBOX.c.epoch == bindparam("of"), OUTBOX.c.seq > bindparam("after"))
+    WHERE state IN ('saved', 'sent', 'held', 'turned') AND id = :named"""
+_RESOLVED = f"UPDATE outbox SET resolved = :decided WHERE state IN {_ANY} AND id = :named"  # noqa: S608
+_WITHDRAWN = f"UPDATE outbox SET withdrawal = :said WHERE state IN {_ANY} AND id = :named"  # noqa: S608
+_DEALT = f"UPDATE outbox SET dealt = :how WHERE state IN {_ANY} AND id = :named"  # noqa: S608
+_LOST = f"UPDATE outbox SET state = 'lost' WHERE state IN {_ANY} AND id = :named"  # noqa: S608
+_PROOF = f"SELECT receipt, proof FROM outbox WHERE state IN {_ANY} AND id = ? AND receipt IS NOT NULL"  # noqa: S608
+_WHOLE = """
+    SELECT count(*), coalesce(max(seq), :begin), EXISTS (SELECT 1 FROM outbox WHERE state = 'lost')
+    FROM outbox WHERE position > :after AND position <= :last"""
+_PLACES = "SELECT seq, state FROM outbox WHERE position > :after AND position <= :last ORDER BY position"
 _FREE = {"hold": None, "problem": None}
 _DONE = or_(OUTBOX.c.outcome.in_(list(EFFECTIVE)), OUTBOX.c.resolved == true(), OUTBOX.c.dealt.is_not(None))
 _OLD = and_(OUTBOX.c.state == State.SETTLED, OUTBOX.c.settled_at < bindparam("before"))
 _PRUNABLE = func.coalesce(and_(_DONE, _OLD, OUTBOX.c.earlier_outcome.is_(None)), false())
-_LAST = select(func.max(OUTBOX.c.seq)).where(OUTBOX.c.epoch == bindparam("of")).scalar_subquery()
-_EPOCHS = select(OUTBOX.c.epoch).distinct()
 #: The first that stays: it need not be looked for further than the first that is not to be pruned.
 _KEEP_FROM = (
-    select(OUTBOX.c.seq)
-    .where(OUTBOX.c.epoch == bindparam("of"), or_(not_(_PRUNABLE), OUTBOX.c.seq == _LAST))
-    .order_by(OUTBOX.c.seq)
+    select(OUTBOX.c.position)
+    .where(OUTBOX.c.position > bindparam("after"), OUTBOX.c.position <= bindparam("last"))
+    .where(or_(not_(_PRUNABLE), OUTBOX.c.position == bindparam("last")))
+    .order_by(OUTBOX.c.position)
     .limit(literal_column("1"))
 )
-_KEPT = select(func.count(), func.coalesce(func.sum(OUTBOX.c.bytes), 0)).where(OUTBOX.c.state.in_(UNSETTLED))
+_GONE = "FROM outbox WHERE position > :after AND position < :keep"
+_KEPT = "SELECT count(*), coalesce(sum(bytes), 0) FROM outbox WHERE state IN ('saved', 'sent', 'held', 'turned')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +152,39 @@ class Head:
     prev: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """What the next command meets: its place, how much waits already, and the greatest id that is here."""
+
+    head: Head
+    kept: Kept
+    greatest: str
+
+    def after(self, command: Command, envelope: Envelope) -> "End":
+        """The end once `command` is appended."""
+        assert command.seq, "a device's command has a place"
+        kept = Kept(self.kept.count + 1, self.kept.bytes + len(envelope.payload))
+        head = (
+            Head(self.head.epoch, command.seq + 1, envelope.hash) if command.epoch == self.head.epoch else self.head
+        )
+        return End(head, kept, max(self.greatest, command.id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last command of an epoch. Its epoch's others lie before it, each as far away as its number is smaller."""
+
+    position: int
+    epoch: int
+    seq: int
+    hash: str
+
+    @property
+    def before(self) -> int:
+        """The position that everything of the epoch lies behind."""
+        return self.position - self.seq
+
+
 Settlement = tuple[Receipt, bytes, Proof]
 """A receipt, its payload as signed, and its proof."""
 
@@ -148,14 +192,26 @@ Settlement = tuple[Receipt, bytes, Proof]
 class Outbox(Replica, Proofs):
     """The queue of commands."""
 
-    _kept: tuple[tuple[int, int], Kept] | None = None
+    _end: tuple[tuple[int, int], End] | None = None
 
     # -- the chain
 
     def head(self, epoch: int) -> Head:
         """Where the next command goes in the chain of `epoch`."""
-        found = self._rows(_HEAD, (epoch,))
-        return Head(epoch, found[0][0] + 1, found[0][1]) if found else Head(epoch, 1, None)
+        last = self._last_of(epoch)
+        return Head(epoch, last.seq + 1, last.hash) if last else Head(epoch, 1, None)
+
+    def _last_of(self, epoch: int) -> _Last | None:
+        """The last command of `epoch`. Only the newest epoch grows, so it is nearly always the last one of all."""
+        return next((last for last in self._lasts() if last.epoch == epoch), None)
+
+    def _lasts(self) -> Iterator[_Last]:
+        """The last command of each epoch, newest first."""
+        end = _POSITION_MAX
+        while found := self._rows(_LAST_BEFORE, (end,)):
+            last = _Last(*found[0])
+            yield last
+            end = last.before
 
     def append(
         self,
@@ -164,8 +220,15 @@ class Outbox(Replica, Proofs):
         summary: str,
         issue: Issue | None = None,
         priority: str = "normal",
+        said: JournalEntry | None = None,
     ) -> None:
-        """Put a signed command at the end of the chain. It is saved when the surrounding transaction commits."""
+        """Put a signed command at the end of the chain. It is saved when the surrounding transaction commits.
+
+        `said` are the words of a confirmation whose last command it is.
+
+        Raises:
+            StoreError: a command of that id is here already.
+        """
         keyid, signature = envelope.signatures[0]
         row = (
             command.id,
@@ -180,32 +243,48 @@ class Outbox(Replica, Proofs):
             len(envelope.payload),
             issue.boot if issue else None,
             issue.elapsed_s if issue else None,
-            issue.wall.isoformat() if issue else None,
+            instant_text(issue.wall) if issue else None,
+            said.to_text() if said else None,
         )
+        end = self.end()
+        if command.id <= end.greatest and self._rows(_HERE, (command.id,)):
+            raise StoreError(f"Command {command.id} is saved here already; nothing was saved a second time.")
         self._write(_APPEND, row)
-        if self._kept is not None:
-            generation, kept = self._kept
-            self._kept = generation, Kept(kept.count + 1, kept.bytes + len(envelope.payload))
+        if self._end is not None:
+            self._end = self._end[0], end.after(command, envelope)
+
+    def end(self) -> End:
+        """What the next command meets. It is read once, and then known as things are appended."""
+        with self._lock, self._joined():
+            generation = self.generation()
+            if self._end is None or self._end[0] != generation:
+                self._end = generation, self._read_end()
+            return self._end[1]
+
+    def _read_end(self) -> End:
+        greatest = max((each for (each,) in self._rows(_GREATEST) if each), default="")
+        return End(self.head(self.epoch()), Kept(*self._rows(_KEPT)[0]), greatest)
 
     def hash_at(self, epoch: int, seq: int) -> str | None:
         """The hash of the envelope at a place of the chain; None if it is not here (any more)."""
-        found = self._rows(_HASH_AT, (epoch, seq))
+        last = self._last_of(epoch)
+        found = self._rows(_HASH_AT, (last.before + seq, epoch, seq)) if last else None
         return str(found[0][0]) if found else None
 
     def missing(self, epoch: int, after: int) -> tuple[int, ...]:
         """The places of `epoch` beyond `after` whose bytes are not here, although something follows them."""
-        begin = max(after, self._pruned(epoch))
-        if self._is_whole(epoch, begin):
+        last = self._last_of(epoch)
+        if last is None:
             return ()
-        places = (OUTBOX.c.epoch == epoch, OUTBOX.c.seq > begin)
-        rows = self._all(select(OUTBOX.c.seq, OUTBOX.c.state).where(*places).order_by(OUTBOX.c.seq))
-        here = [begin, *(row.seq for row in rows)]
+        begin = max(after, self._pruned(epoch))
+        reach = {"begin": begin, "after": last.before + begin, "last": last.position}
+        ((count, end, damaged),) = self._rows(_WHOLE, reach)
+        if not damaged and end - begin == count:
+            return ()
+        rows = self._rows(_PLACES, reach)
+        here = [begin, *(seq for seq, _ in rows)]
         gaps = [seq for before, then in pairwise(here) for seq in range(before + 1, then)]
-        return tuple(sorted({*gaps, *(row.seq for row in rows if row.state == State.LOST)}))
-
-    def _is_whole(self, epoch: int, begin: int) -> bool:
-        row = self._one(_WHOLE, of=epoch, after=begin)
-        return bool(not row.lost and row.last - begin == row.n)
+        return tuple(sorted({*gaps, *(seq for seq, state in rows if state == State.LOST)}))
 
     def unreadable(self, epoch: int) -> tuple[int, ...]:
         """The places of `epoch` that hold what the server cannot read."""
@@ -216,7 +295,7 @@ class Outbox(Replica, Proofs):
         query = select(OUTBOX.c.id, OUTBOX.c.payload, OUTBOX.c.hash).where(OUTBOX.c.state.in_(UNSETTLED))
         damaged = [row.id for row in self._all(query) if Envelope(COMMAND_TYPE, row.payload, ()).hash != row.hash]
         if damaged:
-            self._each("UPDATE outbox SET state = 'lost' WHERE id = :named", damaged)
+            self._each(_LOST, damaged)
 
     def lost(self) -> tuple[Lost, ...]:
         """The commands whose bytes were damaged here."""
@@ -239,7 +318,7 @@ class Outbox(Replica, Proofs):
         return [outgoing_of(row) for row in self._rows(_OUTGOING, (json.dumps(ids),))]
 
     def _named(self, ids: Sequence[str]) -> Sequence[Any]:
-        query = select(OUTBOX).where(OUTBOX.c.id.in_(ids), OUTBOX.c.state != State.LOST)
+        query = select(OUTBOX).where(OUTBOX.c.state.in_(LISTED), OUTBOX.c.id.in_(ids))
         return list(self._all(query.order_by(OUTBOX.c.position)))
 
     def queue(self) -> Queue:
@@ -277,13 +356,8 @@ class Outbox(Replica, Proofs):
         return counted
 
     def kept(self) -> Kept:
-        """How much waits for an outcome. It is counted once, and then as things are appended."""
-        with self.transaction() as connection:
-            generation = self.generation()
-            if self._kept is None or self._kept[0] != generation:
-                count, size = connection.execute(_KEPT).one()
-                self._kept = generation, Kept(count, size)
-            return self._kept[1]
+        """How much waits for an outcome."""
+        return self.end().kept
 
     def expiring_before(self, at: datetime) -> list[Command]:
         """The commands without an outcome whose time is over before `at` (UTC), oldest first.
@@ -310,7 +384,10 @@ class Outbox(Replica, Proofs):
 
     def mark_sent(self, ids: Sequence[str], at: datetime | None = None) -> None:
         """Record, before the first byte leaves, that these are in doubt from now on."""
-        self._each(_SENT, ids, at=at.isoformat() if at else None)
+        if ids:
+            self._changes += 1
+            sent_at = at.isoformat() if at else None
+            self._write_usual(_SENT, State.SAVED, [{"named": each, "at": sent_at} for each in ids])
 
     def mark_unknown(self, ids: Sequence[str]) -> None:
         """The server never stored these: the same bytes may be sent again."""
@@ -331,11 +408,11 @@ class Outbox(Replica, Proofs):
             with self.transaction():
                 proofs = self._kept_proofs([proof for *_, proof in settled])
                 rows = [_settlement(told, raw, kept) for (told, raw, _), kept in zip(settled, proofs, strict=True)]
-                self._write_all(_SETTLED, rows)
+                self._write_usual(_SETTLED, State.SENT, rows)
 
     def proof(self, command_id: str) -> tuple[bytes, Proof] | None:
         """The receipt of a settled command, as it was signed, and what proves it; None if it is not settled."""
-        found = self._rows("SELECT receipt, proof FROM outbox WHERE id = ? AND receipt IS NOT NULL", (command_id,))
+        found = self._rows(_PROOF, (command_id,))
         return (found[0][0], self._proof(found[0][1])) if found else None
 
     def mark_due(self, epoch: int, through: int, told: Iterable[str] = ()) -> None:
@@ -386,33 +463,41 @@ class Outbox(Replica, Proofs):
     def withdraw(self, command_id: str, statement: Envelope) -> None:
         """Keep the author's signed statement beside a command that was not sent yet."""
         said = statement.to_wire().model_dump_json()
-        self._each("UPDATE outbox SET withdrawal = :said WHERE id = :named", [command_id], said=said)
+        self._each(_WITHDRAWN, [command_id], said=said)
 
     def deal_with(self, command_id: str, how: str) -> None:
         """Note what the author did about a command that came back."""
-        self._each("UPDATE outbox SET dealt = :how WHERE id = :named", [command_id], how=how)
+        self._each(_DEALT, [command_id], how=how)
 
     def prune(self, before: datetime) -> int:
         """Drop what was settled before that and needs nobody's look, from the beginning of each epoch; how many."""
         dropped = 0
         with self.transaction():
-            for (epoch,) in self._all(_EPOCHS):
-                keep = self._one(_KEEP_FROM, of=epoch, before=before.isoformat())
-                dropped += self._drop_before(epoch, keep.seq)
+            for last in list(self._lasts()):
+                keep = self._one(_KEEP_FROM, after=last.before, last=last.position, before=before.isoformat())
+                dropped += self._drop_before(last, keep.position)
             if dropped:
                 self._forget_roots()
         return dropped
 
-    def _drop_before(self, epoch: int, seq: int) -> int:
-        gone = and_(OUTBOX.c.epoch == epoch, OUTBOX.c.seq < seq)
-        last = self._one(select(func.max(OUTBOX.c.seq).label("seq")).where(gone)).seq
-        if last is None:
+    def _drop_before(self, last: _Last, keep: int) -> int:
+        """Drop what lies before `keep` in the epoch of `last`; what was said about it goes on in the journal."""
+        gone = {"after": last.before, "keep": keep}
+        seq = self._rows(f"SELECT max(seq) {_GONE}", gone)[0][0]
+        if seq is None:
             return 0
-        self.set_meta(f"pruned:{epoch}", str(last))
-        return self._do(delete(OUTBOX).where(gone))
+        self.set_meta(f"pruned:{last.epoch}", str(seq))
+        self._write(MOVE_SAID.format(_GONE), gone)
+        return self._write(f"DELETE {_GONE}", gone)
 
     def _pruned(self, epoch: int) -> int:
         return int(self.meta(f"pruned:{epoch}") or 0)
+
+    def _write_usual(self, statement: str, usual: State, each: Sequence[Bound]) -> None:
+        """The statement, once for each, looking first where they `usual`ly stand: in one state, and not in four."""
+        with self.transaction():
+            if self._write_all(statement.replace(_UNSETTLED, f"state = '{usual}'"), each) < len(each):
+                self._write_all(statement, each)
 
     def _each(self, statement: str, ids: Sequence[str], **values: object) -> None:
         if ids:

@@ -67,6 +67,11 @@ class Values(Part):
         identity = self.identity()
         return int(self.meta("epoch") or (identity.epoch if identity else 1))
 
+    def begin_epoch(self, epoch: int) -> None:
+        """From now on the next command goes into `epoch`."""
+        self._changes += 1
+        self.set_meta("epoch", str(epoch))
+
     def incarnation(self) -> int:
         """The newest life of the server's database that this device has seen."""
         identity = self.identity()

@@ -7,6 +7,7 @@ the workbench says what is so.
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -384,6 +385,8 @@ async def show(device: "Device", *, theme: str = "sun") -> int:
     """
     app = TailboardApp(device, theme=theme)
     try:
+        with suppress(DeviceError):  # without it everything works, and takes a little longer
+            device.store.make_room()
         await app.run_async()
     finally:
         await asyncio.get_running_loop().shutdown_default_executor()

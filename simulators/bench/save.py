@@ -80,6 +80,7 @@ def _device(home: Path, ports: Ports) -> tuple[Callable[[], object], int]:
     store.absorb([Record(JOB, 1, fields, born)], "1:1")
     store.close()
     device = open_device(settings, PIN, ports, transport=httpx.MockTransport(lambda _: httpx.Response(503)))
+    device.store.make_room()  # as the screen does when it starts
     device.workbench.note(JOB, WORDS)
     envelope = device.workbench.outbox()[0].envelope
     return lambda: device.workbench.note(JOB, WORDS), len(envelope.payload) + len(envelope.signatures[0][1])

@@ -47,7 +47,7 @@ def run(seed: int, options: Options, *, committed: list[Hit] | None = None, watc
     Raises:
         SimulationFault: the world itself went wrong.
     """
-    machines, hits = template(options.devices), [] if committed is None else committed
+    machines, hits = template(options.devices, options.habits.jobs), [] if committed is None else committed
     with scratch() as folder:
         for name in (SERVER, *machines.names):
             shutil.copytree(Path(machines.folder.name) / name, Path(folder) / name)
@@ -186,8 +186,8 @@ class Course:
     async def _agree(self) -> None:
         """Nobody changes anything any more: everybody asks once more, until all have the last change."""
         for _ in range(TRIES_TO_AGREE):
-            end = self._stage.changes()
-            if end is not None and all(seat.reaches(end) for seat in self._stage.seats.values()):
+            reached = self._stage.reached()
+            if reached and all(seat.reaches(*reached) for seat in self._stage.seats.values()):
                 return
             for seat in self._stage.seats.values():
                 seat.done(technicians.send_now)
@@ -197,7 +197,9 @@ class Course:
         seats = self._stage.seats.values()
         for _ in range(int(HEAL_WITHIN.total_seconds()) // 10):
             await asyncio.sleep(10.0)
-            if all(seat.settled() for seat in seats) and not self._stage.copies and not self._stage.office_waits():
+            reached = self._stage.reached()
+            known = reached and all(seat.settled() and seat.reaches(reached[0]) for seat in seats)
+            if known and not self._stage.copies and not self._stage.office_waits():
                 return
         unsettled = [seat for seat in seats if not seat.settled()] + self._stage.copies
         self.unsettled = tuple(seat.waiting() for seat in unsettled)

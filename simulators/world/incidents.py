@@ -63,13 +63,32 @@ async def arrange(stage: Stage, event: Event) -> None:
             stage.closed_until_s[SERVER] = now_s + event.for_s
             stage.server.crash("switched off", power_cut=False)
         case Act.NO_COVERAGE:
-            for name in [event.who] if event.who else stage.seats:
-                stage.wire.weather[name] = Spell("partition", now_s, now_s + event.for_s, arranged=True)
+            for seat in _whom(stage, event):
+                stage.wire.weather[seat.name] = Spell("partition", now_s, now_s + event.for_s, arranged=True)
+        case Act.LINK:
+            for seat in _whom(stage, event):
+                spell = Spell(event.link, now_s, now_s + event.for_s, arranged=True, latency_s=event.latency_s)
+                stage.wire.weather[seat.name] = spell
+                stage.around.trace.note(seat.name, f"link {event.link} for {event.for_s:.3f} s")
+        case Act.OFFLINE:
+            await asyncio.gather(*[_work_offline(stage, seat, event.for_s) for seat in _whom(stage, event)])
         case Act.REVOKED:
-            for name in [event.who] if event.who else stage.seats:
-                stage.in_office(partial(revoke, stage.seats[name].device))
+            for seat in _whom(stage, event):
+                stage.in_office(partial(revoke, seat.device))
         case _:
             assert_never(event.act)
+
+
+def _whom(stage: Stage, event: Event) -> list[Seat]:
+    return [stage.seats[event.who]] if event.who else [*stage.seats.values()]
+
+
+async def _work_offline(stage: Stage, seat: Seat, for_s: float) -> None:
+    await seat.until(lambda device: device.workbench.go(online=False))
+    stage.around.trace.note(seat.name, "leaves coverage")
+    await asyncio.sleep(for_s)
+    await seat.until(technicians.send_now)
+    stage.around.trace.note(seat.name, "is back in coverage")
 
 
 async def befall_laptop(stage: Stage, seat: Seat) -> None:

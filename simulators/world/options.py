@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from shared.outcomes import Outcome
 from simulators.checkers.base import Evidence
@@ -44,16 +45,33 @@ class Act(StrEnum):
     SERVER_DOWN = "server_down"
     NO_COVERAGE = "no_coverage"
     REVOKED = "revoked"
+    LINK = "link"
+    OFFLINE = "offline"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happens at `at_s` seconds, whatever the dice say: for `for_s` seconds, to laptop `who` (all if empty)."""
+    """What happens at `at_s` seconds, whatever the dice say: for `for_s` seconds, to laptop `who` (all if empty).
+
+    `link` and `latency_s` say what a `LINK` is like: the kind and the latency of a `simulators.wire.Spell`.
+    """
 
     at_s: float
     act: Act
     for_s: float = 0.0
     who: str = ""
+    link: str = ""
+    latency_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One thing that a technician says, at `at_s` seconds: a command of a kind, about a record."""
+
+    at_s: float
+    kind: str
+    record: str
+    payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +79,7 @@ class Options:
     """What a world consists of: its laptops, what each technician says, and what goes wrong.
 
     `fewer` are the technicians, by laptop, who say less than `commands`. With a `script`, exactly its hits happen.
+    With a `part` to play every technician says exactly that, and is done after `length_s` seconds.
     """
 
     devices: int = 1
@@ -71,11 +90,16 @@ class Options:
     script: frozenset[Hit] | None = None
     habits: Habits = Habits()
     events: tuple[Event, ...] = ()
+    part: tuple[Spoken, ...] | None = None
+    length_s: float = 0.0
 
     @property
     def steps_max(self) -> int:
-        """Far more steps than such a world takes: a sound one takes less than a hundred for each command."""
-        return 100_000 + self.devices * (50_000 + 1_000 * self.commands)
+        """Far more steps than such a world takes: a sound one takes less than a hundred for each command.
+
+        So it does for each time that a laptop asks, which at rest is twice a minute.
+        """
+        return 100_000 + self.devices * (50_000 + 1_000 * self.commands + int(10 * self.length_s))
 
 
 @dataclass

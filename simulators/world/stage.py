@@ -25,6 +25,8 @@ from simulators.world.machines import Centre, Laptop
 from simulators.world.options import TENANT, Options, Told
 from simulators.world.supplier import Supplier
 from sync_server.office import Office
+from sync_server.service import incarnation
+from sync_server.standing import stopped
 
 T = TypeVar("T")
 WAITING = (State.SAVED, State.SENT, State.HELD)
@@ -81,11 +83,12 @@ class Seat:
         items = device.store.items(states=WAITING) if device else []
         return f"{self.name}: {[(item.command.kind, item.state.value) for item in items]}"
 
-    def reaches(self, end: int) -> bool:
-        """Whether the laptop has every change up to `end`."""
+    def reaches(self, life: int, end: int = 0) -> bool:
+        """Whether the laptop has heard of the server's present life, and has every change up to `end`."""
         device = self.program.device if self.host.up else None
         cursor = device.store.meta("cursor") if device else None
-        return cursor is not None and int(cursor.split(":")[1]) >= end
+        here = (cursor or "0:0").split(":")
+        return int(here[0]) >= life and int(here[1]) >= end
 
 
 @dataclass
@@ -163,12 +166,12 @@ class Stage:
         waiting = self.in_office(_waiting)
         return ("the server is not there",) if waiting is None else waiting
 
-    def changes(self) -> int | None:
-        """How many changes the server has made; None if nobody can say."""
+    def reached(self) -> tuple[int, int] | None:
+        """The server's life, and how many changes it has made; None if nobody can say."""
 
-        def told(office: Office) -> int:
+        def told(office: Office) -> tuple[int, int]:
             with office.service.store.transaction() as tx:
-                return tx.head(TENANT).change_seq
+                return incarnation(tx), tx.head(TENANT).change_seq
 
         return self.in_office(told)
 
@@ -184,7 +187,10 @@ class Stage:
 
 
 def _waiting(office: Office) -> tuple[str, ...]:
+    with office.service.store.transaction() as tx:
+        stands_still = stopped(tx)
     words = {
+        "the server stands still until somebody looks": stands_still,
         "the supplier is owed something": office.outgoing(TENANT) or office.external_writes(TENANT),
         "a laptop is shut out": [each for each in office.devices(TENANT) if each.state != "active"],
         "something is kept for review": office.quarantine(TENANT),

@@ -2,15 +2,18 @@
 
 import asyncio
 import functools
+from collections.abc import Sequence
 
 from device.bootstrap import Device
 from device.core.interpret import Proposal
 from device.errors import LocalError, StoreError
 from device.store import State
 from simulators.evidence import Said
+from simulators.loop import current_loop
 from simulators.streams import Stream
 from simulators.trace import Trace
 from simulators.workload import proposal
+from simulators.world.options import Spoken
 from simulators.world.stage import Seat, Stage
 
 #: How often somebody takes back what they just said.
@@ -19,6 +22,9 @@ TAKES_BACK = 0.08
 
 async def work(stage: Stage, seat: Seat) -> None:
     """Work until everything is said; then go home."""
+    if stage.options.part is not None:
+        await play(stage, seat, stage.options.part)
+        return
     dice, trace = stage.streams.of(f"technician/{seat.name}"), stage.around.trace
     left, habits = stage.options.fewer.get(seat.name, stage.options.commands), stage.options.habits
     if absent_s := habits.absent_s.get(seat.name):
@@ -45,6 +51,17 @@ async def work(stage: Stage, seat: Seat) -> None:
         await asyncio.sleep(dice.between(5.0, 60.0))
     await seat.until(lambda device: device.workbench.go(online=False))
     trace.note(seat.name, "leaves coverage, and has said everything")
+
+
+async def play(stage: Stage, seat: Seat, part: Sequence[Spoken]) -> None:
+    """Say what is written down, when it is written down; then wait for the end of the part."""
+    trace, loop = stage.around.trace, current_loop()
+    for each in part:
+        await asyncio.sleep(each.at_s - loop.time())
+        proposal = Proposal(each.kind, each.record, dict(each.payload), {})
+        await seat.until(functools.partial(_say, trace, seat, [proposal]))
+    await asyncio.sleep(stage.options.length_s - loop.time())
+    trace.note(seat.name, "has said everything")
 
 
 async def say_some(stage: Stage, seat: Seat, dice: Stream, number: int, *, apart_s: float | None = None) -> None:

@@ -22,7 +22,7 @@ from simulators.loop import current_loop, simulate
 from simulators.streams import Stream, Streams
 from simulators.trace import Trace
 from simulators.wire import Wire
-from simulators.workload import FILES, people
+from simulators.workload import JOBS, files, people
 from simulators.world.machines import in_place, server_settings
 from simulators.world.options import ADDRESS, PIN, SERVER, START, TENANT
 from sync_server.api.app import build_app
@@ -44,21 +44,25 @@ def scratch() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="tailboard-sim-", dir=memory if memory.is_dir() else None)
 
 
-_TEMPLATES: dict[int, Template] = {}
+_TEMPLATES: dict[tuple[int, int], Template] = {}
 
 
-def template(devices: int) -> Template:
-    """A server that knows `devices` technicians, and their laptops, enrolled and synced once; made once a process."""
-    if devices not in _TEMPLATES:
-        _TEMPLATES[devices] = _made(devices)
-    return _TEMPLATES[devices]
+def template(devices: int, jobs: int = JOBS) -> Template:
+    """A server that knows `devices` technicians, and their laptops, enrolled and synced once; made once a process.
+
+    There are `jobs` open jobs, at least `simulators.workload.JOBS`.
+    """
+    size = devices, max(JOBS, jobs)
+    if size not in _TEMPLATES:
+        _TEMPLATES[size] = _made(*size)
+    return _TEMPLATES[size]
 
 
-def _made(devices: int) -> Template:
+def _made(devices: int, jobs: int) -> Template:
     folder = scratch()
     home = Path(folder.name)
     with stretched_once():
-        names, _ = simulate(lambda: _enrol_all(home, devices), Stream(0, "template"))
+        names, _ = simulate(lambda: _enrol_all(home, devices, jobs), Stream(0, "template"))
     return Template(folder, names, server_file(home / SERVER / "0"))
 
 
@@ -79,7 +83,7 @@ def forget_templates() -> None:
         _TEMPLATES.popitem()[1].folder.cleanup()
 
 
-async def _enrol_all(home: Path, devices: int) -> tuple[str, ...]:
+async def _enrol_all(home: Path, devices: int, jobs: int) -> tuple[str, ...]:
     streams, loop = Streams(0), current_loop()
     chaos = Chaos(CALM, streams)
     trace = Trace(loop.time)
@@ -94,7 +98,7 @@ async def _enrol_all(home: Path, devices: int) -> tuple[str, ...]:
             office.add_tenant(TENANT, "Test")
             for person in people(devices):
                 office.put_person(TENANT, person)
-            for kind, text in FILES.items():
+            for kind, text in files(jobs).items():
                 office.apply_import(TENANT, "root", office.plan_import(TENANT, kind, text))
             wire.listen(ADDRESS, build_app(office.service, in_place))
             for n, name in enumerate(names, 1):

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
 from shared.compression import ENCODING, WORTH_BYTES, pack
@@ -32,11 +33,16 @@ def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None)
     """The application over `service`; `run_blocking` carries every call of it, `lifespan` is what runs beside it."""
     app = FastAPI(title="Tailboard sync server", docs_url=None, redoc_url=None, lifespan=lifespan)
 
+    async def tidy() -> None:
+        await run_blocking(service.tidy)
+
     @app.post("/v1/sync")
     async def sync(request: Request) -> Response:
         body = await body_of(request)
         message = message_of(request)
-        return await run_blocking(lambda: _json(service.sync(message, body), request))
+        answer = await run_blocking(lambda: service.sync(message, body, lambda raw: _json(raw, request)))
+        answer.background = BackgroundTask(tidy)
+        return answer
 
     @app.post("/v1/check")
     async def check(request: Request) -> Response:

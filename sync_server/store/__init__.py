@@ -58,6 +58,9 @@ __all__ = [
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000
 _FULL_SYNC = 2
+#: Where SQLite's log has so many pages (of 4 KiB), whoever commits works it into the database, and waits for that. A
+#: full round writes some 800, many of them again and again; the sweep does it before, while nobody waits.
+LOG_PAGES_MAX = 16_000
 TRIES = 5
 #: Serialization failure, deadlock, and a unique key that another writer took first. Source: PostgreSQL, appendix A.
 _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
@@ -195,6 +198,22 @@ class Store:
             meant = error if isinstance(error, Contended) else _meaning(error)
             raise (Refused(*_BUSY) if isinstance(meant, Contended) else meant) from error
 
+    def work_log_in(self) -> None:
+        """Work SQLite's log into the database, as far as nobody is in the way. Other databases see to it themselves.
+
+        Raises:
+            Refused: `busy` or `store_full`; the log stays as it is.
+        """
+        if self._lane is None:
+            return
+        connection = self.engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+        except sqlite3.Error as error:
+            raise _meaning(error) from error
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
@@ -207,6 +226,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
         "journal_mode = WAL",
         "synchronous = FULL",
+        f"wal_autocheckpoint = {LOG_PAGES_MAX}",
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}").close()

@@ -4,19 +4,20 @@ The feed is current state in commit order: each record at the place of its last 
 team leaves a removal at that place, for those who may no longer see it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from sqlalchemy import BigInteger, Column, Index, Text, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
-from shared.records import Record, record_from_json, record_to_json
+from shared.records import Record, record_to_json
 from sync_server.store.base import Contended, Part, Table, among, table_of
+from sync_server.store.read_records import ReadRecords, read_record
 
 #: A page of the feed holds about this many characters, and at least one record.
 PAGE_CHARS_MAX = 3 << 20
@@ -73,8 +74,10 @@ _FEED = (
 @cache
 def _held_fast(dialect: str) -> Any:
     chosen = (RECORD.c.tenant == bindparam("of"), among(RECORD.c.ref, dialect))
-    return select(RECORD.c.body).where(*chosen).order_by(RECORD.c.ref).with_for_update()
+    return select(RECORD.c.ref, RECORD.c.body).where(*chosen).order_by(RECORD.c.ref).with_for_update()
 
+
+_READ = ReadRecords()
 
 Teams = frozenset[str] | None
 
@@ -110,12 +113,12 @@ class Records(Part):
     def records_sized(self, tenant: str, refs: Iterable[str]) -> dict[str, tuple[Record, int]]:
         """The same, each with the characters of its JSON."""
         rows = self._all(_held_fast(self._dialect), of=tenant, among=self._listed(refs))
-        return {record.ref: (record, size) for record, size in ((_record(row.body), len(row.body)) for row in rows)}
+        return {row.ref: (_READ.read(tenant, row.ref, row.body), len(row.body)) for row in rows}
 
     def records_of(self, tenant: str, kind: str) -> list[Record]:
         """Every record of a kind, by reference."""
         query = select(RECORD.c.body).where(RECORD.c.tenant == tenant, RECORD.c.kind == kind)
-        return [_record(row.body) for row in self._all(query.order_by(RECORD.c.ref))]
+        return [read_record(row.body) for row in self._all(query.order_by(RECORD.c.ref))]
 
     def put_records(self, tenant: str, writes: Iterable[Write]) -> None:
         """Write records at their places in the feed.
@@ -181,7 +184,7 @@ def _row(tenant: str, write: Write) -> dict[str, Any]:
         "kind": write.record.kind,
         "version": write.record.version,
         "change_seq": write.change_seq,
-        "body": _body(write.record),
+        "body": _body(tenant, write.record),
         "team": write.team,
     }
 
@@ -193,16 +196,12 @@ def _change(tenant: str, write: Write) -> dict[str, Any]:
         "before": write.before,
         "version": write.record.version,
         "change_seq": write.change_seq,
-        "body": _body(write.record),
+        "body": _body(tenant, write.record),
         "team": write.team,
     }
 
 
-def _body(record: Record) -> str:
-    return to_json(record_to_json(record)).decode()
-
-
-def _record(body: str) -> Record:
-    # names come again in every record; what is written under them seldom does
-    value: Mapping[str, Any] = from_json(body, cache_strings="keys")
-    return record_from_json(value)
+def _body(tenant: str, record: Record) -> str:
+    body = to_json(record_to_json(record)).decode()
+    _READ.keep(tenant, record, body)
+    return body

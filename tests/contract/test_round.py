@@ -17,11 +17,16 @@ from shared.commands.note_added import NoteAdded
 from shared.envelope import COMMAND_TYPE, HEAD_TYPE, RECEIPT_TYPE, TIME_TYPE, Envelope, WireEnvelope, seal, verify
 from shared.ids import sha256_hex
 from shared.outcomes import Hold, Outcome, Reason
+from shared.problems import Code, Refused
 from shared.records import ApprovalChoice
 from shared.request_signature import sign_request
 from shared.statements import Head, TimeTold
-from shared.sync import CheckReply, CheckRequest, EpochEnd, Held, Settled, SyncReply, Turned
+from shared.sync import CheckReply, CheckRequest, EpochEnd, Held, Settled, SyncReply, Turned, read_cursor
+from sync_server import round as round_module
+from sync_server import service
+from sync_server.api import app
 from sync_server.retention import purge
+from sync_server.store import Tx
 from tests.builders import JOB, OTHER_JOB, SEAL
 from tests.contract.test_quarantine import apart, dangerous
 from tests.contract.test_sync import notes
@@ -101,6 +106,66 @@ async def test_a_laptop_that_was_away_for_ninety_days_finds_its_place(server: Se
     reply = await laptop.round(*sent)
     assert {receipt(answer).outcome for answer in reply.answers} == {Outcome.MERGED}
     assert (reply.restart, laptop.replica[JOB].fields["title"]) == (False, "Another title by now")
+
+
+async def test_changes_wait_while_full_rounds_come_and_then_all_of_them_come(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await laptop.sync()
+    monkeypatch.setattr(service, "COMMANDS_MAX", 2)
+    said = [laptop.say("note.added", JOB, text=f"note {number}") for number in range(5)]
+    before = laptop.cursor
+    for pair in (said[:2], said[2:4]):
+        reply = await laptop.round(*pair)
+        assert {receipt(answer).outcome for answer in reply.answers} == {Outcome.APPLIED}
+        assert (reply.changes, reply.more, read_cursor(reply.cursor)) == ((), True, read_cursor(before))
+    reply = await laptop.round(said[4])
+    assert ([record.ref for record in reply.changes], reply.more) == ([JOB], False)
+    assert laptop.replica == {**laptop.replica, **server.records("work_order")}
+
+
+async def test_no_more_than_a_page_of_changes_waits_for_full_rounds(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await laptop.sync()
+    monkeypatch.setattr(service, "COMMANDS_MAX", 1)
+    monkeypatch.setattr(round_module, "CHANGES_MAX", 3)
+    told = [len((await laptop.round(laptop.say("note.added", JOB, text="again"))).changes) for _ in range(6)]
+    assert told == [0, 0, 1, 0, 0, 1]
+
+
+async def test_a_whole_copy_is_begun_in_a_full_round_too(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "COMMANDS_MAX", 1)
+    await laptop.sync()
+    said = laptop.say("note.added", JOB, text="while it begins anew")
+    laptop.cursor = None
+    reply = await laptop.round(said)
+    assert reply.restart
+    assert {JOB, OTHER_JOB} <= {record.ref for record in reply.changes}
+
+
+async def test_what_a_round_made_is_let_go_when_its_answer_has_left(server: Server, laptop: Laptop) -> None:
+    await laptop.round(laptop.say("note.added", JOB, text="short-lived"))
+    assert server.office.service._spent is None
+
+
+async def test_nobody_is_answered_before_the_commit_though_the_answer_is_packed(
+    server: Server, laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed: list[bytes] = []
+    monkeypatch.setattr(app, "_json", lambda raw, _: packed.append(raw))
+
+    def fails(*_: object) -> None:
+        raise Refused(Code.STORE_FULL, "no room for the commit")
+
+    said = laptop.say("note.added", JOB, text="not kept")
+    with monkeypatch.context() as broken:
+        broken.setattr(Tx, "check_open", fails)
+        response = await laptop.post(laptop.body(said))
+    assert (len(packed), response.status_code, response.json()["code"]) == (1, 507, "store_full")
+    assert notes(server) == []
 
 
 async def test_a_device_of_protocol_1_is_served_in_the_old_form(server: Server, laptop: Laptop) -> None:

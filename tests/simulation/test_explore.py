@@ -164,7 +164,9 @@ async def never_returns(_agent: Agent) -> Step:
 
 
 @pytest.mark.parametrize(
-    ("step", "words"), [(returns_at_once, "never rests"), (never_returns, "never comes back")], ids=str
+    ("step", "words"),
+    [(returns_at_once, "never rests"), (never_returns, "never comes back")],
+    ids=["rests", "returns"],
 )
 def test_a_laptop_that_never_rests_is_a_finding(
     monkeypatch: pytest.MonkeyPatch, step: Callable[[Agent], Any], words: str

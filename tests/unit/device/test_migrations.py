@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from sqlcipher3 import dbapi2
 
-from device.store import DeviceStore, State
-from shared.envelope import BadSignature, SigningKey, wire_from
+from device.store import DeviceStore, Issue, JournalEntry, State
+from device.store.exchange import Exchange
+from shared.envelope import COMMAND_TYPE, BadSignature, SigningKey, seal, wire_from
 from shared.ids import sha256_hex
 from shared.outcomes import Outcome, Standing
 from shared.receipts import Proof, read_receipt, verify_root
-from tests.builders import JOB
+from tests.builders import JOB, NOW, new_id
 
 KEY, SERVER = b"k" * 32, SigningKey(b"\x07" * 32)
 DUMP = Path(__file__).with_name("schema_1.sql")
@@ -49,6 +50,18 @@ def test_everything_that_was_in_an_old_database_is_there(store: DeviceStore) -> 
     assert store.kept().bytes == sum(len(item.envelope.payload) for item in items[1:])
     assert store.missing(1, 0) == ()
     assert store.lost() == ()
+
+
+def test_an_old_database_goes_on_where_it_was(store: DeviceStore) -> None:
+    before = store.journal()
+    last = store.items()[-1]
+    assert store.hash_at(1, 5) == last.envelope.hash
+    assert store.end().head == store.head(1)
+    given = last.command.model_copy(update={"id": new_id(), "seq": 6, "prev": last.envelope.hash})
+    said = JournalEntry(NOW, "a.okafor", "form", "the next", (given.id,))
+    store.append(given, seal(COMMAND_TYPE, given.to_bytes(), SERVER), "the next", None, "normal", said)
+    assert store.journal() == [*before, said]
+    assert (store.missing(1, 0), store.items()[-1].position) == ((), last.position + 1)
 
 
 def test_an_old_receipt_is_still_proof(store: DeviceStore) -> None:
@@ -124,3 +137,13 @@ def indexes(store: DeviceStore) -> dict[str, list[str]]:
         names = connection.exec_driver_sql("SELECT name FROM pragma_index_list('outbox')").scalars().all()
         column = "SELECT name FROM pragma_index_info(?)"
         return {name: list(connection.exec_driver_sql(column, (name,)).scalars()) for name in names}
+
+
+def test_the_link_is_remembered_in_an_old_database_too(store: DeviceStore, old: Path) -> None:
+    met = Exchange(Issue("boot", 1.5, NOW), 0.25, 10, 20, "answered")
+    assert store.exchanges() == []
+    store.add_exchanges([met])
+    store.close()
+    again = DeviceStore.open(old, KEY)
+    assert again.exchanges() == [met]
+    again.close()

@@ -4,13 +4,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from reconciliation.compose import Author, compose_draft
+from reconciliation.draft import draft_of
 from reconciliation.expiry import OFFLINE_MAX
+from reconciliation.rebase import View
 from shared.commands import CATALOGUE, UnknownKind, payload_class
-from shared.commands.base import Creation, Edit
+from shared.commands.base import Creation, Edit, read_command
 from shared.ids import kind_of
 from shared.records import KINDS, rule_of
 from shared.routing import DataClass
-from tests.builders import JOB, PUMP, SEAL, Person, World, new_id, record
+from tests.builders import JOB, NOW, PUMP, SEAL, Person, World, new_id, record
 
 ID = new_id()
 EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -72,6 +75,15 @@ def test_a_command_touches_fields_that_exist_and_is_as_sensitive_as_the_most_sen
     classes = [rule_of(kind_of(ref), field).data_class for ref, field in touched]
     assert command.data_class is max(classes, key=lambda each: each.rank)
     assert CATALOGUE[name].model_validate(payload).summary("WO-1")
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_what_was_composed_is_what_everybody_reads(name: str) -> None:
+    ref, payload = EXAMPLES[name]
+    author = Author(ID, "t", "TB-01", "a.okafor", NOW, "p1", (1, 1, None))
+    view = View(dict(World.of(record(JOB), record(PUMP), record(SEAL)).records))
+    draft = compose_draft(CATALOGUE[name].model_validate(payload), ref, author, view)
+    assert draft_of(read_command(draft.command.to_bytes())) == draft
 
 
 def test_a_note_is_personal_and_a_status_is_not() -> None:

@@ -43,6 +43,24 @@ def test_a_locked_database_is_busy_and_a_later_try_works(store: Store, settings:
         assert tx.tenants() == {"t": "T"}
 
 
+def test_the_log_is_worked_in_while_nobody_waits(store: Store, settings: Settings) -> None:
+    store.work_log_in()
+    before = (settings.home / "server.db").stat().st_size
+    with store.transaction() as tx:
+        tx.set_server_value("long", "x" * 500_000)
+    assert (settings.home / "server.db").stat().st_size == before
+    store.work_log_in()
+    assert (settings.home / "server.db").stat().st_size > before + 400_000
+
+
+def test_a_writer_is_not_in_the_way_of_working_the_log_in(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.set_server_value("key", "value")
+        store.work_log_in()
+    with store.transaction() as tx:
+        assert tx.server_value("key") == "value"
+
+
 def test_a_full_disk_is_named_and_what_was_there_stays(store: Store) -> None:
     with store.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()

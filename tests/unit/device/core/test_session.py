@@ -3,7 +3,18 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.core.session import BACKOFF_MAX, SHUT_OUT_EVERY, Ask, Close, Push, Queue, Rest, Session
+from device.core.session import (
+    BACKOFF_MAX,
+    SHUT_OUT_EVERY,
+    TOGETHER_MIN,
+    Action,
+    Ask,
+    Close,
+    Push,
+    Queue,
+    Rest,
+    Session,
+)
 from shared.sync import COMMANDS_MAX, EpochEnd
 from tests.builders import NOW
 
@@ -56,6 +67,21 @@ def test_a_round_that_leaves_ahead_is_the_one_that_would_come_next(
 def test_a_round_carries_at_most_one_rounds_worth() -> None:
     many = tuple(map(str, range(COMMANDS_MAX + 5)))
     assert Session(greeted=True).next_action(NOW, Queue(saved=many)) == Push(many[:COMMANDS_MAX])
+
+
+@given(st.integers(0, 3000))
+def test_a_backlog_ends_in_smaller_rounds_and_leaves_nothing_out(number: int) -> None:
+    queue, session = Queue(saved=tuple(map(str, range(COMMANDS_MAX + number)))), Session(greeted=True)
+    act: Action | None = session.next_action(NOW, queue)
+    rounds: list[tuple[str, ...]] = []
+    while isinstance(act, Push) and act.ids:
+        rounds.append(act.ids)
+        following = session.ahead(act, queue, more=True)
+        queue, act = Queue(saved=queue.saved[len(act.ids) :]), following
+    assert [each for ids in rounds for each in ids] == [*map(str, range(COMMANDS_MAX + number))]
+    assert all(len(ids) <= COMMANDS_MAX for ids in rounds)
+    assert len(rounds[-1]) <= TOGETHER_MIN or len(rounds) == 1
+    assert len(rounds) <= -(-number // COMMANDS_MAX) + 3
 
 
 @given(st.integers(1, 40), st.floats(0, 1, exclude_max=True))

@@ -1,0 +1,54 @@
+"""The last exchanges with the server, in a ring: what the link was like, for whoever replays it."""
+
+from collections.abc import Iterable
+
+from sqlmodel import Field
+
+from device.store.base import Part, Table
+from device.store.exchange import Exchange
+from device.store.items import Issue
+from shared.contract import to_instant
+
+#: So many are kept; of an online laptop at rest that is almost two days.
+KEPT = 5000
+
+
+class ExchangeRow(Table, table=True):
+    """One exchange; `boot`, `elapsed_s` and `wall` are the device's clocks when the request left."""
+
+    __tablename__ = "exchange"
+    number: int | None = Field(default=None, primary_key=True)
+    boot: str
+    elapsed_s: float
+    wall: str
+    took_s: float
+    up: int
+    down: int
+    what: str
+
+
+_ADD = "INSERT INTO exchange (boot, elapsed_s, wall, took_s, up, down, what) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_DROP = "DELETE FROM exchange WHERE number <= (SELECT max(number) FROM exchange) - ?"
+_ALL = "SELECT boot, elapsed_s, wall, took_s, up, down, what FROM exchange ORDER BY number"
+
+
+class Exchanges(Part):
+    """The ring."""
+
+    def add_exchanges(self, met: Iterable[Exchange]) -> None:
+        """Keep these and drop what is older than the last `KEPT`, in a transaction that happens anyway."""
+        rows = [(*_clocks(each.began), each.took_s, each.up, each.down, each.what) for each in met]
+        if rows:
+            self._write_all(_ADD, rows)
+            self._write(_DROP, (KEPT,))
+
+    def exchanges(self) -> list[Exchange]:
+        """What is kept, oldest first."""
+        return [
+            Exchange(Issue(boot, elapsed_s, to_instant(wall)), took_s, up, down, what)
+            for boot, elapsed_s, wall, took_s, up, down, what in self._rows(_ALL)
+        ]
+
+
+def _clocks(issue: Issue) -> tuple[str, float, str]:
+    return issue.boot, issue.elapsed_s, issue.wall.isoformat()
