@@ -392,15 +392,18 @@ def test_two_workers_never_wait_for_each_others_lease(
 # -- what waits, and what sets free, at the same moment
 
 
-def clashed(server: Server, laptop: Laptop) -> tuple[str, Envelope]:
-    """A conflict that stands open, and a command that rests on it and has not been sent."""
+def waiting(server: Server, laptop: Laptop) -> tuple[str, str, Envelope]:
+    """An open conflict, a command that waits for its decision, and one that rests on that and has not been sent."""
     server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
     first = laptop.command("field.updated", JOB, advance=False, field="priority", value="urgent")
     sealed = laptop.seal(first)
     later = laptop.command("field.updated", JOB, advance=False, field="priority", value="high")
     base = later.bases[0].model_copy(update={"command": first.id, "value": "urgent"})
-    server.office.service.store.attempt(lambda tx: take(server.office.service, tx, laptop, sealed))
-    return first.id, laptop.seal(later.model_copy(update={"bases": (base,)}))
+    rests = laptop.seal(later.model_copy(update={"bases": (base,)}))
+    service = server.office.service
+    service.store.attempt(lambda tx: take(service, tx, laptop, sealed, rests))
+    note = laptop.command("note.added", OTHER, advance=False, text="and then this")
+    return first.id, later.id, laptop.seal(note.model_copy(update={"depends_on": (later.id,)}))
 
 
 def take(
@@ -432,26 +435,27 @@ def test_what_begins_to_wait_while_another_server_sets_it_free_is_not_forgotten(
     server: Server, laptop: Laptop, replicas: tuple[Service, Service]
 ) -> None:
     slow, fast = replicas
-    conflict, rests = clashed(server, laptop)
+    conflict, _, last = waiting(server, laptop)
     meanwhile = iter([lambda: settle(fast, conflict)])
-    slow.store.attempt(lambda tx: take(slow, tx, laptop, rests, then=next(meanwhile, None)))
+    slow.store.attempt(lambda tx: take(slow, tx, laptop, last, then=next(meanwhile, None)))
     assert next(meanwhile, None) is None
-    assert outcome_of(server, rests) is Outcome.APPLIED
+    assert outcome_of(server, last) is Outcome.APPLIED
 
 
 def test_who_sets_free_sees_what_began_to_wait_meanwhile(
     server: Server, laptop: Laptop, replicas: tuple[Service, Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, fast = replicas
-    conflict, rests = clashed(server, laptop)
-    needing, meanwhile = Tx.needing, iter([rests])
+    conflict, freed, last = waiting(server, laptop)
+    needing, meanwhile = Tx.needing, iter([last])
 
     def late(tx: Tx, tenant: str, needs: Iterable[str]) -> frozenset[str]:
-        found = needing(tx, tenant, needs)
-        for envelope in meanwhile:
+        found, named = needing(tx, tenant, needs), set(needs)
+        for envelope in meanwhile if freed in named else ():
             fast.store.attempt(partial(_take_late, fast, laptop, envelope))
         return found
 
     monkeypatch.setattr(Tx, "needing", late)
     settle(slow, conflict)
-    assert outcome_of(server, rests) is Outcome.APPLIED
+    assert next(meanwhile, None) is None
+    assert outcome_of(server, last) is Outcome.APPLIED
