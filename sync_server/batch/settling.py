@@ -18,14 +18,14 @@ from reconciliation.external import with_external
 from reconciliation.ruling import DETAIL_CHARS_MAX, rejected
 from shared.commands import UnknownKind
 from shared.contract import to_instant
-from shared.ids import id_of
+from shared.ids import id_of, kind_of, record_ref
 from shared.outcomes import Hold, Reason
 from shared.problems import Code, problem
 from sync_server.batch.decided import Decided
 from sync_server.batch.facts import facts_of
 from sync_server.batch.known import Known
 from sync_server.logs import where
-from sync_server.store import TROUBLE, Entry
+from sync_server.store import TROUBLE, Contended, Entry
 
 log = logging.getLogger("tailboard.server")
 
@@ -38,6 +38,8 @@ class Settling:
 
     def __init__(self, known: Known, decided: Decided, now: datetime) -> None:
         self._known, self._decided, self._now = known, decided, now
+        self._released: set[str] = set()
+        self._looked_at: set[str] = set()
 
     def settle_or_hold(self, entry: Entry) -> None:
         """Settle the entry, or hold it with the reason."""
@@ -121,6 +123,7 @@ class Settling:
         decided = self._decided
         while decided.arrived:
             there, decided.arrived = decided.arrived, set()
+            self._released |= there
             for entry in sorted(self._known.entries(self._waiting_for(there)), key=_turn):
                 if entry.command.id in decided.settled:  # refused with the ring that it was part of
                     continue
@@ -129,9 +132,41 @@ class Settling:
                 elif _undecided(entry):
                     self.settle_or_hold(entry)
 
+    def check_nobody_is_missed(self) -> None:
+        """To be asked under the tenant's lock, before anything is written.
+
+        Two units that decide at the same time do not see each other: what one sets free, the other may just begin to
+        wait for, and nobody would come back to it.
+
+        Raises:
+            Contended: that happened; the unit is to be done again.
+        """
+        tx, tenant = self._known.tx, self._known.tenant
+        if tx.alone:
+            return
+        if self._released and tx.needing(tenant, self._released) - self._looked_at:
+            raise Contended("another writer began to wait for what this unit sets free")
+        open_needs = {need for needs in self._decided.needs.values() for need in needs} - self._decided.settled.keys()
+        if open_needs and self._came(open_needs):
+            raise Contended("another writer set free what this unit begins to wait for")
+
+    def _came(self, needs: set[str]) -> bool:
+        """Whether one of `needs` is there by now, which was not when this unit looked."""
+        known, tx, tenant = self._known, self._known.tx, self._known.tenant
+        unsettled = {n for n in needs if (entry := known.entry(n)) and entry.hold is not None}
+        if unsettled and tx.settled_among(tenant, unsettled):
+            return True
+        refs = {record_ref("conflict", need) for need in needs} | {
+            need for need in needs if kind_of(need) == "approval"
+        }
+        seen = known.records(refs)
+        stands = tx.records(tenant, seen)
+        return any(ref not in self._decided.written and stands[ref].version != seen[ref].version for ref in stands)
+
     def _waiting_for(self, there: set[str]) -> set[str]:
         waiting = set(self._known.tx.needing(self._known.tenant, there))
         waiting |= {command for command, needs in self._decided.needs.items() if needs & there}
+        self._looked_at |= waiting
         return waiting - self._decided.settled.keys()
 
     def _share(self, entry: Entry) -> None:

@@ -155,4 +155,4 @@ class Batch:
         self._places.strand()
         self._settling.release()
         if self._decided:
-            write(self._known, self._decided, self.seal)
+            write(self._known, self._decided, self.seal, self._settling.check_nobody_is_missed)

@@ -4,6 +4,7 @@ The tenant's head is taken last and gives out places in the changes feed and in 
 name their places, one signature covers them all, and each outcome has its link in the audit.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -37,12 +38,13 @@ class Seal:
         return self.now.isoformat()
 
 
-def write(known: Known, decided: Decided, seal: Seal) -> None:
-    """Write everything that this unit decided."""
+def write(known: Known, decided: Decided, seal: Seal, check: Callable[[], None]) -> None:
+    """Write everything that this unit decided. `check` is asked under the tenant's lock, and may end the unit."""
     tx, tenant = known.tx, known.tenant
     rulings = [(each.entry.command, each.ruling) for each in decided.settled.values()]
     write_outgoing(tx, tenant, rulings, seal.now, seal.incarnation)
     head = tx.lock_head(tenant)
+    check()
     writes = [_placed(record, head.change_seq + n, known) for n, record in enumerate(decided.written.values(), 1)]
     change_seq = head.change_seq + len(writes) + bool(decided.rescoped)
     for device_id in decided.rescoped:

@@ -47,6 +47,11 @@ class Part:
         self._dialect = connection.dialect.name
         self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[self._dialect]
 
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else can have written since this transaction began: SQLite gives writers turns."""
+        return self._dialect == "sqlite"
+
     def _listed(self, values: Iterable[str]) -> Any:
         """`values` as the parameter of `among`."""
         listed = sorted(values)

@@ -209,6 +209,12 @@ class Ledger(Part):
         query = select(LEDGER.c.id).where(LEDGER.c.tenant == tenant, among(LEDGER.c.id, self._dialect))
         return frozenset(row.id for row in self._all(query, among=self._listed(ids)))
 
+    def settled_among(self, tenant: str, ids: Iterable[str]) -> frozenset[str]:
+        """Which of `ids` have an outcome."""
+        named = (LEDGER.c.tenant == tenant, LEDGER.c.hold.is_(None), among(LEDGER.c.id, self._dialect))
+        rows = self._all(select(LEDGER.c.id).where(*named), among=self._listed(ids))
+        return frozenset(row.id for row in rows)
+
     def held(self, tenant: str, *holds: Hold, device: str | None = None, limit: int = 100_000) -> list[Entry]:
         """The commands under one of `holds`, in the order of receipt; only one device's if it is named."""
         query = _ENTRIES.where(LEDGER.c.tenant == tenant, LEDGER.c.hold.in_([*map(str, holds)]))

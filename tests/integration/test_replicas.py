@@ -4,10 +4,11 @@ Transactions are held open by hand. Where one must wait for another, the test lo
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -18,18 +19,20 @@ from reconciliation.compose import Author
 from shared.commands.base import OFFICE, Outgoing, Payload
 from shared.commands.field_updated import FieldUpdated
 from shared.commands.record_imported import RecordImported
-from shared.envelope import ENROLMENT_TYPE, SigningKey, seal
+from shared.envelope import ENROLMENT_TYPE, Envelope, SigningKey, seal
 from shared.outcomes import Outcome
 from shared.ports import Ports
 from shared.problems import Code, Refused
-from shared.records import WriteStatus
+from shared.records import Choice, WriteStatus
 from shared.sync import Enrolment, EnrolRequest, SyncReply, SyncRequest
+from sync_server.admission import Admission
 from sync_server.authentication import Caller
+from sync_server.office import Office
 from sync_server.service import Service, give
 from sync_server.store import OutgoingEntry, Store, Tx
 from tests.builders import Counting
 from tests.postgres import Cluster
-from tests.served import TENANT, Laptop, Server, empty_database, receipt, received
+from tests.served import TENANT, Laptop, Server, empty_database, id_in, receipt, received
 
 pytestmark = pytest.mark.requires("postgresql")
 JOB, OTHER = "work_order/WO-1", "work_order/WO-2"
@@ -384,3 +387,75 @@ def test_two_workers_never_wait_for_each_others_lease(
     assert held
     assert (other is not None, nothing) == (True, None)
     assert held.outgoing.command != other.outgoing.command
+
+
+# -- what waits, and what sets free, at the same moment
+
+
+def waiting(server: Server, laptop: Laptop) -> tuple[str, str, Envelope]:
+    """An open conflict, a command that waits for its decision, and one that rests on that and has not been sent."""
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    first = laptop.command("field.updated", JOB, advance=False, field="priority", value="urgent")
+    sealed = laptop.seal(first)
+    later = laptop.command("field.updated", JOB, advance=False, field="priority", value="high")
+    base = later.bases[0].model_copy(update={"command": first.id, "value": "urgent"})
+    rests = laptop.seal(later.model_copy(update={"bases": (base,)}))
+    service = server.office.service
+    service.store.attempt(lambda tx: take(service, tx, laptop, sealed, rests))
+    note = laptop.command("note.added", OTHER, advance=False, text="and then this")
+    return first.id, later.id, laptop.seal(note.model_copy(update={"depends_on": (later.id,)}))
+
+
+def take(
+    service: Service, tx: Tx, laptop: Laptop, *envelopes: Envelope, then: Callable[[], None] | None = None
+) -> None:
+    """A unit that receives commands; `then` happens before it is written."""
+    batch = service.batch(tx, TENANT)
+    for envelope in envelopes:
+        batch.receive(Admission(tx, TENANT, laptop.name).admit(envelope))
+    if then:
+        then()
+    batch.flush()
+
+
+def outcome_of(server: Server, envelope: Envelope) -> Outcome | None:
+    with server.office.service.store.transaction() as tx:
+        return tx.entries(TENANT, [id_in(envelope)])[id_in(envelope)].outcome
+
+
+def _take_late(service: Service, laptop: Laptop, envelope: Envelope, tx: Tx) -> None:
+    take(service, tx, laptop, envelope)
+
+
+def settle(service: Service, conflict: str) -> None:
+    Office(service).resolve(TENANT, "m.reyes", conflict, Choice.KEEP_MINE, "looked at it")
+
+
+def test_what_begins_to_wait_while_another_server_sets_it_free_is_not_forgotten(
+    server: Server, laptop: Laptop, replicas: tuple[Service, Service]
+) -> None:
+    slow, fast = replicas
+    conflict, _, last = waiting(server, laptop)
+    meanwhile = iter([lambda: settle(fast, conflict)])
+    slow.store.attempt(lambda tx: take(slow, tx, laptop, last, then=next(meanwhile, None)))
+    assert next(meanwhile, None) is None
+    assert outcome_of(server, last) is Outcome.APPLIED
+
+
+def test_who_sets_free_sees_what_began_to_wait_meanwhile(
+    server: Server, laptop: Laptop, replicas: tuple[Service, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, fast = replicas
+    conflict, freed, last = waiting(server, laptop)
+    needing, meanwhile = Tx.needing, iter([last])
+
+    def late(tx: Tx, tenant: str, needs: Iterable[str]) -> frozenset[str]:
+        found, named = needing(tx, tenant, needs), set(needs)
+        for envelope in meanwhile if freed in named else ():
+            fast.store.attempt(partial(_take_late, fast, laptop, envelope))
+        return found
+
+    monkeypatch.setattr(Tx, "needing", late)
+    settle(slow, conflict)
+    assert next(meanwhile, None) is None
+    assert outcome_of(server, last) is Outcome.APPLIED
