@@ -333,9 +333,19 @@ def _disk_of(disks: dict[str, Disk], path: str) -> Disk | None:
     return next((disk for root, disk in disks.items() if path.startswith(root)), None)
 
 
+def _allow_many_files() -> None:
+    """As many as the system lets us have: what died in a world closes nothing."""
+    if os.name == "posix":
+        import resource  # noqa: PLC0415  # only these systems have it
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 @cache
 def _interposers() -> tuple[dict[str, Disk], tuple[_Interposer, ...]]:
     disks: dict[str, Disk] = {}
+    _allow_many_files()
     made = tuple(_Interposer(library, disks) for library in _LIBRARIES)
     for each in made:
         atexit.register(each.let_go)

@@ -196,13 +196,17 @@ def explore(
     return found
 
 
+#: Machines that died in a world are never tidied up (their `finally` blocks must not run), so their files stay open.
+WORLDS_A_PROCESS = 200
+
+
 def _verdicts(campaign: Campaign, jobs: int) -> Generator[Verdict]:
     seeds = range(campaign.first, campaign.first + campaign.seeds)
     if jobs == 1:
         yield from (play(campaign, seed) for seed in seeds)
         return
     # Fresh interpreters: a copy of this one would bring along open files and loaded libraries.
-    with multiprocessing.get_context("spawn").Pool(jobs, begin_child) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs, begin_child, maxtasksperchild=WORLDS_A_PROCESS) as pool:
         yield from pool.imap_unordered(_Play(campaign), seeds)
 
 

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Generator
 from functools import cache
@@ -120,6 +121,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuses a misspelt `TAILBOARD_REQUIRE`, which would otherwise demand nothing."""
     if unknown := required() - FEATURES.keys():
         raise pytest.UsageError(f"TAILBOARD_REQUIRE names {sorted(unknown)}: known are {sorted(FEATURES)}")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in its background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that tests interrupt would inherit it
     if not hasattr(config, "workerinput"):  # its workers inherit it: all of them collect the same
         os.environ.setdefault(FRESH, str(int.from_bytes(system_ports().randomness.draw(4), "big")))
 

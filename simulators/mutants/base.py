@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from simulators.explore import Campaign
 from simulators.faults import CALM, FaultProfile
 from simulators.world import Options
+
+#: Enough for what settles at all: in a world that is broken on purpose nobody need wait as long as in a sound one.
+PATIENCE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Trial(Campaign):
     @property
     def options(self) -> Options:
         """What each of its worlds consists of."""
-        return Options(self.devices, self.commands, self.faults)
+        return Options(self.devices, self.commands, self.faults, patience=PATIENCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,11 @@ import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from simulators import explore, world
 from simulators.mutants.base import Mutant
 from simulators.mutants.table import BY_NAME
-from simulators.world import course
-
-#: What does not settle within this long after everything healed, in a world that is broken on purpose, never will.
-PATIENCE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +37,6 @@ class Catch:
 def hunt(mutant: Mutant) -> Catch:
     """Plant it here, for good, and run worlds until its judge speaks. Use a process that ends afterwards."""
     world.template(mutant.trial.devices)  # the machines were set up by a sound program
-    vars(course)["HEAL_WITHIN"] = PATIENCE
     for plant in mutant.plant:
         plant()
     others: set[str] = set()

@@ -4,7 +4,6 @@ import asyncio
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,6 @@ from simulators.world.supplier import SUPPLIER, TERMS, Desk, Supplier
 from simulators.world.template import device_file, scratch, server_file, stretched_once, template
 
 TRIES_TO_AGREE = 60
-HEAL_WITHIN = timedelta(hours=6)
-
 
 #: Told of a world before it begins; it may look at it whenever it likes, and touch nothing.
 Watch = Callable[[Stage], None]
@@ -195,7 +192,7 @@ class Course:
 
     async def _settle(self) -> None:
         seats = self._stage.seats.values()
-        for _ in range(int(HEAL_WITHIN.total_seconds()) // 10):
+        for _ in range(int(self._stage.options.patience.total_seconds()) // 10):
             await asyncio.sleep(10.0)
             reached = self._stage.reached()
             known = reached and all(seat.settled() and seat.reaches(reached[0]) for seat in seats)

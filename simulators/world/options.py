@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -79,7 +79,8 @@ class Options:
     """What a world consists of: its laptops, what each technician says, and what goes wrong.
 
     `fewer` are the technicians, by laptop, who say less than `commands`. With a `script`, exactly its hits happen.
-    With a `part` to play every technician says exactly that, and is done after `length_s` seconds.
+    With a `part` to play every technician says exactly that, and is done after `length_s` seconds. What has not
+    settled within `patience` after everything healed, never will.
     """
 
     devices: int = 1
@@ -92,6 +93,7 @@ class Options:
     events: tuple[Event, ...] = ()
     part: tuple[Spoken, ...] | None = None
     length_s: float = 0.0
+    patience: timedelta = timedelta(hours=6)
 
     @property
     def steps_max(self) -> int:
