@@ -8,7 +8,7 @@ hashed, replayed and uploaded.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shared.contract import Contract, Hash, Instant, Name
 
@@ -49,11 +49,17 @@ class Route(StrEnum):
     REFUSE = "refuse"
 
 
-#: The routes that run a task, nearest first; each crosses one boundary more than the one before.
-BOUNDARIES = (Route.DEVICE, Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
-
 #: One of `BOUNDARIES`.
 Boundary = Literal[Route.DEVICE, Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD]
+
+#: The routes that run a task, nearest first; each crosses one boundary more than the one before.
+BOUNDARIES: tuple[Boundary, ...] = (Route.DEVICE, Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
+
+
+def _nearest_first(known: dict[Boundary, "Capability"]) -> dict[Boundary, "Capability"]:
+    """In the order of `BOUNDARIES`, so that the same facts are the same bytes."""
+    return {each: known[each] for each in BOUNDARIES if each in known}
+
 
 #: What a task is for. `propose`: a note becomes commands; `answer`: a question about the manuals; `summarise`: a long
 #: text made short; `complete`: whatever a plain OpenAI client of the tenant asks.
@@ -123,7 +129,8 @@ class RouteRequest(Contract):
 
     `data_class` None says that nobody could tell, and counts as restricted. `conversation_class` is the highest class
     that was ever in the conversation. `known` says what each place can do: one that is not named cannot be used.
-    `within_s` None says that nobody waits for it. `approved` says that somebody with the right to approved it.
+    `within_s` None says that nobody waits for it. `device_approved` says that the organisation approved this laptop
+    for sensitive work. `approved` says that somebody with the right to approved it.
     """
 
     tenant: Name
@@ -139,11 +146,23 @@ class RouteRequest(Contract):
     tier: Tier = Tier.BASIC
     within_s: Seconds | None = None
     cost_max: Seconds | None = None
-    device_approved: bool = True
+    device_approved: bool = False
     link: Link
-    known: dict[Boundary, Capability] = Field(default_factory=dict)
+    known: Annotated[dict[Boundary, Capability], AfterValidator(_nearest_first)] = Field(default_factory=dict)
     consents: tuple[Consented, ...] = ()
     approved: bool = False
+
+
+class Steady(Contract):
+    """What a while of watching adds to the facts of a moment (`policies.stability`).
+
+    `link` is the way to the server without its flutter. `unhealthy` are places whose last answers were failures.
+    `held` is where this conversation runs and should stay, if it may and can.
+    """
+
+    link: Link
+    unhealthy: tuple[Boundary, ...] = ()
+    held: Boundary | None = None
 
 
 class Obstacle(StrEnum):
@@ -182,16 +201,19 @@ class Refusal(Contract):
 class Decision(Contract):
     """The recorded choice of a route.
 
-    `fallbacks` are the other places that may take over, best first: permitted each, and able. If the route is
-    `QUEUE`, `waits_for` are the permitted places that the task waits for. `policies` names the determining policies,
-    sorted, and `reason` is theirs. `why_not` has every place that was not taken. `advice` says what the person can do
-    if nothing ran. `consents` are those that the decision rests on. `hash` covers everything else, so that a recorded
-    decision can be made again and compared.
+    `fallbacks` are the other places that may take over, best first: permitted each, able, and no further away than
+    `route` unless a consent covers them. `waits_for` are the permitted places that the task can wait for in the
+    queue: where it waits if the route is `QUEUE`, and what is left besides if the route and its fallbacks fail.
+    `policies` names the determining policies, sorted, and `reason` is theirs. `why_not` has every place that was not
+    taken. `advice` says what the person can do if nothing ran. `consents` are those that the decision rests on.
+    `data_class` is the highest of the request's and its conversation's. `hash` covers everything else, so that a
+    recorded decision can be made again and compared.
     """
 
     version: Literal[1] = 1
     decided_at: Instant
     request: RouteRequest
+    steady: Steady | None = None
     data_class: DataClass
     route: Route
     fallbacks: tuple[Boundary, ...] = ()
