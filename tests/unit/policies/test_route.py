@@ -118,7 +118,6 @@ def test_a_decision_names_its_policy_its_reason_and_every_other_place() -> None:
         "cloud-is-off",
         "only-public-to-the-cloud",
         "questions-ask-first",
-        "too-much-at-once",
     )
 
 
