@@ -222,46 +222,62 @@ def _always(_: str) -> bool:
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{4}")
 _STREET = "street|road|avenue|lane|boulevard|crescent|terrace|close|drive|square|court|st|rd|ave|ln|blvd|dr"
 
-#: What is looked for: the rule, what it looks like, and what must be true of it besides. Every repetition is bounded
-#: or possessive, so that no pattern goes back over what it passed.
-PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
-    ("secret", re.compile(
-        r"(?i:\b(?:pass(?:word|wd|code|phrase)|passwort|kennwort|secret|token|bearer|(?:api|access|private)[ _-]?key)"
-        r"\b(?:\s{0,3}(?:is|ist|:|=|->))?\s{1,3}\S|\bpin(?: ?code)?(?:\s{0,3}(?:is|ist|:|=))?\s{1,3}\d{4,8}\b)"
-        r"|(?i:\b(?:password|passwd|secret|token|api[_-]?key|pin)[:=]\S)"
-    ), _always),
-    ("secret", re.compile(
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A rule, what it looks like, what must be true of a match besides, and words of which a text must hold one."""
+
+    rule: str
+    looks: re.Pattern[str]
+    holds: Callable[[str], bool] = _always
+    needs: tuple[str, ...] = ("",)
+
+
+#: What is looked for. Every repetition is bounded or possessive, so that no pattern goes back over what it passed.
+PATTERNS: tuple[_Pattern, ...] = (
+    _Pattern("secret", re.compile(
+        r"\b(?:pass(?:word|wd|code|phrase)|passwort|kennwort|secret|token|bearer|(?:api|access|private)[ _-]?key)"
+        r"\b(?:\s{0,3}(?:is|ist|:|=|->))?\s{1,3}\S|\bpin(?: ?code)?(?:\s{0,3}(?:is|ist|:|=))?\s{1,3}\d{4,8}\b"
+        r"|\b(?:password|passwd|secret|token|api[_-]?key|pin)[:=]\S", re.IGNORECASE
+    ), needs=("pass", "kennwort", "secret", "token", "bearer", "key", "pin")),
+    _Pattern("secret", re.compile(
         r"-----BEGIN |\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16}|\bgh[pousr]_[A-Za-z0-9]{20}|\bAKIA[0-9A-Z]{12}"
         r"|\bxox[abprs]-|\beyJ[A-Za-z0-9_-]{10}"
-    ), _always),
-    ("secret", re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{32,}+"), _random),
-    ("account", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), _iban),
-    ("account", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-])"), _card),
-    ("national_id", re.compile(
+    ), needs=("-----begin ", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "gh", "akia", "xox", "eyj")),
+    _Pattern("secret", re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{32,}+"), _random),
+    _Pattern("account", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), _iban),
+    _Pattern("account", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-])"), _card),
+    _Pattern("national_id", re.compile(
         r"\b\d{3}-\d{2}-\d{4}\b|\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b"
-    ), _always),
-    ("phone", re.compile(r"(?<![\w.,-])(?:\+|\(?0)\d{0,3}\)?(?:[ ()./-]{0,2}\d){6,13}(?!\w)"), _number_to_call),
-    ("phone", re.compile(r"(?<![\w.,-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), _number_to_call),
-    ("email", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{1,63}"), _always),
-    ("address", re.compile(
+    )),
+    _Pattern("phone", re.compile(
+        r"(?<![\w.,-])(?:\+|\(?0)\d{0,3}\)?(?:[ ()./-]{0,2}\d){6,13}(?!\w)"
+    ), _number_to_call, needs=("+", "0")),
+    _Pattern("phone", re.compile(r"(?<![\w.,-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), _number_to_call),
+    _Pattern("email", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{1,63}"), needs=("@",)),
+    _Pattern("address", re.compile(
         rf"\b\d{{1,5}}[A-Za-z]?,? (?:[A-Z][\w'’]{{1,30}} ){{1,3}}(?i:{_STREET})\b"
-        r"|\b[^\W\d_]{2,30}(?:straße|strasse|str\.|weg|gasse|platz|allee) \d{1,4}[a-z]?\b"
         r"|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b|\b[A-Z]{2} \d{5}(?:-\d{4})?\b"
-    ), _always),
-    ("person", re.compile(
+    )),
+    _Pattern("address", re.compile(
+        r"\b[^\W\d_]{2,30}(?:straße|strasse|str\.|weg|gasse|platz|allee) \d{1,4}[a-z]?\b", re.IGNORECASE
+    ), needs=("stra", "str.", "weg", "gasse", "platz", "allee")),
+    _Pattern("person", re.compile(
         r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau|Sig|Mme)\.? {1,2}[A-Z][\w'’-]{1,40}"
-        r"|\b[A-Z]\. ?[A-Z][a-z'’][\w'’-]{1,40}"
-        r"|(?i:\bmy name is) {1,2}[A-Z][\w'’-]{1,40}"
-    ), _always),
+        r"|\b[A-Z]\. ?[A-Z][a-z'’][\w'’-]{1,40}|(?i:\bmy name is) {1,2}[A-Z][\w'’-]{1,40}"
+    )),
 )  # fmt: skip
 
 
 def _patterns(text: str, rules: Classifier) -> Iterator[Found]:
-    for rule, pattern, holds in PATTERNS:
-        data_class = rules.classes.get(rule, DataClass.RESTRICTED)  # type: ignore[call-overload]
-        for match in pattern.finditer(text):
-            if holds(match[0]):
-                yield Found(rule, data_class, match.start(), match.end())
+    folded = text.lower()
+    for pattern in PATTERNS:
+        if not any(word in folded for word in pattern.needs):
+            continue
+        data_class = rules.classes.get(pattern.rule, DataClass.RESTRICTED)  # type: ignore[call-overload]
+        for match in pattern.looks.finditer(text):
+            if pattern.holds(match[0]):
+                yield Found(pattern.rule, data_class, match.start(), match.end())
 
 
 # -- what the organisation knows
