@@ -22,13 +22,12 @@ from device.store import DeviceStore, Identity
 from device.transfers import Transfers
 from device.transport import Meter, SyncClient
 from device.workbench import Workbench
-from policies.bundle import Bundle, parse_bundle
+from policies.bundle import FILES, Bundle, parse_bundle
 from shared.envelope import ENROLMENT_TYPE, seal
 from shared.ports import Ports, RunBlocking
 from shared.sync import Enrolment, EnrolReply, EnrolRequest
 
 T = TypeVar("T")
-BUNDLE_VERSION = "2026.11.1"
 _ANY_ANSWER = {
     "type": "object",
     "properties": {"answer": {"enum": ["none"]}},
@@ -84,8 +83,7 @@ def on_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
 def default_bundle() -> Bundle:
     """The policy bundle that ships."""
     folder = resources.files("policies.default")
-    texts = ((folder / name).read_text(encoding="utf-8") for name in ("boundary.cedar", "boundary.cedarschema"))
-    return parse_bundle(BUNDLE_VERSION, *texts)
+    return parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES})
 
 
 def open_device(
@@ -116,11 +114,12 @@ def open_device(
         store.close()
         raise LocalError("Enrolment did not finish. Run `tailboard enrol URL CODE` again.")
     meter = Meter()
-    store.set_meta("bundle", BUNDLE_VERSION)
+    bundle = default_bundle()
+    store.set_meta("bundle", bundle.version)
     client = SyncClient(identity.server_url, transport or httpx.AsyncHTTPTransport(), meter, ports)
     client.offset = timedelta(seconds=float(store.meta("clock_offset_s") or 0))
     attachments = Attachments(store)
-    workbench = Workbench(store, identity, keys, default_bundle(), ports, attachments)
+    workbench = Workbench(store, identity, keys, bundle, ports, attachments)
     transfers = Transfers(attachments, client, keys, ports, run_blocking)
     agent = Agent(store, client, keys, identity, ports, run_blocking, transfers)
     return Device(settings, ports, store, keys, identity, workbench, agent, client, meter, transfers)

@@ -56,9 +56,10 @@ from shared.records import (
     WorkStatus,
     rule_of,
 )
-from shared.routing import Decision, Route, RouteRequest, highest
+from shared.routing import Boundary, Capability, Decision, Link, Route, RouteRequest, Tier, highest
 from shared.statements import Withdrawal
 
+CAPABILITY_LIFE = timedelta(minutes=5)
 OPEN_STATES = frozenset({WorkStatus.OPEN, WorkStatus.IN_PROGRESS, WorkStatus.ON_HOLD})
 
 
@@ -257,6 +258,7 @@ class Workbench:
         return read(ask, generation.text)
 
     def _decide(self, sentence: str, job: str) -> Decision:
+        now = self._ports.clock.now()
         classes = [rule_of("work_order", name).data_class for name in self.record(job).fields]
         request = RouteRequest(
             tenant=self.identity.tenant,
@@ -265,12 +267,27 @@ class Workbench:
             purpose="propose",
             data_class=highest(*classes),
             input_chars=len(sentence),
-            online=self._store.meta("link") != "offline",
-            local_model=self.model is not None,
+            link=Link.DOWN if self._store.meta("link") == "offline" else Link.UP,
+            device_approved=True,  # enrolled by the office
+            known=self._known(now),
         )
-        decision = choose(self._bundle, request, self._ports.clock.now())
+        decision = choose(self._bundle, request, now)
         self._store.record_decision(decision)
         return decision
+
+    def _known(self, now: datetime) -> dict[Boundary, Capability]:
+        """What this laptop can do, of which only the model's name is known so far."""
+        if self.model is None:
+            return {}
+        capability = Capability(
+            model=self.model.name[:120],
+            tier=Tier.BASIC,
+            context_tokens=4096,
+            tokens_per_s=0,
+            measured_at=now,
+            expires_at=now + CAPABILITY_LIFE,
+        )
+        return {Route.DEVICE: capability}
 
     def show(self, proposals: Sequence[Proposal]) -> list[Shown]:
         """Each proposal with the exact change it would make, given the ones before it."""

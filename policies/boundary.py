@@ -3,52 +3,121 @@
 Rules
 1. Deny by default.
 2. Any evaluation error is a deny: in Cedar a policy that errs is skipped, and a skipped `forbid` would be a permit.
-3. The determining policies are named by their `@id`, sorted, because the engine's order differs from call to call.
+   Every question is checked against the bundle's schema, so that a missing or unknown attribute is such an error.
+3. A bundle outside its validity permits this laptop at most, whatever its policies say.
+4. The determining policies are named by their `@id`, sorted, because the engine's order differs from call to call.
+5. A denial that nothing but forbids with `@lifts` brought about says what would lift it. That is a hint for people:
+   with the consent, or the approval, the policies are asked again like any other time.
 
-Source: Cedar policy language, authorization semantics (skip-on-error).
+Source: Cedar policy language, authorization semantics (skip-on-error). ADR 23.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import cedarpy
 
-from policies.bundle import Bundle
-from shared.routing import Route, RouteRequest
+from policies.bundle import Bundle, Policy
+from shared.routing import BOUNDARIES, Boundary, DataClass, Obstacle, Route, RouteRequest
+
+_NOBODY = cedarpy.Entities.from_json_str("[]")
+_ACTION = {"type": "Tailboard::Action", "id": "run"}
+_RESOURCES = {place: {"type": "Tailboard::Boundary", "id": str(place)} for place in BOUNDARIES}
+REASON_CHARS_MAX = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether data may cross, the ids of the policies that said so, and the reason in words."""
+    """Whether data may cross, the ids of the policies that said so, their reason, and what stands in the way."""
 
     permitted: bool
     policies: tuple[str, ...]
     reason: str
+    obstacle: Obstacle | None = None
 
 
-def may_run(bundle: Bundle, request: RouteRequest, boundary: Route) -> Verdict:
-    """Whether the task behind `request` may run at `boundary`."""
-    result = cedarpy.is_authorized(_ask(request, boundary), bundle.policy_set, [], bundle.schema)
-    errors = list(result.diagnostics.errors)
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the policies are asked about one task.
+
+    `data_class` is the highest of the input's and its conversation's. `consented` has the places for which a consent
+    counts (`policies.consent`).
+    """
+
+    request: RouteRequest
+    data_class: DataClass
+    interactive: bool
+    consented: frozenset[Boundary] = frozenset()
+
+
+def may_run(bundle: Bundle, question: Question, at: datetime) -> dict[Boundary, Verdict]:
+    """Whether the task may run at each place, asked at `at`."""
+    results = cedarpy.is_authorized_batch(questions(bundle, question, at), bundle.policy_set, _NOBODY, bundle.schema)
+    verdicts = {place: _verdict(bundle, result) for place, result in zip(BOUNDARIES, results, strict=True)}
+    return _narrowed(verdicts) if bundle.expired(at) else verdicts
+
+
+def questions(bundle: Bundle, question: Question, at: datetime) -> list[dict[str, object]]:
+    """What the engine is asked, one question for each of `BOUNDARIES`."""
+    request, rules = question.request, bundle.rules
+    principal = {"type": "Tailboard::Person", "id": request.actor}
+    context = {
+        "tenant": request.tenant,
+        "device": request.device,
+        "purpose": request.purpose,
+        "data_class": question.data_class.value,
+        "rank": question.data_class.rank,
+        "input_chars": request.input_chars,
+        "output_tokens": request.output_tokens,
+        "tools": request.tools,
+        "link": request.link.value,
+        "interactive": question.interactive,
+        "device_approved": request.device_approved,
+        "approved": request.approved,
+        "cloud_allowed": request.tenant in rules.cloud.tenants,
+        "bundle_expired": bundle.expired(at),
+    }
+    asked: dict[tuple[bool, bool], str] = {}  # places mostly differ in nothing else: written out once
+    made: list[dict[str, object]] = []
+    for place in BOUNDARIES:
+        consented = place in question.consented
+        within = request.input_chars <= rules.limits.get(place, {}).get(question.data_class, -1)
+        if (consented, within) not in asked:
+            asked[consented, within] = json.dumps({**context, "consented": consented, "within_limits": within})
+        made.append(
+            {
+                "principal": principal,
+                "action": _ACTION,
+                "resource": _RESOURCES[place],
+                "context": asked[consented, within],
+            }
+        )
+    return made
+
+
+def _verdict(bundle: Bundle, result: cedarpy.AuthzResult) -> Verdict:
     determining = sorted((bundle.policies[name] for name in result.diagnostics.reasons), key=lambda policy: policy.id)
     ids = tuple(policy.id for policy in determining)
-    if errors:
-        return Verdict(False, ids, "a policy could not be evaluated, so nothing is permitted")
-    reason = "; ".join(policy.reason for policy in determining)
-    return Verdict(bool(result.allowed), ids, reason or "no policy permits it")
+    if result.diagnostics.errors:
+        reason = "a policy could not be evaluated, so nothing is permitted"
+        return Verdict(False, ids, reason, Obstacle.POLICY_ERROR)
+    reason = "; ".join(policy.reason for policy in determining)[:REASON_CHARS_MAX] or "no policy permits it"
+    permitted = bool(result.allowed)
+    return Verdict(permitted, ids, reason, None if permitted else _obstacle(determining))
 
 
-def _ask(request: RouteRequest, boundary: Route) -> dict[str, object]:
+def _obstacle(determining: list[Policy]) -> Obstacle:
+    lifts = {policy.lifts for policy in determining}
+    if not lifts or None in lifts:
+        return Obstacle.NOT_PERMITTED
+    return Obstacle.NEEDS_CONSENT if Obstacle.NEEDS_CONSENT in lifts else Obstacle.NEEDS_APPROVAL
+
+
+def _narrowed(verdicts: Mapping[Boundary, Verdict]) -> dict[Boundary, Verdict]:
     return {
-        "principal": {"type": "Tailboard::Person", "id": request.actor},
-        "action": {"type": "Tailboard::Action", "id": "run"},
-        "resource": {"type": "Tailboard::Boundary", "id": str(boundary)},
-        "context": {
-            "tenant": request.tenant,
-            "device": request.device,
-            "purpose": request.purpose,
-            "data_class": str(request.data_class),
-            "data_class_rank": request.data_class.rank,
-            "input_chars": request.input_chars,
-            "online": request.online,
-        },
-    }
+        place: verdict if place is Route.DEVICE or verdict.obstacle is Obstacle.POLICY_ERROR
+        else Verdict(False, verdict.policies, "the policies have expired", Obstacle.BUNDLE_EXPIRED)
+        for place, verdict in verdicts.items()
+    }  # fmt: skip

@@ -34,6 +34,9 @@ ANSWER_TYPE = "application/vnd.tailboard.answer.v1+json"
 SUCCESSION_TYPE = "application/vnd.tailboard.succession.v1+json"
 RECEIPT_TYPE = "application/vnd.tailboard.receipt.v1+json"
 ENROLMENT_TYPE = "application/vnd.tailboard.enrolment.v1+json"
+CONSENT_TYPE = "application/vnd.tailboard.consent.v1+json"
+REVOCATION_TYPE = "application/vnd.tailboard.consent-revocation.v1+json"
+CAPABILITY_TYPE = "application/vnd.tailboard.capability.v1+json"
 
 
 class BadSignature(Exception):

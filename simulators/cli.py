@@ -22,6 +22,7 @@ PROGRAM = Program(
   tailboard-sim demo --headless --notes notes.txt --json
   tailboard-sim bench save --json
   tailboard-sim bench sync --full --json
+  tailboard-sim bench route --json
   tailboard-sim run --seed 7 --profile rough --trace seven.txt
   tailboard-sim explore --seeds 1000 --jobs 2 --out campaign.json
   tailboard-sim replay trace.json --profile lossy --seed 3
@@ -55,6 +56,12 @@ PROGRAM = Program(
             "A real server and a real laptop: apply, pull, resync and bytes on the wire, each beside its floor.",
             f"{_HERE}bench_sync",
             (argument("--full", action="store_true", help="a million rows, 100,000 commands, PostgreSQL: minutes"),),
+        ),
+        Verb(
+            ("bench", "route"),
+            "How long a route takes to decide, beside the policy engine's bare calls for the same candidates.",
+            f"{_HERE}bench_route",
+            (argument("--decisions", type=int, default=5000, metavar="N", help="how many (default: %(default)s)"),),
         ),
         Verb(
             ("erp",),

@@ -66,6 +66,16 @@ def bench_save(arguments: argparse.Namespace) -> Report:
     return Report("tailboard.bench.v1", {"bench": "save", "figures": figures}, as_lines(figures))
 
 
+def bench_route(arguments: argparse.Namespace) -> Report:
+    """A full decision beside bare calls of the policy engine; the classifier apart."""
+    from simulators.bench.route import measure
+
+    if arguments.decisions < 100:
+        raise UsageError("--decisions needs at least 100 to say anything.")
+    figures = measure(arguments.decisions)
+    return Report("tailboard.bench.v1", {"bench": "route", "figures": figures}, as_lines(figures))
+
+
 def bench_sync(arguments: argparse.Namespace) -> Report:
     """The sync road; with `--full`, a long life and PostgreSQL too."""
     from simulators.bench.sync import Sizes, measure

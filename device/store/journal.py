@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic_core import to_json
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlmodel import Field
 
 from device.store.base import Part, Table, table_of
@@ -42,6 +42,7 @@ class DecisionRow(Table, table=True):
 
 
 DECISION = table_of(DecisionRow)
+_READABLE = text("body ->> 'version' = 1")
 #: Old and new words, in the order in which they were said.
 _JOURNAL = """
     SELECT at, actor, source, sentence, commands FROM (
@@ -87,6 +88,6 @@ class Journal(Part):
         self._do(insert(DECISION), {"body": decision.model_dump_json()})
 
     def decisions(self) -> list[Decision]:
-        """Every recorded route decision, oldest first."""
-        rows = self._all(select(DECISION.c.body).order_by(DECISION.c.position))
+        """Every recorded route decision, oldest first; those of programs before version 1 are left where they are."""
+        rows = self._all(select(DECISION.c.body).where(_READABLE).order_by(DECISION.c.position))
         return [Decision.model_validate_json(row.body) for row in rows]

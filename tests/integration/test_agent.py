@@ -571,7 +571,7 @@ async def test_a_settled_command_is_never_unsettled_again(device: Device) -> Non
 async def test_a_policy_that_denies_is_obeyed_before_any_model_is_asked(device: Device) -> None:
     from importlib import resources
 
-    from policies.bundle import parse_bundle
+    from policies.bundle import CEDAR, FILES, parse_bundle
     from shared.routing import Route
 
     class Forbidden:
@@ -580,9 +580,10 @@ async def test_a_policy_that_denies_is_obeyed_before_any_model_is_asked(device: 
         def generate(self, *_: Any, **__: Any) -> Any:
             raise AssertionError("the model was asked")
 
-    schema = (resources.files("policies.default") / "boundary.cedarschema").read_text()
+    folder = resources.files("policies.default")
     deny = '@id("none") @reason("not today") forbid (principal, action, resource);'
-    device.workbench._bundle = parse_bundle("2", deny, schema)
+    files = {name: (folder / name).read_text() for name in FILES}
+    device.workbench._bundle = parse_bundle({**files, CEDAR: deny})
     device.workbench.model = Forbidden()
     with pytest.raises(LocalError, match="The forms work"):
         device.workbench.propose("replaced the seal", JOB)
