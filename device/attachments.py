@@ -18,9 +18,11 @@ import mimetypes
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Field, MetaData, SQLModel
 
@@ -90,6 +92,16 @@ _WANTED = OUTBOX.c.state.in_([State.HELD, State.SETTLED]) & (
 _LACKED = (OUTBOX.c.state == State.HELD) & (
     func.json_extract(OUTBOX.c.problem, text("'$.code'")) == str(Code.BYTES_MISSING)
 )
+
+
+@cache
+def _waiting_sql() -> str:
+    """Asked in every idle round: in SQL for the driver, made once."""
+    wanted = select(NAMING.c.sha256).join(OUTBOX, OUTBOX.c.id == NAMING.c.command)
+    kept = (ATTACHMENT.c.state == FileState.KEPT) & ATTACHMENT.c.sha256.in_(wanted.where(_WANTED))
+    lacked = (ATTACHMENT.c.state == FileState.UP) & ATTACHMENT.c.sha256.in_(wanted.where(_LACKED))
+    query = select(ATTACHMENT.c.sha256, ATTACHMENT.c.size).where(kept | lacked)
+    return str(query.compile(dialect=dialect(), compile_kwargs={"literal_binds": True}))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -173,12 +185,7 @@ class Attachments:
 
     def waiting(self) -> list[Waiting]:
         """The files that the server has a command for and has not confirmed, or says to lack after all."""
-        wanted = select(NAMING.c.sha256).join(OUTBOX, OUTBOX.c.id == NAMING.c.command)
-        kept = (ATTACHMENT.c.state == FileState.KEPT) & ATTACHMENT.c.sha256.in_(wanted.where(_WANTED))
-        lacked = (ATTACHMENT.c.state == FileState.UP) & ATTACHMENT.c.sha256.in_(wanted.where(_LACKED))
-        query = select(ATTACHMENT.c.sha256, ATTACHMENT.c.size).where(kept | lacked)
-        with self._store.transaction() as connection:
-            return [Waiting(row.sha256, row.size) for row in connection.execute(query)]
+        return [Waiting(*row) for row in self._store.read(_waiting_sql())]
 
     def offer_again(self) -> None:
         """In a new life of the server's database, ask about every file that was up: it may be lost there."""

@@ -6,13 +6,15 @@ good for `TOLERANCE` around its creation.
 Source: RFC 9421 (HTTP Message Signatures, Ed25519), RFC 9530 (Content-Digest).
 """
 
+from base64 import b64encode
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import http_sf  # comes with http-message-signatures
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from http_message_signatures import (
-    HTTPMessageSigner,
     HTTPMessageVerifier,
     HTTPSignatureKeyResolver,
     algorithms,
@@ -24,6 +26,11 @@ from shared.envelope import SigningKey
 TAG = "tailboard"
 COVERED = ("@method", "@path", "@query")
 TOLERANCE = timedelta(minutes=5)
+#: The lines of what is signed, in their order. Source: RFC 9421, section 2.5.
+_BASE = (*COVERED, "content-digest", "@signature-params")
+_COVERED_LIST = " ".join(f'"{name}"' for name in _BASE[:-1])
+#: What our signature is called among others; the word is of no meaning to either side.
+_LABEL = "pyhms"
 
 
 class NotAuthentic(Exception):
@@ -51,13 +58,10 @@ class Message(Protocol):
 
 
 class _Keys(HTTPSignatureKeyResolver):
-    def __init__(self, private: Ed25519PrivateKey | None = None, public: Ed25519PublicKey | None = None) -> None:
-        self._private, self._public = private, public
+    def __init__(self, public: Ed25519PublicKey) -> None:
+        self._public = public
 
-    def resolve_private_key(self, key_id: str) -> Ed25519PrivateKey | None:
-        return self._private
-
-    def resolve_public_key(self, key_id: str) -> Ed25519PublicKey | None:
+    def resolve_public_key(self, key_id: str) -> Ed25519PublicKey:
         return self._public
 
 
@@ -66,7 +70,7 @@ class _Verifier(HTTPMessageVerifier):
 
     def __init__(self, public_key: bytes, now: datetime) -> None:
         key = Ed25519PublicKey.from_public_bytes(public_key)
-        super().__init__(signature_algorithm=algorithms.ED25519, key_resolver=_Keys(public=key))
+        super().__init__(signature_algorithm=algorithms.ED25519, key_resolver=_Keys(key))
         self._now = now
 
     def validate_created_and_expires(self, sig_input: Any, max_age: timedelta | None = None) -> None:
@@ -79,11 +83,27 @@ class _Verifier(HTTPMessageVerifier):
 
 
 def sign_request(message: Message, body: bytes, key: SigningKey, created: datetime, nonce: str) -> None:
-    """Put `Content-Digest`, `Signature-Input` and `Signature` into the message's headers."""
-    signer = HTTPMessageSigner(signature_algorithm=algorithms.ED25519, key_resolver=_Keys(private=key.private))
-    signer.sign(
-        message, key_id=key.keyid, created=created, nonce=nonce, tag=TAG, covered_component_ids=COVERED, body=body
-    )
+    """Put `Content-Digest`, `Signature-Input` and `Signature` into the message's headers.
+
+    What is signed is always of the same form, so it is written here as the standard has it: the library composes it
+    from any parts, and parses and composes it once more before it signs, which takes ten times as long.
+
+    Args:
+        message: with an encoded URL, as httpx makes it.
+        body: all of it.
+        key: the device's.
+        created: now, by the server's clock as far as it is known.
+        nonce: hexadecimal, never used before with this key.
+    """
+    url = urlsplit(str(message.url))
+    digest = f"sha-256=:{b64encode(sha256(body).digest()).decode()}:"
+    about = f'created={int(created.timestamp())};keyid="{key.keyid}";alg="ed25519";nonce="{nonce}";tag="{TAG}"'
+    signed = f"({_COVERED_LIST});{about}"
+    values = (message.method, url.path or "/", f"?{url.query}", digest, signed)
+    base = "\n".join(f'"{name}": {value}' for name, value in zip(_BASE, values, strict=True))
+    message.headers["Content-Digest"] = digest
+    message.headers["Signature-Input"] = f"{_LABEL}={signed}"
+    message.headers["Signature"] = f"{_LABEL}=:{b64encode(key.sign(base.encode('ascii'))).decode()}:"
 
 
 def claimed_key_id(headers: Any) -> str:

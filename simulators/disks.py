@@ -29,7 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from simulators.faults import Chaos
 
@@ -45,8 +45,7 @@ class Unsupported(Exception):
     """This Python's SQLite cannot be reached: its symbols are hidden."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(NamedTuple):
     """One write that is not synced: `old` are the bytes that it covers, of a file that had `size` bytes."""
 
     at: int
@@ -181,14 +180,22 @@ _Methods = _struct(
 _File = _struct("sqlite3_file", [], "pMethods")
 
 
+def _no_shm(*_: int) -> int:
+    raise AssertionError("only where there is one")
+
+
 class _Table:
     """A copy of one function table of the base VFS, with our functions in the places that matter."""
 
     def __init__(self, base: Any, opened: dict[int, tuple[Disk, File]]) -> None:
         self._opened = opened
-        self._read, self._write = _XREAD(base.xRead), _XREAD(base.xWrite)
+        self._room = ctypes.create_string_buffer(1 << 16)
+        self._room_at = ctypes.addressof(self._room)
+        self._read: Callable[..., int] = _XREAD(base.xRead)
+        self._write: Callable[..., int] = _XREAD(base.xWrite)
         self._truncate, self._sync = _XTRUNCATE(base.xTruncate), _XSYNC(base.xSync)
-        self._shm_lock = _XSHMLOCK(base.xShmLock) if base.iVersion >= 2 and base.xShmLock else None
+        has_shm = base.iVersion >= 2 and base.xShmLock
+        self._shm_lock: Callable[..., int] = _XSHMLOCK(base.xShmLock) if has_shm else _no_shm
         self._close, self.base_at = _XCLOSE(base.xClose), ctypes.addressof(base)
         self._kept_alive = [
             _XREAD(self.write),
@@ -199,7 +206,7 @@ class _Table:
         self.methods = _Methods.from_buffer_copy(base)
         for name, function in zip(("xWrite", "xTruncate", "xSync", "xClose"), self._kept_alive, strict=True):
             setattr(self.methods, name, ctypes.cast(function, _P))
-        if self._shm_lock:
+        if has_shm:
             self._kept_alive.append(_XSHMLOCK(self.shm_lock))
             self.methods.xShmLock = ctypes.cast(self._kept_alive[-1], _P)
 
@@ -212,9 +219,11 @@ class _Table:
         count = min(count, size - at)
         if count <= 0:
             return b""
-        buffer = ctypes.create_string_buffer(count)
-        self._read(handle, ctypes.cast(buffer, _P), count, at)
-        return buffer.raw
+        if count > len(self._room):
+            self._room = ctypes.create_string_buffer(count)
+            self._room_at = ctypes.addressof(self._room)
+        self._read(handle, self._room_at, count, at)
+        return ctypes.string_at(self._room_at, count)
 
     def write(self, handle: int, source: int, count: int, at: int) -> int:
         """Note what is overwritten, then write."""
@@ -226,7 +235,7 @@ class _Table:
         if code == OK:
             file.unsynced.append(_Change(at, old, ctypes.string_at(source, count), file.size))
             file.size = max(file.size, at + count)
-        return int(code)
+        return code
 
     def truncate(self, handle: int, size: int) -> int:
         """Note what is cut off, then cut."""
@@ -253,12 +262,12 @@ class _Table:
 
     def shm_lock(self, handle: int, offset: int, count: int, flags: int) -> int:
         """The write lock may be somebody else's."""
-        assert self._shm_lock is not None, "only where there is one"
-        disk, _ = self._opened[handle]
-        wants_to_write = flags == _SHM_LOCK_EXCLUSIVE and offset == _WAL_WRITE_LOCK and count == 1
-        if wants_to_write and (code := disk.before_write_lock()):
-            return code
-        return int(self._shm_lock(handle, offset, count, flags))
+        # asked for several times in every transaction, so it does nothing twice
+        if offset == _WAL_WRITE_LOCK and flags == _SHM_LOCK_EXCLUSIVE and count == 1:
+            disk, _ = self._opened[handle]
+            if code := disk.before_write_lock():
+                return code
+        return self._shm_lock(handle, offset, count, flags)
 
 
 class _Interposer:

@@ -121,7 +121,7 @@ class SeededLoop(asyncio.BaseEventLoop):
         self._hash = blake2b(digest_size=16)
         #: Why the run ends, whoever swallows what is raised.
         self._refusal: SimulationFault | None = None
-        self._here = "nobody"
+        self._now: tuple[Owner | None, asyncio.Handle, SeededTask | None] | None = None
         self._instant_s, self._at_once = 0.0, 0
         self._busy: Counter[str] = Counter()
         self.steps = 0
@@ -179,6 +179,8 @@ class SeededLoop(asyncio.BaseEventLoop):
         """What is ready now; the places that steps of tasks hold are dealt out anew among them."""
         handles = list(self._ready)
         self._ready.clear()
+        if len(handles) == 1:
+            return handles
         places = [(place, task.number) for place, handle in enumerate(handles) if (task := task_of(handle))]
         if len(places) > 1:
             steps = [handles[place] for place, _ in sorted(places, key=lambda each: each[1])]
@@ -193,12 +195,20 @@ class SeededLoop(asyncio.BaseEventLoop):
         if owner is not None and not owner.admits(handle, step=task is not None):
             return
         self.steps += 1
-        self._here = f"{owner.name if owner else 'the world'}: {_called(handle, task)}"
+        self._now = owner, handle, task
         self._check_limits()
         self._hash.update(f"{self._clock_s!r} {_name(handle, task)}\n".encode())
         handle._run()  # noqa: SLF001  # as BaseEventLoop does
         if self.steps % COLLECT_EVERY == 0:
             gc.collect(1)
+
+    @property
+    def _here(self) -> str:
+        """Who takes the present step, in words: hardly ever asked for, so made only then."""
+        if self._now is None:
+            return "nobody"
+        owner, handle, task = self._now
+        return f"{owner.name if owner else 'the world'}: {_called(handle, task)}"
 
     def _check_limits(self) -> None:
         if self.steps > self._steps_max:

@@ -104,9 +104,22 @@ class Part:
             return self._changes, self._seen
 
     def _rows(self, sql: str, values: Bound = ()) -> list[Any]:
-        """What a statement finds: rows as tuples."""
-        with self._lock, self._joined():
-            return list(self._driver.execute(sql, values).fetchall())
+        """What a statement finds: rows as tuples. Alone it needs no transaction, and waits for no writer.
+
+        Raises:
+            StoreError: as `transaction`.
+        """
+        with self._lock:
+            if self._inside:
+                return list(self._driver.execute(sql, values).fetchall())
+            try:
+                return list(self._driver.execute(sql, values).fetchall())
+            except dbapi2.Error as error:
+                raise sentence_of(error) from error
+
+    def read(self, sql: str, values: Bound = ()) -> list[Any]:
+        """What a statement finds in the tables of another part of the device. Raises `StoreError`."""
+        return self._rows(sql, values)
 
     def _write(self, sql: str, values: Bound) -> int:
         """Run a statement; how many rows it touched."""

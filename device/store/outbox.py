@@ -18,16 +18,11 @@ from typing import Any
 from sqlalchemy import (
     Text,
     and_,
-    bindparam,
     cast,
-    false,
     func,
-    literal_column,
-    not_,
     or_,
     select,
     text,
-    true,
     update,
 )
 
@@ -72,14 +67,16 @@ _LAST_BEFORE = "SELECT position, epoch, seq, hash FROM outbox WHERE position <= 
 _HASH_AT = "SELECT hash FROM outbox WHERE position = ? AND epoch = ? AND seq = ?"
 _POSITION_MAX = 2**63 - 1
 #: Each state apart, in the order of `Queue`: so each is read from an index that holds all of it.
-_QUEUE = (
-    "SELECT id FROM outbox WHERE state = 'sent' ORDER BY position",
-    "SELECT id FROM outbox WHERE state = 'saved' ORDER BY position",
-    "SELECT id FROM outbox WHERE state = 'held' ORDER BY position",
-    """
-    SELECT id FROM outbox WHERE state = 'turned' AND json_extract(problem, '$.code') NOT IN ('malformed', 'too_large')
-    ORDER BY position""",
-)
+_QUEUE = """
+    SELECT 0, position, id FROM outbox WHERE state = 'sent'
+    UNION ALL SELECT 1, position, id FROM outbox WHERE state = 'saved'
+    UNION ALL SELECT 2, position, id FROM outbox WHERE state = 'held'
+    UNION ALL SELECT 3, position, id FROM outbox
+    WHERE state = 'turned' AND json_extract(problem, '$.code') NOT IN ('malformed', 'too_large')"""
+_COLUMNS = tuple(column.name for column in OUTBOX.columns)
+_ITEMS = f"SELECT {', '.join(_COLUMNS)} FROM outbox WHERE state IN ({{}}) ORDER BY position LIMIT ?"  # noqa: S608
+_OLDEST = f"SELECT payload FROM outbox WHERE {_UNSETTLED} ORDER BY position LIMIT 1"  # noqa: S608
+_ASKS_AGAIN = "SELECT 1 FROM outbox WHERE state = 'sent' AND earlier IS NOT NULL LIMIT 1"
 _APPEND = """
     INSERT INTO outbox (id, epoch, seq, hash, keyid, payload, signature, summary, state, resolved, priority, bytes,
                         boot, elapsed_s, wall, said)
@@ -128,17 +125,14 @@ _WHOLE = """
     FROM outbox WHERE position > :after AND position <= :last"""
 _PLACES = "SELECT seq, state FROM outbox WHERE position > :after AND position <= :last ORDER BY position"
 _FREE = {"hold": None, "problem": None}
-_DONE = or_(OUTBOX.c.outcome.in_(list(EFFECTIVE)), OUTBOX.c.resolved == true(), OUTBOX.c.dealt.is_not(None))
-_OLD = and_(OUTBOX.c.state == State.SETTLED, OUTBOX.c.settled_at < bindparam("before"))
-_PRUNABLE = func.coalesce(and_(_DONE, _OLD, OUTBOX.c.earlier_outcome.is_(None)), false())
+_EFFECTIVE = ", ".join(f"'{outcome}'" for outcome in sorted(EFFECTIVE))
+_PRUNABLE = f"""
+    (outcome IN ({_EFFECTIVE}) OR resolved OR dealt IS NOT NULL)
+    AND state = 'settled' AND settled_at < :before AND earlier_outcome IS NULL"""
 #: The first that stays: it need not be looked for further than the first that is not to be pruned.
-_KEEP_FROM = (
-    select(OUTBOX.c.position)
-    .where(OUTBOX.c.position > bindparam("after"), OUTBOX.c.position <= bindparam("last"))
-    .where(or_(not_(_PRUNABLE), OUTBOX.c.position == bindparam("last")))
-    .order_by(OUTBOX.c.position)
-    .limit(literal_column("1"))
-)
+_KEEP_FROM = f"""
+    SELECT position FROM outbox WHERE position > :after AND position <= :last
+    AND (NOT coalesce({_PRUNABLE}, 0) OR position = :last) ORDER BY position LIMIT 1"""  # noqa: S608
 _GONE = "FROM outbox WHERE position > :after AND position < :keep"
 _KEPT = "SELECT count(*), coalesce(sum(bytes), 0) FROM outbox WHERE state IN ('saved', 'sent', 'held', 'turned')"
 
@@ -306,8 +300,9 @@ class Outbox(Replica, Proofs):
 
     def items(self, *, states: Iterable[State] = LISTED, limit: int = 100_000) -> list[Item]:
         """The outbox in the order of confirmation, only `states`, at most `limit`."""
-        query = select(OUTBOX).where(OUTBOX.c.state.in_(list(states))).order_by(OUTBOX.c.position).limit(limit)
-        return [item_of(row._mapping) for row in self._all(query)]
+        named = [str(state) for state in states]
+        rows = self._rows(_ITEMS.format(", ".join("?" * len(named))), (*named, limit))
+        return [item_of(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
     def items_of(self, ids: Sequence[str]) -> list[Item]:
         """The named commands, in the order of confirmation."""
@@ -323,8 +318,10 @@ class Outbox(Replica, Proofs):
 
     def queue(self) -> Queue:
         """The ids that the network could do something about, oldest first."""
-        with self.transaction():
-            return Queue(*(tuple(name for (name,) in self._rows(query)) for query in _QUEUE))
+        queued: tuple[list[str], ...] = ([], [], [], [])
+        for which, _, name in sorted(self._rows(_QUEUE)):
+            queued[which].append(name)
+        return Queue(*map(tuple, queued))
 
     def pending(self, replica: Mapping[str, Record]) -> list[tuple[Command, frozenset[str]]]:
         """The commands that the view must replay, oldest first, each with the records that hold its effect already.
@@ -376,9 +373,8 @@ class Outbox(Replica, Proofs):
 
     def oldest_unsettled(self) -> Command | None:
         """The command that has waited longest."""
-        query = select(OUTBOX.c.payload).where(OUTBOX.c.state.in_(UNSETTLED)).order_by(OUTBOX.c.position).limit(1)
-        row = self._one(query)
-        return read_command(row.payload) if row else None
+        found = self._rows(_OLDEST)
+        return read_command(found[0][0]) if found else None
 
     # -- what became of them
 
@@ -444,15 +440,14 @@ class Outbox(Replica, Proofs):
 
     def asks_about_earlier_life(self) -> bool:
         """Whether anything that was settled before the server was restored is in doubt again."""
-        query = select(OUTBOX.c.id).where(OUTBOX.c.state == State.SENT, OUTBOX.c.earlier.is_not(None)).limit(1)
-        return self._one(query) is not None
+        return bool(self._rows(_ASKS_AGAIN))
 
     def absorb_page(self, records: Collection[Mapping[str, Any]], cursor: str, **how: Any) -> None:
         """As `Replica.absorb_page`; whether a conflict has been decided (which can be undone) is noted here too."""
         with self.transaction():
             super().absorb_page(records, cursor, **how)
             conflicts = [record for record in records if record["ref"].startswith("conflict/")]
-            here = self.versions_of([record["ref"] for record in conflicts])
+            here = self.versions_of([record["ref"] for record in conflicts]) if conflicts else {}
             for record in conflicts:
                 if record["version"] == here.get(record["ref"]):
                     decided = record["fields"]["status"] == ConflictStatus.RESOLVED
@@ -474,8 +469,9 @@ class Outbox(Replica, Proofs):
         dropped = 0
         with self.transaction():
             for last in list(self._lasts()):
-                keep = self._one(_KEEP_FROM, after=last.before, last=last.position, before=before.isoformat())
-                dropped += self._drop_before(last, keep.position)
+                reach = {"after": last.before, "last": last.position, "before": before.isoformat()}
+                ((keep,),) = self._rows(_KEEP_FROM, reach)
+                dropped += self._drop_before(last, keep)
             if dropped:
                 self._forget_roots()
         return dropped

@@ -136,7 +136,7 @@ class Store:
             raise Refused(Code.MALFORMED, _NO_DATABASE) from error
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+            event.listen(self.engine, "begin", _begin_sqlite)
         self._lane = Lane(self._transact) if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
@@ -233,6 +233,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     kept = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     if kept != ["wal", _FULL_SYNC]:
         raise Refused(Code.INTERNAL, f"the database's disk does not allow WAL with FULL ({kept}); use a local disk")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.connection.driver_connection.execute("BEGIN IMMEDIATE").close()  # type: ignore[union-attr]
 
 
 def _meaning(error: DBAPIError | PoolTimeout | sqlite3.Error) -> Exception:

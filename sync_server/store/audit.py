@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from sqlalchemy import BigInteger, Column, Text, insert, select
+from sqlalchemy import BigInteger, Column, Text, bindparam, insert, select
 from sqlmodel import Field
 
-from sync_server.store.base import Part, Table, table_of
+from sync_server.store.base import Fixed, Part, Table, table_of
 
 PAGE = 10_000
 
@@ -23,6 +23,9 @@ class AuditRow(Table, table=True):
 
 AUDIT = table_of(AuditRow)
 _APPEND = insert(AUDIT)
+_HASH_AT = Fixed(
+    select(AUDIT.c.hash).where(AUDIT.c.tenant == bindparam("of"), AUDIT.c.position == bindparam("place"))
+)
 #: position, hash before, hash, body
 Link = tuple[int, str, str, str]
 
@@ -52,5 +55,5 @@ class Audit(Part):
 
     def link_hash_at(self, tenant: str, position: int) -> str | None:
         """The hash of the link at `position`; None if there is none."""
-        row = self._one(select(AUDIT.c.hash).where(AUDIT.c.tenant == tenant, AUDIT.c.position == position))
+        row = self._one(_HASH_AT, of=tenant, place=position)
         return row.hash if row else None

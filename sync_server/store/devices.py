@@ -13,7 +13,7 @@ from sqlmodel import Field
 
 from shared.contract import to_instant
 from shared.problems import Code, Refused
-from sync_server.store.base import Part, Table, table_of
+from sync_server.store.base import Fixed, Part, Table, table_of
 
 
 class DeviceRow(Table, table=True):
@@ -82,27 +82,30 @@ class NonceRow(Table, table=True):
 
 
 DEVICE, EPOCH, KEY, CODE, NONCE = (table_of(row) for row in (DeviceRow, EpochRow, KeyRow, CodeRow, NonceRow))
-_KEY = select(KEY).where(KEY.c.keyid == bindparam("named"))
-_KEYS = select(KEY).where(KEY.c.tenant == bindparam("of"), KEY.c.purpose == bindparam("meant_for"))
-_ACTIVE_KEY = _KEYS.where(KEY.c.state == "active")
-_DEVICE = select(DEVICE).where(DEVICE.c.tenant == bindparam("of"), DEVICE.c.id == bindparam("named"))
-_THIS_DEVICE = update(DEVICE).where(DEVICE.c.tenant == bindparam("of"), DEVICE.c.id == bindparam("named"))
-_DEVICE_LOCKED = _DEVICE.with_for_update()
-_PUT_DEVICE = _THIS_DEVICE.values({name: bindparam(name) for name in ("state", "epoch", "scope_seq")})
-_HEARD = _THIS_DEVICE.values(last_seen_at=bindparam("seen_at"))
-_EPOCHS = (
+_KEY = Fixed(select(KEY).where(KEY.c.keyid == bindparam("named")))
+_MEANT = select(KEY).where(KEY.c.tenant == bindparam("of"), KEY.c.purpose == bindparam("meant_for"))
+_KEYS, _ACTIVE_KEY = Fixed(_MEANT.order_by(KEY.c.keyid)), Fixed(_MEANT.where(KEY.c.state == "active"))
+_THIS = (DEVICE.c.tenant == bindparam("of"), DEVICE.c.id == bindparam("named"))
+_DEVICE, _DEVICE_LOCKED = Fixed(select(DEVICE).where(*_THIS)), Fixed(select(DEVICE).where(*_THIS).with_for_update())
+_DEVICES = Fixed(select(DEVICE).where(DEVICE.c.tenant == bindparam("of")).order_by(DEVICE.c.id))
+_PUT_DEVICE = Fixed(
+    update(DEVICE).where(*_THIS).values({name: bindparam(name) for name in ("state", "epoch", "scope_seq")})
+)
+_HEARD = update(DEVICE).where(*_THIS).values(last_seen_at=bindparam("seen_at"))
+_HEARD_OF, _HEARD_SAYING = Fixed(_HEARD), Fixed(_HEARD.values(report=bindparam("report")))
+_EPOCHS = Fixed(
     select(EPOCH)
     .where(EPOCH.c.tenant == bindparam("of"), EPOCH.c.device == bindparam("named"))
     .order_by(EPOCH.c.epoch)
 )
-_FORGET_NONCES = delete(NONCE).where(NONCE.c.seen_at < bindparam("before"))
+_FORGET_NONCES = Fixed(delete(NONCE).where(NONCE.c.seen_at < bindparam("before")))
 
 
 @cache
 def _spend(inserted: Any) -> Any:
     """The insert of a nonce that says whether it was new; `inserted` is the dialect's own insert."""
-    unless_there = inserted(NONCE).on_conflict_do_nothing(index_elements=["keyid", "nonce"])
-    return unless_there.returning(NONCE.c.nonce)
+    new = inserted(NONCE).values({name: bindparam(name) for name in ("keyid", "nonce", "seen_at")})
+    return Fixed(new.on_conflict_do_nothing(index_elements=["keyid", "nonce"]).returning(NONCE.c.nonce))
 
 
 @cache
@@ -209,7 +212,7 @@ class Devices(Part):
 
     def keys(self, tenant: str, purpose: str) -> list[Key]:
         """Every key of the tenant for `purpose`, by id."""
-        return [_key(row) for row in self._all(_KEYS.order_by(KEY.c.keyid), of=tenant, meant_for=purpose)]
+        return [_key(row) for row in self._all(_KEYS, of=tenant, meant_for=purpose)]
 
     def server_key(self, tenant: str, purpose: str) -> Key | None:
         """The tenant's own active key for ``office`` or ``receipt``."""
@@ -261,9 +264,7 @@ class Devices(Part):
 
     def devices(self, tenant: str) -> list[Device]:
         """Every laptop, by id."""
-        return [
-            _device(row) for row in self._all(select(DEVICE).where(DEVICE.c.tenant == tenant).order_by(DEVICE.c.id))
-        ]
+        return [_device(row) for row in self._all(_DEVICES, of=tenant)]
 
     def put_device(self, tenant: str, device: Device) -> None:
         """Keep the state, epoch and scope of a laptop."""
@@ -272,8 +273,11 @@ class Devices(Part):
 
     def touch(self, tenant: str, device: str, seen_at: datetime, report: str | None) -> None:
         """Remember when a laptop was last heard, and what it said of itself, if it did."""
-        heard = _HEARD.values(report=report) if report else _HEARD
-        self._do(heard, {"of": tenant, "named": device, "seen_at": seen_at.isoformat()})
+        heard = {"of": tenant, "named": device, "seen_at": seen_at.isoformat()}
+        if report:
+            self._do(_HEARD_SAYING, {**heard, "report": report})
+        else:
+            self._do(_HEARD_OF, heard)
 
     # -- epochs
 

@@ -39,7 +39,7 @@ from shared.merkle import Inclusion
 from shared.outcomes import Hold, Outcome, Receipt
 from shared.problems import Code, Problem
 from shared.receipts import Proof
-from sync_server.store.base import Contended, Part, Table, among, table_of
+from sync_server.store.base import Contended, Fixed, Part, Table, among, one_of, table_of
 
 _HELD = text("hold IS NOT NULL")
 
@@ -108,43 +108,67 @@ class WithdrawalRow(Table, table=True):
 
 
 LEDGER, ROOT, NEED, WITHDRAWAL = (table_of(row) for row in (LedgerRow, RootRow, NeedRow, WithdrawalRow))
-_RECEIVE, _KEEP_ROOT = insert(LEDGER), insert(ROOT)
+_RECEIVE = insert(LEDGER)
+_KEEP_ROOT = Fixed(insert(ROOT).values({name: bindparam(name) for name in ("tenant", "id", "envelope")}))
 #: By name, so that the index of what is held serves and not the whole chain of a device.
-_IS_HELD = LEDGER.c.hold.in_([*map(str, Hold)])
+_IS_HELD = one_of(LEDGER.c.hold, map(str, Hold))
 _ENTRIES = select(LEDGER, ROOT.c.envelope).outerjoin(
     ROOT, and_(ROOT.c.tenant == LEDGER.c.tenant, ROOT.c.id == LEDGER.c.root)
 )
 
-_EARLY = _ENTRIES.where(
-    LEDGER.c.tenant == bindparam("of"),
-    LEDGER.c.device == bindparam("by"),
-    LEDGER.c.epoch == bindparam("within"),
-    LEDGER.c.hold == str(Hold.WAITING),
-    LEDGER.c.problem.is_not(None),
-).order_by(LEDGER.c.seq)
-_FIRST_HELD = select(func.min(LEDGER.c.seq)).where(
-    LEDGER.c.tenant == bindparam("of"),
-    _IS_HELD,
-    LEDGER.c.device == bindparam("by"),
-    LEDGER.c.epoch == bindparam("within"),
-    LEDGER.c.seq <= bindparam("up_to"),
+_EARLY = Fixed(
+    _ENTRIES.where(
+        LEDGER.c.tenant == bindparam("of"),
+        LEDGER.c.device == bindparam("by"),
+        LEDGER.c.epoch == bindparam("within"),
+        LEDGER.c.hold == str(Hold.WAITING),
+        LEDGER.c.problem.is_not(None),
+    ).order_by(LEDGER.c.seq)
+)
+_FIRST_HELD = Fixed(
+    select(func.min(LEDGER.c.seq)).where(
+        LEDGER.c.tenant == bindparam("of"),
+        _IS_HELD,
+        LEDGER.c.device == bindparam("by"),
+        LEDGER.c.epoch == bindparam("within"),
+        LEDGER.c.seq <= bindparam("up_to"),
+    )
+)
+_DUE = Fixed(
+    _ENTRIES.where(LEDGER.c.tenant == bindparam("of"), _IS_HELD, LEDGER.c.due_at <= bindparam("at")).order_by(
+        LEDGER.c.due_at
+    )
 )
 
 
 @cache
+def _under(holds: tuple[Hold, ...], *, of_one: bool) -> Fixed:
+    """What is under one of `holds`, all of it or one device's."""
+    query = _ENTRIES.where(LEDGER.c.tenant == bindparam("of"), one_of(LEDGER.c.hold, map(str, holds)))
+    query = query.where(LEDGER.c.device == bindparam("by")) if of_one else query
+    order = (LEDGER.c.received_at, LEDGER.c.device, LEDGER.c.epoch, LEDGER.c.seq, LEDGER.c.id)
+    return Fixed(query.order_by(*order).limit(bindparam("limit")))
+
+
+@cache
 def _named(dialect: str) -> Any:
-    return _ENTRIES.where(LEDGER.c.tenant == bindparam("of"), among(LEDGER.c.id, dialect))
+    return Fixed(_ENTRIES.where(LEDGER.c.tenant == bindparam("of"), among(LEDGER.c.id, dialect)))
 
 
 @cache
 def _taken_back(dialect: str) -> Any:
     chosen = (WITHDRAWAL.c.tenant == bindparam("of"), among(WITHDRAWAL.c.command, dialect))
-    return select(WITHDRAWAL.c.command, WITHDRAWAL.c.hash).where(*chosen)
+    return Fixed(select(WITHDRAWAL.c.command, WITHDRAWAL.c.hash).where(*chosen))
 
 
 @cache
 def _waiting_for(dialect: str) -> Any:
-    return select(NEED.c.command).where(NEED.c.tenant == bindparam("of"), among(NEED.c.need, dialect))
+    return Fixed(select(NEED.c.command).where(NEED.c.tenant == bindparam("of"), among(NEED.c.need, dialect)))
+
+
+@cache
+def _stop_waiting(dialect: str) -> Any:
+    return Fixed(delete(NEED).where(NEED.c.tenant == bindparam("of"), among(NEED.c.command, dialect)))
 
 
 @dataclass(frozen=True)
@@ -217,10 +241,8 @@ class Ledger(Part):
 
     def held(self, tenant: str, *holds: Hold, device: str | None = None, limit: int = 100_000) -> list[Entry]:
         """The commands under one of `holds`, in the order of receipt; only one device's if it is named."""
-        query = _ENTRIES.where(LEDGER.c.tenant == tenant, LEDGER.c.hold.in_([*map(str, holds)]))
-        query = query if device is None else query.where(LEDGER.c.device == device)
-        order = (LEDGER.c.received_at, LEDGER.c.device, LEDGER.c.epoch, LEDGER.c.seq, LEDGER.c.id)
-        return [_entry(row) for row in self._all(query.order_by(*order).limit(limit))]
+        query, by = _under(holds, of_one=device is not None), {} if device is None else {"by": device}
+        return [_entry(row) for row in self._all(query, of=tenant, limit=limit, **by)]
 
     def held_count(self, tenant: str, device: str, hold: Hold) -> int:
         """How many of a device's commands are under `hold`."""
@@ -236,8 +258,7 @@ class Ledger(Part):
 
     def due(self, tenant: str, now: datetime) -> list[Entry]:
         """The held commands whose hold ends by itself at or before `now`."""
-        query = _ENTRIES.where(LEDGER.c.tenant == tenant, _IS_HELD, LEDGER.c.due_at <= now.isoformat())
-        return [_entry(row) for row in self._all(query.order_by(LEDGER.c.due_at))]
+        return [_entry(row) for row in self._all(_DUE, of=tenant, at=now.isoformat())]
 
     def at_place(self, tenant: str, device: str, epoch: int, seq: int) -> str | None:
         """The hash of the envelope at a place in a device's chain; None if it is not in the ledger (any more)."""
@@ -299,8 +320,7 @@ class Ledger(Part):
 
     def drop_needs(self, tenant: str, commands: Iterable[str]) -> None:
         """Nothing is waited for any more by `commands`."""
-        moved = delete(NEED).where(NEED.c.tenant == tenant, among(NEED.c.command, self._dialect))
-        self._do(moved, {"among": self._listed(commands)})
+        self._do(_stop_waiting(self._dialect), {"of": tenant, "among": self._listed(commands)})
 
     def needing(self, tenant: str, needs: Iterable[str]) -> frozenset[str]:
         """The commands that are held until one of `needs` is there."""

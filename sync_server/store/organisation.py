@@ -11,7 +11,7 @@ from sqlmodel import Field
 
 from shared.commands.base import Role
 from shared.problems import Code, Refused
-from sync_server.store.base import Part, Table, table_of
+from sync_server.store.base import Fixed, Part, Table, table_of
 
 
 class ServerRow(Table, table=True):
@@ -50,15 +50,17 @@ class PersonRow(Table, table=True):
 
 
 SERVER, TENANT, PERSON = table_of(ServerRow), table_of(TenantRow), table_of(PersonRow)
-_VALUE = select(SERVER.c.value).where(SERVER.c.key == bindparam("named"))
-_TENANT = select(TENANT).where(TENANT.c.id == bindparam("named"))
-_TENANT_LOCKED = _TENANT.with_for_update()
-_MOVE_ON = (
+_VALUE = Fixed(select(SERVER.c.value).where(SERVER.c.key == bindparam("named")))
+_VALUES = Fixed(select(SERVER.c.key, SERVER.c.value))
+_THIS_TENANT = select(TENANT).where(TENANT.c.id == bindparam("named"))
+_TENANT, _TENANT_LOCKED = Fixed(_THIS_TENANT), Fixed(_THIS_TENANT.with_for_update())
+_TENANTS = Fixed(select(TENANT.c.id, TENANT.c.name).order_by(TENANT.c.id))
+_MOVE_ON = Fixed(
     update(TENANT)
     .where(TENANT.c.id == bindparam("named"))
     .values({name: bindparam(name) for name in ("change_seq", "audit_position", "audit_hash")})
 )
-_PERSON = select(PERSON).where(PERSON.c.tenant == bindparam("of"), PERSON.c.id == bindparam("named"))
+_PERSON = Fixed(select(PERSON).where(PERSON.c.tenant == bindparam("of"), PERSON.c.id == bindparam("named")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Organisation(Part):
 
     def server_values(self) -> dict[str, str]:
         """Every named value of this server."""
-        return {row.key: row.value for row in self._all(select(SERVER.c.key, SERVER.c.value))}
+        return {row.key: row.value for row in self._all(_VALUES)}
 
     def set_server_value(self, key: str, value: str) -> None:
         """Set a named value of this server."""
@@ -118,7 +120,7 @@ class Organisation(Part):
 
     def tenants(self) -> dict[str, str]:
         """Tenant id → name."""
-        return {row.id: row.name for row in self._all(select(TENANT.c.id, TENANT.c.name).order_by(TENANT.c.id))}
+        return {row.id: row.name for row in self._all(_TENANTS)}
 
     def lock_head(self, tenant: str) -> TenantHead:
         """The ends of the tenant's sequences, held until the transaction ends. Take it last."""

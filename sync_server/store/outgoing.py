@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, Text, or_, select, update
+from sqlalchemy import Column, Index, Text, bindparam, or_, select, update
 from sqlmodel import Field
 
 from shared.commands.base import Outgoing
 from shared.contract import to_instant
 from shared.records import WriteStatus
-from sync_server.store.base import Part, Table, table_of
+from sync_server.store.base import Fixed, Part, Table, one_of, table_of
 
 
 class OutgoingRow(Table, table=True):
@@ -48,6 +48,29 @@ class OutgoingRow(Table, table=True):
 
 OUTGOING = table_of(OutgoingRow)
 _UNFINISHED = (WriteStatus.QUEUED, WriteStatus.SENDING)
+_PLAIN = ("state", "in_doubt", "vouched", "attempts", "tries", "lease_owner", "reference", "detail")
+_INSTANTS = ("queued_at", "last_sent_at", "not_before", "lease_until")
+_DUE = select(OUTGOING).where(
+    OUTGOING.c.system == bindparam("to"),
+    one_of(OUTGOING.c.state, _UNFINISHED),
+    or_(OUTGOING.c.not_before.is_(None), OUTGOING.c.not_before <= bindparam("now")),
+    or_(OUTGOING.c.lease_until.is_(None), OUTGOING.c.lease_until <= bindparam("now")),
+)
+_MOVE = Fixed(
+    update(OUTGOING)
+    .where(OUTGOING.c.tenant == bindparam("of"), OUTGOING.c.command == bindparam("named"))
+    .where(OUTGOING.c.fence == bindparam("under"))
+    .values({name: bindparam(name) for name in ("fence", *_PLAIN, *_INSTANTS)})
+)
+
+
+def _first_due(tenants: Any = None) -> Any:
+    """The write that waits longest; only of `tenants`, a condition."""
+    query = _DUE if tenants is None else _DUE.where(tenants)
+    return query.order_by(OUTGOING.c.queued_at, OUTGOING.c.command).limit(1).with_for_update(skip_locked=True)
+
+
+_FIRST_DUE = Fixed(_first_due())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +139,8 @@ class OutgoingWrites(Part):
 
         Tenants in `without` are passed over.
         """
-        c, at = OUTGOING.c, _text(now)
-        due = select(OUTGOING).where(
-            c.system == system,
-            c.state.in_(_UNFINISHED),
-            c.tenant.not_in(sorted(without)),
-            or_(c.not_before.is_(None), c.not_before <= at),
-            or_(c.lease_until.is_(None), c.lease_until <= at),
-        )
-        row = self._one(due.order_by(c.queued_at, c.command).limit(1).with_for_update(skip_locked=True))
+        first = _first_due(OUTGOING.c.tenant.not_in(sorted(without))) if without else _FIRST_DUE
+        row = self._one(first, to=system, now=_text(now))
         if row is None:
             return None
         leased = replace(_entry(row), fence=row.fence + 1, lease_owner=owner, lease_until=until)
@@ -146,16 +162,15 @@ class OutgoingWrites(Part):
         self._do(update(OUTGOING).where(unfinished).values(free))
 
     def _change(self, entry: OutgoingEntry, fence: int) -> bool:
-        this = (OUTGOING.c.tenant == entry.tenant) & (OUTGOING.c.command == entry.outgoing.command)
-        changed = update(OUTGOING).where(this, OUTGOING.c.fence == fence).values(fence=entry.fence, **_values(entry))
-        return bool(self._do(changed).rowcount == 1)
+        this = {"of": entry.tenant, "named": entry.outgoing.command, "under": fence}
+        return bool(self._do(_MOVE, {**this, "fence": entry.fence, **_values(entry)}).rowcount == 1)
 
 
 def _values(entry: OutgoingEntry) -> dict[str, Any]:
-    plain = ("state", "in_doubt", "vouched", "attempts", "tries", "lease_owner", "reference", "detail")
-    instants = ("queued_at", "last_sent_at", "not_before", "lease_until")
-    at = {name: getattr(entry, name) for name in instants}
-    return {name: getattr(entry, name) for name in plain} | {name: at[name] and _text(at[name]) for name in instants}
+    at = {name: getattr(entry, name) for name in _INSTANTS}
+    return {name: getattr(entry, name) for name in _PLAIN} | {
+        name: at[name] and _text(at[name]) for name in _INSTANTS
+    }
 
 
 def _text(at: datetime) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
 from shared.records import Record, record_to_json
-from sync_server.store.base import Contended, Part, Table, among, table_of
+from sync_server.store.base import Contended, Fixed, Part, Table, among, table_of
 from sync_server.store.read_records import ReadRecords, read_record
 
 #: A page of the feed holds about this many characters, and at least one record.
@@ -69,12 +69,18 @@ _FEED = (
     .order_by(RECORD.c.change_seq)
     .limit(bindparam("limit"))
 )
+_WHOLE_FEED = Fixed(_FEED)
+_OF_KIND = Fixed(
+    select(RECORD.c.body)
+    .where(RECORD.c.tenant == bindparam("of"), RECORD.c.kind == bindparam("of_kind"))
+    .order_by(RECORD.c.ref)
+)
 
 
 @cache
 def _held_fast(dialect: str) -> Any:
     chosen = (RECORD.c.tenant == bindparam("of"), among(RECORD.c.ref, dialect))
-    return select(RECORD.c.ref, RECORD.c.body).where(*chosen).order_by(RECORD.c.ref).with_for_update()
+    return Fixed(select(RECORD.c.ref, RECORD.c.body).where(*chosen).order_by(RECORD.c.ref).with_for_update())
 
 
 _READ = ReadRecords()
@@ -117,8 +123,7 @@ class Records(Part):
 
     def records_of(self, tenant: str, kind: str) -> list[Record]:
         """Every record of a kind, by reference."""
-        query = select(RECORD.c.body).where(RECORD.c.tenant == tenant, RECORD.c.kind == kind)
-        return [read_record(row.body) for row in self._all(query.order_by(RECORD.c.ref))]
+        return [read_record(row.body) for row in self._all(_OF_KIND, of=tenant, of_kind=kind)]
 
     def put_records(self, tenant: str, writes: Iterable[Write]) -> None:
         """Write records at their places in the feed.
@@ -146,7 +151,7 @@ class Records(Part):
         `end` is the tenant's last place, read before: what is committed while this runs belongs to the next page.
         A page holds at most `limit` records and about `PAGE_CHARS_MAX` characters, and at least one record.
         """
-        query = _FEED if teams is None else _FEED.where(_visible(teams))
+        query = _WHOLE_FEED if teams is None else _FEED.where(_visible(teams))
         rows = self._all(query, of=tenant, after=after, up_to=end, limit=limit)
         room = accumulate(row.size for row in rows)
         page = [row for row, size in zip(rows, room, strict=True) if size <= PAGE_CHARS_MAX] or rows[:1]
