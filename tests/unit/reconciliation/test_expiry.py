@@ -33,13 +33,20 @@ def test_the_shipped_limits_are_those_of_the_design() -> None:
         ({"offline_max": 400 * DAY}, "offline_max"),
         ({"backup_age_max": 35 * DAY}, "backup_age_max"),
         ({"resubmit_window": 30 * DAY}, "resubmit_window"),
-        ({"offline_max": timedelta(0)}, "more than nothing"),
+        ({"offline_max": timedelta(0)}, "^offline_max and backup_age_max must be more than nothing, warn_before not less$"),
+        ({"backup_age_max": timedelta(0)}, "more than nothing"),
+        ({"warn_before": timedelta(microseconds=-1)}, "more than nothing"),
         ({"warn_share": 1.5}, "warn_share"),
     ],
 )
 def test_spells_that_contradict_each_other_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Limits(**wrong)
+
+
+@pytest.mark.parametrize("right", [{"warn_before": timedelta(0)}, {"warn_share": 0.0}, {"warn_share": 1.0}])
+def test_a_device_may_warn_never_or_always(right: dict[str, Any]) -> None:
+    assert Limits(**right)
 
 
 def test_a_lifetime_is_as_long_as_the_limit_at_most() -> None:

@@ -43,3 +43,4 @@ def test_closed_work_stays_closed() -> None:
 
 def test_unknown_states_lead_nowhere() -> None:
     assert not may_step("work_order", "status", "imagined", "done")
+    assert steps("work_order", "status", "imagined") == ()
