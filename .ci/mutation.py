@@ -7,7 +7,8 @@ other lines move. A survivor that is not explained, and an explanation that expl
 
     make mutation                            everything, anew: about 1,700 bugs, minutes
     make mutation BUGS="reconciliation.merge.*"   only these, on top of what was found before
-    make mutation BUGS=survivors             only what survived last time, after tests were added
+    make mutation BUGS=survivors             only what changed or survived last time, after tests were added
+    make mutation BUGS=report                nothing; the list of last time again
 
 Standard library only. mutmut is fetched by uv into its cache and laid over `.venv`, which stays as it was; it needs
 `fork`, so on Windows it runs under WSL.
@@ -22,12 +23,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 PLANTED = ROOT / "mutants"
+LOG = ROOT / "mutants.log"
 EXPLAINED = Path(__file__).with_suffix(".toml")
 
 MUTMUT = "mutmut==3.8.1"
@@ -99,13 +102,19 @@ def explained() -> dict[Bug, str]:
     }
 
 
-def plant(names: list[str]) -> int:
-    """Runs mutmut over the bugs that are named, or over everything anew. Returns its exit status."""
-    if not names:
-        shutil.rmtree(PLANTED, ignore_errors=True)
+def plant(names: Sequence[str] = ()) -> None:
+    """Runs mutmut over the bugs that are named, or over those that it does not know yet.
+
+    Raises:
+        subprocess.CalledProcessError: mutmut failed, as it does where the tests fail without any bug.
+    """
     # The copies below `mutants/` must be found before the tree itself.
     env = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    return subprocess.run([*RUN, *names], cwd=ROOT, env=env, check=False).returncode
+    if sys.stdout.isatty():
+        subprocess.run([*RUN, *names], cwd=ROOT, env=env, check=True)
+        return
+    with LOG.open("ab") as log:  # a spinner is no good in a file that a person reads
+        subprocess.run([*RUN, *names], cwd=ROOT, env=env, stdout=log, stderr=log, check=True)
 
 
 def survivors() -> list[str]:
@@ -139,12 +148,18 @@ def report() -> bool:
 def main() -> int:
     """Returns 0 if every survivor is explained, 1 if there is something to do, 3 if mutmut itself failed."""
     names = sys.argv[1:]
-    if names == ["survivors"]:
-        names = survivors()
-    elif names == ["report"]:
-        return 0 if report() else 1
-    if plant(names):
-        print(f"{MUTMUT} did not run: see above. Once fetched it needs no network.", file=sys.stderr)
+    try:
+        if not names:
+            shutil.rmtree(PLANTED, ignore_errors=True)
+        if names in ([], ["survivors"]):
+            plant()
+        if names not in ([], ["report"]):
+            plant(survivors() if names == ["survivors"] else names)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(
+            f"{MUTMUT} did not run, see above or {LOG.name} ({error}). Once fetched it needs no network.",
+            file=sys.stderr,
+        )
         return 3
     return 0 if report() else 1
 

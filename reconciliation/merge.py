@@ -54,7 +54,7 @@ def _obstacle(kind: str, rule: Rule, current: JsonValue, edit: Edit) -> Impossib
         return Impossible(
             Reason.STEP_NOT_ALLOWED, f"{edit.field} cannot go from {current} to {edit.value} ({edit.record})"
         )
-    if rule.merge is Merge.ADD and rule.floor is not None:
+    if rule.floor is not None:
         left = _amount(current) + _amount(edit.value)
         if left < rule.floor:
             return Impossible(

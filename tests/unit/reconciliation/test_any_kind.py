@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 import shared.commands
 from reconciliation.decide import Defer, Ruling, refs_of
@@ -29,7 +29,7 @@ class VisitMade(Payload):
     )
 
     edits: tuple[tuple[str, str, JsonValue, bool], ...] = ()
-    births: dict[str, dict[str, JsonValue]] = {}
+    births: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     central: bool = False
 
     def effects(self, command: Command) -> tuple[Effect, ...]:
@@ -161,6 +161,13 @@ def test_an_approver_sees_what_an_amount_comes_to() -> None:
 
 def test_a_kind_says_from_the_whole_command_what_else_it_reads() -> None:
     assert refs_of(visit(world())) == {JOB, "asset/a.okafor"}
+
+
+def test_what_reads_a_record_that_is_not_born_yet_waits_for_its_birth() -> None:
+    w = world()
+    me = Person.at(w)
+    birth = me.say("visit.made", births={"asset/a.okafor": {"name": "Pump", "type": "pump"}})
+    assert me.say("visit.made").depends_on == (birth.id,)
 
 
 def test_a_full_record_takes_what_makes_it_no_longer() -> None:

@@ -46,8 +46,10 @@ def test_every_hold_has_its_own_sentence() -> None:
         (Outcome.MERGED, "Accepted, together with changes that others had made meanwhile."),
         (
             Outcome.CONFLICT,
-            "Somebody else changed on hand of SEAL-1, priority of WO-1 meanwhile. Both values are kept; the office "
-            "decides which stands.",
+            (
+                "Somebody else changed on hand of SEAL-1, priority of WO-1 meanwhile. Both values are kept; the "
+                "office decides which stands."
+            ),
         ),
         (Outcome.REJECTED, "Not accepted: because. Ask the office."),
         (
@@ -69,14 +71,18 @@ def test_every_outcome_is_told_in_whole_sentences(outcome: Outcome, said: str) -
         (
             timedelta(microseconds=1),
             False,
-            "It is good for less than two hours more. Go online before then, or it comes back to you to be entered "
-            "again.",
+            (
+                "It is good for less than two hours more. Go online before then, or it comes back to you to be "
+                "entered again."
+            ),
         ),
         (
             timedelta(hours=2),
             True,
-            "It is good for 2 hours more. The office must answer before then, or it comes back to you to be entered "
-            "again.",
+            (
+                "It is good for 2 hours more. The office must answer before then, or it comes back to you to be "
+                "entered again."
+            ),
         ),
     ],
 )
