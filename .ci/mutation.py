@@ -36,7 +36,7 @@ EXPLAINED = Path(__file__).with_suffix(".toml")
 MUTMUT = "mutmut==3.8.1"
 RUN = (
     BIN / "uv", "run", "--quiet", "--no-project", "--python", BIN / "python", "--with", MUTMUT,
-    "mutmut", "run", "--max-children", "1",
+    "mutmut", "run", "--max-children", str(max(1, (os.cpu_count() or 2) - 1)),
 )  # fmt: skip
 
 KILLED = frozenset({1, 3})  # pytest's: a test failed, or it broke down
