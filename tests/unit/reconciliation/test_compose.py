@@ -3,6 +3,7 @@
 from reconciliation.compose import Author, compose
 from reconciliation.decide import Ruling
 from reconciliation.rebase import View
+from shared.commands.base import OFFICE
 from shared.commands.note_added import NoteAdded
 from shared.outcomes import Outcome, Reason
 from tests.builders import JOB, NOW, SEAL, Person, World, new_id, record
@@ -31,4 +32,6 @@ def test_a_command_has_its_place_in_its_devices_chain_and_the_version_that_was_s
     author = Author(new_id(), "t", "TB-01", "a.okafor", NOW, "p1", (2, 7, "0" * 64))
     command = compose(NoteAdded(text="x"), JOB, author, View({JOB: record(JOB, 3)}))
     assert (command.epoch, command.seq, command.prev, command.base_version) == (2, 7, "0" * 64, 3)
-    assert compose(NoteAdded(text="x"), JOB, author, View({})).base_version == 0
+    at_the_office = Author(new_id(), "t", OFFICE, "m.reyes", NOW, "p1")
+    unseen = compose(NoteAdded(text="x"), JOB, at_the_office, View({}))
+    assert (unseen.epoch, unseen.seq, unseen.prev, unseen.base_version) == (None, None, None, 0)
