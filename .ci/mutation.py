@@ -34,10 +34,8 @@ LOG = ROOT / "mutants.log"
 EXPLAINED = Path(__file__).with_suffix(".toml")
 
 MUTMUT = "mutmut==3.8.1"
-RUN = (
-    BIN / "uv", "run", "--quiet", "--no-project", "--python", BIN / "python", "--with", MUTMUT,
-    "mutmut", "run", "--max-children", str(max(1, (os.cpu_count() or 2) - 1)),
-)  # fmt: skip
+OVERLAY = ("--quiet", "--no-project", "--python", BIN / "python", "--with", MUTMUT)
+RUN = ("mutmut", "run", "--max-children", str(max(1, (os.cpu_count() or 2) - 1)))
 
 KILLED = frozenset({1, 3})  # pytest's: a test failed, or it broke down
 UNTOUCHED = frozenset({5, 33})  # no test reaches it
@@ -110,11 +108,17 @@ def plant(names: Sequence[str] = ()) -> None:
     """
     # The copies below `mutants/` must be found before the tree itself.
     env = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    uv: list[str | Path] = [BIN / "uv", "run", *OVERLAY]
+    if (
+        subprocess.run([*uv, "--offline", "true"], cwd=ROOT, env=env, capture_output=True, check=False).returncode
+        == 0
+    ):
+        uv.append("--offline")  # it is in the cache: uv would ask the index all the same
     if sys.stdout.isatty():
-        subprocess.run([*RUN, *names], cwd=ROOT, env=env, check=True)
+        subprocess.run([*uv, *RUN, *names], cwd=ROOT, env=env, check=True)
         return
     with LOG.open("ab") as log:  # a spinner is no good in a file that a person reads
-        subprocess.run([*RUN, *names], cwd=ROOT, env=env, stdout=log, stderr=log, check=True)
+        subprocess.run([*uv, *RUN, *names], cwd=ROOT, env=env, stdout=log, stderr=log, check=True)
 
 
 def survivors() -> list[str]:
