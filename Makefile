@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test format lock clean
+.PHONY: help setup demo test mutation format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -24,6 +24,9 @@ test: setup ## run the whole check: format, lint, types, import contracts, tests
 	@echo '== import contracts'; out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }
 	@echo '== tests';            $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
+mutation: setup ## plant bugs in the rules and list those that no test notices (half an hour; BUGS=… for some)
+	@$(BIN)/python .ci/mutation.py $(BUGS)
+
 format: setup ## format the code and fix what the linter can
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
@@ -34,5 +37,5 @@ lock: setup ## resolve all dependencies anew: the newest versions that pyproject
 	@echo 'requirements.lock is new; the next make installs it'
 
 clean: ## remove .venv and the tools' caches (the compiled wheel stays in the user's cache folder)
-	@rm -rf .venv uv.lock dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv uv.lock dist build mutants mutants.log .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

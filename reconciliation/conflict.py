@@ -45,7 +45,6 @@ class Clashing:
 class Refused:
     """The edit makes no sense, and its author could have known."""
 
-    edit: Edit
     reason: Reason
     detail: str
 
@@ -82,14 +81,14 @@ def judge(
     changed = foreign_since(record.stamp(edit.field), seen, command)
     current = record.value(edit.field)
     if edit.decided and changed:
-        return Refused(edit, Reason.STALE, f"{edit.field} of {edit.record} changed since you looked")
+        return Refused(Reason.STALE, f"{edit.field} of {edit.record} changed since you looked")
     result = combine(current, edit)
     if isinstance(result, Combined) and (not changed or result.value == current or _merges(edit, newest)):
         return Clean(edit, result.value, changed)
     if changed and not (isinstance(result, Impossible) and result.reason is Reason.PAYLOAD_INVALID):
         return Clashing(edit, clash_of(edit, record, command))
     assert isinstance(result, Impossible), "an edit of an unchanged field either combines or is impossible"
-    return Refused(edit, result.reason, result.detail)
+    return Refused(result.reason, result.detail)
 
 
 def clash_of(edit: Edit, record: Record, command: Command) -> Clash:
@@ -129,4 +128,4 @@ def _seen_version(ref: str, base: Base | None, command: Command, produced: Mappi
         return command.base_version if ref == command.record else 0
     if base.command is None:
         return base.version
-    return max(base.version, produced.get(base.command, {}).get(ref, 0))
+    return max(base.version, produced[base.command].get(ref, 0))

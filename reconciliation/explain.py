@@ -68,7 +68,7 @@ def explain_expiry(left: timedelta, *, there: bool = False) -> str:
     if left <= timedelta(0):
         still = "The server has it and ends it" if there else "It is still sent; the server decides"
         return f"Its time is over. {still}, and nothing is thrown away."
-    hours = int(left.total_seconds() // 3600)
+    hours = left // timedelta(hours=1)
     amount = f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours >= 2 else "less than two hours"
     do = "The office must answer" if there else "Go online"
     return f"It is good for {amount} more. {do} before then, or it comes back to you to be entered again."

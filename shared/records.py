@@ -52,7 +52,7 @@ GROWS = frozenset({Merge.APPEND, Merge.TICKS})
 
 @dataclass(frozen=True)
 class Rule:
-    """What stands beside a field. `editable`: a person may set it with `field.updated`."""
+    """What stands beside a field. `floor`: of an amount; `editable`: a person may set it with `field.updated`."""
 
     merge: Merge
     data_class: DataClass = DataClass.INTERNAL

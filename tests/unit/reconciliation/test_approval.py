@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from reconciliation.decide import Defer, Past, Ruling
+from reconciliation.decide import Defer, Doubt, Past, Ruling
 from shared.commands.base import Command, Role
 from shared.outcomes import Outcome, Reason
 from shared.records import Record
@@ -85,6 +85,12 @@ def test_a_refused_command_is_rejected_with_the_name_and_the_reason() -> None:
     assert "b.boss" in ruling.detail
     assert "valve is still tagged" in ruling.detail
     assert status(w, JOB) == "done"
+
+
+def test_a_refusal_without_a_reason_gives_the_name_alone() -> None:
+    w, command, ref = asked()
+    answer(w, ref, "refuse")
+    assert w.settle(command).detail == "b.boss did not approve it"
 
 
 def test_nobody_approves_their_own_command() -> None:
@@ -176,6 +182,28 @@ def test_what_was_approved_is_still_judged_by_its_time_when_it_takes_effect() ->
     assert status(w, JOB) == "done"
 
 
+def test_the_time_of_effect_is_judged_by_the_devices_clock() -> None:
+    w, command, ref = asked()
+    answer(w, ref)
+    ahead = timedelta(hours=2)
+    late = command.expires_at - ahead + timedelta(seconds=1)
+    assert w.settle(command, now=late, offset=ahead).outcome is Outcome.EXPIRED
+
+
+def test_a_command_whose_question_was_closed_is_not_asked_about_again() -> None:
+    w, command, ref = asked()
+    question = w.records[ref]
+    w.records[ref] = question.changed({"status": "expired"}, question.born)
+    assert w.give(command) == Ruling(Outcome.EXPIRED, detail="nobody answered its approval in time")
+
+
+def test_nobody_is_asked_while_the_devices_clock_is_in_doubt() -> None:
+    w = World.of(record(JOB, status="done", safety_critical=True))
+    command = Person.at(w).say("status.changed", to="closed")
+    said = "the device's clock stepped, or the device restarted, since this was confirmed"
+    assert w.give(command, doubtful=True) == Doubt(said)
+
+
 def test_what_may_be_confirmed_offline_is_judged_by_its_time_once() -> None:
     w = World.of(record(JOB))
     command = Person.at(w).say("note.added", text="x")
@@ -186,7 +214,7 @@ def test_what_may_be_confirmed_offline_is_judged_by_its_time_once() -> None:
 def test_a_command_that_is_settled_otherwise_closes_its_question(fact: dict[str, Any]) -> None:
     w, command, ref = asked()
     ruling = w.settle(command, **fact)
-    assert status(w, ref) == "expired"
+    assert (status(w, ref), w.records[ref].version) == ("expired", 2)
     assert str(ruling.reason) in str(w.records[ref].fields["reason"])
 
 

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -6,13 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciliation.decide import Doubt, Facts, Lacks, Past, Ruling, Wait, decide, draft_of
+from reconciliation.expiry import DATABLE_FROM, DATABLE_UNTIL
 from reconciliation.preview import preview
 from reconciliation.rebase import View
+from reconciliation.ruling import rejected
 from shared import commands
 from shared.commands.base import Role
-from shared.outcomes import Outcome, Reason
+from shared.outcomes import FieldName, Outcome, Reason
 from tests.builders import JOB, NOW, OTHER_JOB, PUMP, RESOLVER, SEAL, Person, World, new_id, office, record
 
+DAY = timedelta(days=1)
 EDITABLE = {
     "priority": ["low", "high", "urgent"],
     "access": ["front", "back"],
@@ -41,6 +44,7 @@ def test_a_command_on_an_unchanged_record_is_applied() -> None:
     assert ruling.outcome is Outcome.APPLIED
     assert fields(w)["priority"] == "high"
     assert w.records[JOB].version == 2
+    assert ruling.applied == (FieldName(record=JOB, field="priority"),)
     assert w.records[JOB].stamp("priority").actor == "a.okafor"
     assert w.records[JOB].stamp("title").version == 1
 
@@ -241,6 +245,18 @@ def test_what_rests_on_a_failed_command_fails_with_it(outcome: Outcome) -> None:
     assert fields(w)["priority"] == "normal"
 
 
+def test_what_rests_on_what_can_never_come_before_it_is_refused() -> None:
+    w = world()
+    me = Person.at(w)
+    note = me.say("note.added", text="x")
+    lost, itself = new_id(), note.id
+    w.past[lost] = Past(known=False)
+    for needed in (lost, itself):
+        ruling = w.settle(note.model_copy(update={"depends_on": (needed,)}))
+        assert (ruling.outcome, ruling.reason) == (Outcome.REJECTED, Reason.DEPENDENCY_FAILED)
+        assert ruling.detail == f"it rests on {needed}, which does not come before it"
+
+
 def test_a_note_does_not_wait_for_an_edit_of_another_field() -> None:
     w = world()
     me = Person.at(w)
@@ -254,6 +270,7 @@ def test_a_note_does_not_wait_for_an_edit_of_another_field() -> None:
 def test_an_expired_command_changes_nothing_and_says_until_when_it_was_good() -> None:
     w = world()
     command = set_field(Person.at(w), "priority", "high")
+    assert World(dict(w.records)).settle(command, at=command.expires_at).outcome is Outcome.APPLIED
     ruling = w.settle(command, at=command.expires_at + timedelta(seconds=1))
     assert ruling.outcome is Outcome.EXPIRED
     assert str(command.expires_at.date()) in ruling.detail
@@ -266,6 +283,32 @@ def test_a_lifetime_that_no_command_may_have_is_refused(lifetime: timedelta) -> 
     command = set_field(Person.at(w), "priority", "high").model_copy(update={"expires_at": NOW + lifetime})
     ruling = w.settle(command)
     assert (ruling.outcome, ruling.reason) == (Outcome.REJECTED, Reason.LIFETIME_TOO_LONG)
+    assert ruling.detail == "it asks for a lifetime that no command may have"
+
+
+@pytest.mark.parametrize(
+    ("issued_at", "lifetime"),
+    [(DATABLE_FROM - DAY, 90 * DAY), (DATABLE_FROM - DAY, DAY / 2), (DATABLE_UNTIL - DAY, 90 * DAY)],
+)
+def test_a_command_from_a_time_that_no_clock_shows_is_refused(issued_at: datetime, lifetime: timedelta) -> None:
+    w = world()
+    times = {"issued_at": issued_at, "expires_at": issued_at + lifetime}
+    ruling = w.settle(set_field(Person.at(w), "priority", "high").model_copy(update=times))
+    assert ruling.reason is Reason.PAYLOAD_INVALID
+    assert ruling.detail == (
+        f"no clock shows the time at which it says that it was confirmed ({issued_at.isoformat()}): "
+        "set the clock and give it again"
+    )
+
+
+def test_what_its_author_took_back_is_told_so() -> None:
+    w = world()
+    ruling = w.settle(set_field(Person.at(w), "priority", "high"), withdrawn=True)
+    assert (ruling.reason, ruling.detail) == (Reason.WITHDRAWN, "its author took it back")
+
+
+def test_a_refusal_is_of_bounded_length() -> None:
+    assert rejected(Reason.OBJECTION, "x" * 501).detail == "x" * 500
 
 
 @pytest.mark.parametrize(
@@ -309,12 +352,26 @@ def test_a_field_that_does_not_exist_is_refused_on_both_sides() -> None:
 def test_a_payload_that_does_not_fit_its_kind_is_refused() -> None:
     w = world()
     command = Person.at(w).say("note.added", text="x").model_copy(update={"payload": {"text": "x", "extra": 1}})
-    assert w.settle(command).reason is Reason.PAYLOAD_INVALID
+    ruling = w.settle(command)
+    assert ruling.reason is Reason.PAYLOAD_INVALID
+    assert ruling.detail == (
+        "the payload does not fit note.added: 1 validation error for NoteAdded extra   Extra inputs are not "
+        "permitted [type=extra_forbidden, input_value=1, input_type=int]"
+    )
+
+
+def test_what_is_told_of_a_payload_that_does_not_fit_is_of_bounded_length() -> None:
+    w = world()
+    command = Person.at(w).say("note.added", text="x").model_copy(update={"payload": {"text": "x", "e" * 400: 1}})
+    said = w.settle(command).detail
+    assert len(said.removeprefix("the payload does not fit note.added: ")) == 300
 
 
 def test_a_person_without_a_role_may_do_nothing() -> None:
     w = world()
-    assert w.settle(Person.at(w).say("note.added", text="x"), frozenset()).reason is Reason.NOT_PERMITTED
+    ruling = w.settle(Person.at(w).say("note.added", text="x"), frozenset())
+    assert ruling.reason is Reason.NOT_PERMITTED
+    assert ruling.detail == "note.added needs one of: admin, dispatcher, resolver, technician"
     assert (
         w.settle(Person.at(w).say("note.added", text="x"), frozenset({Role.AUDITOR})).reason is Reason.NOT_PERMITTED
     )
@@ -469,6 +526,20 @@ def test_newest_moves_no_step_that_does_not_exist() -> None:
     mine = Person.at(w).say("status.changed", to="done")
     w.settle(office(w).say("status.changed", to="cancelled"), RESOLVER)
     assert w.settle(mine, newest=frozenset({"work_order.status"})).outcome is Outcome.CONFLICT
+
+
+# -- what must still come
+
+
+@pytest.mark.parametrize("offset", [timedelta(0), timedelta(hours=1)])
+def test_a_command_waits_for_the_bytes_that_it_names_as_long_as_its_lifetime_lasts(offset: timedelta) -> None:
+    w = world()
+    command = Person.at(w).say("note.added", text="x")
+    last = command.expires_at - offset
+    lacks = ("0" * 64,)
+    assert w.give(command, lacks=lacks, offset=offset, now=last) == Lacks(lacks)
+    ruling = w.settle(command, lacks=lacks, offset=offset, now=last + timedelta(microseconds=1))
+    assert (ruling.outcome, ruling.detail) == (Outcome.EXPIRED, "it was good until 2027-02-19 08:00 UTC")
 
 
 # -- read once

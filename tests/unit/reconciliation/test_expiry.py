@@ -1,11 +1,11 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.expiry import LIMITS, Limits, confirmable, expired, too_long, warning
+from reconciliation.expiry import LIMITS, Limits, confirmable, datable, expired, too_long, warning
 from reconciliation.explain import explain_expiry
 from shared.commands import CATALOGUE
 from shared.commands.base import Authority, Command
@@ -24,6 +24,7 @@ def test_the_shipped_limits_are_those_of_the_design() -> None:
     assert LIMITS.offline_max == 120 * DAY
     assert LIMITS.ledger_retention == 400 * DAY
     assert LIMITS.resubmit_window == 35 * DAY
+    assert (LIMITS.backup_age_max, LIMITS.warn_before, LIMITS.warn_share) == (30 * DAY, 14 * DAY, 0.25)
 
 
 @pytest.mark.parametrize(
@@ -33,13 +34,23 @@ def test_the_shipped_limits_are_those_of_the_design() -> None:
         ({"offline_max": 400 * DAY}, "offline_max"),
         ({"backup_age_max": 35 * DAY}, "backup_age_max"),
         ({"resubmit_window": 30 * DAY}, "resubmit_window"),
-        ({"offline_max": timedelta(0)}, "more than nothing"),
+        (
+            {"offline_max": timedelta(0)},
+            "^offline_max and backup_age_max must be more than nothing, warn_before not less$",
+        ),
+        ({"backup_age_max": timedelta(0)}, "more than nothing"),
+        ({"warn_before": timedelta(microseconds=-1)}, "more than nothing"),
         ({"warn_share": 1.5}, "warn_share"),
     ],
 )
 def test_spells_that_contradict_each_other_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Limits(**wrong)
+
+
+@pytest.mark.parametrize("right", [{"warn_before": timedelta(0)}, {"warn_share": 0.0}, {"warn_share": 1.0}])
+def test_a_device_may_warn_never_or_always(right: dict[str, Any]) -> None:
+    assert Limits(**right) != LIMITS
 
 
 def test_a_lifetime_is_as_long_as_the_limit_at_most() -> None:
@@ -52,6 +63,12 @@ def test_the_last_instant_is_still_in_time() -> None:
     each = command()
     assert not expired(each, each.expires_at)
     assert expired(each, each.expires_at + timedelta(microseconds=1))
+
+
+def test_a_clock_shows_the_years_from_1970_to_2999() -> None:
+    instant = timedelta(microseconds=1)
+    shown = [datetime(1970, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC) - instant]
+    assert [datable(each) for each in (shown[0] - instant, *shown, shown[1] + instant)] == [False, True, True, False]
 
 
 @given(offset=st.timedeltas(-400 * DAY, 400 * DAY), age=st.timedeltas(timedelta(0), 200 * DAY))

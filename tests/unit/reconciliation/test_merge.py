@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from reconciliation.merge import Combined, Impossible, combine
 from shared.commands.base import Edit
 from shared.outcomes import Reason
+from shared.records import KINDS, Merge, rule_of
 from tests.builders import JOB, SEAL, new_id
 
 
@@ -75,3 +76,56 @@ def test_a_step_that_does_not_exist_is_impossible_unless_a_person_decided_it() -
 
 def test_a_count_is_no_boolean() -> None:
     assert isinstance(combine(5, Edit(SEAL, "on_hand", True)), Impossible)
+
+
+TICK: Any = {"id": new_id(), "author": "a", "at": "2026-11-21T08:00:00Z"}
+ITEM: Any = {"id": "1", "text": "guard on"}
+
+
+def test_a_change_of_members_may_only_add_or_only_remove() -> None:
+    assert value_of(combine(["leak", "noise"], Edit(JOB, "tags", {"add": ["heat"]}))) == ["heat", "leak", "noise"]
+    assert value_of(combine(["leak", "noise"], Edit(JOB, "tags", {"remove": ["leak"]}))) == ["noise"]
+
+
+def test_an_item_that_nobody_has_ticked_takes_its_first_tick() -> None:
+    assert value_of(combine([ITEM], Edit(JOB, "checklist", {"item": "1", "tick": TICK}))) == [
+        {**ITEM, "ticks": [TICK]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "current", "value"),
+    [
+        ("tags", [], "leak"),
+        ("tags", "leak", {"add": ["leak"]}),
+        ("checklist", [ITEM], "1"),
+        ("checklist", [ITEM], {"item": "2", "tick": TICK}),
+        ("checklist", ["no item", ITEM], {"item": "1", "tick": TICK}),
+        ("checklist", [ITEM], {"item": "1", "tick": "no tick"}),
+        ("checklist", [{**ITEM, "ticks": ["no tick"]}], {"item": "1", "untick": []}),
+    ],
+)
+def test_a_change_of_a_list_that_makes_no_sense_is_impossible_and_no_fault(
+    field: str, current: Any, value: Any
+) -> None:
+    result = combine(current, Edit(JOB, field, value))
+    assert result == Impossible(Reason.PAYLOAD_INVALID, f"{field} of {JOB} cannot hold that value")
+
+
+@pytest.mark.parametrize("amount", [True, "3", None, [1]])
+def test_an_amount_is_a_number(amount: Any) -> None:
+    assert isinstance(combine(5, Edit(SEAL, "on_hand", amount)), Impossible)
+
+
+def test_an_entry_is_kept_once_also_beside_entries_that_have_no_id() -> None:
+    """As in conflicts that were settled before a settlement had one."""
+    settled: Any = {"record": JOB, "field": "priority", "choice": "edit", "value": "low"}
+    again: Any = {**settled, "id": "a"}
+    once = value_of(combine([settled], Edit("conflict/1", "settled", again)))
+    assert [each.get("id") for each in once] == [None, "a"]
+    assert value_of(combine(once, Edit("conflict/1", "settled", again))) == once
+
+
+def test_only_an_amount_has_a_floor() -> None:
+    rules = [rule_of(kind, name) for kind, body in KINDS.items() for name in body.model_fields]
+    assert {rule.merge for rule in rules if rule.floor is not None} == {Merge.ADD}

@@ -6,8 +6,8 @@ from reconciliation.rebase import View
 from reconciliation.rebase import rebase as rebase_held
 from shared.commands.base import Command
 from shared.outcomes import EFFECTIVE
-from shared.records import Record
-from tests.builders import JOB, PUMP, RESOLVER, SEAL, Person, World, office, record
+from shared.records import Record, Stamp
+from tests.builders import JOB, PUMP, RESOLVER, SEAL, Person, World, new_id, office, record
 
 
 def rebase(replica: dict[str, Record], pending: list[Command]) -> View:
@@ -52,6 +52,14 @@ def test_what_a_preview_foresees_is_what_the_replay_gives(picks: list[int]) -> N
         foreseen.add(command, foreseen=preview(command, foreseen).values)
         plain.add(command)
         assert foreseen == plain
+
+
+def test_what_was_foreseen_is_not_worked_out_again() -> None:
+    w = world()
+    (command,) = acts(Person.at(w), [1])
+    view = View(dict(w.records))
+    view.add(command, foreseen={(JOB, "priority"): "foreseen"})
+    assert view.records[JOB].fields["priority"] == "foreseen"
 
 
 def test_nothing_is_foreseen_of_a_field_that_changes_twice() -> None:
@@ -103,3 +111,40 @@ def test_the_replica_itself_is_never_edited() -> None:
     replica = dict(w.records)
     rebase(replica, acts(Person.at(w), [0, 1, 3, 5]))
     assert replica == w.records
+
+
+def test_a_record_born_on_the_device_is_its_commands_until_the_server_has_it() -> None:
+    w = world()
+    (command,) = acts(Person.at(w), [5])
+    ref = f"reading/{command.id}"
+    view = rebase(dict(w.records), [command])
+    stamp = Stamp(0, command.id, command.device, command.actor, command.issued_at)
+    born = view.records[ref]
+    assert (born.ref, born.version, born.born) == (ref, 0, stamp)
+    assert view.born_by == {ref: command.id}
+
+
+def test_a_record_that_is_held_has_the_effect_already() -> None:
+    w = world()
+    (command,) = acts(Person.at(w), [3])
+    view = rebase_held(dict(w.records), [(command, frozenset({SEAL}))])
+    assert view.records[SEAL].fields["on_hand"] == 100
+    assert view.records[JOB].fields["parts_used"]
+
+
+def test_why_a_command_cannot_be_shown_is_told() -> None:
+    w = world()
+    note, part, step, reading = acts(Person.at(w), [0, 3, 4, 5])
+    unreadable = note.model_copy(update={"id": new_id(), "kind": "mood.recorded"})
+    misfit = reading.model_copy(update={"actor": "", "id": new_id()})
+    replica = dict(w.records)
+    del replica[SEAL]
+    replica[JOB] = record(JOB, status="cancelled")
+    view = rebase(replica, [part, step, reading, reading, unreadable, misfit])
+    assert view.blocked == {
+        part.id: f"{SEAL} is not on this device",
+        step.id: f"status cannot go from cancelled to in_progress ({JOB})",
+        reading.id: f"reading/{reading.id} exists already",
+        unreadable.id: "no command kind 'mood.recorded' in this version",
+        misfit.id: f"reading/{misfit.id} does not fit",
+    }
