@@ -40,7 +40,7 @@ class Turns:
 
 
 def measure(decisions: int) -> dict[str, dict[str, Any]]:
-    """`decide` and `decide_p99` over `decisions` turns, `classify` over a text of 4,000 characters, in microseconds."""
+    """`decide` and `decide_p99` over `decisions` turns, `classify` over 4,000 characters, in microseconds."""
     bundle, request = _bundle(), _request()
     asked = _bare_questions(bundle, request)
 
