@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from datetime import timedelta
 from importlib import resources
 from typing import TypeVar
@@ -80,8 +81,9 @@ def on_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
     return asyncio.get_running_loop().run_in_executor(None, work)
 
 
+@cache
 def default_bundle() -> Bundle:
-    """The policy bundle that ships."""
+    """The policy bundle that ships; parsed once."""
     folder = resources.files("policies.default")
     return parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES})
 
