@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from datetime import timedelta
+from functools import cache
 from importlib import resources
 from typing import TypeVar
 
