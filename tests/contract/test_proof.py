@@ -152,7 +152,7 @@ async def test_a_path_that_an_older_program_kept_still_proves(server: Server, la
             assert isinstance(answer, Settled)
             place = json.dumps([answer.proof.index, answer.proof.size, answer.proof.path])
             connection.execute(
-                text("UPDATE ledger SET place = :place WHERE id = :id"), {"place": place, "id": answer.id}
+                sql("UPDATE ledger SET place = :place WHERE id = :id"), {"place": place, "id": answer.id}
             )
     assert (await laptop.round(in_doubt=tuple(ids), protocol=2)).answers == told.answers
     assert proved(await laptop.round(in_doubt=tuple(ids)), laptop.receipt_key) == [Outcome.APPLIED] * 5
