@@ -24,19 +24,19 @@ class Inclusion:
 
 @dataclass(frozen=True)
 class Tree:
-    """A tree by the hashes of its leaves, of which there is at least one."""
+    """A tree by the hashes of its leaves, of which there is at least one: `leaves` has one behind the other."""
 
-    leaves: tuple[bytes, ...]
+    leaves: bytes
 
-    @classmethod
-    def of(cls, hashes: bytes) -> "Tree":
-        """The tree whose leaves' `hashes` stand one behind the other."""
-        return cls(tuple(hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)))
+    @cached_property
+    def size(self) -> int:
+        """How many leaves there are."""
+        return len(self.leaves) // HASH_BYTES
 
     @cached_property
     def levels(self) -> tuple[Sequence[bytes], ...]:
         """The hashes level by level, the leaves' first, the root's last; what has no neighbour moves up as it is."""
-        levels: list[Sequence[bytes]] = [self.leaves]
+        levels: list[list[bytes]] = [[self.leaf(index) for index in range(self.size)]]
         while len(below := levels[-1]) > 1:
             above = [node_hash(left, right) for left, right in zip(below[::2], below[1::2], strict=False)]
             levels.append([*above, *below[2 * len(above) :]])
@@ -46,6 +46,10 @@ class Tree:
     def root(self) -> bytes:
         """The hash that stands for all of them."""
         return self.levels[-1][0]
+
+    def leaf(self, index: int) -> bytes:
+        """The hash of leaf number `index`; nothing if there is none."""
+        return self.leaves[index * HASH_BYTES : (index + 1) * HASH_BYTES] if index >= 0 else b""
 
     def path(self, index: int) -> tuple[bytes, ...]:
         """The sibling hashes from leaf number `index` upwards."""
@@ -63,7 +67,7 @@ class Leaf:
     @property
     def size(self) -> int:
         """How many leaves there are."""
-        return len(self.tree.leaves)
+        return self.tree.size
 
     @property
     def path(self) -> tuple[bytes, ...]:
@@ -86,15 +90,13 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def tree(leaves: Iterable[bytes]) -> Tree:
     """The tree over `leaves`, in their order."""
-    return Tree(tuple(map(leaf_hash, leaves)))
+    return Tree(b"".join(map(leaf_hash, leaves)))
 
 
 def proves(leaf: bytes, inclusion: Place, root: bytes) -> bool:
     """Whether `leaf` stands at its place under `root`. Source: RFC 9162, section 2.1.3.2."""
     if isinstance(inclusion, Leaf):
-        leaves = inclusion.tree.leaves
-        among = 0 <= inclusion.index < len(leaves) and leaves[inclusion.index] == leaf_hash(leaf)
-        return among and inclusion.tree.root == root
+        return inclusion.tree.leaf(inclusion.index) == leaf_hash(leaf) and inclusion.tree.root == root
     place, last = inclusion.index, inclusion.size - 1
     if not 0 <= place <= last:
         return False

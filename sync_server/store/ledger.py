@@ -317,9 +317,9 @@ class Ledger(Part):
         except IntegrityError as error:
             raise Contended("another writer received the command") from error
 
-    def put_root(self, tenant: str, root: int, envelope: Envelope, leaves: Sequence[bytes]) -> None:
+    def put_root(self, tenant: str, root: int, envelope: Envelope, leaves: bytes) -> None:
         """Keep the signed envelope over a unit's receipts, and the hashes of their leaves."""
-        values = {"tenant": tenant, "id": root, "envelope": envelope.wire_json, "leaves": b"".join(leaves)}
+        values = {"tenant": tenant, "id": root, "envelope": envelope.wire_json, "leaves": leaves}
         self._do(_KEEP_ROOT, values)
 
     # -- needs
@@ -439,8 +439,7 @@ class _Root:
 
     @classmethod
     def of(cls, row: Any) -> "_Root":
-        leaves = None if row.leaves is None else bytes(row.leaves)
-        return cls(wire_from(json.loads(row.envelope)), Tree.of(leaves) if leaves else None)
+        return cls(wire_from(json.loads(row.envelope)), Tree(bytes(row.leaves)) if row.leaves else None)
 
     def proof(self, place: str | None) -> Proof:
         """What proves the receipt whose row has this `place`."""
