@@ -72,6 +72,18 @@ def test_a_receipt_that_is_changed_or_changes_places_is_not_proved_by_the_others
             assert not proves(answer.receipt.encode(), place, bytes.fromhex(signed.root))
 
 
+def test_a_second_receipt_for_a_place_is_not_proved_by_the_first() -> None:
+    told, sealed = told_whole(3)
+    signed = verify_root(sealed[0].envelope, SIGNER.public)
+    assert signed is not None
+    forged = told[1].model_copy(update={"receipt": '{"n":7}'})
+    proofs = Proofs([sealed[0].envelope], [forged, *told])
+    place = proofs.of(forged.proof).inclusion
+    assert place is not None
+    assert proves(told[1].receipt.encode(), place, bytes.fromhex(signed.root))
+    assert not proves(forged.receipt.encode(), place, bytes.fromhex(signed.root))
+
+
 @pytest.mark.parametrize("size", [2, 4, 10**15])
 def test_without_a_path_every_receipt_under_the_root_must_be_there(size: int) -> None:
     told, sealed = told_whole(3)
