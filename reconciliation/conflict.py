@@ -54,8 +54,7 @@ Verdict = Clean | Clashing | Refused
 
 def foreign_since(stamp: Stamp, version: int, command: Command) -> bool:
     """Whether `stamp` is somebody else's change made after `version`."""
-    own = stamp.device == command.device and command.device != OFFICE
-    return stamp.version > version and not own
+    return stamp.version > version and (stamp.device != command.device or command.device == OFFICE)
 
 
 def judge(
@@ -120,7 +119,10 @@ def _merges(edit: Edit, newest: Set[str]) -> bool:
 
 
 def _base_of(edit: Edit, command: Command) -> Base | None:
-    return next((b for b in command.bases if b.record == edit.record and b.field == edit.field), None)
+    for base in command.bases:
+        if base.record == edit.record and base.field == edit.field:
+            return base
+    return None
 
 
 def _seen_version(ref: str, base: Base | None, command: Command, produced: Mapping[str, Mapping[str, int]]) -> int:

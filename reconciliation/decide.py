@@ -147,7 +147,7 @@ def _senseless(facts: Facts, draft: Draft) -> Ruling | None:
         return rejected(Reason.RECORD_MISSING, f"there is no {min(missing)}")
     if objection := draft.payload.objection(facts.command, facts.records):
         return rejected(Reason.OBJECTION, objection)
-    if full := [effect.record for effect in draft.effects if effect.record in facts.full and _grows(effect)]:
+    if facts.full and (full := [e.record for e in draft.effects if e.record in facts.full and _grows(e)]):
         return rejected(Reason.RECORD_FULL, f"{min(full)} holds as much as one record can")
     return None
 
@@ -175,7 +175,7 @@ def _on_merits(facts: Facts, draft: Draft) -> Ruling | Pending:
 def _judged(facts: Facts, draft: Draft) -> list[Clean | Clashing] | Ruling:
     """Every edit with its verdict, atomic groups together, or the refusal that one of them is."""
     edits = [effect for effect in draft.effects if isinstance(effect, Edit)]
-    produced = {need: _produced(need, facts) for need in facts.command.needs}
+    produced = {need: _produced(need, facts) for need in facts.past}
     standing = dict(facts.records)
     verdicts: list[Clean | Clashing] = []
     for edit in edits:
@@ -188,7 +188,9 @@ def _judged(facts: Facts, draft: Draft) -> list[Clean | Clashing] | Ruling:
             record = standing[edit.record]
             standing[edit.record] = replace(record, fields={**record.fields, edit.field: verdict.value})
     clash = next((v for v in verdicts if isinstance(v, Clashing)), None)
-    if clash and (kind_of(facts.command.record) == "conflict" or any(edit.decided for edit in edits)):
+    if clash is None:
+        return verdicts
+    if kind_of(facts.command.record) == "conflict" or any(edit.decided for edit in edits):
         return _undecidable(clash.edit, standing[clash.edit.record])
     return _clash_together(verdicts, draft.payload.kind.atomic, facts)
 
@@ -226,8 +228,6 @@ def _stands(record: Record | None, base: Base) -> bool:
 
 def _clash_together(verdicts: list[Clean | Clashing], groups: _Groups, facts: Facts) -> list[Clean | Clashing]:
     clashing = {v.edit.place for v in verdicts if isinstance(v, Clashing)}
-    if not clashing:
-        return verdicts
     drawn_in = {place for group in groups if group & clashing for place in group}
     return [_drawn_in(v, facts) if isinstance(v, Clean) and v.edit.place in drawn_in else v for v in verdicts]
 
@@ -274,8 +274,8 @@ def _others_moved_on(facts: Facts) -> bool:
     command, record = facts.command, facts.records.get(facts.command.record)
     if record is None or command.device == OFFICE or record.version <= command.base_version:
         return False
-    stamps = (record.born, *record.stamps.values())
-    return any(foreign_since(stamp, command.base_version, command) for stamp in stamps)
+    stamps = [record.born, *record.stamps.values()]
+    return any([foreign_since(stamp, command.base_version, command) for stamp in stamps])  # noqa: C419 - quicker
 
 
 class _Misfit(Exception):

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 
 
 def uuid7(at: datetime, randomness: bytes) -> str:
@@ -38,8 +39,9 @@ def record_ref(kind: str, record_id: str) -> str:
     return f"{kind}/{record_id}"
 
 
+@lru_cache(maxsize=4096)
 def kind_of(ref: str) -> str:
-    """The record kind in a reference."""
+    """The record kind in a reference. Deciding one command asks for the same few again and again."""
     return ref.partition("/")[0]
 
 

@@ -4,14 +4,13 @@ Source: RFC 9162 (Certificate Transparency 2.0), section 2.1: leaf and node hash
 tree of n leaves splits at the largest power of two below n.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from hashlib import sha256
 
 HASH_BYTES = 32
 PATH_MAX = 40
-NODES_KEPT = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,39 +22,81 @@ class Inclusion:
     path: tuple[bytes, ...]
 
 
+@dataclass(frozen=True)
+class Tree:
+    """A tree by the hashes of its leaves, of which there is at least one: `leaves` has one behind the other."""
+
+    leaves: bytes
+
+    @cached_property
+    def size(self) -> int:
+        """How many leaves there are."""
+        return len(self.leaves) // HASH_BYTES
+
+    @cached_property
+    def levels(self) -> tuple[Sequence[bytes], ...]:
+        """The hashes level by level, the leaves' first, the root's last; what has no neighbour moves up as it is."""
+        levels: list[list[bytes]] = [[self.leaf(index) for index in range(self.size)]]
+        while len(below := levels[-1]) > 1:
+            above = [node_hash(left, right) for left, right in zip(below[::2], below[1::2], strict=False)]
+            levels.append([*above, *below[2 * len(above) :]])
+        return tuple(levels)
+
+    @property
+    def root(self) -> bytes:
+        """The hash that stands for all of them."""
+        return self.levels[-1][0]
+
+    def leaf(self, index: int) -> bytes:
+        """The hash of leaf number `index`; nothing if there is none."""
+        return self.leaves[index * HASH_BYTES : (index + 1) * HASH_BYTES] if index >= 0 else b""
+
+    def path(self, index: int) -> tuple[bytes, ...]:
+        """The sibling hashes from leaf number `index` upwards."""
+        neighbours = ((level, (index >> height) ^ 1) for height, level in enumerate(self.levels[:-1]))
+        return tuple(level[place] for level, place in neighbours if place < len(level))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """An `Inclusion` whose whole tree is at hand: its path is worked out only where somebody asks for it."""
+
+    index: int
+    tree: Tree
+
+    @property
+    def size(self) -> int:
+        """How many leaves there are."""
+        return self.tree.size
+
+    @property
+    def path(self) -> tuple[bytes, ...]:
+        """The sibling hashes from the leaf upwards."""
+        return self.tree.path(self.index)
+
+
+Place = Inclusion | Leaf
+
+
 def leaf_hash(leaf: bytes) -> bytes:
     """The hash of a leaf."""
     return sha256(b"\x00" + leaf).digest()
 
 
-@lru_cache(maxsize=NODES_KEPT)
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of an inner node. The upper ones stand in the paths of hundreds of leaves: kept for a while."""
+    """The hash of an inner node."""
     return sha256(b"\x01" + left + right).digest()
 
 
-def tree(leaves: Sequence[bytes]) -> tuple[bytes, list[Inclusion]]:
-    """The root over `leaves` (at least one), and each leaf's inclusion in their order."""
-    paths: list[list[bytes]] = [[] for _ in leaves]
-    root = _root([leaf_hash(leaf) for leaf in leaves], 0, paths)
-    return root, [Inclusion(index, len(leaves), tuple(path)) for index, path in enumerate(paths)]
+def tree(leaves: Iterable[bytes]) -> Tree:
+    """The tree over `leaves`, in their order."""
+    return Tree(b"".join(map(leaf_hash, leaves)))
 
 
-def _root(hashes: list[bytes], start: int, paths: list[list[bytes]]) -> bytes:
-    """The root of a subtree whose first leaf is number `start`; every path in it grows by the sibling's root."""
-    if len(hashes) == 1:
-        return hashes[0]
-    split = 1 << (len(hashes) - 1).bit_length() - 1
-    left, right = _root(hashes[:split], start, paths), _root(hashes[split:], start + split, paths)
-    for path in paths[start : start + split]:
-        path.append(right)
-    for path in paths[start + split : start + len(hashes)]:
-        path.append(left)
-    return node_hash(left, right)
-
-
-def proves(leaf: bytes, inclusion: Inclusion, root: bytes) -> bool:
+def proves(leaf: bytes, inclusion: Place, root: bytes) -> bool:
     """Whether `leaf` stands at its place under `root`. Source: RFC 9162, section 2.1.3.2."""
+    if isinstance(inclusion, Leaf):
+        return inclusion.tree.leaf(inclusion.index) == leaf_hash(leaf) and inclusion.tree.root == root
     place, last = inclusion.index, inclusion.size - 1
     if not 0 <= place <= last:
         return False

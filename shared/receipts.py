@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared import strict_json
 from shared.envelope import RECEIPT_TYPE, RECEIPTS_TYPE, BadSignature, Envelope, SigningKey, seal, verify
-from shared.merkle import Inclusion, proves, tree
+from shared.merkle import Leaf, Place, proves, tree
 from shared.outcomes import Receipt
 from shared.statements import ReceiptsRoot
 
@@ -18,15 +18,15 @@ class Proof:
     """The signed `envelope`, and the receipt's place under it; None if it signs this one receipt alone."""
 
     envelope: Envelope
-    inclusion: Inclusion | None = None
+    inclusion: Place | None = None
 
 
 def seal_all(payloads: list[bytes], root: ReceiptsRoot, key: SigningKey) -> list[Proof]:
     """Proofs for `payloads` under one signature; `root` gives everything but the hash and the size."""
-    top, inclusions = tree(payloads)
-    signed = root.model_copy(update={"root": top.hex(), "size": len(payloads)})
+    over = tree(payloads)
+    signed = root.model_copy(update={"root": over.root.hex(), "size": len(payloads)})
     envelope = seal(RECEIPTS_TYPE, signed.to_bytes(), key)
-    return [Proof(envelope, inclusion) for inclusion in inclusions]
+    return [Proof(envelope, Leaf(index, over)) for index in range(len(payloads))]
 
 
 def verify_root(envelope: Envelope, public_key: bytes) -> ReceiptsRoot | None:
@@ -59,6 +59,6 @@ def read_receipt(payload: bytes, proof: Proof, root: ReceiptsRoot | None) -> Rec
     return Receipt.model_validate_json(payload)
 
 
-def _included(payload: bytes, place: Inclusion, root: ReceiptsRoot) -> bool:
+def _included(payload: bytes, place: Place, root: ReceiptsRoot) -> bool:
     """The size is under the signature too: a path proves nothing without it."""
     return place.size == root.size and proves(payload, place, bytes.fromhex(root.root))

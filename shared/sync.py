@@ -6,7 +6,8 @@ Rules
 3. `unknown` is not final: it permits sending the same bytes again, and nothing else.
 4. The cursor belongs to the server; a device keeps it and shows it again. A reply that says `restart` begins a whole
    copy: when `more` has ended, what was not delivered is no longer the device's to hold.
-5. Contracts are closed, so what is added comes under a new protocol number. The number before is still spoken.
+5. Contracts are closed, so what is added comes under a new protocol number. The numbers before are still spoken: 2,
+   in which every proof has its path, and 1.
 """
 
 from collections.abc import Sequence
@@ -18,14 +19,14 @@ from pydantic_core import to_json
 
 from shared.contract import CommandId, Contract, Hash, Instant, KeyId, Name, RecordRef
 from shared.envelope import Envelope, WireEnvelope
-from shared.merkle import PATH_MAX, Inclusion
+from shared.merkle import PATH_MAX, Inclusion, Leaf, Place, Tree, tree
 from shared.outcomes import Hold, Outcome, Reason
 from shared.problems import Problem
 from shared.receipts import Proof
 from shared.records import WireRecord
 
-PROTOCOL = 2
-PROTOCOLS_UNDERSTOOD = frozenset({1, 2})
+PROTOCOL = 3
+PROTOCOLS_UNDERSTOOD = frozenset({1, 2, 3})
 COMMANDS_MAX = 500
 BODY_BYTES_MAX = 4 << 20
 CHANGES_MAX = 2000
@@ -147,7 +148,8 @@ def ending(cursor: str | None, sent_at: datetime | None) -> bytes:
 class WireProof(Contract):
     """Which of the reply's `roots` signs a receipt, and its place under it (`shared.merkle`); hashes are hexadecimal.
 
-    `size` is 0 where the envelope signs this one receipt alone.
+    `size` is 0 where the envelope signs this one receipt alone. Where the reply holds all `size` receipts under a
+    root, they are its tree, and `path` is left out.
     """
 
     root: int
@@ -223,20 +225,46 @@ class SyncReply(Contract):
     retry_after_s: float | None = None
 
 
-def proof_of(proof: WireProof, roots: Sequence[Envelope]) -> Proof:
-    """The proof behind its wire form. Raises `ValueError` if it names a root that is not there."""
-    if not 0 <= proof.root < len(roots):
-        raise ValueError(f"there is no root {proof.root} in the reply")
-    if not proof.size:
-        return Proof(roots[proof.root])
-    return Proof(roots[proof.root], Inclusion(proof.index, proof.size, tuple(map(bytes.fromhex, proof.path))))
+class Proofs:
+    """What proves the receipts of a reply: its roots, and the trees that its own answers make up.
+
+    `roots` are the envelopes behind `SyncReply.roots`.
+    """
+
+    def __init__(self, roots: Sequence[Envelope], answers: Sequence[Answer]) -> None:
+        self.roots = roots
+        self._answers = [each for each in answers if isinstance(each, Settled)]
+        self._trees: dict[int, Tree] = {}
+
+    def of(self, proof: WireProof) -> Proof:
+        """The proof behind its wire form. Raises `ValueError` if it names a root or a tree that is not there."""
+        if not 0 <= proof.root < len(self.roots):
+            raise ValueError(f"there is no root {proof.root} in the reply")
+        if not proof.size:
+            return Proof(self.roots[proof.root])
+        if proof.path or proof.size == 1:
+            place = Inclusion(proof.index, proof.size, tuple(map(bytes.fromhex, proof.path)))
+            return Proof(self.roots[proof.root], place)
+        return Proof(self.roots[proof.root], Leaf(proof.index, self._tree(proof.root, proof.size)))
+
+    def _tree(self, root: int, size: int) -> Tree:
+        if root not in self._trees:
+            placed = {a.proof.index: a.receipt.encode() for a in self._answers if a.proof.root == root}
+            if len(placed) != size or placed.keys() != {*range(size)}:  # its length first: they may say any size
+                raise ValueError(f"the reply does not hold all {size} receipts under root {root}")
+            self._trees[root] = tree(placed[index] for index in range(size))
+        return self._trees[root]
 
 
-def settled_json(command: str, receipt: bytes, root: int, place: Inclusion | None) -> bytes:
-    """The bytes of a `Settled`. All of it is the server's own, so it is not checked once more, only written."""
+def settled_json(command: str, receipt: bytes, root: int, place: Place | None, *, whole: bool = False) -> bytes:
+    """The bytes of a `Settled`. All of it is the server's own, so it is not checked once more, only written.
+
+    `whole`: the reply holds all receipts under the root, so that no path is needed.
+    """
     told: dict[str, object] = {"root": root, "index": 0, "size": 0, "path": ()}
     if place is not None:
-        told |= {"index": place.index, "size": place.size, "path": [each.hex() for each in place.path]}
+        path = () if whole else [each.hex() for each in place.path]
+        told |= {"index": place.index, "size": place.size, "path": path}
     return to_json({"status": "settled", "id": command, "receipt": receipt.decode(), "proof": told})
 
 

@@ -8,7 +8,8 @@ Order
 """
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -204,16 +205,23 @@ class Desk:
         assert entry is not None, "what was received is in the ledger"
         return entry
 
-    def _written(self, answer: _Answer) -> bytes:
-        """The answer's JSON."""
-        if not isinstance(answer, str):
-            return answer.to_bytes()
-        entry = self._entry(answer)
-        if entry.proof is None or entry.receipt_payload is None:
+    def _written(self, answers: "list[_Answer]", protocol: int) -> list[bytes]:
+        """The answers' JSON. Where all receipts of a unit are among them they are its tree, and go without paths."""
+        entries = {answer: self._entry(answer) for answer in answers if isinstance(answer, str)}
+        together = Counter(self.roots.number(each.proof.envelope) for each in entries.values() if each.proof)
+        bare = together if protocol == PROTOCOL else Counter[int]()
+        return [
+            self._settled_or_held(entries[each], bare) if isinstance(each, str) else each.to_bytes()
+            for each in answers
+        ]
+
+    def _settled_or_held(self, entry: Entry, together: Mapping[int, int]) -> bytes:
+        proof, receipt = entry.proof, entry.receipt_payload
+        if proof is None or receipt is None:
             return _held(entry).to_bytes()
-        return settled_json(
-            answer, entry.receipt_payload, self.roots.number(entry.proof.envelope), entry.proof.inclusion
-        )
+        root, place = self.roots.number(proof.envelope), proof.inclusion
+        whole = place is not None and place.size == together[root]
+        return settled_json(entry.command.id, receipt, root, place, whole=whole)
 
     def _told_before(self, answer: _Answer) -> Answer:
         """The answer for a device of protocol 1, which gets its receipts signed one by one."""
@@ -231,10 +239,10 @@ class Desk:
         restart, old = since is None, request.protocol == protocol_1.PROTOCOL
         later = self.up_first and not restart and not old and head.change_seq - after < CHANGES_MAX
         page = _nothing_yet(after, head.change_seq) if later else self._page(after, head.change_seq)
-        written = [] if old else [self._written(answer) for answer in answers]  # it names the roots
+        written = [] if old else self._written(answers, request.protocol)  # it names the roots
         reply = SyncReply(
             changes=(),
-            protocol=PROTOCOL,
+            protocol=request.protocol,
             answers=tuple(map(self._told_before, answers)) if old else (),
             removals=page.removals,
             cursor=cursor_at(

@@ -8,7 +8,7 @@ Rules
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from device.core.trust import Trust
 from device.errors import TransportError
@@ -18,7 +18,7 @@ from shared.outcomes import Receipt
 from shared.problems import Problem
 from shared.receipts import Proof, read_receipt
 from shared.statements import Head, ReceiptsRoot
-from shared.sync import Held, Settled, SyncReply, Turned, Unknown, proof_of
+from shared.sync import Answer, Held, Proofs, Settled, SyncReply, Turned, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +76,30 @@ def believe(reply: SyncReply, asked: Sequence[Outgoing], trust: Trust, *, in_ord
     if head is None:
         raise TransportError("The answer does not carry the server's signature; it is not believed.")
     known = {each.id: each for each in asked}
-    roots = _Roots(trust, _envelopes(reply))
+    proofs = _Proofs(trust, _envelopes(reply), reply.answers)
     turned = [answer for answer in reply.answers if isinstance(answer, Turned)] if in_order else []
     return Believed(
         head=head,
         trust=trust,
-        settled=tuple(_receipt(a, known, roots, trust) for a in reply.answers if isinstance(a, Settled)),
+        settled=tuple(_receipt(a, known, proofs, trust) for a in reply.answers if isinstance(a, Settled)),
         held=tuple(a for a in reply.answers if isinstance(a, Held) and a.id in known),
         unknown=tuple(a.id for a in reply.answers if isinstance(a, Unknown) and a.id in known),
         turned=tuple((asked[a.index].id, a.problem) for a in turned if 0 <= a.index < len(asked)),
     )
 
 
-@dataclass
-class _Roots:
-    """The signed envelopes of a reply."""
+class _Proofs(Proofs):
+    """What proves the receipts of a reply, each root verified once."""
 
-    trust: Trust
-    envelopes: list[Envelope]
-    _signed: dict[int, ReceiptsRoot | None] = field(default_factory=dict)
+    def __init__(self, trust: Trust, roots: Sequence[Envelope], answers: Sequence[Answer]) -> None:
+        super().__init__(roots, answers)
+        self._trust = trust
+        self._signed: dict[int, ReceiptsRoot | None] = {}
 
     def signed(self, number: int) -> ReceiptsRoot | None:
-        """What the envelope signs. Raises as `Trust.root` does."""
+        """What a root's envelope signs. Raises as `Trust.root` does."""
         if number not in self._signed:
-            self._signed[number] = self.trust.root(self.envelopes[number])
+            self._signed[number] = self._trust.root(self.roots[number])
         return self._signed[number]
 
 
@@ -111,12 +111,12 @@ def _envelopes(reply: SyncReply) -> list[Envelope]:
 
 
 def _receipt(
-    answer: Settled, known: Mapping[str, Outgoing], roots: _Roots, trust: Trust
+    answer: Settled, known: Mapping[str, Outgoing], proofs: _Proofs, trust: Trust
 ) -> tuple[Receipt, bytes, Proof]:
     payload = answer.receipt.encode()
     try:
-        proof = proof_of(answer.proof, roots.envelopes)
-        receipt = read_receipt(payload, proof, roots.signed(answer.proof.root))
+        proof = proofs.of(answer.proof)
+        receipt = read_receipt(payload, proof, proofs.signed(answer.proof.root))
     except (BadSignature, ValueError) as error:
         raise TransportError("The answer does not carry the server's signature; it is not believed.") from error
     item = known.get(answer.id)

@@ -15,7 +15,7 @@ from sqlmodel import Field
 from device.store.base import Part, Table
 from shared.envelope import Envelope, wire_from
 from shared.ids import sha256_hex
-from shared.merkle import HASH_BYTES, Inclusion
+from shared.merkle import HASH_BYTES, Inclusion, Place
 from shared.receipts import Proof
 
 
@@ -64,7 +64,7 @@ class Proofs(Part):
         self._write(_FORGET, ())
 
 
-def _told(number: int, place: Inclusion | None) -> str:
+def _told(number: int, place: Place | None) -> str:
     if place is None:
         return f'{{"root":{number},"place":null}}'
     path = base64.b64encode(b"".join(place.path)).decode()

@@ -24,7 +24,6 @@ from reconciliation.compose import Author
 from shared.envelope import Envelope, seal
 from shared.problems import Problem
 from shared.receipts import read_receipt
-from shared.sync import proof_of
 from simulators.mutants.base import put
 
 # -- what is saved
@@ -235,9 +234,9 @@ def turned_away_is_deleted() -> None:
 def any_receipt_will_do() -> None:
     """A receipt that the server signed is believed, whatever bytes it is for."""
 
-    def believed(answer: Any, _known: dict[str, Outgoing], roots: Any, _trust: Any) -> Any:
-        payload, proof = answer.receipt.encode(), proof_of(answer.proof, roots.envelopes)
-        return read_receipt(payload, proof, roots.signed(answer.proof.root)), payload, proof
+    def believed(answer: Any, _known: dict[str, Outgoing], proofs: Any, _trust: Any) -> Any:
+        payload, proof = answer.receipt.encode(), proofs.of(answer.proof)
+        return read_receipt(payload, proof, proofs.signed(answer.proof.root)), payload, proof
 
     put(belief, "_receipt", believed)
 

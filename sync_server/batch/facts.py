@@ -49,7 +49,8 @@ def facts_of(entry: Entry, known: Known, decided: Decided, now: datetime) -> Fac
 
 def _full(refs: frozenset[str], more: int, known: Known) -> frozenset[str]:
     """The records that would be too large with about `more` characters more."""
-    return frozenset(ref for ref in refs if known.sizes.get(ref, 0) + more > RECORD_CHARS_MAX)
+    sizes = known.sizes
+    return frozenset([ref for ref in refs if sizes.get(ref, 0) + more > RECORD_CHARS_MAX])
 
 
 def _approval(entry: Entry, known: Known) -> Record | None:

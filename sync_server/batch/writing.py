@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from reconciliation.scope import team_of
 from shared.envelope import SigningKey
 from shared.ids import sha256_hex
+from shared.merkle import Leaf
 from shared.receipts import seal_all
 from shared.records import Record
 from shared.statements import ReceiptsRoot
@@ -73,8 +74,8 @@ def _placed(record: Record, change_seq: int, known: Known) -> Write:
 
 def _put_entries(known: Known, decided: Decided, settled: list[Entry], root: int) -> None:
     tx, tenant = known.tx, known.tenant
-    if settled and settled[0].proof:
-        tx.put_root(tenant, root, settled[0].proof.envelope)
+    if settled and (proof := settled[0].proof) and isinstance(proof.inclusion, Leaf):
+        tx.put_root(tenant, root, proof.envelope, proof.inclusion.tree.leaves)
     entries = [*decided.held.values(), *settled]
     tx.add_entries(tenant, [e for e in entries if e.command.id in known.new], root)
     tx.put_entries(tenant, [e for e in entries if e.command.id not in known.new], root)

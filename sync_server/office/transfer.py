@@ -19,7 +19,8 @@ from shared.contract import Contract
 from shared.envelope import ANSWER_TYPE, TRANSFER_TYPE, BadSignature, Envelope, WireEnvelope, seal, verify
 from shared.problems import Code, Refused
 from shared.request_signature import NotAuthentic
-from shared.sync import PROTOCOL, SyncReply, SyncRequest
+from shared.sync import PROTOCOL, PROTOCOLS_UNDERSTOOD, SyncReply, SyncRequest
+from sync_server import protocol_1
 from sync_server.authentication import Caller, caller_of, device_key
 from sync_server.office.base import OfficePart
 from sync_server.reading import envelope_of, read
@@ -112,7 +113,9 @@ class Transfers(OfficePart):
         """The answer to one round, and after the last all the pages of changes that are still to come."""
         answers = [self._answer(each.caller, each.request)]
         while last and (reply := answers[-1].reply) and reply.more:
-            answers.append(self._answer(each.caller, SyncRequest(protocol=PROTOCOL, cursor=reply.cursor)))
+            answers.append(
+                self._answer(each.caller, SyncRequest(protocol=each.request.protocol, cursor=reply.cursor))
+            )
         return answers
 
     def _answer(self, caller: Caller, request: SyncRequest) -> _Answered:
@@ -140,6 +143,6 @@ def _round(tx: Tx, envelope: Envelope, number: int) -> _Round:
     except BadSignature as error:
         raise Refused(Code.BAD_SIGNATURE, f"round {number} was changed on the way: {error}") from error
     request = read(SyncRequest, envelope.payload)
-    if request.protocol != PROTOCOL:
+    if request.protocol not in PROTOCOLS_UNDERSTOOD - {protocol_1.PROTOCOL}:  # which knew no files
         raise Refused(Code.PROTOCOL_UNSUPPORTED, f"round {number}: protocol {request.protocol}, here {PROTOCOL}")
     return _Round(caller_of(key), request.model_copy(update={"sent_at": None}))

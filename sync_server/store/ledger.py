@@ -4,7 +4,7 @@ A command is settled if it has a receipt, else held. Beside it stand what it wai
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -35,7 +35,7 @@ from sqlmodel import Field
 from shared.commands.base import Command, read_command
 from shared.contract import instant_text, to_instant
 from shared.envelope import COMMAND_TYPE, Envelope, wire_from
-from shared.merkle import Inclusion
+from shared.merkle import Inclusion, Leaf, Tree
 from shared.outcomes import Hold, Outcome, Receipt
 from shared.problems import Code, Problem
 from shared.receipts import Proof
@@ -47,7 +47,8 @@ _HELD = text("hold IS NOT NULL")
 class LedgerRow(Table, table=True):
     """A received command, its raw bytes, and what became of it.
 
-    `receipt` is the receipt's payload; `root` and `place` prove it: the signed envelope, and the place under it.
+    `receipt` is the receipt's payload; `root` and `place` prove it: the signed envelope, and the place under it as
+    ``[index,size]`` (JSON). An older program kept the path as a third part, in hexadecimal, and no leaves.
     """
 
     __tablename__ = "ledger"
@@ -78,12 +79,17 @@ class LedgerRow(Table, table=True):
 
 
 class RootRow(Table, table=True):
-    """A signed envelope over the receipts of one unit of work; `id` is the audit position at its end."""
+    """A signed envelope over the receipts of one unit of work; `id` is the audit position at its end.
+
+    `leaves` are the hashes of those receipts one behind the other: each one's path follows from them, also when
+    others are purged.
+    """
 
     __tablename__ = "receipts_root"
     tenant: str = Field(primary_key=True)
     id: int = Field(sa_column=Column(BigInteger, primary_key=True))
     envelope: str = Field(sa_column=Column(Text, nullable=False))
+    leaves: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
 
 
 class NeedRow(Table, table=True):
@@ -109,12 +115,11 @@ class WithdrawalRow(Table, table=True):
 
 LEDGER, ROOT, NEED, WITHDRAWAL = (table_of(row) for row in (LedgerRow, RootRow, NeedRow, WithdrawalRow))
 _RECEIVE = insert(LEDGER)
-_KEEP_ROOT = Fixed(insert(ROOT).values({name: bindparam(name) for name in ("tenant", "id", "envelope")}))
+_KEEP_ROOT = Fixed(insert(ROOT).values({name: bindparam(name) for name in ("tenant", "id", "envelope", "leaves")}))
 #: By name, so that the index of what is held serves and not the whole chain of a device.
 _IS_HELD = one_of(LEDGER.c.hold, map(str, Hold))
-_ENTRIES = select(LEDGER, ROOT.c.envelope).outerjoin(
-    ROOT, and_(ROOT.c.tenant == LEDGER.c.tenant, ROOT.c.id == LEDGER.c.root)
-)
+_ENTRIES = select(LEDGER)
+_ROOTS = select(ROOT).where(ROOT.c.tenant == bindparam("of"), ROOT.c.id.in_(bindparam("ids", expanding=True)))
 
 _EARLY = Fixed(
     _ENTRIES.where(
@@ -226,7 +231,13 @@ class Ledger(Part):
     def entries(self, tenant: str, ids: Iterable[str]) -> dict[str, Entry]:
         """The named commands, as far as they were ever received."""
         rows = self._all(_named(self._dialect), of=tenant, among=self._listed(ids))
-        return {entry.command.id: entry for entry in map(_entry, rows)}
+        return {entry.command.id: entry for entry in self._entries(tenant, rows)}
+
+    def _entries(self, tenant: str, rows: Sequence[Any]) -> list[Entry]:
+        """What the rows say, with what proves their receipts: each root is read once."""
+        ids = {row.root for row in rows if row.root is not None}
+        roots = {row.id: _Root.of(row) for row in self._all(_ROOTS, of=tenant, ids=[*ids])} if ids else {}
+        return [_entry(row, roots.get(row.root)) for row in rows]
 
     def known(self, tenant: str, ids: Iterable[str]) -> frozenset[str]:
         """Which of `ids` were ever received."""
@@ -242,7 +253,7 @@ class Ledger(Part):
     def held(self, tenant: str, *holds: Hold, device: str | None = None, limit: int = 100_000) -> list[Entry]:
         """The commands under one of `holds`, in the order of receipt; only one device's if it is named."""
         query, by = _under(holds, of_one=device is not None), {} if device is None else {"by": device}
-        return [_entry(row) for row in self._all(query, of=tenant, limit=limit, **by)]
+        return self._entries(tenant, self._all(query, of=tenant, limit=limit, **by))
 
     def held_count(self, tenant: str, device: str, hold: Hold) -> int:
         """How many of a device's commands are under `hold`."""
@@ -253,12 +264,12 @@ class Ledger(Part):
 
     def early(self, tenant: str, device: str, epoch: int) -> list[Entry]:
         """What a device sent before its turn in `epoch`, by place: held for a gap, not for another command."""
-        entries = [_entry(row) for row in self._all(_EARLY, of=tenant, by=device, within=epoch)]
+        entries = self._entries(tenant, self._all(_EARLY, of=tenant, by=device, within=epoch))
         return [entry for entry in entries if entry.problem and entry.problem.code == "chain_gap"]
 
     def due(self, tenant: str, now: datetime) -> list[Entry]:
         """The held commands whose hold ends by itself at or before `now`."""
-        return [_entry(row) for row in self._all(_DUE, of=tenant, at=now.isoformat())]
+        return self._entries(tenant, self._all(_DUE, of=tenant, at=now.isoformat()))
 
     def at_place(self, tenant: str, device: str, epoch: int, seq: int) -> str | None:
         """The hash of the envelope at a place in a device's chain; None if it is not in the ledger (any more)."""
@@ -306,9 +317,10 @@ class Ledger(Part):
         except IntegrityError as error:
             raise Contended("another writer received the command") from error
 
-    def put_root(self, tenant: str, root: int, envelope: Envelope) -> None:
-        """Keep the signed envelope over a unit's receipts."""
-        self._do(_KEEP_ROOT, {"tenant": tenant, "id": root, "envelope": envelope.wire_json})
+    def put_root(self, tenant: str, root: int, envelope: Envelope, leaves: bytes) -> None:
+        """Keep the signed envelope over a unit's receipts, and the hashes of their leaves."""
+        values = {"tenant": tenant, "id": root, "envelope": envelope.wire_json, "leaves": leaves}
+        self._do(_KEEP_ROOT, values)
 
     # -- needs
 
@@ -400,7 +412,7 @@ class Ledger(Part):
         query = _ENTRIES.where(LEDGER.c.tenant == tenant)
         query = query if device is None else query.where(LEDGER.c.device == device)
         rows = self._all(query.order_by(LEDGER.c.received_at.desc(), LEDGER.c.id.desc()).limit(limit))
-        found = [_entry(row) for row in rows]
+        found = self._entries(tenant, rows)
         return [entry for entry in found if record is None or entry.command.record == record]
 
 
@@ -418,7 +430,29 @@ def _beside(row: Any) -> bool:
     return bool(row.hold and row.problem) and json.loads(row.problem)["code"] == Code.CHAIN_FORK
 
 
-def _entry(row: Any) -> Entry:
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A signed envelope and the tree under it; None where an older program kept each receipt's path."""
+
+    envelope: Envelope
+    tree: Tree | None
+
+    @classmethod
+    def of(cls, row: Any) -> "_Root":
+        return cls(wire_from(json.loads(row.envelope)), Tree(bytes(row.leaves)) if row.leaves else None)
+
+    def proof(self, place: str | None) -> Proof:
+        """What proves the receipt whose row has this `place`."""
+        if place is None:
+            return Proof(self.envelope)
+        index, size, *path = json.loads(place)
+        if path:
+            return Proof(self.envelope, Inclusion(index, size, tuple(map(bytes.fromhex, path[0]))))
+        assert self.tree is not None, "a place without a path stands in a tree"
+        return Proof(self.envelope, Leaf(index, self.tree))
+
+
+def _entry(row: Any, root: _Root | None) -> Entry:
     envelope = Envelope(COMMAND_TYPE, bytes(row.payload), ((row.keyid, bytes(row.signature)),))
     receipt = None if row.receipt is None else bytes(row.receipt)
     return Entry(
@@ -433,22 +467,14 @@ def _entry(row: Any) -> Entry:
         outcome=Outcome(row.outcome) if row.outcome else None,
         settled_at=to_instant(row.settled_at) if row.settled_at else None,
         receipt_payload=receipt,
-        proof=_proof(row) if receipt is not None else None,
+        proof=root.proof(row.place) if root and receipt is not None else None,
     )
-
-
-def _proof(row: Any) -> Proof:
-    envelope = wire_from(json.loads(row.envelope))
-    if row.place is None:
-        return Proof(envelope)
-    index, size, path = json.loads(row.place)
-    return Proof(envelope, Inclusion(index, size, tuple(map(bytes.fromhex, path))))
 
 
 def _row(tenant: str, entry: Entry, root: int | None) -> dict[str, Any]:
     command, outcome = entry.command, entry.outcome
     keyid, signature = entry.envelope.signatures[0]
-    inclusion = entry.proof.inclusion if entry.proof else None
+    place = entry.proof.inclusion if entry.proof else None
     return {
         "tenant": tenant,
         "id": command.id,
@@ -469,10 +495,5 @@ def _row(tenant: str, entry: Entry, root: int | None) -> dict[str, Any]:
         "settled_at": instant_text(entry.settled_at) if entry.settled_at else None,
         "receipt": entry.receipt_payload,
         "root": root if outcome else None,
-        "place": _place(inclusion) if inclusion else None,
+        "place": f"[{place.index},{place.size}]" if place else None,
     }
-
-
-def _place(inclusion: Inclusion) -> str:
-    path = '","'.join([each.hex() for each in inclusion.path])
-    return f'[{inclusion.index},{inclusion.size},["{path}"]]' if path else f"[{inclusion.index},{inclusion.size},[]]"

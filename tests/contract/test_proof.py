@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, update
+from sqlalchemy import text as sql
 
+from shared.commands.base import read_command
 from shared.commands.field_updated import FieldUpdated
 from shared.envelope import HEAD_TYPE, SUCCESSION_TYPE, Envelope, SigningKey, seal, verify
 from shared.ids import key_id
@@ -13,7 +15,7 @@ from shared.outcomes import Outcome
 from shared.problems import Code, Refused
 from shared.receipts import read_receipt, verify_root
 from shared.statements import Succession
-from shared.sync import Settled, SyncReply, proof_of
+from shared.sync import PROTOCOL, Proofs, Settled, SyncReply
 from sync_server.batch import link_hash
 from sync_server.store.audit import AUDIT
 from sync_server.store.organisation import TENANT as TENANTS
@@ -100,6 +102,62 @@ def test_a_head_that_nobody_here_signed_proves_the_worst(server: Server) -> None
     assert caught.value.problem.code is Code.MALFORMED
 
 
+# -- a unit's receipts and their one signature
+
+
+async def a_unit(laptop: Laptop, size: int = 5) -> tuple[list[str], SyncReply]:
+    said = [laptop.say("note.added", JOB, text=f"note {n}") for n in range(size)]
+    return [read_command(each.payload).id for each in said], await laptop.round(*said)
+
+
+def paths(reply: SyncReply) -> list[int]:
+    """The length of each proof's path."""
+    return [len(answer.proof.path) for answer in reply.answers if isinstance(answer, Settled)]
+
+
+async def test_a_unit_that_is_told_whole_proves_itself_and_a_part_of_it_by_paths(laptop: Laptop) -> None:
+    ids, reply = await a_unit(laptop)
+    assert paths(reply) == [0] * 5
+    assert proved(reply, laptop.receipt_key) == [Outcome.APPLIED] * 5
+    whole = await laptop.round(in_doubt=tuple(reversed(ids)))
+    assert paths(whole) == [0] * 5
+    assert proved(whole, laptop.receipt_key) == [Outcome.APPLIED] * 5
+    part = await laptop.round(in_doubt=(ids[0], ids[4]))
+    assert paths(part) == [3, 1]
+    assert proved(part, laptop.receipt_key) == [Outcome.APPLIED] * 2
+
+
+async def test_a_device_of_protocol_2_gets_every_path(laptop: Laptop) -> None:
+    ids, _ = await a_unit(laptop)
+    told = await laptop.round(in_doubt=tuple(ids), protocol=2)
+    assert (told.protocol, paths(told)) == (2, [3, 3, 3, 3, 1])
+    assert proved(told, laptop.receipt_key) == [Outcome.APPLIED] * 5
+
+
+async def test_a_receipt_proves_itself_when_the_others_of_its_unit_are_purged(server: Server, laptop: Laptop) -> None:
+    ids, _ = await a_unit(laptop)
+    with server.office.service.store.connected() as connection:
+        connection.execute(sql("DELETE FROM ledger WHERE id <> :kept"), {"kept": ids[2]})
+    left = await laptop.round(in_doubt=(ids[2],))
+    assert paths(left) == [3]
+    assert proved(left, laptop.receipt_key) == [Outcome.APPLIED]
+
+
+async def test_a_path_that_an_older_program_kept_still_proves(server: Server, laptop: Laptop) -> None:
+    ids, _ = await a_unit(laptop)
+    told = await laptop.round(in_doubt=tuple(ids), protocol=2)
+    with server.office.service.store.connected() as connection:
+        connection.execute(sql("UPDATE receipts_root SET leaves = NULL"))
+        for answer in told.answers:
+            assert isinstance(answer, Settled)
+            place = json.dumps([answer.proof.index, answer.proof.size, answer.proof.path])
+            connection.execute(
+                sql("UPDATE ledger SET place = :place WHERE id = :id"), {"place": place, "id": answer.id}
+            )
+    assert (await laptop.round(in_doubt=tuple(ids), protocol=2)).answers == told.answers
+    assert proved(await laptop.round(in_doubt=tuple(ids)), laptop.receipt_key) == [Outcome.APPLIED] * 5
+
+
 # -- the receipt key
 
 
@@ -109,7 +167,7 @@ def proved(reply: SyncReply, public_key: bytes) -> list[Outcome]:
     outcomes = []
     for answer in reply.answers:
         assert isinstance(answer, Settled)
-        proof = proof_of(answer.proof, roots)
+        proof = Proofs(roots, reply.answers).of(answer.proof)
         root = verify_root(proof.envelope, public_key)
         outcomes.append(read_receipt(answer.receipt.encode(), proof, root).outcome)
     return outcomes
@@ -151,7 +209,7 @@ async def test_a_head_signed_by_a_key_that_has_retired_still_counts(server: Serv
     head = server.office.signed_head(TENANT)
     server.office.rotate_receipt_key(TENANT, "root", "yearly")
     assert server.office.verify_audit(TENANT, head).why is None
-    assert (await laptop.round(head=head.to_wire())).protocol == 2
+    assert (await laptop.round(head=head.to_wire())).protocol == PROTOCOL
     forge(server, [body for *_, body in links(server)][:-3])
     assert server.office.verify_audit(TENANT, head).why
     assert await laptop.refused(head=head.to_wire()) == "server_stopped"

@@ -8,7 +8,7 @@ from shared.envelope import COMMAND_TYPE, RECEIPT_TYPE, Envelope, SigningKey, se
 from shared.outcomes import Outcome, Reason
 from shared.problems import MEDIA_TYPE
 from shared.receipts import read_receipt, verify_root
-from shared.sync import BODY_BYTES_MAX, CHANGES_MAX, Settled, Turned, proof_of
+from shared.sync import BODY_BYTES_MAX, CHANGES_MAX, Proofs, Settled, Turned
 from sync_server.batch import link_hash
 from tests.served import TENANT, Laptop, Server, new_laptop, receipt
 
@@ -28,7 +28,7 @@ async def test_a_command_is_settled_with_a_receipt_for_exactly_its_bytes(server:
     reply = await laptop.round(envelope)
     (answer,) = reply.answers
     assert isinstance(answer, Settled)
-    proof = proof_of(answer.proof, [Envelope.from_wire(root) for root in reply.roots])
+    proof = Proofs([Envelope.from_wire(root) for root in reply.roots], reply.answers).of(answer.proof)
     told = read_receipt(answer.receipt.encode(), proof, verify_root(proof.envelope, laptop.receipt_key))
     assert (told.outcome, told.envelope_hash, told.tenant) == (Outcome.APPLIED, envelope.hash, TENANT)
     assert notes(server) == ["hello"]

@@ -52,6 +52,15 @@ async def test_a_stick_carries_commands_there_and_outcomes_and_changes_back(serv
     assert changed[JOB].fields["title"] == "Renamed meanwhile"
 
 
+async def test_a_stick_of_the_protocol_before_is_answered_in_it(server: Server, laptop: Laptop) -> None:
+    sent = [laptop.say("note.added", JOB, text=text) for text in "ab"]
+    (reply,) = replies(laptop, carry(server, laptop, laptop.body(*sent, protocol=2)))
+    assert [receipt(answer).envelope_hash for answer in reply.answers] == [each.hash for each in sent]
+    assert reply.protocol == 2
+    with pytest.raises(Refused, match="Round 1: protocol 1"):
+        carry(server, laptop, laptop.body(protocol=1))
+
+
 async def test_the_same_stick_again_changes_nothing_and_says_the_same(server: Server, laptop: Laptop) -> None:
     raw = stick(laptop, laptop.body(laptop.say("note.added", JOB, text="once")))
     first = server.office.import_outbox(raw)

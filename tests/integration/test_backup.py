@@ -24,7 +24,7 @@ from shared.ports import Ports
 from shared.problems import Refused
 from shared.receipts import read_receipt, verify_root
 from shared.statements import Head
-from shared.sync import Settled, SyncReply, proof_of, read_cursor
+from shared.sync import Proofs, Settled, SyncReply, read_cursor
 from sync_server import backup, dumps
 from sync_server.api.app import build_app
 from sync_server.bootstrap import build_office, initialise
@@ -140,7 +140,7 @@ async def test_what_happened_after_the_backup_comes_back_from_the_devices(house:
         assert receipt(again.answers[0]) == receipt(first.answers[0])
         for answer in again.answers:
             assert isinstance(answer, Settled)
-            proof = proof_of(answer.proof, [Envelope.from_wire(root) for root in again.roots])
+            proof = Proofs([Envelope.from_wire(root) for root in again.roots], again.answers).of(answer.proof)
             read_receipt(answer.receipt.encode(), proof, verify_root(proof.envelope, laptop.receipt_key))
     assert any("the disk broke" in body for body in house.audit())
 

@@ -25,7 +25,7 @@ from shared.ports import Ports
 from shared.problems import Refused
 from shared.receipts import read_receipt, verify_root
 from shared.records import Choice
-from shared.sync import Held, Settled, proof_of
+from shared.sync import Held, Proofs, Settled
 from sync_server.api.app import build_app
 from sync_server.bootstrap import build_office, build_service, migrate
 from sync_server.settings import Settings
@@ -207,7 +207,7 @@ async def test_receipts_of_before_still_prove(server: Server, laptops: list[Lapt
         for answer in mine:
             before = wire_from(OLD["receipts"][answer.id])
             assert answer.receipt.encode() == before.payload
-            proof = proof_of(answer.proof, roots)
+            proof = Proofs(roots, reply.answers).of(answer.proof)
             told = read_receipt(before.payload, proof, verify_root(proof.envelope, laptop.receipt_key))
             assert told.command == answer.id
 

@@ -12,6 +12,7 @@ from device.errors import StoreError
 from device.store import DeviceStore, Head, Identity, JournalEntry, State
 from shared.commands.base import Command
 from shared.envelope import COMMAND_TYPE, RECEIPT_TYPE, Envelope, SigningKey, seal
+from shared.merkle import Inclusion
 from shared.outcomes import Hold, Outcome, Receipt, Standing
 from shared.problems import Code, problem
 from shared.receipts import Proof, read_receipt, seal_all, verify_root
@@ -439,7 +440,9 @@ def test_one_signature_over_many_receipts_is_kept_once_and_as_long_as_it_proves_
     assert roots(store) == 1
     settle(store, said[3], Outcome.APPLIED)
     assert roots(store) == 2
-    assert [store.proof(each.id) for each in said[:3]] == list(zip(payloads, proofs, strict=True))
+    places = [each.inclusion and Inclusion(n, 3, each.inclusion.path) for n, each in enumerate(proofs)]
+    kept_as = [Proof(proofs[0].envelope, place) for place in places]
+    assert [store.proof(each.id) for each in said[:3]] == list(zip(payloads, kept_as, strict=True))
     for each in said[:3]:
         kept = store.proof(each.id)
         assert kept is not None
