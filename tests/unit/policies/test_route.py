@@ -313,3 +313,11 @@ def test_long_work_in_the_background_asks_for_an_approval() -> None:
 def test_facts_are_read_from_json() -> None:
     facts = request(consents=(consent(),))
     assert RouteRequest.model_validate_json(facts.to_bytes()) == facts
+
+
+def test_a_class_that_the_limits_do_not_name_does_not_leave() -> None:
+    routes = shipped_files()["routes.toml"]
+    start = routes.index("private_cluster = { public = 1_000_000")
+    named = routes[:start] + "private_cluster = { public = 10 }" + routes[routes.index("\n", start) :]
+    decision = decide(bundle_of(routes=named), known=without(DEVICE))
+    assert decision.why_not[1].policies == ("too-much-at-once",)
