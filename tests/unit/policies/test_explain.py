@@ -44,7 +44,10 @@ def test_what_waits_and_what_is_refused_says_what_one_can_do() -> None:
     here = explain(decide(link=Link.DOWN))
     assert "  or waits in the queue for: PRIVATE CLUSTER" in here
     refused = explain(decide(data_class=None, known=without(DEVICE)))
-    assert refused[0].startswith("NOWHERE: no model is loaded")
+    assert refused[0] == (
+        "NOWHERE: no model is loaded on this laptop; PRIVATE CLUSTER: personal or restricted data leaves the laptop "
+        "only with the technician's consent"
+    )
     assert any("PRIVATE CLUSTER, once or for this job" in line for line in refused)
 
 
