@@ -178,7 +178,7 @@ def test_findings_say_where_and_never_what() -> None:
 
 
 def test_many_findings_are_cut_and_the_class_is_not() -> None:
-    text = "WO-1042 " * (2 * FOUND_MAX) + "password: x"
+    text = "WO-1042 " * (2 * FOUND_MAX) + "confidential"
     found = look(text)
     assert len(found.found) == FOUND_MAX
     assert found.data_class is DataClass.RESTRICTED
