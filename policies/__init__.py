@@ -1,7 +1,9 @@
 """Where a question may run, and where it runs best. Pure rules: values in, decisions out.
 
-Reading order: `bundle` (the signed set of policies in force), `boundary` (may data cross? — Cedar), `route` (which of
-the permitted places is best, and the recorded decision).
+Reading order: `route` (the decision, put together), `boundary` (may data cross? Cedar), `consent` (which count),
+`ranking` (can it, and which is best), `rulebook` and `bundle` (what is in force), `stability` (what was watched for a
+while), `classify` (how sensitive a text is). Then what is made of decisions: `explain`, `flips`, `corpus`, `rollout`,
+`record`.
 
-Not handled here: running anything, files, time. `default/` is the bundle that ships.
+Not handled here: running anything, files, time, signatures. `default/` is the bundle that ships, and its corpus.
 """

@@ -89,15 +89,13 @@ def vocabulary(
         for phrase in phrases:
             _plant(tree, phrase, ("word", data_class))
     for rule, names in (("id", ids), ("customer", customers), ("person", people)):
+        meaning = (rule, classes.get(rule, DataClass.RESTRICTED))  # type: ignore[call-overload]
         for name in names:
-            _plant(tree, name, (rule, classes.get(rule, DataClass.RESTRICTED)))  # type: ignore[call-overload]
-    for name in people:
-        for part in _words(name):
-            if len(part) >= 3:
-                tree.follows.setdefault(part, _Branch()).as_name = (
-                    "person",
-                    classes.get("person", DataClass.RESTRICTED),
-                )
+            if rule != "person" or not name.isalpha():  # "Mark" alone is a name only where it is written like one
+                _plant(tree, name, meaning)
+    as_name = ("person", classes.get("person", DataClass.RESTRICTED))
+    for part in (part for name in people for part in _words(name) if len(part) >= 3):
+        tree.follows.setdefault(part, _Branch()).as_name = as_name
     return Vocabulary(tree, rules)
 
 
@@ -152,7 +150,7 @@ def _look(text: str, known: Vocabulary, *, whole: bool) -> Iterator[Found]:
     obscure = _obscure(text, known.rules, whole=whole)
     if obscure is not None:
         yield obscure
-    if obscure is None or obscure.rule != "too_long":
+    if len(text) <= known.rules.chars_max:
         yield from _patterns(text, known.rules)
         yield from _vocabulary(text, known.tree)
 
@@ -270,7 +268,7 @@ PATTERNS: tuple[_Pattern, ...] = (
 
 
 def _patterns(text: str, rules: Classifier) -> Iterator[Found]:
-    folded = text.lower()
+    folded = text.casefold()
     for pattern in PATTERNS:
         if not any(word in folded for word in pattern.needs):
             continue

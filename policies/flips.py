@@ -16,7 +16,7 @@ from datetime import datetime
 from policies.bundle import Bundle
 from policies.explain import PLACES, listed
 from policies.route import choose, sealed
-from shared.routing import BOUNDARIES, DataClass, Decision, Purpose
+from shared.routing import BOUNDARIES, DataClass, Decision, Purpose, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,10 @@ def replay(bundle: Bundle, recorded: Iterable[Decision]) -> Replay:
 
 
 def _outcome(decision: Decision) -> tuple[object, ...]:
-    """What matters to the person and to the data; the reasons for it may change without a flip."""
-    obstacles = tuple((each.route, each.obstacle) for each in decision.why_not)
+    """What matters to the person and to the data: where it runs, and if nowhere, what stands in the way."""
+    obstacles = (
+        tuple((each.route, each.obstacle) for each in decision.why_not) if decision.route is Route.REFUSE else ()
+    )
     return decision.route, decision.fallbacks, decision.waits_for, decision.data_class, obstacles
 
 

@@ -148,19 +148,19 @@ def _waits_for(weighed: _Weighed) -> tuple[Boundary, ...]:
         place
         for place in order
         if place is not Route.DEVICE
-        and weighed.verdicts[place].permitted
         and place in weighed.obstacles
-        and weighed.obstacles[place][0] in PASSING
+        and weighed.obstacles[place][0] in PASSING  # which no denial is
     )
 
 
 def _grounds(weighed: _Weighed, route: Route, waits_for: Sequence[Boundary]) -> tuple[tuple[str, ...], str]:
     """The determining policies of the route, and the reason for it."""
     if route is Route.REFUSE:
-        ids = sorted(
-            {name for verdict in weighed.verdicts.values() if not verdict.permitted for name in verdict.policies}
-        )
-        return tuple(ids), weighed.obstacles[Route.DEVICE][1]
+        ids = {name for verdict in weighed.verdicts.values() if not verdict.permitted for name in verdict.policies}
+        reason, opens = weighed.obstacles[Route.DEVICE][1], _would_open(weighed)
+        if opens not in (None, Route.DEVICE):
+            reason = f"{reason}; {PLACES[opens]}: {weighed.obstacles[opens][1]}"
+        return tuple(sorted(ids)), reason[:400]
     if route is Route.QUEUE:
         first = waits_for[0]
         return weighed.verdicts[first].policies, f"{PLACES[first]} cannot do it now: {weighed.obstacles[first][1]}"
@@ -204,12 +204,17 @@ def _disclosure(weighed: _Weighed, route: Route, fallbacks: Sequence[Boundary], 
     )[:400]
 
 
-def _advice(weighed: _Weighed) -> str:
-    """What would help most: a consent or an approval for the nearest place that could then do it or be waited for."""
-    rules, queues = weighed.bundle.rules, weighed.bundle.rules.purposes[weighed.task.request.purpose].queue
+def _would_open(weighed: _Weighed) -> Boundary | None:
+    """The nearest place that a consent or an approval would open, and that could then do it or be waited for."""
+    queues = weighed.bundle.rules.purposes[weighed.task.request.purpose].queue
     for place in BOUNDARIES:
-        obstacle = weighed.obstacles[place][0]
         left = lacks(weighed.prospects[place])
-        if obstacle in LIFTABLE and (left is None or (left[0] in PASSING and queues)):
-            return rules.advice[obstacle].format(place=PLACES[place])[:400]
-    return rules.advice[weighed.obstacles[Route.DEVICE][0]].format(place=PLACES[Route.DEVICE])[:400]
+        if weighed.obstacles[place][0] in LIFTABLE and (left is None or (left[0] in PASSING and queues)):
+            return place
+    return None
+
+
+def _advice(weighed: _Weighed) -> str:
+    """What would help most."""
+    place = _would_open(weighed) or Route.DEVICE
+    return weighed.bundle.rules.advice[weighed.obstacles[place][0]].format(place=PLACES[place])[:400]

@@ -25,6 +25,10 @@ _WHY = argument("--reason", required=True, help="why; it stays in the audit")
 _REASON = argument("--reason", default="", help="why")
 _SEEN = argument("--seen", type=int, metavar="VERSION", help="of the question, as you were shown it")
 _MAINTENANCE = "sync_server.maintenance_commands:"
+_POLICY = "sync_server.policy_commands:"
+_BUNDLE = argument(
+    "bundle", nargs="?", help="its folder, or the file it was packed into (default: the one that ships)"
+)
 
 PROGRAM = Program(
     name="tailboard-server",
@@ -327,6 +331,29 @@ PROGRAM = Program(
             ("sweep",),
             "Decide what was held until now; a running server does it by itself.",
             f"{_OFFICE}sweep",
+        ),
+        Verb(
+            ("policy", "check"),
+            "Whether a policy bundle can be used, and what is in it.",
+            f"{_POLICY}check",
+            (_BUNDLE,),
+        ),
+        Verb(
+            ("policy", "test"),
+            "Whether a policy bundle decides every case of a conformance corpus as expected.",
+            f"{_POLICY}test",
+            (_BUNDLE, argument("--corpus", metavar="FILE", help="JSON lines (default: the one that ships)")),
+        ),
+        Verb(
+            ("policy", "diff"),
+            "Which recorded decisions a policy bundle would make otherwise; no is the answer if there is one.",
+            f"{_POLICY}diff",
+            (
+                _BUNDLE,
+                argument(
+                    "--replay", required=True, metavar="TRACES", help="recorded decisions, one JSON object a line"
+                ),
+            ),
         ),
         Verb(
             ("verify-audit",),

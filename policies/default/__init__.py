@@ -1,1 +1,1 @@
-"""The bundle that ships: data only, read by whoever builds a shell."""
+"""The bundle that ships, and its conformance corpus: data only, read by whoever builds a shell."""

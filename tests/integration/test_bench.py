@@ -73,3 +73,11 @@ def test_json_of_the_save_bench() -> None:
     command = [sys.executable, "-m", "simulators.cli", "bench", "save", "--commands", "10", "--json"]
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     check(told["figures"])
+
+
+def test_a_decision_stands_beside_the_bare_calls_for_the_same_candidates() -> None:
+    from simulators.bench.route import measure as measure_route
+
+    told = measure_route(200)
+    check(told)
+    assert {"decide", "decide_p99", "classify"} <= set(told)

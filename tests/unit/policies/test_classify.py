@@ -123,6 +123,25 @@ def test_what_cannot_be_read_is_restricted(text: str) -> None:
     assert look(text).data_class is DataClass.RESTRICTED
 
 
+def test_a_name_of_one_word_counts_where_it_is_written_like_a_name() -> None:
+    known = vocabulary(RULES, people=("Mark", "m.reyes"))
+    for text, data_class in (
+        ("mark the valve", DataClass.PUBLIC),
+        ("Mark did it", DataClass.PERSONAL),
+        ("ask m.reyes", DataClass.PERSONAL),
+    ):
+        assert classify(text, known, declared=DataClass.PUBLIC).data_class is data_class
+
+
+def test_letters_that_fold_into_others_hide_nothing() -> None:
+    assert look("pa\u017f\u017fword: x").data_class is DataClass.RESTRICTED
+
+
+def test_what_is_too_long_is_not_read_even_if_it_was_cut() -> None:
+    found = classify("WO-1042 " * RULES.chars_max, KNOWN, declared=DataClass.PUBLIC, whole=False)
+    assert found.reasons() == ("truncated",)
+
+
 def test_what_was_cut_or_never_declared_is_restricted() -> None:
     assert classify("pump", KNOWN, declared=DataClass.PUBLIC, whole=False).reasons() == ("truncated",)
     assert look("pump", None).reasons() == ("undeclared",)
@@ -159,7 +178,7 @@ def test_findings_say_where_and_never_what() -> None:
 
 
 def test_many_findings_are_cut_and_the_class_is_not() -> None:
-    text = "WO-1042 " * (2 * FOUND_MAX) + "password: x"
+    text = "WO-1042 " * (2 * FOUND_MAX) + "confidential"
     found = look(text)
     assert len(found.found) == FOUND_MAX
     assert found.data_class is DataClass.RESTRICTED

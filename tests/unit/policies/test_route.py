@@ -313,3 +313,31 @@ def test_long_work_in_the_background_asks_for_an_approval() -> None:
 def test_facts_are_read_from_json() -> None:
     facts = request(consents=(consent(),))
     assert RouteRequest.model_validate_json(facts.to_bytes()) == facts
+
+
+def test_a_class_that_the_limits_do_not_name_does_not_leave() -> None:
+    routes = shipped_files()["routes.toml"]
+    start = routes.index("private_cluster = { public = 1_000_000")
+    named = routes[:start] + "private_cluster = { public = 10 }" + routes[routes.index("\n", start) :]
+    decision = decide(bundle_of(routes=named), known=without(DEVICE))
+    assert decision.why_not[1].policies == ("too-much-at-once",)
+
+
+def test_a_decision_parses_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = shipped()
+
+    def parsed(*_: Any) -> Any:
+        raise AssertionError("policies were parsed for a decision")
+
+    asked = cedarpy.is_authorized_batch
+
+    def watched(requests: Any, policies: Any, entities: Any, schema: Any) -> Any:
+        assert policies is bundle.policy_set
+        assert schema is bundle.schema
+        assert not isinstance(entities, (str, list))
+        return asked(requests, policies, entities, schema)
+
+    for name in ("policies_to_json_str", "validate_policies"):
+        monkeypatch.setattr(cedarpy, name, parsed)
+    monkeypatch.setattr(cedarpy, "is_authorized_batch", watched)
+    assert decide(bundle).route is DEVICE

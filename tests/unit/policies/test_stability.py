@@ -109,6 +109,18 @@ def test_a_conversation_stays_where_it_began_as_long_as_it_goes_on() -> None:
     assert talk.state.switched == 0, "who paused so long begins anew"
 
 
+def test_the_lifetime_counts_from_where_the_conversation_began() -> None:
+    rules = RULES.model_copy(update={"lifetime_s": 300, "affinity_s": 0})
+    state, held = Stability(), []
+    for after_s in (0, 100, 299, 300):
+        at = NOW + after_s * SECOND
+        advice = steady(state, rules, conversation="WO-1", link=Link.UP, at=at)
+        held.append(advice.held)
+        known = {CLUSTER: capability(measured_at=at, expires_at=at + SECOND, context_tokens=9000)}
+        state = settle(state, rules, choose(shipped(), request(known=known), at, advice))
+    assert held == [None, CLUSTER, CLUSTER, None]
+
+
 def test_a_hold_ends_with_the_deny_and_does_not_come_back() -> None:
     talk = Conversation()
     hot = {**everywhere(), DEVICE: capability(throttled=True)}
