@@ -14,8 +14,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from shared.contract import Contract, Name
-from shared.records import DataClass
-from shared.routing import Purpose
+from shared.routing import DataClass, Purpose
 
 STAGES_MAX = 32
 DEVICES_MAX = 10_000
