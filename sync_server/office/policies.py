@@ -11,10 +11,11 @@ Rules
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from policies.bundle import BadBundle
 from shared.commands.base import Role
 from shared.problems import Code, Refused
 from shared.rollout import Mode, Rollout, Stage
@@ -23,7 +24,7 @@ from shared.updates import BUNDLE_BYTES_MAX
 from sync_server.batch import Batch
 from sync_server.office.base import OfficePart, permit, reason_of
 from sync_server.store import Tx
-from sync_server.updates.bundles import BadBundle, renumbered, version_of
+from sync_server.updates.bundles import checked, renumbered, why_not_now
 from sync_server.updates.publisher import Publisher
 
 
@@ -68,7 +69,9 @@ class Policies(OfficePart):
 
         return self._unit(tenant, work)
 
-    def roll_back_bundle(self, tenant: str, actor: str, version: int, reason: str, number: int | None = None) -> Rollout:
+    def roll_back_bundle(
+        self, tenant: str, actor: str, version: int, reason: str, number: int | None = None
+    ) -> Rollout:
         """Publish the content of `version` once more under a higher number (`number`, or the next), in force at once.
 
         Every stage ends. Raises `Refused`.
@@ -80,28 +83,32 @@ class Policies(OfficePart):
             old = publisher.bundle(version)
             new = number or max(publisher.versions()) + 1
             _refuse_used(publisher, new)
-            raw = renumbered(old, new)
+            raw = _renumbered(old, new)
+            self._refuse_untimely(raw)
             rollout = publisher.publish({new: raw}, Rollout(in_force=new))
             batch.note(act="bundle rolled back", actor=actor, why=why, version=new, content_of=version)
             return rollout
 
         return self._unit(tenant, work)
 
-    def roll_out(
-        self, tenant: str, actor: str, version: int, mode: Mode, scope: Scope, reason: str
-    ) -> Rollout:
-        """Put a published bundle in the shadow or in force, for everything or for what `scope` names. Raises `Refused`."""
+    def roll_out(self, tenant: str, actor: str, version: int, mode: Mode, scope: Scope, reason: str) -> Rollout:
+        """Put a published bundle in the shadow or in force, for everything or for what `scope` names.
+
+        Raises:
+            Refused: no such bundle, it is not above the one in force, or its own validity forbids it.
+        """
         why = reason_of(reason)
 
         def change(tx: Tx, publisher: Publisher) -> Rollout:
-            publisher.bundle(version)
-            before = publisher.rollout()
+            raw, before = publisher.bundle(version), publisher.rollout()
             if version <= (before.in_force or 0):
                 raise Refused(
                     Code.STALE,
                     f"bundle {before.in_force} is in force already; to go back to {version}, run: tailboard-server "
                     f"policy rollback {version}",
                 )
+            if mode is Mode.FORCE:
+                self._refuse_untimely(raw)
             if mode is Mode.FORCE and not scope:
                 kept = tuple(each for each in before.stages if each.version > version)
                 return Rollout(in_force=version, stages=kept)
@@ -131,7 +138,9 @@ class Policies(OfficePart):
                 )
             kept = tuple(each for each in before.stages if each.version != version)
             if kept == before.stages:
-                raise Refused(Code.NOT_FOUND, f"bundle {version} is rolled out nowhere; see: tailboard-server policy list")
+                raise Refused(
+                    Code.NOT_FOUND, f"bundle {version} is rolled out nowhere; see: tailboard-server policy list"
+                )
             return before.model_copy(update={"stages": kept})
 
         return self._change(tenant, actor, "bundle withdrawn", why, change, version=version)
@@ -162,6 +171,10 @@ class Policies(OfficePart):
 
         return self._unit(tenant, work)
 
+    def _refuse_untimely(self, raw: bytes) -> None:
+        if why := why_not_now(checked(raw), self.service.ports.clock.now()):
+            raise Refused(Code.STALE, f"{why}. Publish it again with another validity")
+
     def _publisher(self, tx: Tx, tenant: str, actor: str) -> Publisher:
         permit(tx, tenant, actor, Role.ADMIN)
         return self.service.publisher(tx, tenant)
@@ -191,7 +204,14 @@ def _usable(raw: bytes) -> int:
     if len(raw) > BUNDLE_BYTES_MAX:
         raise Refused(Code.TOO_LARGE, f"the bundle has {len(raw)} bytes; devices take up to {BUNDLE_BYTES_MAX}")
     try:
-        return version_of(raw)
+        return checked(raw).manifest.version
+    except BadBundle as error:
+        raise Refused(Code.MALFORMED, str(error)) from error
+
+
+def _renumbered(raw: bytes, version: int) -> bytes:
+    try:
+        return renumbered(raw, version)
     except BadBundle as error:
         raise Refused(Code.MALFORMED, str(error)) from error
 
@@ -210,7 +230,7 @@ def _devices(tx: Tx, tenant: str, groups: Iterable[str]) -> tuple[str, ...]:
         here = {
             each.id
             for each in devices
-            if group == each.id or ((person := people.get(each.person)) and group in (person.teams or ()))
+            if group == each.id or ((person := people.get(each.actor)) and group in (person.teams or ()))
         }
         if not here:
             raise Refused(Code.NOT_FOUND, f"{group} is no device, and no team of anybody who has one")
