@@ -216,7 +216,7 @@ async def test_keys_are_handed_on_through_two_roots(device: Device, server: Serv
 
 async def test_a_running_server_signs_again_before_anything_expires(device: Device, server: Server) -> None:
     publish(server, 1)
-    for _ in range(250):  # two years, three days at a time
+    for _ in range(80):  # eight months, three days at a time
         server.clock.move(timedelta(days=3))
         server.office.service.sweep()
     publish(server, 2)
@@ -493,7 +493,7 @@ async def test_killed_between_download_and_installation_it_installs_without_anot
     await again.close()
 
 
-@pytest.mark.parametrize("pages", [0, 1, 2, 4, 8, 16, 32, 64, 100])
+@pytest.mark.parametrize("pages", [0, 2, 16, 64, 100])
 async def test_wherever_the_disk_is_full_while_installing_the_last_good_one_stays(
     pages: int, device: Device, server: Server
 ) -> None:
