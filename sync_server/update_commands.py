@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from policies.bundle import BadBundle
+from policies.rollout import Mode, Rollout, Stage
 from shared.commandline import Report, UsageError
-from shared.rollout import Mode, Rollout, Stage
 from shared.routing import DataClass
 from sync_server.bootstrap import build_office
 from sync_server.office import Office
@@ -56,9 +56,9 @@ def rollout(arguments: argparse.Namespace) -> Report:
     """Put a bundle in the shadow or in force."""
     if arguments.shadow == arguments.force:
         raise UsageError("Say --shadow (decide and log only) or --force (follow it).")
-    mode = Mode.FORCE if arguments.force else Mode.SHADOW
-    risks = tuple(DataClass(each) for each in arguments.risk)
-    scope = Scope(tuple(arguments.workload), risks, tuple(arguments.group))
+    mode: Mode = "in_force" if arguments.force else "shadow"
+    risks = frozenset(DataClass(each) for each in arguments.risk)
+    scope = Scope(frozenset(arguments.workload) or None, risks or None, frozenset(arguments.group) or None)
     office, tenant = _office(arguments)
     return _report(office.roll_out(tenant, arguments.actor, arguments.version, mode, scope, arguments.reason))
 
@@ -102,13 +102,13 @@ def _rollout_lines(told: Rollout) -> list[str]:
 
 
 def _stage_line(stage: Stage) -> str:
-    conditions: tuple[tuple[str, tuple[Any, ...]], ...] = (
-        ("workload", stage.workloads),
-        ("risk", stage.risks),
-        ("device", stage.devices),
+    conditions: tuple[tuple[str, frozenset[Any] | None], ...] = (
+        ("workload", stage.purposes),
+        ("risk", stage.classes),
+        ("device", stage.groups),
     )
-    said = "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in conditions if values)
-    word = "in force " if stage.mode is Mode.FORCE else "in shadow"
+    said = "; ".join(f"{name} {', '.join(sorted(values))}" for name, values in conditions if values)
+    word = "in force " if stage.mode == "in_force" else "in shadow"
     return f"  {word} bundle {stage.version} for {said or 'everything'}"
 
 

@@ -36,11 +36,11 @@ from tuf.ngclient.config import EnvelopeType
 from device.core.trust import Trust
 from device.errors import UpdateRefused
 from device.updates.shelf import Shelf
+from policies.rollout import Rollout
 from shared import strict_json
 from shared.blobs import RANGE_BYTES_MAX
 from shared.envelope import FIRST_ROOT_TYPE, BadSignature, WireEnvelope
 from shared.ids import sha256_hex
-from shared.rollout import Rollout
 from shared.updates import (
     BUNDLE_BYTES_MAX,
     FIRST_ROOT,
@@ -142,7 +142,7 @@ def _look(laptop: Laptop, now: datetime) -> Look:
     else:
         raw = yield from _fetch(told, shelf, ROLLOUT_BYTES_MAX)
     rollout = _newer(raw, before)
-    wanted = sorted(rollout.versions_on(laptop.trust.device))
+    wanted = sorted(rollout.versions((laptop.trust.device,)))
     missing = [version for version in wanted if shelf.bundle(version) is None]
     for version in set(wanted) - set(missing):
         _same(_told(trusted, bundle_target(version)), shelf.bundle(version))

@@ -19,9 +19,9 @@ from device.keys import DeviceKeys
 from device.store import DeviceStore, Identity
 from device.transport import SyncClient
 from device.updates.shelf import Shelf
+from policies.rollout import Rollout
 from shared.ports import Ports, RunBlocking
 from shared.problems import Code
-from shared.rollout import Rollout
 
 if TYPE_CHECKING:
     from device.updates.client import Got, Look, Want

@@ -18,8 +18,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Field, MetaData, SQLModel
 
 from device.store import DeviceStore
+from policies.rollout import Rollout
 from shared.contract import to_instant
-from shared.rollout import Rollout
 from shared.updates import ROLLOUT_TARGET, bundle_target
 
 BUNDLES_KEPT = 6

@@ -6,7 +6,8 @@ Rules
    under a higher number: a laptop that is offline for months can then never be led back to it.
 3. A bundle can first be in the shadow (decided and logged beside what is in force, never followed), or in force for
    some workloads, risk classes and devices only. Nothing is chosen at random.
-4. A device that stands for a team is written down by name when the stage is made, so that device and server read the
+4. Where several stages fit, the newest bundle decides.
+5. A device that stands for a team is written down by name when the stage is made, so that device and server read the
    same.
 """
 
@@ -16,9 +17,9 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from policies.bundle import BadBundle
+from policies.rollout import Mode, Rollout, Stage
 from shared.commands.base import Role
 from shared.problems import Code, Refused
-from shared.rollout import Mode, Rollout, Stage
 from shared.routing import DataClass, Purpose
 from shared.updates import BUNDLE_BYTES_MAX
 from sync_server.batch import Batch
@@ -30,14 +31,14 @@ from sync_server.updates.publisher import Publisher
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a stage is for; empty: everything. `groups` are devices or teams by name."""
+    """What a stage is for; None stands for any. `groups` are devices or teams by name."""
 
-    workloads: tuple[Purpose, ...] = ()
-    risks: tuple[DataClass, ...] = ()
-    groups: tuple[str, ...] = ()
+    purposes: frozenset[Purpose] | None = None
+    classes: frozenset[DataClass] | None = None
+    groups: frozenset[str] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.workloads or self.risks or self.groups)
+        return bool(self.purposes or self.classes or self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +108,23 @@ class Policies(OfficePart):
                     f"bundle {before.in_force} is in force already; to go back to {version}, run: tailboard-server "
                     f"policy rollback {version}",
                 )
-            if mode is Mode.FORCE:
+            if mode == "in_force":
                 self._refuse_untimely(raw)
-            if mode is Mode.FORCE and not scope:
+            if mode == "in_force" and not scope:
                 kept = tuple(each for each in before.stages if each.version > version)
                 return Rollout(in_force=version, stages=kept)
             stage = Stage(
                 version=version,
                 mode=mode,
-                workloads=scope.workloads,
-                risks=scope.risks,
-                devices=_devices(tx, tenant, scope.groups),
+                purposes=scope.purposes,
+                classes=scope.classes,
+                groups=_devices(tx, tenant, scope.groups) if scope.groups else None,
             )
             kept = tuple(each for each in before.stages if each != stage)
-            return before.model_copy(update={"stages": (*kept, stage)})
+            newest_first = sorted((stage, *kept), key=lambda each: -each.version)
+            return before.model_copy(update={"stages": tuple(newest_first)})
 
-        return self._change(tenant, actor, "bundle rolled out", why, change, version=version, mode=mode.value)
+        return self._change(tenant, actor, "bundle rolled out", why, change, version=version, mode=mode)
 
     def withdraw_bundle(self, tenant: str, actor: str, version: int, reason: str) -> Rollout:
         """End every stage of a bundle. Raises `Refused`, also if it is in force for everything."""
@@ -222,8 +224,8 @@ def _refuse_used(publisher: Publisher, version: int) -> None:
         raise Refused(Code.STALE, f"number {version} is not above {newest}, the newest one; give it a higher number")
 
 
-def _devices(tx: Tx, tenant: str, groups: Iterable[str]) -> tuple[str, ...]:
-    """The devices behind names of devices and teams, sorted. Raises `Refused` for a name that stands for none."""
+def _devices(tx: Tx, tenant: str, groups: Iterable[str]) -> frozenset[str]:
+    """The devices behind names of devices and teams. Raises `Refused` for a name that stands for none."""
     devices, people = tx.devices(tenant), {each.id: each for each in tx.people(tenant)}
     found: set[str] = set()
     for group in groups:
@@ -235,4 +237,4 @@ def _devices(tx: Tx, tenant: str, groups: Iterable[str]) -> tuple[str, ...]:
         if not here:
             raise Refused(Code.NOT_FOUND, f"{group} is no device, and no team of anybody who has one")
         found |= here
-    return tuple(sorted(found))
+    return frozenset(found)

@@ -13,10 +13,10 @@ looked at here.
 
 from dataclasses import dataclass
 
+from policies.rollout import Rollout
 from shared.envelope import SigningKey
 from shared.ports import Ports
 from shared.problems import Code, Refused
-from shared.rollout import Rollout
 from shared.updates import ROLLOUT_TARGET, bundle_target
 from sync_server.server_keys import KeyRing
 from sync_server.store import Tx

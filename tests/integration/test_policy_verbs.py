@@ -81,7 +81,7 @@ def test_a_bundle_goes_from_a_folder_to_a_laptop_over_a_real_server(
         "policy", "rollout", "5", "--shadow", "--workload", "answer", "--risk", "public", "--group", device, *AS
     )
     assert stage["rollout"]["stages"] == [
-        {"version": 5, "mode": "shadow", "workloads": ["answer"], "risks": ["public"], "devices": [device]}
+        {"version": 5, "mode": "shadow", "purposes": ["answer"], "classes": ["public"], "groups": [device]}
     ]
     assert say("policy", "withdraw", "5", *AS)["rollout"]["stages"] == []
     assert say("policy", "rollout", "5", "--force", *AS)["rollout"]["in_force"] == 5

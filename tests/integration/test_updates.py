@@ -17,9 +17,9 @@ from device.updates import client
 from device.updates import shelf as shelf_module
 from device.updates.shelf import Shelf
 from policies.bundle import MANIFEST, pack, unpack
+from policies.rollout import Rollout
 from shared.ports import Ports
 from shared.problems import Refused
-from shared.rollout import Mode, Rollout
 from shared.updates import TIMESTAMP, UPDATES_PATH, bundle_target
 from sync_server.office.policies import Scope
 from sync_server.updates import reading
@@ -95,7 +95,7 @@ async def device(server: Server, between: Between, tmp_path: Path) -> AsyncItera
 def publish(server: Server, version: int, **more: Any) -> None:
     """Publish a bundle and put it in force for everything."""
     server.office.publish_bundle(TENANT, "root", packed(version, **more))
-    server.office.roll_out(TENANT, "root", version, Mode.FORCE, EVERYTHING, WHY)
+    server.office.roll_out(TENANT, "root", version, "in_force", EVERYTHING, WHY)
 
 
 async def sync(device: Device) -> list[str]:
@@ -178,7 +178,7 @@ async def test_without_a_word_from_the_office_it_looks_once_a_day(
 async def test_a_stage_reaches_only_the_devices_that_it_names(device: Device, server: Server) -> None:
     publish(server, 1)
     server.office.publish_bundle(TENANT, "root", packed(2))
-    server.office.roll_out(TENANT, "root", 2, Mode.SHADOW, Scope(groups=("TB-01",)), WHY)
+    server.office.roll_out(TENANT, "root", 2, "shadow", Scope(groups=frozenset({"TB-01"})), WHY)
     await sync(device)
     here = device.updates.shelf.in_force()
     assert here is not None
@@ -353,7 +353,7 @@ async def test_keys_that_the_old_root_did_not_sign_are_not_taken(
     chance.drawn = 1000
     other = made_office(tmp_path / "other", Ports(StillClock(), chance))
     other.publish_bundle(TENANT, "root", packed(9))
-    other.roll_out(TENANT, "root", 9, Mode.FORCE, EVERYTHING, WHY)
+    other.roll_out(TENANT, "root", 9, "in_force", EVERYTHING, WHY)
     other.rotate_update_keys(TENANT, "root", WHY)
     with other.service.store.transaction() as tx:
         theirs = {name: tx.update_file(TENANT, name) or b"" for name in tx.update_names(TENANT)}
