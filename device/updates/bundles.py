@@ -38,14 +38,15 @@ def accepts(version: int, raw: bytes) -> Bundle:
 
 def ruling(shelf: Shelf, shipped: Bundle) -> Ruling:
     """What is in force on this laptop; `shipped` came with the program."""
-    serial, here = shelf.serial(), shelf.in_force()
-    if here is None or here.rollout.in_force is None:
-        return Ruling(shipped, "program", serial)
-    version = here.rollout.in_force
+    serial = shelf.serial()
     try:
+        here = shelf.in_force()
+        if here is None or here.rollout.in_force is None:
+            return Ruling(shipped, "program", serial)
+        version = here.rollout.in_force
         return Ruling(accepts(version, here.bundles.get(version, b"")), "office", serial)
     except ValueError as error:
-        trouble = f"The office's bundle {version} cannot be read by this program ({error}); update the program."
+        trouble = f"The office's bundle cannot be read by this program ({str(error)[:200]}); update the program."
         return Ruling(_narrowed(shipped), "program", serial, trouble)
 
 

@@ -270,14 +270,7 @@ def _fetch(told: TargetFile, shelf: Shelf, bytes_max: int) -> Generator[Want, Go
 
 def _newer(raw: bytes, before: bytes | None) -> Rollout:
     """What `raw` says. Raises `UpdateRefused` if that is a step back."""
-    try:
-        rollout = Rollout.model_validate(strict_json.parse(raw, bytes_max=ROLLOUT_BYTES_MAX))
-    except ValueError as error:
-        raise UpdateRefused(
-            "The office's roll-out is in a form that this program does not know; update the program. What is in "
-            "force stays in force."
-        ) from error
-    known = Rollout.model_validate_json(before) if before else Rollout()
+    rollout, known = _read(raw), _read(before) if before else Rollout()
     back = rollout.serial < known.serial or (rollout.serial == known.serial and before and raw != before)
     if back or (rollout.in_force or 0) < (known.in_force or 0):
         raise UpdateRefused(
@@ -286,6 +279,16 @@ def _newer(raw: bytes, before: bytes | None) -> Rollout:
             "number."
         )
     return rollout
+
+
+def _read(raw: bytes) -> Rollout:
+    try:
+        return Rollout.model_validate(strict_json.parse(raw, bytes_max=ROLLOUT_BYTES_MAX))
+    except ValueError as error:
+        raise UpdateRefused(
+            "The office's roll-out is in a form that this program does not know; update the program. What is in "
+            "force stays in force."
+        ) from error
 
 
 def _same(told: TargetFile, here: bytes | None) -> None:

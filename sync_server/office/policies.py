@@ -179,6 +179,7 @@ class Policies(OfficePart):
 
     def _publisher(self, tx: Tx, tenant: str, actor: str) -> Publisher:
         permit(tx, tenant, actor, Role.ADMIN)
+        tx.lock_head(tenant)  # whoever else publishes here waits, so that nobody's stage is lost
         return self.service.publisher(tx, tenant)
 
     def _change(

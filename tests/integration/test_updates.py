@@ -219,9 +219,26 @@ async def test_a_running_server_signs_again_before_anything_expires(device: Devi
     for _ in range(80):  # eight months, three days at a time
         server.clock.move(timedelta(days=3))
         server.office.service.sweep()
-    publish(server, 2)
     assert await sync(device) == []
-    assert version(device) == "harrow-2"
+    assert version(device) == "harrow-1"
+    assert server.office.published(TENANT).root_version == 2
+
+
+async def test_what_is_fresh_is_not_signed_again(device: Device, server: Server) -> None:
+    publish(server, 1)
+    server.clock.move(timedelta(days=3))
+    server.office.service.sweep()
+    with server.office.service.store.transaction() as tx:
+        before = tx.update_names(TENANT), tx.update_file(TENANT, TIMESTAMP)
+    server.clock.move(timedelta(hours=11))
+    server.office.service.sweep()
+    with server.office.service.store.transaction() as tx:
+        assert (tx.update_names(TENANT), tx.update_file(TENANT, TIMESTAMP)) == before
+        server.clock.move(timedelta(hours=2))
+    server.office.service.sweep()
+    with server.office.service.store.transaction() as tx:
+        assert tx.update_names(TENANT) == before[0]
+        assert tx.update_file(TENANT, TIMESTAMP) != before[1]
 
 
 async def test_a_restored_server_publishes_above_what_it_may_have_given_out(
@@ -530,7 +547,12 @@ async def test_a_bundle_that_this_program_cannot_read_any_more_leaves_only_the_l
     device.updates.shelf.keep(bundle_target(1), b"of a later program")
     ruling = device.ruling()
     assert ruling.bundle.expired(server.clock.now())
-    assert ruling.trouble is not None
+    assert "update the program" in str(ruling.trouble)
+    device.updates.shelf.keep("rollout.json", b'{"version": 2}')
+    assert device.ruling().bundle.expired(server.clock.now())
+    publish(server, 2)
+    (why,) = await sync(device)
+    assert "update the program" in why
 
 
 async def test_bundles_of_long_ago_are_forgotten(device: Device, server: Server) -> None:
