@@ -20,10 +20,11 @@ from policies.bundle import MANIFEST, pack, unpack
 from policies.rollout import Rollout
 from shared.ports import Ports
 from shared.problems import Refused
+from shared.routing import DataClass
 from shared.updates import TIMESTAMP, UPDATES_PATH, bundle_target
 from sync_server.office.policies import Scope
 from sync_server.updates import reading
-from tests.builders import Counting, StillClock
+from tests.builders import Counting, StillClock, still_ports
 from tests.served import TENANT, Server, in_place, made_office
 
 PIN, WHY = "2468", "for the test"
@@ -597,6 +598,20 @@ async def test_other_names_find_nothing(name: str, device: Device, server: Serve
     publish(server, 1)
     with pytest.raises((RemoteError, TransportError)):
         await device.client.fetch_update(name, device.keys.device, 1000)
+
+
+def test_the_same_acts_at_the_same_times_sign_the_same_bytes(tmp_path: Path) -> None:
+    kept = []
+    for home in ("one", "two"):
+        office = made_office(tmp_path / home, still_ports())
+        office.publish_bundle(TENANT, "root", packed(1))
+        scope = Scope(classes=frozenset({DataClass.PUBLIC, DataClass.INTERNAL, DataClass.PERSONAL}))
+        office.roll_out(TENANT, "root", 1, "shadow", scope, WHY)
+        office.rotate_update_keys(TENANT, "root", WHY, root_keys=3, root_threshold=2)
+        with office.service.store.transaction() as tx:
+            kept.append({name: tx.update_file(TENANT, name) for name in tx.update_names(TENANT)})
+        office.service.store.close()
+    assert kept[0] == kept[1]
 
 
 def test_a_repository_keeps_a_few_states(server: Server) -> None:
