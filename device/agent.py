@@ -12,7 +12,8 @@ Rules
    never left is no longer in doubt.
 6. An answer that could not be written down counts as none: the next try waits, longer each time.
 7. What an exchange was like is kept in the transaction that keeps what came of it.
-8. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
+8. Updates are looked for where nothing else is left to do, and never make a round fail (`device.updates`).
+9. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
    but for what the server names as not taken.
 """
 
@@ -35,6 +36,7 @@ from device.keys import DeviceKeys
 from device.store import DeviceStore, Identity, Issue, Outgoing
 from device.transfers import Transfers
 from device.transport import Answered, Begun, Body, SyncClient, read_ending, read_reply
+from device.updates.refresher import Refresher
 from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
 from shared.problems import Code, problem
@@ -48,7 +50,7 @@ _SHUT_OUT = frozenset({Code.DEVICE_FORKED, Code.DEVICE_REVOKED})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step did.
+    """What one step did. `update`: it was about updates, and what went wrong is a sentence.
 
     `asked` and `sent` are command ids, `file` is the sha256 of a file that moved; `error` is a sentence if no usable
     answer came.
@@ -63,6 +65,7 @@ class Step:
     rest_until: datetime | None = None
     rested: bool = False
     file: str | None = None
+    update: bool | str = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +131,10 @@ class Agent:
         ports: Ports,
         run_blocking: RunBlocking,
         transfers: Transfers,
+        updates: Refresher,
     ) -> None:
         self.session = Session()
-        self._transfers = transfers
+        self._transfers, self._updates = transfers, updates
         self._store, self._client, self._keys = store, client, keys
         self._ports, self._run = ports, run_blocking
         self._intake = Intake(store, identity)
@@ -155,7 +159,8 @@ class Agent:
         queue = await self._run(self._store.queue)
         action = self.session.next_action(now, queue)
         if isinstance(action, Rest):
-            return await self._move_files(now, queue) or Step(now, rest_until=action.until, rested=True)
+            moved = await self._look_for_updates(now, queue) or await self._move_files(now, queue)
+            return moved or Step(now, rest_until=action.until, rested=True)
         items: list[Outgoing] = []
         if not isinstance(action, Close):
             ids = action.ids
@@ -254,6 +259,13 @@ class Agent:
         """What was made ready and did not leave was not sent."""
         if draft and draft.items and self._next is None:
             await self._run(lambda: self._store.mark_unknown(draft.action.ids))
+
+    async def _look_for_updates(self, now: datetime, queue: Queue) -> Step | None:
+        """One request for updates, when nothing smaller is left to do; None if it is not time to look."""
+        if not may_move(queue, online=self.session.online, failures=self.session.failures):
+            return None
+        looked = await self._updates.step()
+        return Step(now, update=looked.error or True) if looked else None
 
     async def _move_files(self, now: datetime, queue: Queue) -> Step | None:
         """One piece of one file, when nothing smaller is left to do; None if no file waits."""

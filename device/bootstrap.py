@@ -22,6 +22,8 @@ from device.settings import Settings
 from device.store import DeviceStore, Identity
 from device.transfers import Transfers
 from device.transport import Meter, SyncClient
+from device.updates.bundles import Ruling, accepts, ruling
+from device.updates.refresher import Refresher
 from device.workbench import Workbench
 from policies.bundle import FILES, Bundle, parse_bundle
 from shared.envelope import ENROLMENT_TYPE, seal
@@ -51,6 +53,7 @@ class Device:
     client: SyncClient
     meter: Meter
     transfers: Transfers
+    updates: Refresher
 
     def load_model(self) -> LanguageModel:
         """Load the language model and hand it to the workbench. Blocking: seconds.
@@ -65,6 +68,10 @@ class Device:
         self.workbench.model = model
         self.store.set_meta("model", model.name[:120])
         return model
+
+    def ruling(self) -> Ruling:
+        """Which policy bundle is in force for everything, and where it came from."""
+        return ruling(self.updates.shelf, default_bundle())
 
     def move_to(self, url: str) -> None:
         """The server has a new address. Its keys stay pinned, so another server there would not be believed."""
@@ -116,15 +123,17 @@ def open_device(
         store.close()
         raise LocalError("Enrolment did not finish. Run `tailboard enrol URL CODE` again.")
     meter = Meter()
-    bundle = default_bundle()
-    store.set_meta("bundle", bundle.version)
     client = SyncClient(identity.server_url, transport or httpx.AsyncHTTPTransport(), meter, ports)
     client.offset = timedelta(seconds=float(store.meta("clock_offset_s") or 0))
     attachments = Attachments(store)
+    updates = Refresher(store, client, keys, identity, ports, run_blocking, accepts)
+    bundle = ruling(updates.shelf, default_bundle()).bundle
+    store.set_meta("bundle", bundle.version)
     workbench = Workbench(store, identity, keys, bundle, ports, attachments)
+    updates.installed = lambda _: workbench.rule_by(ruling(updates.shelf, default_bundle()).bundle)
     transfers = Transfers(attachments, client, keys, ports, run_blocking)
-    agent = Agent(store, client, keys, identity, ports, run_blocking, transfers)
-    return Device(settings, ports, store, keys, identity, workbench, agent, client, meter, transfers)
+    agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates)
+    return Device(settings, ports, store, keys, identity, workbench, agent, client, meter, transfers, updates)
 
 
 async def enrol(

@@ -19,6 +19,7 @@ from device.errors import LocalError
 from device.sending import SendResult, result_of
 from device.settings import from_environment
 from device.store import Item
+from device.updates.bundles import Ruling
 from device.words import changes, moment, number, plain, troubles, why
 from device.workbench import Asked, Status
 from shared.commandline import Report, UsageError, words_or_input
@@ -262,7 +263,7 @@ def _sync_report(device: Device, result: SendResult, steps: list[Step], outbox: 
     items = [item for item in outbox if item.command.id in asked]
     lines = [line for item in items for line in item_lines(device, item, outbox)]
     data = {
-        "rounds": len(steps),
+        "rounds": sum(not step.update for step in steps),
         "accepted": result.accepted,
         "kept": result.kept,
         "in_review": result.in_review,
@@ -282,6 +283,7 @@ def status(arguments: argparse.Namespace) -> Report:
         told = device.workbench.status()
         waiting = sum(not each.answers for each in device.workbench.questions())
         counts = {str(standing): count for standing, count in told.counts.items()}
+        ruling = device.ruling()
         data: dict[str, Any] = {
             "device": told.identity.device,
             "actor": told.identity.actor,
@@ -295,18 +297,28 @@ def status(arguments: argparse.Namespace) -> Report:
             "counts": counts,
             "questions": waiting,
             "policy_version": device.workbench.policy_version,
+            "policy_from": ruling.source,
+            "policy_rollout": ruling.serial,
+            "policy_expires_at": ruling.bundle.manifest.expires_at.isoformat(),
+            "update_error": device.store.meta("update_error") or None,
         }
         lines = [
             f"{told.identity.device} of {told.identity.tenant_name}, {told.identity.actor_name}",
             f"{'Online' if told.online else 'Offline'}; data as of {_as_of(device, told)}",
             "  ".join(f"{standing.glyph} {standing} {count}" for standing, count in told.counts.items()),
-            f"policy {device.workbench.policy_version}",
+            _policy_line(ruling),
+            *([ruling.trouble] if ruling.trouble else []),
             *troubles(told),
             *([f"The office asks {waiting}. See: tailboard question list"] if waiting else []),
         ]
         return Report("tailboard.status.v1", data, lines)
 
     return with_device(arguments, work)
+
+
+def _policy_line(ruling: Ruling) -> str:
+    came = "from the office" if ruling.source == "office" else "as it came with the program"
+    return f"policy {ruling.bundle.version}, {came}"
 
 
 def _as_of(device: Device, told: Status) -> str:

@@ -32,6 +32,10 @@ class TransportError(DeviceError):
         self.retryable, self.retry_after = retryable, retry_after
 
 
+class UpdateRefused(DeviceError):
+    """What came as an update is not what the office signed, or is older than what is here; nothing was changed."""
+
+
 class RemoteError(DeviceError):
     """The server answered, and the answer was a problem. `nonce` is that of the request which it answers."""
 

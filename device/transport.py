@@ -11,7 +11,7 @@ Rules
 import asyncio
 import re
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
@@ -52,11 +52,17 @@ from shared.sync import (
     begun,
     ending,
 )
+from shared.updates import UPDATES_PATH
 
 TIMEOUT_S = 20.0
 REPLY_BYTES_MAX = 16 << 20
+#: A problem may always be as long as this, however little was asked for.
+PROBLEM_BYTES_MAX = 16 << 10
 #: So many exchanges wait to be kept; the oldest are forgotten first.
 MET_MAX = 256
+
+#: The request's extension that says how long its answer may be, in bytes; such an answer must not be packed.
+BYTES_MAX = "tailboard.bytes_max"
 
 Purpose = Literal["sync", "inference"]
 Reply = TypeVar("Reply", bound=Contract)
@@ -81,6 +87,10 @@ class Meter:
     down: Counter[Purpose] = field(default_factory=Counter)
 
 
+class TooLong(httpx.RemoteProtocolError):
+    """The answer goes on after all that was asked for."""
+
+
 class Metered(httpx.AsyncBaseTransport):
     """A transport that counts what passes: the one place where bytes leave the device."""
 
@@ -91,6 +101,8 @@ class Metered(httpx.AsyncBaseTransport):
         """Pass the request on; its body counts from the first try, whether or not it arrives."""
         self._meter.up[self._purpose] += len(await request.aread())
         response = await self._inner.handle_async_request(request)
+        if (bytes_max := request.extensions.get(BYTES_MAX)) is not None:
+            await _read_at_most(response, max(bytes_max, PROBLEM_BYTES_MAX))
         body = await response.aread()
         self._meter.down[self._purpose] += response.num_bytes_downloaded or len(body)
         return response
@@ -100,6 +112,41 @@ class Metered(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
+class _AtMost(httpx.AsyncByteStream):
+    """A stream that ends with an error where it goes on after `bytes_max` bytes."""
+
+    def __init__(self, inner: httpx.AsyncByteStream, bytes_max: int) -> None:
+        self._inner, self._left = inner, bytes_max
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._inner:
+            self._left -= len(part)
+            if self._left < 0:
+                raise TooLong("the answer is longer than what was asked for")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+async def _read_at_most(response: httpx.Response, bytes_max: int) -> None:
+    """Read an answer, unless it is packed or longer than that. Raises `TooLong`."""
+    if "content-encoding" in response.headers:
+        await response.aclose()
+        raise TooLong("a packed answer may be of any length")
+    if response.is_closed:  # it came in one piece, without a network
+        if len(response.content) > bytes_max:
+            raise TooLong("the answer is longer than what was asked for")
+        return
+    assert isinstance(response.stream, httpx.AsyncByteStream), "the transport is asynchronous"
+    response.stream = _AtMost(response.stream, bytes_max)
+    try:
+        await response.aread()
+    except BaseException:
+        await response.aclose()
+        raise
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """What a request carries, packed if that is worth it; `size` is what it was before, in bytes."""
@@ -107,6 +154,14 @@ class Body:
     content: bytes
     packed: bool
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of an update, and the nonce of the request that it answers."""
+
+    content: bytes
+    nonce: str
 
 
 class Begun:
@@ -186,8 +241,10 @@ class SyncClient:
             raise TransportError(said, retry_after=_retry_after(response))
         return response.content
 
-    async def _exchange(self, request: httpx.Request, raw: bytes, key: SigningKey) -> httpx.Response:
-        nonce = self._ports.randomness.draw(16).hex()
+    async def _exchange(
+        self, request: httpx.Request, raw: bytes, key: SigningKey, nonce: str | None = None
+    ) -> httpx.Response:
+        nonce = nonce or self._nonce()
         sign_request(request, raw, key, self._now(), nonce)
         clock = self._ports.clock
         began = Issue(clock.boot_id(), clock.monotonic_s(), clock.now())
@@ -195,6 +252,10 @@ class SyncClient:
             response = await self._http.send(request)
         except httpx.HTTPError as error:
             self._meet(began, len(raw), 0, _why_none(error))
+            if isinstance(error, TooLong):
+                raise TransportError(
+                    "Something answered with more than was asked for; it was thrown away."
+                ) from error
             raise TransportError(f"No answer from the server ({type(error).__name__}). Nothing is lost.") from error
         down = response.num_bytes_downloaded or len(response.content)
         self._meet(began, len(raw), down, _what(response))
@@ -225,6 +286,31 @@ class SyncClient:
         if response.status_code != httpx.codes.PARTIAL_CONTENT or len(response.content) != length:
             raise TransportError("Something answered, but not with the piece of the file that was asked for.")
         return response.content
+
+    # -- updates
+
+    async def fetch_update(
+        self, path: str, key: SigningKey, bytes_max: int, first: int = 0, length: int | None = None
+    ) -> Fetched:
+        """A file of the update repository, of at most `bytes_max` bytes; with `length`, exactly so many from `first`.
+
+        What it says is not verified here. Raises as `sync` does.
+        """
+        headers = {"accept-encoding": "identity"}
+        if length is not None:
+            headers["range"] = f"bytes={first}-{first + length - 1}"
+        extensions = {BYTES_MAX: bytes_max}
+        request = self._http.build_request("GET", UPDATES_PATH + path, headers=headers, extensions=extensions)
+        nonce = self._nonce()
+        response = await self._exchange(request, b"", key, nonce)
+        wanted = httpx.codes.OK if length is None else httpx.codes.PARTIAL_CONTENT
+        content = response.content
+        if response.status_code != wanted or len(content) > bytes_max or length not in {None, len(content)}:
+            raise TransportError("Something answered, but not with the update that was asked for.")
+        return Fetched(content, nonce)
+
+    def _nonce(self) -> str:
+        return self._ports.randomness.draw(16).hex()
 
     def _now(self) -> datetime:
         return self._ports.clock.now() + self.offset

@@ -136,6 +136,11 @@ class Workbench:
         """The version of the policy bundle in force."""
         return self._bundle.version
 
+    def rule_by(self, bundle: Bundle) -> None:
+        """Decide by another bundle from now on; the office hears of it when the next session begins."""
+        self._bundle = bundle
+        self._store.set_meta("bundle", bundle.version)
+
     # -- looking
 
     def view(self) -> View:

@@ -37,6 +37,7 @@ ENROLMENT_TYPE = "application/vnd.tailboard.enrolment.v1+json"
 CONSENT_TYPE = "application/vnd.tailboard.consent.v1+json"
 REVOCATION_TYPE = "application/vnd.tailboard.consent-revocation.v1+json"
 CAPABILITY_TYPE = "application/vnd.tailboard.capability.v1+json"
+FIRST_ROOT_TYPE = "application/vnd.tailboard.first-root.v1+json"
 
 
 class BadSignature(Exception):

@@ -204,7 +204,8 @@ class SyncReply(Contract):
         head: signed, see `shared.statements.Head`.
         epoch: where the device's next commands go.
         receipt_keys: how the receipt key was handed on, oldest first.
-        bundle: the policy bundle's version in force at the office; None if it says nothing.
+        bundle: the serial of the office's roll-out of policy bundles; None if there is none. It is only a hint:
+            whoever has another serial goes and looks.
         retry_after_s: how long to leave the server alone; None for as usual.
     """
 

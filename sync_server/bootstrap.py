@@ -57,7 +57,7 @@ def build_service(
     except BaseException:
         store.close()
         raise
-    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings), beside)
+    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings), beside, settings.terms)
 
 
 def blob_files(settings: Settings) -> BlobFiles:

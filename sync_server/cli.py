@@ -29,6 +29,8 @@ _POLICY = "sync_server.policy_commands:"
 _BUNDLE = argument(
     "bundle", nargs="?", help="its folder, or the file it was packed into (default: the one that ships)"
 )
+_UPDATES = "sync_server.update_commands:"
+_NUMBER = argument("version", type=int, help="the bundle's number; see: policy list")
 
 PROGRAM = Program(
     name="tailboard-server",
@@ -326,6 +328,81 @@ PROGRAM = Program(
             "Reject commands; their author is told.",
             f"{_OFFICE}quarantine_dismiss",
             (_APART, _WHY, _AS, _TENANT),
+        ),
+        Verb(
+            ("policy", "publish"),
+            "Publish a policy bundle; it is in force nowhere until it is rolled out.",
+            f"{_UPDATES}publish",
+            (
+                argument("folder", help="with manifest.toml, boundary.cedar, boundary.cedarschema, routes.toml"),
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(("policy", "list"), "What is published, and where it is rolled out.", f"{_UPDATES}listed", (_TENANT,)),
+        Verb(
+            ("policy", "rollout"),
+            "Put a bundle in the shadow or in force, for everything or for some.",
+            f"{_UPDATES}rollout",
+            (
+                _NUMBER,
+                argument("--shadow", action="store_true", help="decide and log it only; never followed"),
+                argument("--force", action="store_true", help="follow it"),
+                argument(
+                    "--workload",
+                    action="append",
+                    default=[],
+                    choices=("propose", "answer", "summarise", "complete"),
+                    help="only this kind of task; may be repeated",
+                ),
+                argument(
+                    "--risk",
+                    action="append",
+                    default=[],
+                    choices=("public", "internal", "personal", "restricted"),
+                    help="only data of this class; may be repeated",
+                ),
+                argument(
+                    "--group",
+                    action="append",
+                    default=[],
+                    metavar="DEVICE|TEAM",
+                    help="only this device, or those of this team as it is now; may be repeated",
+                ),
+                _WHY,
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(
+            ("policy", "withdraw"),
+            "End every stage of a bundle.",
+            f"{_UPDATES}withdraw",
+            (_NUMBER, _WHY, _AS, _TENANT),
+        ),
+        Verb(
+            ("policy", "rollback"),
+            "Publish the content of an older bundle under a higher number, in force for everything at once.",
+            f"{_UPDATES}rollback",
+            (
+                _NUMBER,
+                argument("--number", type=int, help="the new number (default: the next)"),
+                _WHY,
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(
+            ("policy", "rotate-keys"),
+            "Hand over to new keys for updates; the old root signs the new one.",
+            f"{_UPDATES}rotate_keys",
+            (
+                argument("--root-keys", type=int, default=1, help="how many there are (default: %(default)s)"),
+                argument("--root-threshold", type=int, default=1, help="how many must sign (default: %(default)s)"),
+                _WHY,
+                _AS,
+                _TENANT,
+            ),
         ),
         Verb(
             ("sweep",),

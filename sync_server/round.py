@@ -45,6 +45,7 @@ from sync_server.reading import envelope_of, read
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.standing import refuse_if_another, refuse_if_stopped, shown
 from sync_server.store import Device, DeviceState, Entry, Page, Tx
+from sync_server.updates.publisher import mark_of
 
 log = logging.getLogger("tailboard.server")
 
@@ -259,7 +260,7 @@ class Desk:
             server_time=self.now,
             incarnation=self.incarnation,
             receipt_keys=self._successions(),
-            bundle=self.tx.server_value("bundle"),
+            bundle=mark_of(self.tx, self.caller.tenant),
         )
         self._log(answers, page)
         if old:

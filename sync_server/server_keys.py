@@ -62,9 +62,19 @@ class KeyRing:
         stored = tx.server_key(tenant, purpose)
         if stored is None or stored.sealed is None:
             raise Refused(Code.NOT_FOUND, f"tenant {tenant} has no {purpose} key; run: tailboard-server init")
-        if stored.keyid not in self._open:
-            self._open[stored.keyid] = self._unseal(stored.keyid, bytes.fromhex(stored.sealed))
-        return self._open[stored.keyid]
+        return self._opened(stored.keyid, stored.sealed)
+
+    def all_active(self, tx: Tx, tenant: str, purpose: str) -> tuple[SigningKey, ...]:
+        """The tenant's keys for `purpose`, by id, as many as there are. Raises `Refused` as `active`."""
+        stored = tx.keys(tenant, purpose)
+        return tuple(
+            self._opened(each.keyid, each.sealed) for each in stored if each.sealed and each.state == "active"
+        )
+
+    def _opened(self, keyid: str, sealed: str) -> SigningKey:
+        if keyid not in self._open:
+            self._open[keyid] = self._unseal(keyid, bytes.fromhex(sealed))
+        return self._open[keyid]
 
     def _unseal(self, keyid: str, sealed: bytes) -> SigningKey:
         try:

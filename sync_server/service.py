@@ -42,6 +42,9 @@ from sync_server.reading import envelope_of, read, unpacked
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
 from sync_server.standing import refuse_if_stopped
 from sync_server.store import Device, DeviceState, Entry, Key, Store, Tx
+from sync_server.updates.publisher import Publisher
+from sync_server.updates.reading import Updates
+from sync_server.updates.terms import Terms
 
 T = TypeVar("T")
 log = logging.getLogger("tailboard.server")
@@ -63,10 +66,18 @@ class Service:
     """The server's work over a store, a key ring and the ports."""
 
     def __init__(
-        self, store: Store, ring: KeyRing, ports: Ports, files: BlobFiles, beside: Beside = in_place
+        self,
+        store: Store,
+        ring: KeyRing,
+        ports: Ports,
+        files: BlobFiles,
+        beside: Beside = in_place,
+        terms: Terms | None = None,
     ) -> None:
         self.store, self.ring, self.ports, self._beside = store, ring, ports, beside
         self.attachments = Attachments(store, files, self._caller, self.bytes_arrived)
+        self._terms = terms or Terms()
+        self.updates = Updates(store, self._caller, self.publisher, self._receipt_key, ports)
         self._files_swept_at: datetime | None = None
         self._spent: object = None
 
@@ -74,6 +85,13 @@ class Service:
         """A fresh unit of work inside `tx`."""
         receipt_key = self.ring.active(tx, tenant, RECEIPT_KEY)
         return Batch(tx, tenant, self.ports.clock.now(), receipt_key, incarnation(tx))
+
+    def publisher(self, tx: Tx, tenant: str) -> Publisher:
+        """What a tenant publishes for its devices, inside `tx`."""
+        return Publisher(tx, tenant, self.ring, self.ports, self._terms, incarnation(tx))
+
+    def _receipt_key(self, tx: Tx, tenant: str) -> SigningKey:
+        return self.ring.active(tx, tenant, RECEIPT_KEY)
 
     # -- devices speak
 
@@ -144,7 +162,8 @@ class Service:
     def sweep(self) -> None:
         """Decide again what was held until now: approvals whose time is over, kinds that this program has learnt.
 
-        And give back the room of files that only failed commands name, and work the database's log in.
+        And sign metadata of updates again before it expires, give back the room of files that only failed commands
+        name, and work the database's log in.
         """
         with self.store.transaction() as tx:
             tenants = list(tx.tenants())
@@ -181,6 +200,10 @@ class Service:
             batch = self.batch(tx, tenant)
             batch.again([*due, *learnt])
             batch.flush()
+        publisher = self.publisher(tx, tenant)
+        if publisher.due():
+            refuse_if_stopped(tx, tenant)
+            publisher.renew()
 
     # -- enrolment
 

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from shared.attachments import ATTACHMENT_BYTES_MAX
 from shared.commandline import UsageError
+from sync_server.updates.terms import Terms
 
 FILES_BYTES_MAX = 50 << 30
 
@@ -22,6 +24,7 @@ class Settings:
     database: str
     file_bytes_max: int = ATTACHMENT_BYTES_MAX
     tenant_files_bytes_max: int = FILES_BYTES_MAX
+    terms: Terms = field(default_factory=Terms)
 
     @property
     def secret(self) -> Path:
@@ -45,7 +48,23 @@ def read_settings(
         url or f"sqlite:///{folder / 'server.db'}",
         _number(environment, "TAILBOARD_SERVER_FILE_MIB", ATTACHMENT_BYTES_MAX >> 20) << 20,
         _number(environment, "TAILBOARD_SERVER_FILES_GIB", FILES_BYTES_MAX >> 30) << 30,
+        _terms(environment),
     )
+
+
+def _terms(environment: Mapping[str, str]) -> Terms:
+    told = {
+        role: timedelta(
+            days=_number(environment, f"TAILBOARD_SERVER_{role.upper()}_DAYS", getattr(Terms(), role).days)
+        )
+        for role in ("root", "targets", "snapshot", "timestamp")
+    }
+    keys = _number(environment, "TAILBOARD_SERVER_ROOT_KEYS", 1)
+    threshold = _number(environment, "TAILBOARD_SERVER_ROOT_THRESHOLD", 1)
+    try:
+        return Terms(**told, root_keys=keys, root_threshold=threshold)
+    except ValueError as error:
+        raise UsageError(f"TAILBOARD_SERVER_ROOT_THRESHOLD: {error}.") from error
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

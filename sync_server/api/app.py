@@ -22,6 +22,7 @@ from shared.ports import RunBlocking
 from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
 from sync_server.api.blobs import blob_routes
 from sync_server.api.requests import body_of, message_of
+from sync_server.api.updates import update_routes
 from sync_server.service import Service
 
 log = logging.getLogger("tailboard.server")
@@ -60,6 +61,7 @@ def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None)
         return {"status": "up"}
 
     app.include_router(blob_routes(service.attachments, run_blocking))
+    app.include_router(update_routes(service.updates, run_blocking))
     _say_problems(app)
     return app
 

@@ -21,6 +21,7 @@ from sync_server.office.external import ExternalWrites
 from sync_server.office.imports import Imports
 from sync_server.office.organisations import Organisations
 from sync_server.office.people import People
+from sync_server.office.policies import Policies
 from sync_server.office.proof import Audits
 from sync_server.office.quarantine import Quarantine
 from sync_server.office.transfer import Transfers
@@ -41,6 +42,7 @@ class Office(
     Imports,
     Transfers,
     Audits,
+    Policies,
 ):
     """Everything that a person at the office can do on one server."""
 

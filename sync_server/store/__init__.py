@@ -34,6 +34,7 @@ from sync_server.store.ledger import Entry, Ledger
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.records import Page, Records, Write
+from sync_server.store.updates import UpdateFiles
 
 __all__ = [
     "TROUBLE",
@@ -78,7 +79,7 @@ _SQLITE = {
 }
 
 
-class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites):
+class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles):
     """The open transaction."""
 
     def apart(self, work: Callable[[], T]) -> T:

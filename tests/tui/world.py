@@ -19,6 +19,8 @@ from device.settings import Settings
 from device.store import DeviceStore, Identity
 from device.transfers import Transfers
 from device.transport import Meter, SyncClient
+from device.updates.bundles import accepts
+from device.updates.refresher import Refresher
 from device.workbench import Workbench
 from shared.commands.base import Command
 from shared.compression import ENCODING, unpack
@@ -288,9 +290,12 @@ def build(
     attachments = Attachments(store)
     workbench = Workbench(store, who, keys, default_bundle(), ports, attachments)
     transfers = Transfers(attachments, client, keys, ports, on_thread)
-    agent = Agent(store, client, keys, who, ports, on_thread, transfers)
+    updates = Refresher(store, client, keys, who, ports, on_thread, accepts)
+    agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates)
     model = ScriptedModel() if with_model else None
     if model:
         model.gate.set()
-    device = ScriptedDevice(settings, ports, store, keys, who, workbench, agent, client, meter, transfers, model)
+    device = ScriptedDevice(
+        settings, ports, store, keys, who, workbench, agent, client, meter, transfers, updates, model
+    )
     return World(device, clock, server, model)

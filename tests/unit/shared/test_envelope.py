@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from securesystemslib.dsse import Envelope as ReferenceEnvelope
-from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
+from securesystemslib.signer import SSlibKey
 
 from shared.envelope import (
     COMMAND_TYPE,
