@@ -74,7 +74,7 @@ class Line:
         return (len(self._running) + len(self._waiting)) / self._slots
 
     def wait_s(self, ahead: int | None = None) -> float:
-        """How long a ticket with `ahead` waiting before it would wait, in seconds; None for a new, least urgent one."""
+        """How many seconds a ticket with `ahead` before it would wait; None for a new one of the least urgency."""
         if len(self._running) < self._slots:
             return 0.0
         before = len(self._waiting) if ahead is None else ahead

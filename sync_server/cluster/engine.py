@@ -1,10 +1,10 @@
 """One exchange with one engine: OpenAI's chat completions over HTTP, whole or as a stream of events.
 
 Rules
-1. The configured address and no other: a redirect is a fault. The engine is sent the body, its key and the task's id,
-   and no header of whoever asked.
-2. Only JSON of the right object, for the model that was asked, counts as an answer; a proxy's page does not. An engine
-   that repeats the request id must repeat ours: anything else is the answer to another task.
+1. The configured address and no other: a redirect is a fault. The engine is sent the body, its key and the task's
+   id, and no header of whoever asked.
+2. Only JSON of the right object, for the model that was asked, counts as an answer; a proxy's page does not. An
+   engine that repeats the request id must repeat ours: anything else is the answer to another task.
 3. The first byte, and each next one, come in time, or the exchange ends. An answer has a size.
 4. Who stops reading closes the connection, and so the engine stops working.
 5. A stream counts as whole only if it says so (``[DONE]``). What is passed on are whole events.

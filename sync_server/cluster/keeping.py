@@ -1,0 +1,57 @@
+"""What runs beside the gateway as long as the server does: the audit is written, upstreams that are out are probed.
+
+Rules
+1. Entries that cannot be written are put back and tried again; they are lost only with the process.
+2. A fault is logged and tried again at the next turn; it never ends the loop.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from shared.ports import RunBlocking
+from shared.problems import Refused
+from sync_server.cluster.account import Use
+from sync_server.cluster.desk import Desk
+from sync_server.cluster.gateway import Gateway
+from sync_server.logs import where
+
+log = logging.getLogger("tailboard.server")
+WRITE_EVERY_S = 0.25
+Wait = Callable[[float], Awaitable[None]]
+
+
+async def write_down(gateway: Gateway, desk: Desk, run_blocking: RunBlocking) -> None:
+    """Write the entries that wait into the audit. Those that could not be written wait on."""
+    by_tenant: dict[str, list[Use]] = {}
+    for use in gateway.account.take():
+        by_tenant.setdefault(use.tenant, []).append(use)
+    for tenant, uses in by_tenant.items():
+        written = False
+        try:
+            await run_blocking(lambda tenant=tenant, uses=uses: desk.write(tenant, uses))  # type: ignore[misc]
+            written = True
+        except Refused as refused:
+            log.warning("not audited yet", extra={"tenant": tenant, "code": refused.problem.code})
+        finally:
+            if not written:
+                gateway.account.put_back(uses)
+
+
+async def write_for_ever(gateway: Gateway, desk: Desk, run_blocking: RunBlocking, wait: Wait) -> None:
+    """Write the audit every `WRITE_EVERY_S` seconds, until cancelled."""
+    while True:
+        await wait(WRITE_EVERY_S)
+        try:
+            await write_down(gateway, desk, run_blocking)
+        except Exception as error:  # noqa: BLE001  # the next turn tries again
+            log.error("the audit was not written", extra=where(error))
+
+
+async def probe_for_ever(gateway: Gateway, wait: Wait) -> None:
+    """Ask upstreams that are out whether they are back, until cancelled."""
+    while True:
+        await wait(gateway.cluster.probe_s)
+        try:
+            await gateway.probe()
+        except Exception as error:  # noqa: BLE001  # the next turn tries again
+            log.error("the probe failed", extra=where(error))
