@@ -154,7 +154,9 @@ TABLE: dict[Code, Row] = {
         "Ask the office to make room; the file stays on the laptop and goes up later.",
     ),
     Code.ROUTE_REFUSED: Row(
-        403, "The policy does not let this run here", "Ask it on the laptop alone, or ask the office about the policy."
+        403,
+        "The policy does not let this run here",
+        "Ask it on the laptop alone, or ask the office about the policy.",
     ),
     Code.CONSENT_NEEDED: Row(403, "The policy asks for your consent first", "Give your consent and ask again."),
     Code.CONSENT_INVALID: Row(422, "The consent does not hold", "Give your consent anew; it covers this task alone."),
@@ -164,7 +166,9 @@ TABLE: dict[Code, Row] = {
     Code.OVERLOADED: Row(429, "Too many tasks wait already", "Wait as long as is said, then ask again."),
     Code.NO_CAPACITY: Row(503, "No model is up that may answer this", "Ask again later, or let it be queued."),
     Code.DEADLINE_PASSED: Row(504, "It could not begin in time", "Give it more time, or let it be queued."),
-    Code.UPSTREAM_FAILED: Row(502, "The model server did not give an answer", "Ask again, or ask the laptop's model."),
+    Code.UPSTREAM_FAILED: Row(
+        502, "The model server did not give an answer", "Ask again, or ask the laptop's model."
+    ),
     Code.UPSTREAM_SILENT: Row(504, "The model server fell silent", "Ask again, or ask the laptop's model."),
     Code.BUSY: Row(503, "The store is busy", "Try again in a little while."),
     Code.STORE_FULL: Row(507, "The disk is full", "Free some space; nothing saved is lost."),

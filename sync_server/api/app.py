@@ -22,6 +22,8 @@ from shared.ports import RunBlocking
 from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
 from sync_server.api.blobs import blob_routes
 from sync_server.api.requests import body_of, message_of
+from sync_server.cluster.api import ClusterApi
+from sync_server.cluster.parts import ClusterParts
 from sync_server.service import Service
 
 log = logging.getLogger("tailboard.server")
@@ -29,8 +31,13 @@ log = logging.getLogger("tailboard.server")
 RETRY_AFTER_S = {Code.BUSY: 2, Code.STORE_FULL: 60, Code.SERVER_STOPPED: 60}
 
 
-def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None) -> FastAPI:
-    """The application over `service`; `run_blocking` carries every call of it, `lifespan` is what runs beside it."""
+def build_app(
+    service: Service, run_blocking: RunBlocking, lifespan: Any = None, cluster: ClusterParts | None = None
+) -> FastAPI:
+    """The application over `service`; `run_blocking` carries every call of it, `lifespan` is what runs beside it.
+
+    `cluster` is the gateway to the models, if there is one.
+    """
     app = FastAPI(title="Tailboard sync server", docs_url=None, redoc_url=None, lifespan=lifespan)
 
     async def tidy() -> None:
@@ -61,6 +68,8 @@ def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None)
 
     app.include_router(blob_routes(service.attachments, run_blocking))
     _say_problems(app)
+    if cluster is not None:
+        app.add_middleware(ClusterApi, gateway=cluster.gateway, desk=cluster.desk, run_blocking=run_blocking)
     return app
 
 

@@ -1,4 +1,4 @@
-"""The gateway over HTTP: ``POST /v1/assist``, ``POST /v1/chat/completions``, ``GET /v1/models``, ``GET /v1/capabilities``.
+"""The gateway over HTTP: ``/v1/assist`` and ``/v1/capabilities`` for devices, chat completions for programs.
 
 It stands in front of the application as plain ASGI: a framework's layers would take more time than everything that is
 done here, and a stream that nobody reads any more must end at once.
@@ -193,7 +193,7 @@ class ClusterApi:
     async def _client(self, scope: Scope) -> Client:
         key = _bearer(scope["headers"])
         known = self._desk.known_client(key)
-        return known or await self._run_blocking(lambda: self._desk.client(key))
+        return known if known is not None else await self._run_blocking(lambda: self._desk.client(key))
 
     # -- both
 
