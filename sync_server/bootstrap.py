@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -15,12 +16,13 @@ from shared.problems import Code, Refused
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.cluster.connections import Connections
 from sync_server.cluster.desk import Desk as ClusterDesk
-from sync_server.cluster.embedded import Embedded
+from sync_server.cluster.embedded import Embedded, embedded_cluster
 from sync_server.cluster.gateway import Gateway
 from sync_server.cluster.keeping import probe_for_ever, write_down, write_for_ever
 from sync_server.cluster.parts import ClusterParts
 from sync_server.cluster.policies_port import Policies
-from sync_server.cluster.upstreams import Cluster
+from sync_server.cluster.shipped import shipped_policies
+from sync_server.cluster.upstreams import Cluster, read_cluster
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
 from sync_server.service import Service
@@ -145,6 +147,19 @@ def build_cluster(
     """The gateway to the models that `cluster` names, which are reached through `transport`."""
     way = transport or Connections()
     return ClusterParts(Gateway(cluster, way, policies, service.ports), ClusterDesk(service, policies), way, embedded)
+
+
+def cluster_of(told: str, service: Service) -> ClusterParts:
+    """The gateway to the model that ships (``embedded``), or to those of the `cluster.toml` that `told` names.
+
+    Raises:
+        Refused: the file, a key that it names, or the model is not there.
+    """
+    policies = shipped_policies()
+    if told == "embedded":
+        cluster, embedded = embedded_cluster(service.ports)
+        return build_cluster(service, cluster, policies, embedded=embedded)
+    return build_cluster(service, read_cluster(Path(told), os.environ), policies)
 
 
 def build_worker(

@@ -78,8 +78,12 @@ class Seat:
             told.tier.rank >= task.tier.rank
             and task.tokens <= told.context_tokens
             and set(task.tools) <= set(told.tools)
-            and task.raw_model in {"", ANY_MODEL, told.model}
+            and self.serves(task)
         )
+
+    def serves(self, task: Task) -> bool:
+        """Whether its model is the one that the task names, if it names one."""
+        return task.raw_model in {"", ANY_MODEL, self.told.model}
 
     async def enter(self, ticket: Ticket, now_s: float) -> bool:
         """Wait for a turn; whether there was anything to wait for.
@@ -225,7 +229,7 @@ class Gateway:
         """What each place can do now: of its upstreams that are well, the one that would take `task`, or the best."""
         known: dict[Boundary, Capability] = {}
         for place in PLACES:
-            seats = self._well(place)
+            seats = [seat for seat in self._well(place) if task is None or seat.serves(task)]
             fit = [seat for seat in seats if task is None or seat.fits(task)] or seats
             if fit:
                 best = min(fit, key=lambda seat: (seat.line.load, -seat.told.tier.rank, seat.name))
@@ -297,7 +301,11 @@ class Gateway:
                 self.account.counters.add("faults", seat.name, error.fault)
             else:
                 return
-        raise _no_answer(fault)
+        raise _no_answer(fault) if fault or self._any_fits(run.task, places) else _too_long(run.task)
+
+    def _any_fits(self, task: Task, places: Iterable[Boundary]) -> bool:
+        """Whether any upstream there could take the task if it were up and free."""
+        return any(seat.fits(task) for seat in self.seats.values() if seat.told.boundary in places)
 
     async def _turn(self, run: Run[Any], seat: Seat, places: Sequence[Boundary]) -> Sequence[Boundary]:
         """Wait for a turn at `seat`; the places that are permitted then. Raises `Refused`."""
@@ -453,6 +461,12 @@ def _no_answer(fault: EngineFault | None) -> Refused:
         return Refused(Code.NO_CAPACITY, "every model server that may take this is down or cannot", 5)
     code = _FAULTS.get(fault.fault, Code.UPSTREAM_FAILED)
     return Refused(code, str(fault), 5 if code is Code.NO_CAPACITY else None)
+
+
+def _too_long(task: Task) -> Refused:
+    return Refused(
+        Code.PROMPT_TOO_LARGE, f"about {task.tokens} tokens with the answer, or tools and quality, are too much"
+    )
 
 
 def _priority(seat: Seat, task: Task) -> int:
