@@ -7,6 +7,7 @@ behind a socket. A test's questions are what reached it (`asked`), and whether w
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -249,10 +250,8 @@ async def _exchange(engine: Engine, reader: asyncio.StreamReader, writer: asynci
 
 
 async def _until_gone(engine: Engine, reader: asyncio.StreamReader) -> None:
-    try:
+    with suppress(ConnectionError):
         await reader.read(1)
-    except ConnectionError:
-        pass
     engine.cut += 1
 
 

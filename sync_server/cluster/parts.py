@@ -11,7 +11,7 @@ from sync_server.cluster.gateway import Gateway
 
 @dataclass(frozen=True, slots=True)
 class ClusterParts:
-    """The gateway, the side of it that is the database's, the way to the engines, and our own engine if there is one."""
+    """The gateway, its side of the database, the way to the engines, and our own engine if there is one."""
 
     gateway: Gateway
     desk: Desk
