@@ -16,6 +16,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from shared.compression import ENCODING, WORTH_BYTES, pack
 from shared.ports import RunBlocking
@@ -33,7 +34,7 @@ RETRY_AFTER_S = {Code.BUSY: 2, Code.STORE_FULL: 60, Code.SERVER_STOPPED: 60}
 
 def build_app(
     service: Service, run_blocking: RunBlocking, lifespan: Any = None, cluster: ClusterParts | None = None
-) -> FastAPI:
+) -> ASGIApp:
     """The application over `service`; `run_blocking` carries every call of it, `lifespan` is what runs beside it.
 
     `cluster` is the gateway to the models, if there is one.
@@ -68,9 +69,7 @@ def build_app(
 
     app.include_router(blob_routes(service.attachments, run_blocking))
     _say_problems(app)
-    if cluster is not None:
-        app.add_middleware(ClusterApi, gateway=cluster.gateway, desk=cluster.desk, run_blocking=run_blocking)
-    return app
+    return app if cluster is None else ClusterApi(app, cluster.gateway, cluster.desk, run_blocking)
 
 
 def _json(body: bytes, request: Request) -> Response:

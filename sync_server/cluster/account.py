@@ -12,7 +12,7 @@ Counters stand behind `Counters.snapshot`; whoever exports them reads it.
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -109,8 +109,3 @@ class Account:
     def put_back(self, uses: Iterable[Use]) -> None:
         """They could not be written; they come first next time."""
         self._entries.extendleft(reversed(list(uses)))
-
-
-def ended(use: Use, how: str, **more: Any) -> Use:
-    """The same entry, with its end."""
-    return replace(use, ended=how, **more)

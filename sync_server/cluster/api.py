@@ -147,7 +147,7 @@ class ClusterApi:
         async with Presence(receive):
             if not task.stream:
                 run = await self._gateway.relay(task)
-                await out.whole(run.got, _told(run))
+                await out.whole(run.got.raw, _told(run))
                 return
             await self._pass_on(await self._gateway.open(task), out)
 

@@ -30,6 +30,10 @@ HEADER_BYTES_MAX = 65_536
 Origin = tuple[str, str, int]
 
 
+_SENT = h11.Request(method="POST", target="/", headers=[("host", "-")])
+_SENT_WHOLE = h11.EndOfMessage()
+
+
 class Closed(Exception):
     """A kept connection was closed at the other end before anything of an answer came."""
 
@@ -49,10 +53,9 @@ class _Connection:
 
     async def exchange(self, request: httpx.Request, body: bytes) -> h11.Response:
         """Send the request; the head of the answer. Raises `Closed`, `OSError`, `h11.ProtocolError`."""
-        head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
-        raw = self._http.send(head) or b""
-        raw += (self._http.send(h11.Data(data=body)) or b"") if body else b""
-        self._writer.write(raw + (self._http.send(h11.EndOfMessage()) or b""))
+        self._http.send(_SENT)  # the bytes are ours; h11 only has to know that a request went out
+        self._http.send(_SENT_WHOLE)
+        self._writer.write(_written(request) + body)
         await self._writer.drain()
         event = await self._next()
         while isinstance(event, h11.InformationalResponse):
@@ -89,6 +92,15 @@ class _Connection:
         """Let go at once."""
         with suppress(RuntimeError):  # the loop is gone already
             self._writer.transport.abort()
+
+
+def _written(request: httpx.Request) -> bytes:
+    """The head of a request as bytes. Raises `h11.LocalProtocolError` if a header would break out of its line."""
+    lines = [name + b": " + value for name, value in request.headers.raw]
+    head = b"\r\n".join([request.method.encode() + b" " + request.url.raw_path + b" HTTP/1.1", *lines, b"", b""])
+    if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
+        raise h11.LocalProtocolError("a header with a line break")
+    return head
 
 
 class _Body(httpx.AsyncByteStream, AsyncIterator[bytes]):

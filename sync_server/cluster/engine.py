@@ -13,6 +13,7 @@ Source: OpenAI API reference, "Create chat completion" and its streaming events;
 """
 
 import asyncio
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -22,7 +23,7 @@ from pydantic_core import from_json
 from sync_server.cluster.upstreams import Upstream, UpstreamSettings
 
 DONE = b"[DONE]"
-REQUEST_ID = "x-request-id"
+REQUEST_ID = b"x-request-id"
 _EVENT_BYTES_MAX = 1 << 20
 #: How long the end of a body may come behind the end of a stream before its connection is given up.
 _DRAIN_S = 0.2
@@ -75,6 +76,15 @@ class Parts:
         if self.size > self._bytes_max:
             raise EngineFault(Fault.TOO_LARGE, f"an answer of more than {self._bytes_max} bytes")
         return part
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole answer: its bytes as the engine wrote them, what they say, and what the engine counted."""
+
+    raw: bytes = field(repr=False)
+    said: dict[str, Any] = field(repr=False)
+    usage: dict[str, Any]
 
 
 class Exchange:
@@ -163,11 +173,13 @@ class Engine:
         waits = {"connect": told.connect_timeout_s, "pool": told.connect_timeout_s, "write": told.connect_timeout_s}
         self._waits = {"timeout": {**waits, "read": told.first_byte_timeout_s}}
 
-    async def complete(self, body: bytes, task: str) -> bytes:
-        """The whole answer to `body`, as the engine wrote it. Raises `EngineFault`."""
+    async def complete(self, body: bytes, task: str) -> "Whole":
+        """The whole answer to `body`. Raises `EngineFault`."""
         raw = await self._whole(self._post(body, task, b"application/json"), task, self._told.first_byte_timeout_s)
-        self._check(_json(raw), "chat.completion")
-        return raw
+        said = _json(raw)
+        self._check(said, "chat.completion")
+        usage = said.get("usage")
+        return Whole(raw, said, usage if isinstance(usage, dict) else {})
 
     async def open(self, body: bytes, task: str) -> "Exchange":
         """A streamed answer whose first token is there. Whoever opens one closes it. Raises `EngineFault`."""
@@ -175,7 +187,7 @@ class Engine:
         try:
             async with asyncio.timeout(self._told.first_byte_timeout_s):
                 response = await self._send(self._post(body, task, b"text/event-stream"))
-                _expect(response, "text/event-stream", task)
+                _expect(response, b"text/event-stream", task)
                 exchange = Exchange(response, self._told)
                 while (event := await exchange.read()) is not None:
                     said = _json(event)
@@ -205,7 +217,7 @@ class Engine:
         try:
             async with asyncio.timeout(within_s):
                 response = await self._send(request)
-                _expect(response, "application/json", task)
+                _expect(response, b"application/json", task)
                 parts = Parts(response, self._told.answer_bytes_max)
                 raw = b""
                 while (part := await parts.read()) is not None:
@@ -222,9 +234,10 @@ class Engine:
             (b"accept", accept),
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
-            (REQUEST_ID.encode(), task.encode()),
+            (REQUEST_ID, task.encode()),
         ]
-        return httpx.Request("POST", self._url, headers=headers, content=body, extensions=self._waits)
+        stream = httpx.ByteStream(body)  # with `content`, httpx would work the headers over
+        return httpx.Request("POST", self._url, headers=headers, stream=stream, extensions=self._waits)
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -243,9 +256,10 @@ class Engine:
             raise EngineFault(Fault.ANOTHER_ANSWER, "the answer of another model")
 
 
-def _expect(response: httpx.Response, kind: str, task: str) -> None:
+def _expect(response: httpx.Response, kind: bytes, task: str) -> None:
     """Raises `EngineFault` unless the head is that of an answer of media type `kind` to `task`."""
     status = response.status_code
+    headers = {name.lower(): value for name, value in response.headers.raw}
     if 300 <= status < 400:
         raise EngineFault(Fault.REDIRECT, f"a redirect (status {status}), which is not followed")
     if status in {429, 503}:
@@ -254,11 +268,11 @@ def _expect(response: httpx.Response, kind: str, task: str) -> None:
         raise EngineFault(Fault.REFUSED, f"the engine does not take it (status {status})")
     if status != 200:
         raise EngineFault(Fault.NOT_AN_ANSWER, f"status {status}")
-    if response.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
-        raise EngineFault(Fault.NOT_AN_ANSWER, f"not {kind}")
-    if response.headers.get("content-encoding", "identity") != "identity":
+    if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != kind:
+        raise EngineFault(Fault.NOT_AN_ANSWER, f"not {kind.decode()}")
+    if headers.get(b"content-encoding", b"identity") != b"identity":
         raise EngineFault(Fault.NOT_AN_ANSWER, "compressed, which was not asked for")
-    if task and response.headers.get(REQUEST_ID, task) != task:
+    if task and headers.get(REQUEST_ID, task.encode()) != task.encode():
         raise EngineFault(Fault.ANOTHER_ANSWER, "the answer to another task")
 
 

@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import httpx
-from pydantic_core import from_json
 
 from shared.assist import Answer, Attempt, Moved
 from shared.ports import Ports
@@ -33,9 +32,9 @@ from shared.routing import (
     RouteRequest,
 )
 from sync_server.cluster import choice
-from sync_server.cluster.account import Account, Use, ended
+from sync_server.cluster.account import Account, Use
 from sync_server.cluster.admission import Begun, Line, Overloaded, Ticket, Waiting
-from sync_server.cluster.engine import WELL, Engine, EngineFault, Exchange, Fault
+from sync_server.cluster.engine import WELL, Engine, EngineFault, Exchange, Fault, Whole
 from sync_server.cluster.health import Health
 from sync_server.cluster.policies_port import Policies
 from sync_server.cluster.quota import Quotas
@@ -170,17 +169,16 @@ class Gateway:
     async def run(self, task: Task) -> Answer:
         """The answer to `task`, whole; what queued work calls. Raises `Refused`."""
         run = await self._begin(task, lambda engine, body: engine.complete(body, task.id), stream=False)
-        said = from_json(run.got)
-        text = "".join(_content(each.get("message")) for each in said["choices"][:1] if isinstance(each, dict))
-        usage = said.get("usage")
-        answer = self._answer(run, text, usage if isinstance(usage, dict) else {}, len(run.got), 0)
-        self.finish(run, "answered", usage=usage, bytes_down=len(run.got))
+        got = run.got
+        text = "".join(_content(each.get("message")) for each in got.said["choices"][:1] if isinstance(each, dict))
+        answer = self._answer(run, text, got.usage, len(got.raw), 0)
+        self.finish(run, "answered", usage=got.usage, bytes_down=len(got.raw))
         return answer
 
-    async def relay(self, task: Task) -> Run[bytes]:
+    async def relay(self, task: Task) -> Run[Whole]:
         """The engine's own bytes for `task`, whole. Raises `Refused`."""
         run = await self._begin(task, lambda engine, body: engine.complete(body, task.id), stream=False)
-        self.finish(run, "answered", usage=_usage_in(run.got), bytes_down=len(run.got))
+        self.finish(run, "answered", usage=run.got.usage, bytes_down=len(run.got.raw))
         return run
 
     # -- streamed tasks
@@ -378,9 +376,8 @@ class Gateway:
         self._let_go(run, now_s - run.sent_s if how == "answered" else None)
         if run.whom:
             self._quotas.put_right(run.whom, run.reserved, up + down)
-        self.account.keep(
-            ended(_use(run), how, tokens_up=up, tokens_down=down, bytes_down=bytes_down, took_s=now_s - run.began_s)
-        )
+        counts = {"tokens_up": up, "tokens_down": down, "bytes_down": bytes_down, "took_s": now_s - run.began_s}
+        self.account.keep(_use(run, how, counts))
 
     def _let_go(self, run: Run[Any], ran_s: float | None = None) -> None:
         if run.seat is not None and run.ticket is not None:
@@ -478,7 +475,7 @@ def _moved(run: Run[Any], bytes_up: int, bytes_down: int) -> Moved:
     return Moved(boundary=run.route, data_class=run.decision.data_class, bytes_up=bytes_up, bytes_down=bytes_down)
 
 
-def _use(run: Run[Any]) -> Use:
+def _use(run: Run[Any], how: str, counts: dict[str, Any]) -> Use:
     task, decision, asker = run.task, run.decision, run.task.asker
     return Use(
         at=run.began_at,
@@ -495,11 +492,12 @@ def _use(run: Run[Any]) -> Use:
         decision=decision.hash,
         policies=decision.policies,
         consents=decision.consents,
-        ended="",
+        ended=how,
         attempts=len(run.attempts),
         bytes_up=run.bytes_up,
         waited_s=run.waited_s,
         first_token_s=run.first_token_s,
+        **counts,
     )
 
 
@@ -511,8 +509,3 @@ def _content(message: Any) -> str:
 def _count(usage: dict[str, Any], name: str, otherwise: int) -> int:
     value = usage.get(name)
     return value if type(value) is int and 0 <= value < 1 << 31 else otherwise
-
-
-def _usage_in(raw: bytes) -> Any:
-    """The usage that stands in an engine's answer, which was looked at before."""
-    return from_json(raw).get("usage")
