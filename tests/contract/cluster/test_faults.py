@@ -210,7 +210,7 @@ class Caller:
         }
         transport = self.stage.http._transport
         assert isinstance(transport, httpx.ASGITransport)
-        await transport.app(scope, self._receive, self._send)  # type: ignore[arg-type]
+        await transport.app(scope, self._receive, self._send)
 
     async def _receive(self) -> dict[str, Any]:
         if not self._said:
