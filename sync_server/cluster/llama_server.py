@@ -181,7 +181,9 @@ def main() -> None:
     import uvicorn  # noqa: PLC0415  # the input is watched first
     from llama_cpp import Llama  # noqa: PLC0415
 
-    model = Llama(model_path=told.model, n_ctx=told.context, n_threads=os.cpu_count(), verbose=False)
+    model = Llama(
+        model_path=told.model, n_ctx=told.context, n_threads=max((os.cpu_count() or 2) - 1, 1), verbose=False
+    )
     app = LlamaServer(model, told.name, key)
     config = uvicorn.Config(app, host="127.0.0.1", port=told.port, log_config=None, access_log=False, lifespan="off")
     uvicorn.Server(config).run()

@@ -26,12 +26,28 @@ async def wired(engine: Engine, **told: Any) -> AsyncIterator[tuple[Way, Connect
     yield way_to(port, transport, **told), transport, server
     await transport.aclose()
     server.close()
+    await settle()
+
+
+async def settle() -> None:
+    """Let what was closed be gone before the loop is."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 def way_to(port: int, transport: httpx.AsyncBaseTransport, **told: Any) -> Way:
     settings: dict[str, Any] = {"model": "m", "tier": Tier.BASIC, "context_tokens": 4096, **told}
     url = f"http://127.0.0.1:{port}"
     return Way(Upstream("u", UpstreamSettings(url=url, boundary=Route.PRIVATE_CLUSTER, **settings)), transport)
+
+
+async def read(way: Way) -> None:
+    exchange = await way.open(STREAM, "t")
+    try:
+        while await exchange.event() is not None:
+            pass
+    finally:
+        await exchange.close()
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -45,10 +61,7 @@ async def test_one_connection_serves_one_exchange_after_the_other() -> None:
     async with wired(engine) as (way, transport, _):
         for _ in range(3):
             assert (await way.complete(BODY, "t-1")).usage["completion_tokens"] == 4
-            exchange = await way.open(STREAM, "t-2")
-            while await exchange.event() is not None:
-                pass
-            await exchange.close()
+            await read(way)
         await way.probe()
         assert [len(idle) for idle in transport._idle.values()] == [1]
         assert len(engine.asked) == 6
@@ -72,16 +85,7 @@ async def test_an_idle_connection_that_the_engine_let_go_is_replaced() -> None:
 async def test_who_goes_away_hangs_up_on_the_engine(mood: Mood) -> None:
     engine = Engine(mood=mood)
     async with wired(engine) as (way, transport, _):
-
-        async def read() -> None:
-            exchange = await way.open(STREAM, "t")
-            try:
-                while await exchange.event() is not None:
-                    pass
-            finally:
-                await exchange.close()
-
-        reading = asyncio.create_task(read())
+        reading = asyncio.create_task(read(way))
         await until(lambda: len(engine.asked) == 1)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -97,9 +101,7 @@ async def test_who_goes_away_hangs_up_on_the_engine(mood: Mood) -> None:
 async def test_silence_and_a_broken_connection_are_told_apart(mood: Mood, fault: Fault) -> None:
     async with wired(Engine(mood=mood), first_byte_timeout_s=0.3, between_tokens_timeout_s=0.3) as (way, _, _):
         with pytest.raises(EngineFault) as told:
-            exchange = await way.open(STREAM, "t")
-            while await exchange.event() is not None:
-                pass
+            await read(way)
         assert told.value.fault is fault
 
 
@@ -128,6 +130,7 @@ async def test_what_is_not_http_is_no_answer(answer: bytes) -> None:
     assert told.value.fault is Fault.BROKE_OFF
     await done.wait()
     server.close()
+    await settle()
 
 
 async def test_nothing_goes_in_the_clear_to_an_address_that_is_not_private(monkeypatch: pytest.MonkeyPatch) -> None:
