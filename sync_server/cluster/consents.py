@@ -79,6 +79,6 @@ def _fact(consent: Consent, request: AssistRequest) -> Consented:
         target=consent.target,
         data_class=consent.data_class,
         purpose=consent.purpose,
-        conversation=request.conversation,
+        conversation=request.conversation or request.task,
         expires_at=consent.expires_at,
     )

@@ -25,7 +25,7 @@ from shared.routing import Boundary, Capabilities, Capability, highest
 from sync_server.authentication import Caller, Seen
 from sync_server.cluster import consents
 from sync_server.cluster.account import Use
-from sync_server.cluster.policies_port import Policies
+from sync_server.cluster.policy import Policies
 from sync_server.cluster.task import Asker, Task, question
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.service import Service
@@ -52,7 +52,8 @@ class Desk:
     """What the gateway asks of the server's database."""
 
     def __init__(self, service: Service, policies: Policies) -> None:
-        self._service, self._policies = service, policies
+        self._service, self.policies = service, policies
+        self.store = service.store
         self._clients: dict[str, tuple[float, Client]] = {}
 
     # -- devices
@@ -70,14 +71,14 @@ class Desk:
             tx.forget_tasks(now - 2 * TASK_AGE_MAX)
             asker = Asker(caller.tenant, caller.device, caller.actor, "device")
             task = question(asker, request, consents.hold(tx, caller, request, now))
-            return self._remembered(tx, task.classified(self._policies.classify(caller.tenant, task.text)), now)
+            return self._remembered(tx, task.classified(self.policies.classify(caller.tenant, task.text)), now)
 
-        return Claimed(self._service.store.attempt(work), digest)
+        return Claimed(self.store.attempt(work), digest)
 
     def caller(self, message: Message, body: bytes) -> Caller:
         """The active device behind any other request. Raises `Refused`."""
         seen = Seen()
-        return self._service.store.attempt(lambda tx: self._active(tx, message, body, seen))
+        return self.store.attempt(lambda tx: self._active(tx, message, body, seen))
 
     def _active(self, tx: Tx, message: Message, body: bytes, seen: Seen) -> Caller:
         caller = self._service.caller(tx, message, body, seen)
@@ -105,7 +106,7 @@ class Desk:
         if known is not None:
             return known
         digest = sha256_hex(key.encode())
-        with self._service.store.transaction() as tx:
+        with self.store.transaction() as tx:
             found = tx.client_by_key(digest)
         if found is None or found.revoked_at is not None:
             raise Refused(Code.NOT_AUTHENTIC, "no such key, or it was revoked")
@@ -126,13 +127,13 @@ class Desk:
         now = self._service.ports.clock.now()
         ends = min((each.expires_at for each in places.values()), default=now + timedelta(seconds=30))
         told = Capabilities(tenant=caller.tenant, places=places, told_at=now, expires_at=ends)
-        with self._service.store.transaction() as tx:
+        with self.store.transaction() as tx:
             key = self._service.ring.active(tx, caller.tenant, RECEIPT_KEY)
         return seal(CAPABILITY_TYPE, told.to_bytes(), key).wire_json.encode()
 
     def write(self, tenant: str, uses: Iterable[Use]) -> None:
         """Audit `uses` in the tenant's chain, all or none. Raises `Refused`."""
-        self._service.store.attempt(lambda tx: self._write(tx, tenant, uses))
+        self.store.attempt(lambda tx: self._write(tx, tenant, uses))
 
     def _write(self, tx: Tx, tenant: str, uses: Iterable[Use]) -> None:
         batch = self._service.batch(tx, tenant)

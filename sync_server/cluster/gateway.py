@@ -36,7 +36,7 @@ from sync_server.cluster.account import Account, Use
 from sync_server.cluster.admission import Begun, Line, Overloaded, Ticket, Waiting
 from sync_server.cluster.engine import WELL, Engine, EngineFault, Exchange, Fault, Whole
 from sync_server.cluster.health import Health
-from sync_server.cluster.policies_port import Policies
+from sync_server.cluster.policy import Policies
 from sync_server.cluster.quota import Quotas
 from sync_server.cluster.task import ANY_MODEL, Task
 from sync_server.cluster.upstreams import Cluster
@@ -208,7 +208,7 @@ class Gateway:
             device=asker.device,
             actor=asker.actor,
             purpose=task.purpose,
-            conversation=task.conversation,
+            conversation=task.conversation or task.id,
             data_class=task.data_class,
             conversation_class=task.conversation_class,
             input_chars=len(task.text),
@@ -216,6 +216,7 @@ class Gateway:
             tools=task.tools,
             tier=task.tier,
             within_s=task.within_s,
+            device_approved=asker.kind != "client",  # enrolled by the office; a program is no laptop
             link=Link.UP,
             known=self.known(now, task),
             consents=task.consents,

@@ -30,6 +30,7 @@ from sync_server.api.app import build_app
 from sync_server.bootstrap import build_cluster
 from sync_server.cluster.keeping import write_down
 from sync_server.cluster.parts import ClusterParts
+from sync_server.cluster.policy import Policies
 from sync_server.cluster.upstreams import Cluster, QuotaSettings, Upstream, UpstreamSettings
 from sync_server.office import Office
 from tests.served import TENANT, Laptop, in_place
@@ -178,16 +179,18 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(office: Office, *upstreams: Upstream, quota: QuotaSettings | None = None) -> AsyncIterator[Stage]:
+async def staged(
+    office: Office, *upstreams: Upstream, quota: QuotaSettings | None = None, policies: Policies | None = None
+) -> AsyncIterator[Stage]:
     """A gateway before engines that are named like their hosts."""
     engines = {each.name: Engine(each.told.model) for each in upstreams}
-    link, policies = EngineLink(engines), PlainPolicies()
+    link, plain = EngineLink(engines), PlainPolicies()
     cluster = replace(Cluster(upstreams), quota=quota or QuotaSettings())
-    parts = build_cluster(office.service, cluster, policies, link)
+    parts = build_cluster(office.service, cluster, policies or plain, link)
     app = build_app(office.service, in_place, cluster=parts)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
-        yield Stage(office, parts, policies, link, engines, http)
+        yield Stage(office, parts, plain, link, engines, http)
 
 
 def answer_of(response: httpx.Response) -> Answer:
