@@ -134,7 +134,8 @@ async def _beside_the_cluster(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await write_down(gateway, desk, run_blocking)
+        while await write_down(gateway, desk, run_blocking):
+            pass
         await cluster.transport.aclose()
 
 

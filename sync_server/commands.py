@@ -260,7 +260,13 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     import uvicorn
 
     from sync_server.api.app import build_app
-    from sync_server.bootstrap import beside_on_threads, build_lifespan, build_service, cluster_of, on_thread
+    from sync_server.bootstrap import (
+        beside_on_threads,
+        build_lifespan,
+        build_service,
+        cluster_of,
+        on_thread,
+    )
     from sync_server.logs import log_to_stderr
 
     log_to_stderr(arguments.log_level)

@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
+from simulators.bench.exchange import exchange_cpu
 from simulators.bench.figures import Figures, figure, scratch
 from simulators.bench.upstream import MODEL
 from simulators.processes import Running, administer, resident_mb, running_server
@@ -110,6 +111,7 @@ async def _measure(running: Running, direct: str, engine: int, key: str, request
         "gateway_added_p50": figure(added[0], "ms", median(single["direct"])),
         "gateway_first_byte_delay": figure(added[1], "ms", median(streams["direct"])),
         "gateway_rate": figure(crowd, "1/s", floor),
+        "gateway_exchange_cpu": await exchange_cpu(f"{direct}/v1/chat/completions", requests),
         "gateway_rss": figure(resident_mb(running.pid), "MiB", resident_mb(engine)),
     }
     return Measured(

@@ -100,11 +100,14 @@ class Account:
         if use.attempts > 1:
             count("fallbacks", use.route)
 
-    def take(self) -> list[Use]:
-        """The entries that wait to be written; who could not write them puts them back."""
-        taken = list(self._entries)
-        self._entries.clear()
-        return taken
+    @property
+    def waiting(self) -> int:
+        """How many entries wait to be written."""
+        return len(self._entries)
+
+    def take(self, most: int) -> list[Use]:
+        """The `most` oldest entries that wait to be written; who could not write them puts them back."""
+        return [self._entries.popleft() for _ in range(min(most, len(self._entries)))]
 
     def put_back(self, uses: Iterable[Use]) -> None:
         """They could not be written; they come first next time."""

@@ -100,25 +100,29 @@ class Desk:
     # -- programs
 
     def client(self, key: str) -> Client:
-        """The program whose key that is. Raises `Refused`: `not_authentic`."""
-        now_s = self._service.ports.clock.monotonic_s()
-        known = self.known_client(key)
-        if known is not None:
-            return known
+        """The program whose key that is, looked up now. Raises `Refused`: `not_authentic`."""
         digest = sha256_hex(key.encode())
         with self.store.transaction() as tx:
             found = tx.client_by_key(digest)
         if found is None or found.revoked_at is not None:
+            self._clients.pop(digest, None)
             raise Refused(Code.NOT_AUTHENTIC, "no such key, or it was revoked")
         if len(self._clients) >= CLIENTS_KNOWN_MAX:
             self._clients.clear()
-        self._clients[digest] = (now_s + CLIENT_KNOWN_S, found)
+        self._clients[digest] = (self._service.ports.clock.monotonic_s() + CLIENT_KNOWN_S, found)
         return found
 
     def known_client(self, key: str) -> Client | None:
-        """The same, if it was looked up a moment ago; never blocks."""
-        until_s, found = self._clients.get(sha256_hex(key.encode()), (0.0, None))
-        return found if self._service.ports.clock.monotonic_s() < until_s else None
+        """The same, if it was looked up a moment ago; never blocks.
+
+        Of several who ask at the end of that moment one is told None and looks again; the others go on meanwhile.
+        """
+        digest, now_s = sha256_hex(key.encode()), self._service.ports.clock.monotonic_s()
+        until_s, found = self._clients.get(digest, (0.0, None))
+        if found is None or now_s < until_s:
+            return found
+        self._clients[digest] = (now_s + CLIENT_KNOWN_S, found)
+        return None
 
     # -- what is told, and kept
 

@@ -19,24 +19,34 @@ from sync_server.store import Store
 
 log = logging.getLogger("tailboard.server")
 WRITE_EVERY_S = 0.25
+#: So many entries are written in one transaction; more wait for the next, so that a slow disk makes no large ones.
+BATCH_MAX = 256
 Wait = Callable[[float], Awaitable[None]]
 
 
-async def write_down(gateway: Gateway, desk: Desk, run_blocking: RunBlocking) -> None:
-    """Write the entries that wait into the audit. Those that could not be written wait on."""
-    by_tenant: dict[str, list[Use]] = {}
-    for use in gateway.account.take():
-        by_tenant.setdefault(use.tenant, []).append(use)
-    for tenant, uses in by_tenant.items():
-        written = False
-        try:
-            await run_blocking(lambda tenant=tenant, uses=uses: desk.write(tenant, uses))  # type: ignore[misc]
-            written = True
-        except Refused as refused:
-            log.warning("not audited yet", extra={"tenant": tenant, "code": refused.problem.code})
-        finally:
-            if not written:
-                gateway.account.put_back(uses)
+async def write_down(gateway: Gateway, desk: Desk, run_blocking: RunBlocking) -> bool:
+    """Write up to `BATCH_MAX` entries into the audit; whether more wait. Those that could not be written wait on."""
+    left: dict[str, list[Use]] = {}
+    for use in gateway.account.take(BATCH_MAX):
+        left.setdefault(use.tenant, []).append(use)
+    refused: list[Use] = []
+    try:
+        for tenant in list(left):
+            if not await _written(desk, tenant, left[tenant], run_blocking):
+                refused += left[tenant]
+            del left[tenant]
+    finally:
+        gateway.account.put_back([*refused, *(use for uses in left.values() for use in uses)])
+    return not refused and gateway.account.waiting > 0
+
+
+async def _written(desk: Desk, tenant: str, uses: list[Use], run_blocking: RunBlocking) -> bool:
+    try:
+        await run_blocking(lambda: desk.write(tenant, uses))
+    except Refused as refused:
+        log.warning("not audited yet", extra={"tenant": tenant, "code": refused.problem.code})
+        return False
+    return True
 
 
 async def write_for_ever(gateway: Gateway, desk: Desk, run_blocking: RunBlocking, wait: Wait) -> None:
@@ -44,7 +54,8 @@ async def write_for_ever(gateway: Gateway, desk: Desk, run_blocking: RunBlocking
     while True:
         await wait(WRITE_EVERY_S)
         try:
-            await write_down(gateway, desk, run_blocking)
+            while await write_down(gateway, desk, run_blocking):
+                pass
         except Exception as error:  # noqa: BLE001  # the next turn tries again
             log.error("the audit was not written", extra=where(error))
 
