@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.problems import Refused
+from shared.problems import Code, Refused
 from shared.routing import DataClass
 from simulators.engine import Mood
 from sync_server.cluster.upstreams import QuotaSettings, Share
@@ -152,3 +152,16 @@ async def test_an_audit_that_cannot_be_written_ends_the_service(stage: Stage, ke
     assert [(await stage.chat(key)).status_code for _ in range(3)] == [200, 200, 503]
     assert len(await stage.audited()) == 2
     assert (await stage.chat(key)).status_code == 200
+
+
+async def test_what_could_not_be_audited_is_audited_later(stage: Stage, key: str, monkeypatch: Any) -> None:
+    await stage.chat(key)
+    with monkeypatch.context() as broken:
+        broken.setattr(stage.parts.desk, "write", full)
+        assert await stage.audited() == []
+    await stage.chat(key)
+    assert [entry["ended"] for entry in await stage.audited()] == ["answered", "answered"]
+
+
+def full(_tenant: str, _uses: Any) -> None:
+    raise Refused(Code.STORE_FULL, "the database cannot grow")
