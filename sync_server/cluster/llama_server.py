@@ -94,7 +94,7 @@ class LlamaServer:
                 raise NotTaken(f"the model does not take it ({type(error).__name__})") from error
             if chunk is None:
                 break
-            tokens += 1
+            tokens += any((each.get("delta") or {}).get("content") for each in chunk["choices"])
             yield {**chunk, "model": self._name}
         seen = int(self._model.n_tokens)
         counted = {"prompt_tokens": max(seen - tokens, 0), "completion_tokens": tokens, "total_tokens": seen}
@@ -118,7 +118,7 @@ async def _at_once(send: Callable[[Message], Awaitable[None]], chunks: AsyncIter
     message: dict[str, Any] = {"role": "assistant"}
     finish = "stop"
     async for chunk in chunks:
-        said = {**said, **{name: value for name, value in chunk.items() if name not in {"choices", "object"}}}
+        said = {**{name: value for name, value in chunk.items() if name not in {"choices", "object"}}, **said}
         for choice in chunk["choices"]:
             delta = choice.get("delta") or {}
             parts.append(delta.get("content") or "")
