@@ -16,7 +16,7 @@ Source: RFC 9112, sections 9.3 (persistence) and 9.3.1 (retrying).
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -28,6 +28,7 @@ from sync_server.cluster.upstreams import private
 READ_BYTES = 65_536
 HEADER_BYTES_MAX = 65_536
 Origin = tuple[str, str, int]
+Answered = tuple[int, list[tuple[bytes, bytes]], httpx.AsyncByteStream]
 
 
 _SENT = h11.Request(method="POST", target="/", headers=[("host", "-")])
@@ -51,11 +52,11 @@ class _Connection:
         """Whether it can take another exchange, as far as this side knows."""
         return not (self._reader.at_eof() or self._writer.is_closing())
 
-    async def exchange(self, request: httpx.Request, body: bytes) -> h11.Response:
+    async def exchange(self, request: bytes) -> h11.Response:
         """Send the request; the head of the answer. Raises `Closed`, `OSError`, `h11.ProtocolError`."""
         self._http.send(_SENT)  # the bytes are ours; h11 only has to know that a request went out
         self._http.send(_SENT_WHOLE)
-        self._writer.write(_written(request) + body)
+        self._writer.write(request)
         await self._writer.drain()
         event = await self._next()
         while isinstance(event, h11.InformationalResponse):
@@ -94,12 +95,17 @@ class _Connection:
             self._writer.transport.abort()
 
 
-def _written(request: httpx.Request) -> bytes:
-    """The head of a request as bytes. Raises `h11.LocalProtocolError` if a header would break out of its line."""
-    lines = [name + b": " + value for name, value in request.headers.raw]
-    head = b"\r\n".join([request.method.encode() + b" " + request.url.raw_path + b" HTTP/1.1", *lines, b"", b""])
+def origin_of(url: httpx.URL) -> Origin:
+    """Where `url` leads."""
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def written(method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The head of a request as bytes. Raises `httpx.LocalProtocolError` if a header would break out of its line."""
+    lines = [name + b": " + value for name, value in headers]
+    head = b"\r\n".join([method.encode() + b" " + target + b" HTTP/1.1", *lines, b"", b""])
     if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
-        raise h11.LocalProtocolError("a header with a line break")
+        raise httpx.LocalProtocolError("a header with a line break")
     return head
 
 
@@ -143,29 +149,33 @@ class Connections(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The answer, its body still to be read. Raises what httpx's transport raises."""
-        url = request.url
-        origin = (url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
-        body = await request.aread()
+        head = written(request.method, request.url.raw_path, request.headers.raw)
+        status, headers, body = await self.exchange(origin_of(request.url), head, await request.aread())
+        return httpx.Response(status, headers=headers, stream=body)
+
+    async def exchange(self, origin: Origin, head: bytes, body: bytes) -> Answered:
+        """The same without httpx's objects, which take as long as the exchange: status, headers, and the body.
+
+        `head` is as `written` makes it.
+        """
         connection = self._kept(origin) or await self._connect(origin)
         try:
             try:
-                head = await connection.exchange(request, body)
+                answer = await connection.exchange(head + body)
             except Closed:
                 connection.close()
                 connection = await self._connect(origin)
-                head = await connection.exchange(request, body)
+                answer = await connection.exchange(head + body)
         except (OSError, Closed) as error:
             connection.close()
-            raise httpx.ReadError("the connection broke", request=request) from error
+            raise httpx.ReadError("the connection broke") from error
         except h11.ProtocolError as error:
             connection.close()
-            raise httpx.RemoteProtocolError("not an HTTP answer", request=request) from error
+            raise httpx.RemoteProtocolError("not an HTTP answer") from error
         except BaseException:
             connection.close()
             raise
-        return httpx.Response(
-            head.status_code, headers=head.headers.raw_items(), stream=_Body(connection, origin, self)
-        )
+        return answer.status_code, list(answer.headers), _Body(connection, origin, self)
 
     def give_back(self, origin: Origin, connection: _Connection) -> None:
         """Keep a connection whose answer was read to its end."""

@@ -13,6 +13,7 @@ Source: OpenAI API reference, "Create chat completion" and its streaming events;
 """
 
 import asyncio
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import httpx
 from pydantic_core import from_json
 
+from sync_server.cluster.connections import Connections, origin_of, written
 from sync_server.cluster.upstreams import Upstream, UpstreamSettings
 
 DONE = b"[DONE]"
@@ -55,11 +57,19 @@ class EngineFault(Exception):
         self.fault = fault
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of an answer, its headers by their names in lower case, and the body that is still to be read."""
+
+    status: int
+    headers: Mapping[bytes, bytes]
+    stream: httpx.AsyncByteStream
+
+
 class Parts:
     """The body of an answer, piece by piece, up to `bytes_max` bytes; `size` are those that came."""
 
-    def __init__(self, response: httpx.Response, bytes_max: int) -> None:
-        assert isinstance(response.stream, httpx.AsyncByteStream), "an async transport answers"
+    def __init__(self, response: Answer, bytes_max: int) -> None:
         self._parts = response.stream.__aiter__()
         self._bytes_max = bytes_max
         self.size = 0
@@ -93,7 +103,7 @@ class Exchange:
     `usage` is what the engine counted, once it said so; `size` the bytes that came.
     """
 
-    def __init__(self, response: httpx.Response, told: UpstreamSettings) -> None:
+    def __init__(self, response: Answer, told: UpstreamSettings) -> None:
         self._response, self._told = response, told
         self._parts = Parts(response, told.answer_bytes_max)
         self._rest, self._ready = b"", list[bytes]()
@@ -166,6 +176,7 @@ class Engine:
         base = upstream.told.url.rstrip("/")
         self._url = httpx.URL(f"{base}/v1/chat/completions")
         self._models = httpx.URL(f"{base}/v1/models")
+        self._origin = origin_of(self._url)
         self._headers = [(b"host", self._url.netloc), (b"accept-encoding", b"identity")]
         if upstream.key:
             self._headers.append((b"authorization", b"Bearer " + upstream.key.encode()))
@@ -175,7 +186,8 @@ class Engine:
 
     async def complete(self, body: bytes, task: str) -> "Whole":
         """The whole answer to `body`. Raises `EngineFault`."""
-        raw = await self._whole(self._post(body, task, b"application/json"), task, self._told.first_byte_timeout_s)
+        asked = self._post(body, task, b"application/json")
+        raw = await self._whole(asked, task, self._told.first_byte_timeout_s)
         said = _json(raw)
         self._check(said, "chat.completion")
         usage = said.get("usage")
@@ -183,10 +195,10 @@ class Engine:
 
     async def open(self, body: bytes, task: str) -> "Exchange":
         """A streamed answer whose first token is there. Whoever opens one closes it. Raises `EngineFault`."""
-        response: httpx.Response | None = None
+        response: Answer | None = None
         try:
             async with asyncio.timeout(self._told.first_byte_timeout_s):
-                response = await self._send(self._post(body, task, b"text/event-stream"))
+                response = await self._post(body, task, b"text/event-stream")
                 _expect(response, b"text/event-stream", task)
                 exchange = Exchange(response, self._told)
                 while (event := await exchange.read()) is not None:
@@ -205,18 +217,18 @@ class Engine:
 
     async def probe(self) -> None:
         """Whether the engine is up and has the model. Raises `EngineFault`."""
-        request = httpx.Request("GET", self._models, headers=self._headers, extensions=self._waits)
-        listed = _json(await self._whole(request, "", self._told.connect_timeout_s))
+        asked = self._send("GET", self._models, [])
+        listed = _json(await self._whole(asked, "", self._told.connect_timeout_s))
         models = listed.get("data") if isinstance(listed, dict) else None
         named = {each.get("id") for each in models if isinstance(each, dict)} if isinstance(models, list) else set()
         if self._told.model not in named:
             raise EngineFault(Fault.ANOTHER_ANSWER, "the engine does not serve the configured model")
 
-    async def _whole(self, request: httpx.Request, task: str, within_s: float) -> bytes:
-        response: httpx.Response | None = None
+    async def _whole(self, asked: Awaitable[Answer], task: str, within_s: float) -> bytes:
+        response: Answer | None = None
         try:
             async with asyncio.timeout(within_s):
-                response = await self._send(request)
+                response = await asked
                 _expect(response, b"application/json", task)
                 parts = Parts(response, self._told.answer_bytes_max)
                 raw = b""
@@ -228,26 +240,29 @@ class Engine:
         finally:
             await _close(response)
 
-    def _post(self, body: bytes, task: str, accept: bytes) -> httpx.Request:
-        headers = [
-            *self._headers,
-            (b"accept", accept),
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (REQUEST_ID, task.encode()),
-        ]
-        stream = httpx.ByteStream(body)  # with `content`, httpx would work the headers over
-        return httpx.Request("POST", self._url, headers=headers, stream=stream, extensions=self._waits)
+    async def _post(self, body: bytes, task: str, accept: bytes) -> Answer:
+        more = [(b"accept", accept), (b"content-type", b"application/json"), (REQUEST_ID, task.encode())]
+        return await self._send("POST", self._url, [*more, (b"content-length", b"%d" % len(body))], body)
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
+    async def _send(self, method: str, url: httpx.URL, more: list[tuple[bytes, bytes]], body: bytes = b"") -> Answer:
+        headers = [*self._headers, *more]
         try:
-            return await self._transport.handle_async_request(request)
+            if isinstance(self._transport, Connections):
+                head = written(method, url.raw_path, headers)
+                answered = await self._transport.exchange(self._origin, head, body)
+                return Answer(answered[0], dict(answered[1]), answered[2])
+            stream = httpx.ByteStream(body)  # with `content`, httpx would work the headers over
+            request = httpx.Request(method, url, headers=headers, stream=stream, extensions=self._waits)
+            response = await self._transport.handle_async_request(request)
         except httpx.ConnectError as error:
             raise EngineFault(Fault.UNREACHED, "the engine cannot be reached") from error
         except httpx.TimeoutException as error:
             raise EngineFault(Fault.SILENT, "no answer in time") from error
         except httpx.TransportError as error:
             raise EngineFault(Fault.BROKE_OFF, "the engine hung up") from error
+        assert isinstance(response.stream, httpx.AsyncByteStream), "an async transport answers"
+        told = {name.lower(): value for name, value in response.headers.raw}
+        return Answer(response.status_code, told, response.stream)
 
     def _check(self, said: Any, kind: str) -> None:
         if not isinstance(said, dict) or said.get("object") != kind or not isinstance(said.get("choices"), list):
@@ -256,10 +271,9 @@ class Engine:
             raise EngineFault(Fault.ANOTHER_ANSWER, "the answer of another model")
 
 
-def _expect(response: httpx.Response, kind: bytes, task: str) -> None:
+def _expect(response: Answer, kind: bytes, task: str) -> None:
     """Raises `EngineFault` unless the head is that of an answer of media type `kind` to `task`."""
-    status = response.status_code
-    headers = {name.lower(): value for name, value in response.headers.raw}
+    status, headers = response.status, response.headers
     if 300 <= status < 400:
         raise EngineFault(Fault.REDIRECT, f"a redirect (status {status}), which is not followed")
     if status in {429, 503}:
@@ -276,9 +290,8 @@ def _expect(response: httpx.Response, kind: bytes, task: str) -> None:
         raise EngineFault(Fault.ANOTHER_ANSWER, "the answer to another task")
 
 
-async def _close(response: httpx.Response | None) -> None:
+async def _close(response: Answer | None) -> None:
     if response is not None:
-        assert isinstance(response.stream, httpx.AsyncByteStream), "an async transport answers"
         await response.stream.aclose()
 
 

@@ -45,6 +45,8 @@ T = TypeVar("T")
 PLACES: tuple[Boundary, ...] = (Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
 #: How long a task may wait for its turn if it names no time itself.
 WAIT_MAX_S = 120.0
+#: So long a statement of what an upstream can do is not made anew, if its line is as it was.
+CAPABILITY_KEPT = timedelta(seconds=1)
 _FAULTS = {
     Fault.SILENT: Code.UPSTREAM_SILENT,
     Fault.UNREACHED: Code.NO_CAPACITY,
@@ -68,6 +70,7 @@ class Seat:
         self.engine, self.told, self.name = engine, told, engine.upstream.name
         self.line, self.health = Line(told.slots, told.queue_max), Health()
         self.tokens_per_s = 0.0
+        self.capability: Capability | None = None
         self._turns: dict[Ticket, asyncio.Future[None]] = {}
 
     def fits(self, task: Task) -> bool:
@@ -240,18 +243,21 @@ class Gateway:
         return [seat for seat in self.seats.values() if seat.told.boundary == place and seat.health.usable(now_s)]
 
     def _capability(self, seat: Seat, now: datetime) -> Capability:
-        told = seat.told
-        return Capability(
+        told, queue_s, known = seat.told, seat.line.wait_s(), seat.capability
+        if known is not None and known.queue_s == queue_s and now - known.measured_at < CAPABILITY_KEPT:
+            return known
+        seat.capability = Capability(
             model=told.model,
             tier=told.tier,
             context_tokens=told.context_tokens,
             tokens_per_s=seat.tokens_per_s,
             tools=told.tools,
-            queue_s=seat.line.wait_s(),
+            queue_s=queue_s,
             cost_per_1k_tokens=told.cost_per_1k_tokens,
             measured_at=now,
             expires_at=now + timedelta(seconds=self.cluster.capability_s),
         )
+        return seat.capability
 
     # -- the way
 
