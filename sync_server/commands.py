@@ -260,13 +260,20 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     import uvicorn
 
     from sync_server.api.app import build_app
-    from sync_server.bootstrap import beside_on_threads, build_lifespan, build_service, on_thread
+    from sync_server.bootstrap import (
+        beside_on_threads,
+        build_lifespan,
+        build_service,
+        cluster_of,
+        on_thread,
+    )
     from sync_server.logs import log_to_stderr
 
     log_to_stderr(arguments.log_level)
     settings = _settings(arguments)
     service = build_service(settings, beside=beside_on_threads())
-    lifespan = build_lifespan(settings, service, on_thread)
+    cluster = cluster_of(arguments.cluster, service) if arguments.cluster else None
+    lifespan = build_lifespan(settings, service, on_thread, cluster=cluster)
     listener = _listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"
@@ -276,7 +283,7 @@ def serve(arguments: argparse.Namespace) -> Report | None:
         else f"Listening on {url}"
     )
     sys.stdout.flush()
-    app = build_app(service, on_thread, lifespan)
+    app = build_app(service, on_thread, lifespan, cluster)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     with listener:
