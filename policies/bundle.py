@@ -14,7 +14,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Literal, NoReturn, TypeVar
 
@@ -111,6 +111,12 @@ def unpack(packed: bytes) -> Bundle:
     except (strict_json.BadJson, ValidationError) as error:
         raise BadBundle(f"the packed bundle cannot be read: {_first(error)}") from error
     return parse_bundle(document.files)
+
+
+def narrowed(bundle: Bundle) -> Bundle:
+    """The bundle as if its time were over: it permits this laptop and nothing else."""
+    told = bundle.manifest
+    return replace(bundle, manifest=told.model_copy(update={"expires_at": told.valid_from}))
 
 
 def parse_bundle(files: Mapping[str, str]) -> Bundle:

@@ -18,7 +18,7 @@ from sync_server.cluster.connections import Connections
 from sync_server.cluster.desk import Desk as ClusterDesk
 from sync_server.cluster.embedded import Embedded, embedded_cluster
 from sync_server.cluster.gateway import Gateway
-from sync_server.cluster.keeping import probe_for_ever, read_names_for_ever, write_down, write_for_ever
+from sync_server.cluster.keeping import probe_for_ever, read_for_ever, write_down, write_for_ever
 from sync_server.cluster.parts import ClusterParts
 from sync_server.cluster.policy import Policies, ServerPolicies, shipped_policies
 from sync_server.cluster.upstreams import Cluster, read_cluster
@@ -125,7 +125,7 @@ async def _beside_the_cluster(
         asyncio.create_task(probe_for_ever(gateway, wait)),
     ]
     if isinstance(desk.policies, ServerPolicies):
-        tasks.append(asyncio.create_task(read_names_for_ever(desk.policies, desk.store, run_blocking, wait)))
+        tasks.append(asyncio.create_task(read_for_ever(desk.policies, desk.service, run_blocking, wait)))
     if cluster.embedded is not None:
         tasks.append(asyncio.create_task(cluster.embedded.run(wait)))
     try:
@@ -158,7 +158,7 @@ def cluster_of(told: str, service: Service) -> ClusterParts:
         Refused: the file, a key that it names, or the model is not there.
     """
     policies = shipped_policies()
-    policies.read_names(service.store)
+    policies.read(service)
     if told == "embedded":
         cluster, embedded = embedded_cluster(service.ports)
         return build_cluster(service, cluster, policies, embedded=embedded)

@@ -6,10 +6,10 @@ Rules
    program's own is taken as if its time were over, which leaves nothing but this laptop.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from device.updates.shelf import Shelf
-from policies.bundle import BadBundle, Bundle, unpack
+from policies.bundle import BadBundle, Bundle, narrowed, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,4 @@ def ruling(shelf: Shelf, shipped: Bundle) -> Ruling:
         return Ruling(accepts(version, here.bundles.get(version, b"")), "office", serial)
     except ValueError as error:
         trouble = f"The office's bundle cannot be read by this program ({str(error)[:200]}); update the program."
-        return Ruling(_narrowed(shipped), "program", serial, trouble)
-
-
-def _narrowed(bundle: Bundle) -> Bundle:
-    told = bundle.manifest
-    return replace(bundle, manifest=told.model_copy(update={"expires_at": told.valid_from}))
+        return Ruling(narrowed(shipped), "program", serial, trouble)

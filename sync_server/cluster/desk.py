@@ -52,7 +52,7 @@ class Desk:
     """What the gateway asks of the server's database."""
 
     def __init__(self, service: Service, policies: Policies) -> None:
-        self._service, self.policies = service, policies
+        self.service, self.policies = service, policies
         self.store = service.store
         self._clients: dict[str, tuple[float, Client]] = {}
 
@@ -61,7 +61,7 @@ class Desk:
     def claim(self, message: Message, body: bytes) -> Claimed:
         """The task in a device's signed request. Raises `Refused`."""
         request, seen, digest = _question(body), Seen(), sha256_hex(body)
-        now = self._service.ports.clock.now()
+        now = self.service.ports.clock.now()
         _check_age(request.task, now)
 
         def work(tx: Tx) -> Task:
@@ -81,7 +81,7 @@ class Desk:
         return self.store.attempt(lambda tx: self._active(tx, message, body, seen))
 
     def _active(self, tx: Tx, message: Message, body: bytes, seen: Seen) -> Caller:
-        caller = self._service.caller(tx, message, body, seen)
+        caller = self.service.caller(tx, message, body, seen)
         device = tx.device(caller.tenant, caller.device)
         if device is None or device.state is not DeviceState.ACTIVE:
             forked = device is not None and device.state is DeviceState.FORKED
@@ -109,7 +109,7 @@ class Desk:
             raise Refused(Code.NOT_AUTHENTIC, "no such key, or it was revoked")
         if len(self._clients) >= CLIENTS_KNOWN_MAX:
             self._clients.clear()
-        self._clients[digest] = (self._service.ports.clock.monotonic_s() + CLIENT_KNOWN_S, found)
+        self._clients[digest] = (self.service.ports.clock.monotonic_s() + CLIENT_KNOWN_S, found)
         return found
 
     def known_client(self, key: str) -> Client | None:
@@ -117,7 +117,7 @@ class Desk:
 
         Of several who ask at the end of that moment one is told None and looks again; the others go on meanwhile.
         """
-        digest, now_s = sha256_hex(key.encode()), self._service.ports.clock.monotonic_s()
+        digest, now_s = sha256_hex(key.encode()), self.service.ports.clock.monotonic_s()
         until_s, found = self._clients.get(digest, (0.0, None))
         if found is None or now_s < until_s:
             return found
@@ -128,11 +128,11 @@ class Desk:
 
     def capabilities(self, caller: Caller, places: dict[Boundary, Capability]) -> bytes:
         """What the places can do, signed by the tenant's receipt key, as JSON."""
-        now = self._service.ports.clock.now()
+        now = self.service.ports.clock.now()
         ends = min((each.expires_at for each in places.values()), default=now + timedelta(seconds=30))
         told = Capabilities(tenant=caller.tenant, places=places, told_at=now, expires_at=ends)
         with self.store.transaction() as tx:
-            key = self._service.ring.active(tx, caller.tenant, RECEIPT_KEY)
+            key = self.service.ring.active(tx, caller.tenant, RECEIPT_KEY)
         return seal(CAPABILITY_TYPE, told.to_bytes(), key).wire_json.encode()
 
     def write(self, tenant: str, uses: Iterable[Use]) -> None:
@@ -140,7 +140,7 @@ class Desk:
         self.store.attempt(lambda tx: self._write(tx, tenant, uses))
 
     def _write(self, tx: Tx, tenant: str, uses: Iterable[Use]) -> None:
-        batch = self._service.batch(tx, tenant)
+        batch = self.service.batch(tx, tenant)
         for use in uses:
             batch.note(**use.note())
         batch.flush()

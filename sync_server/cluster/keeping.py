@@ -13,9 +13,9 @@ from shared.problems import Refused
 from sync_server.cluster.account import Use
 from sync_server.cluster.desk import Desk
 from sync_server.cluster.gateway import Gateway
-from sync_server.cluster.policy import NAMES_EVERY_S, ServerPolicies
+from sync_server.cluster.policy import READ_EVERY_S, ServerPolicies
 from sync_server.logs import where
-from sync_server.store import Store
+from sync_server.service import Service
 
 log = logging.getLogger("tailboard.server")
 WRITE_EVERY_S = 0.25
@@ -60,14 +60,14 @@ async def write_for_ever(gateway: Gateway, desk: Desk, run_blocking: RunBlocking
             log.error("the audit was not written", extra=where(error))
 
 
-async def read_names_for_ever(policies: ServerPolicies, store: Store, run_blocking: RunBlocking, wait: Wait) -> None:
-    """Read the names that the classifier looks for, until cancelled."""
+async def read_for_ever(policies: ServerPolicies, service: Service, run_blocking: RunBlocking, wait: Wait) -> None:
+    """Read what is rolled out, and the names that the classifier looks for, until cancelled."""
     while True:
-        await wait(NAMES_EVERY_S)
+        await wait(READ_EVERY_S)
         try:
-            await run_blocking(lambda: policies.read_names(store))
+            await run_blocking(lambda: policies.read(service))
         except Exception as error:  # noqa: BLE001  # the next turn tries again
-            log.error("the names were not read", extra=where(error))
+            log.error("the policies were not read", extra=where(error))
 
 
 async def probe_for_ever(gateway: Gateway, wait: Wait) -> None:

@@ -1,22 +1,30 @@
 """What the gateway asks of the policies: how sensitive words are, and which route a task takes.
 
 Rules
-1. The names that the classifier looks for are read anew every `NAMES_EVERY_S` seconds; between, nothing is read.
-2. Of a tenant whose names were not read yet, no text can be classified: it counts as restricted.
+1. What an organisation rolled out, and the names that the classifier looks for, are read anew every `READ_EVERY_S`
+   seconds; between, nothing is read.
+2. Of a tenant that was not read yet, no text can be classified: it counts as restricted.
+3. A bundle that is in force and cannot be read by this program is not replaced by a wider one: the program's own is
+   taken as if its time were over, and permits nothing here.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from typing import Protocol
 
-from policies.bundle import FILES, Bundle, parse_bundle
+from policies.bundle import FILES, BadBundle, Bundle, narrowed, parse_bundle, unpack
 from policies.classify import Vocabulary, classify, vocabulary
-from policies.route import choose
+from policies.rollout import Rollout, applies
+from policies.route import choose, class_of
 from shared.routing import DataClass, Decision, RouteRequest
-from sync_server.store import Store
+from sync_server.service import Service
+from sync_server.store import Tx
+from sync_server.updates.publisher import Publisher
 
-NAMES_EVERY_S = 30.0
+READ_EVERY_S = 30.0
 
 
 class Policies(Protocol):
@@ -29,31 +37,64 @@ class Policies(Protocol):
         """The route for `request`, decided at `at`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Tenant:
+    """What is known of an organisation: its roll-out, the bundles that it names and this program can read, names."""
+
+    rollout: Rollout
+    bundles: Mapping[int, Bundle]
+    names: Vocabulary
+
+
 class ServerPolicies:
-    """`bundle`, and the names of every tenant's people; `bundle` may be replaced while tasks run."""
+    """The bundle that ships, and what every tenant rolled out; both may change while tasks run."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
-        self._known: Mapping[str, Vocabulary] = {}
+    def __init__(self, shipped: Bundle) -> None:
+        self._shipped = shipped
+        self._tenants: Mapping[str, _Tenant] = {}
 
-    def read_names(self, store: Store) -> None:
-        """Read every tenant's names anew; blocking."""
-        with store.transaction() as tx:
-            people = {tenant: [person.name for person in tx.people(tenant)] for tenant in tx.tenants()}
-        rules = self.bundle.rules.classifier
-        self._known = {tenant: vocabulary(rules, people=names) for tenant, names in people.items()}
+    def read(self, service: Service) -> None:
+        """Read every tenant's roll-out and names anew; blocking."""
+        with service.store.transaction() as tx:
+            self._tenants = {tenant: self._read(tx, service.publisher(tx, tenant), tenant) for tenant in tx.tenants()}
+
+    def _read(self, tx: Tx, published: Publisher, tenant: str) -> _Tenant:
+        before, rollout = self._tenants.get(tenant), published.rollout()
+        bundles = dict(before.bundles) if before else {}
+        for version in rollout.versions() - bundles.keys():
+            with suppress(BadBundle):
+                bundles[version] = unpack(published.bundle(version))
+        rules = bundles.get(rollout.in_force or 0, self._shipped).rules.classifier
+        return _Tenant(rollout, bundles, vocabulary(rules, people=[person.name for person in tx.people(tenant)]))
 
     def classify(self, tenant: str, text: str) -> DataClass | None:
         """The class of `text`."""
-        known = self._known.get(tenant)
-        return None if known is None else classify(text, known, declared=DataClass.PUBLIC).data_class
+        known = self._tenants.get(tenant)
+        return None if known is None else classify(text, known.names, declared=DataClass.PUBLIC).data_class
 
     def choose(self, request: RouteRequest, at: datetime) -> Decision:
-        """The route under the bundle in force."""
-        return choose(self.bundle, request, at)
+        """The route under the bundle that is in force for such a task."""
+        return choose(self._bundle(request), request, at)
+
+    def _bundle(self, request: RouteRequest) -> Bundle:
+        known = self._tenants.get(request.tenant)
+        if known is None:
+            return narrowed(self._shipped)
+        try:
+            applied = applies(
+                known.rollout, request.purpose, class_of(request), (request.device,), known.bundles.keys()
+            )
+        except LookupError:
+            return narrowed(self._shipped)
+        return self._shipped if applied.in_force is None else known.bundles[applied.in_force]
+
+
+def shipped_bundle() -> Bundle:
+    """The bundle that came with the program."""
+    folder = resources.files("policies.default")
+    return parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES})
 
 
 def shipped_policies() -> ServerPolicies:
-    """The bundle that ships, before any names were read."""
-    folder = resources.files("policies.default")
-    return ServerPolicies(parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES}))
+    """The bundle that ships, before anything was read."""
+    return ServerPolicies(shipped_bundle())

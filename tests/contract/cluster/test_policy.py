@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from policies.bundle import CEDAR, MANIFEST, pack
+from policies.rollout import Rollout
 from shared.routing import DataClass, Route
-from sync_server.cluster.policy import ServerPolicies, shipped_policies
+from sync_server.cluster.policy import ServerPolicies, shipped_bundle, shipped_policies
 from sync_server.office import Office
+from sync_server.office.policies import Scope
 from tests.contract.cluster.stage import CLOUD, Stage, answer_of, staged, upstream
 from tests.served import TENANT, Laptop
 
@@ -15,7 +18,7 @@ from tests.served import TENANT, Laptop
 @pytest.fixture
 def policies(office: Office) -> ServerPolicies:
     made = shipped_policies()
-    made.read_names(office.service.store)
+    made.read(office.service)
     return made
 
 
@@ -70,3 +73,34 @@ async def test_the_cloud_is_off_whatever_the_laptop_permits(stage: Stage, laptop
 
 def test_before_the_names_are_known_nothing_is_classified(office: Office) -> None:
     assert shipped_policies().classify(TENANT, "hello") is None
+
+
+def packed(version: int) -> bytes:
+    """The bundle that ships, under another number, with a cluster that may work on nothing."""
+    files = dict(shipped_bundle().files)
+    files[MANIFEST] = files[MANIFEST].replace("version = 1", f"version = {version}")
+    files[CEDAR] += '@id("closed") @reason("the cluster is closed") forbid (principal, action, resource) '
+    files[CEDAR] += 'when { resource == Tailboard::Boundary::"private_cluster" };'
+    return pack(files)
+
+
+async def test_what_the_office_rolled_out_decides_for_what_it_is_for(
+    stage: Stage, laptop: Laptop, office: Office, policies: ServerPolicies
+) -> None:
+    office.publish_bundle(TENANT, "root", packed(2))
+    office.roll_out(TENANT, "root", 2, "in_force", Scope(purposes=frozenset({"propose"})), "tried first with notes")
+    policies.read(office.service)
+    assert answer_of(await stage.ask(laptop, purpose="answer")).bundle_version == "shipped-1"
+    refused = await stage.ask(laptop, purpose="propose")
+    assert (refused.status_code, refused.json()["code"]) == (403, "route_refused")
+    assert "the cluster is closed" in refused.json()["detail"]
+
+
+async def test_a_bundle_that_this_program_cannot_read_opens_nothing(
+    stage: Stage, laptop: Laptop, office: Office, policies: ServerPolicies
+) -> None:
+    with office.service.store.transaction() as tx:
+        office.service.publisher(tx, TENANT).publish({2: b"of a later program"}, Rollout(in_force=2))
+    policies.read(office.service)
+    assert (await stage.ask(laptop)).json()["code"] == "route_refused"
+    assert stage.reached() == 0
