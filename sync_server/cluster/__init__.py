@@ -1,0 +1,1 @@
+"""The cluster: where it is asked, and how it is asked fairly."""

@@ -1,0 +1,107 @@
+"""What the server itself knows of a task, and the decision that follows.
+
+Rules
+1. Nothing is taken from the author's laptop but what the author signed: the question, what it is for, a class that
+   can only be raised, and consents that are checked anew.
+2. Approved means: somebody else approved the command whose envelope has this hash, and that is on record.
+3. An approval is asked for where that, and only that, stands between a question and the cluster.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciliation.draft import Draft
+from shared.commands.assist_request import TaskRequested
+from shared.commands.base import Command
+from shared.records import ApprovalStatus, Record
+from shared.routing import (
+    Boundary,
+    Capability,
+    Consented,
+    DataClass,
+    Decision,
+    Link,
+    Obstacle,
+    Route,
+    RouteRequest,
+)
+from sync_server.store import Entry, Tx
+
+#: Where this server can have something run.
+SERVED: tuple[Boundary, ...] = (Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
+
+#: The route for a request, by the bundle in force for its tenant.
+Choose = Callable[[RouteRequest, datetime], Decision]
+#: The class that the server finds a question to be in, given the one that its author's laptop found.
+Classify = Callable[[str, str, DataClass | None], DataClass | None]
+#: Those of a command's consents that are signed by their person and stand.
+Consents = Callable[[Tx, Command, TaskRequested, datetime], tuple[Consented, ...]]
+
+
+def as_declared(_tenant: str, _question: str, declared: DataClass | None) -> DataClass | None:
+    """The laptop's class as it is; what it could not tell counts as restricted."""
+    return declared
+
+
+def none_count(_tx: Tx, _command: Command, _asked: TaskRequested, _now: datetime) -> tuple[Consented, ...]:
+    """No consent counts: nothing is widened by what nobody here can check."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How questions are judged here."""
+
+    choose: Choose
+    classify: Classify = as_declared
+    consents: Consents = none_count
+
+    def decide(
+        self, tx: Tx, entry: Entry, approval: Record | None, known: Mapping[Boundary, Capability], now: datetime
+    ) -> Decision:
+        """The decision about a settled `entry`, as things are `now`."""
+        asked = TaskRequested.model_validate(entry.command.payload)
+        consents = self.consents(tx, entry.command, asked, now)
+        request = self._request(entry.command, asked, known, consents, approved=approves(approval, entry))
+        return self.choose(request, now)
+
+    def asks(self, draft: Draft, now: datetime) -> bool:
+        """Whether somebody else has to approve the question before it may run."""
+        if not isinstance(draft.payload, TaskRequested):
+            return False
+        decision = self.choose(self._request(draft.command, draft.payload, {}, (), approved=False), now)
+        return any(each.obstacle is Obstacle.NEEDS_APPROVAL for each in decision.why_not if each.route in SERVED)
+
+    def _request(
+        self,
+        command: Command,
+        asked: TaskRequested,
+        known: Mapping[Boundary, Capability],
+        consents: tuple[Consented, ...],
+        *,
+        approved: bool,
+    ) -> RouteRequest:
+        return RouteRequest(
+            tenant=command.tenant,
+            device=command.device,
+            actor=command.actor,
+            purpose=asked.purpose,
+            conversation=asked.conversation,
+            data_class=self.classify(command.tenant, asked.question, asked.data_class),
+            input_chars=len(asked.question),
+            output_tokens=asked.output_tokens,
+            tier=asked.tier,
+            link=Link.UP,
+            known={place: each for place, each in known.items() if place in SERVED},
+            consents=consents,
+            approved=approved,
+        )
+
+
+def approves(approval: Record | None, entry: Entry) -> bool:
+    """Whether `approval` is somebody else's yes to exactly the bytes of `entry`."""
+    if approval is None or approval.fields["status"] != ApprovalStatus.APPROVED:
+        return False
+    other = approval.fields["decided_by"] not in (None, entry.command.actor)
+    return other and approval.fields["command_hash"] == entry.envelope.hash
