@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -12,7 +13,14 @@ import httpx
 
 from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
+from sync_server.batch.known import Asks, nobody_asks
 from sync_server.blob_files import BlobFiles, BlobLimits
+from sync_server.cluster.port import Engine, NoEngine
+from sync_server.cluster.tasks.desk import Desk as TaskDesk
+from sync_server.cluster.tasks.facts import Policy
+from sync_server.cluster.tasks.steps import Limits as TaskLimits
+from sync_server.cluster.tasks.worker import Pace as TaskPace
+from sync_server.cluster.tasks.worker import Worker as TaskWorker
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
 from sync_server.service import Service
@@ -39,9 +47,16 @@ def beside_on_threads() -> Beside:
 
 
 def build_service(
-    settings: Settings, ports: Ports | None = None, *, pooled: bool = True, beside: Beside = in_place
+    settings: Settings,
+    ports: Ports | None = None,
+    *,
+    pooled: bool = True,
+    beside: Beside = in_place,
+    asks: Asks = nobody_asks,
 ) -> Service:
     """The service over the database that `tailboard-server init` made; `pooled` as `Store` says.
+
+    `asks` says which commands policy wants approved, whatever their kind says.
 
     Raises:
         Refused: there is no such server here, or its database is not of this program.
@@ -57,7 +72,7 @@ def build_service(
     except BaseException:
         store.close()
         raise
-    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings), beside, settings.terms)
+    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings), beside, asks)
 
 
 def blob_files(settings: Settings) -> BlobFiles:
@@ -74,10 +89,12 @@ def build_lifespan(
     run_blocking: RunBlocking,
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     transport: httpx.AsyncBaseTransport | None = None,
+    tasks: "TaskWork | None" = None,
 ) -> Lifespan:
     """What runs as long as the application does: the sweep, and a worker for each system of record in `systems.toml`.
 
-    Systems are reached through `transport`; through the network if it is None.
+    Systems are reached through `transport`; through the network if it is None. `tasks` says how questions that were
+    left for the cluster are worked off; if it is None, nobody does.
 
     Raises:
         Refused: the file or a secret that it names cannot be read.
@@ -88,14 +105,16 @@ def build_lifespan(
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         async with httpx.AsyncClient(trust_env=False, transport=transport) as client:
             workers = [build_worker(service, each, client, run_blocking) for each in systems]
-            tasks = [asyncio.create_task(worker.run(wait)) for worker in workers]
-            tasks.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
+            work = [worker.run(wait) for worker in workers]
+            work += [worker.run(wait) for worker in build_task_workers(service, tasks, run_blocking)]
+            running = [asyncio.create_task(each) for each in work]
+            running.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
             try:
                 yield
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                for each in running:
+                    each.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
 
     return lifespan
 
@@ -112,6 +131,25 @@ def build_worker(
     adapter = HttpSystem(told, client, secret)
     patience = told.patience
     return Worker(adapter, desk, service.ports.clock, run_blocking, patience.limits, patience.pace)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWork:
+    """How questions that were left for the cluster are worked off: who is asked, by which policy, how patiently."""
+
+    policy: Policy
+    engine: Engine = field(default_factory=NoEngine)
+    limits: TaskLimits = field(default_factory=TaskLimits)
+    pace: TaskPace = field(default_factory=TaskPace)
+
+
+def build_task_workers(service: Service, told: TaskWork | None, run_blocking: RunBlocking) -> list[TaskWorker]:
+    """The workers of one server, as many as its pace says; none if nobody works tasks off."""
+    if told is None:
+        return []
+    clock, new_id = service.ports.clock, service.ports.new_id
+    desks = [TaskDesk(service, told.policy, new_id(), told.limits) for _ in range(told.pace.workers)]
+    return [TaskWorker(told.engine, desk, clock, run_blocking, told.limits, told.pace) for desk in desks]
 
 
 def build_office(settings: Settings, ports: Ports | None = None, *, pooled: bool = True) -> Office:

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.assist import Citation
+from shared.assist import Answer
+from shared.contract import Hash
 from shared.routing import Boundary, Capability, DataClass, Purpose, Tier
 
 
@@ -35,6 +36,10 @@ class Task:
         output_tokens: the longest answer.
         places: where it may run, best first; at least one.
         within_s: for how long somebody listens, in seconds.
+        decision: the hash of the server's decision, made just now.
+        bundle_version: of the policies that it was made by.
+        disclosure: what its author is told about it.
+        approved: somebody with the right to approved it.
     """
 
     tenant: str
@@ -49,25 +54,18 @@ class Task:
     output_tokens: int
     places: tuple[Boundary, ...]
     within_s: float
+    decision: Hash
+    bundle_version: str
+    disclosure: str
+    approved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The text, and where it was worked out; `task` and `fence` are those of the `Task`. Lengths in seconds."""
+    """The answer, with what crossed a boundary for it; `fence` is that of the `Task`, and so is the answer's task."""
 
-    task: str
     fence: int
-    text: str
-    place: Boundary
-    model: str
-    runtime: str
-    tier: Tier
-    tokens: int
-    bytes_up: int
-    bytes_down: int
-    first_token_s: float | None
-    took_s: float
-    citations: tuple[Citation, ...] = ()
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,10 @@ def _task(row: TaskEntry, entry: Entry, run: Run) -> Task:
         output_tokens=asked.output_tokens,
         places=run.places,
         within_s=run.within_s,
+        decision=run.decision.hash,
+        bundle_version=run.decision.bundle_version,
+        disclosure=run.decision.disclosure,
+        approved=run.decision.request.approved,
     )
 
 

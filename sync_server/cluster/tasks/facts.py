@@ -25,6 +25,7 @@ from shared.routing import (
     Obstacle,
     Route,
     RouteRequest,
+    highest,
 )
 from sync_server.store import Entry, Tx
 
@@ -33,15 +34,10 @@ SERVED: tuple[Boundary, ...] = (Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
 
 #: The route for a request, by the bundle in force for its tenant.
 Choose = Callable[[RouteRequest, datetime], Decision]
-#: The class that the server finds a question to be in, given the one that its author's laptop found.
-Classify = Callable[[str, str, DataClass | None], DataClass | None]
+#: The class that the server finds the words of a tenant's question to be in; None if that cannot be told.
+Classify = Callable[[str, str], DataClass | None]
 #: Those of a command's consents that are signed by their person and stand.
 Consents = Callable[[Tx, Command, TaskRequested, datetime], tuple[Consented, ...]]
-
-
-def as_declared(_tenant: str, _question: str, declared: DataClass | None) -> DataClass | None:
-    """The laptop's class as it is; what it could not tell counts as restricted."""
-    return declared
 
 
 def none_count(_tx: Tx, _command: Command, _asked: TaskRequested, _now: datetime) -> tuple[Consented, ...]:
@@ -51,10 +47,10 @@ def none_count(_tx: Tx, _command: Command, _asked: TaskRequested, _now: datetime
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How questions are judged here."""
+    """How questions are judged here. Without `classify` the class is the one that its author's laptop found."""
 
     choose: Choose
-    classify: Classify = as_declared
+    classify: Classify | None = None
     consents: Consents = none_count
 
     def decide(
@@ -88,7 +84,7 @@ class Policy:
             actor=command.actor,
             purpose=asked.purpose,
             conversation=asked.conversation,
-            data_class=self.classify(command.tenant, asked.question, asked.data_class),
+            data_class=self._class(command.tenant, asked),
             input_chars=len(asked.question),
             output_tokens=asked.output_tokens,
             tier=asked.tier,
@@ -97,6 +93,13 @@ class Policy:
             consents=consents,
             approved=approved,
         )
+
+    def _class(self, tenant: str, asked: TaskRequested) -> DataClass | None:
+        """The stricter of what the laptop found and what the server finds; None if one of them could not tell."""
+        if asked.data_class is None or self.classify is None:
+            return asked.data_class
+        found = self.classify(tenant, asked.question)
+        return None if found is None else highest(asked.data_class, found)
 
 
 def approves(approval: Record | None, entry: Entry) -> bool:

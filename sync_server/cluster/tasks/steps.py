@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from shared.assist import Answer, Attempt, Moved
+from shared.assist import Answer
 from shared.records import ANSWER_CHARS_MAX, CITATIONS_MAX, TaskStatus
 from shared.routing import Boundary, Decision, Route
 from sync_server.cluster.port import Answered, Broke, Busy, Result, Unfit
@@ -127,7 +127,7 @@ def after_run(row: TaskEntry, run: Run, result: Result, limits: Limits, now: dat
     match result:
         case Answered():
             wrong = _unbelievable(row, run, result)
-            return fruitless(row, now, limits, wrong) if wrong else _done(run, result, now)
+            return fruitless(row, now, limits, wrong) if wrong else _done(result.answer)
         case Busy(detail, after_s):
             return replace(waits(row, now, limits, detail, after_s), unsent=True)
         case Broke(detail):
@@ -139,43 +139,22 @@ def after_run(row: TaskEntry, run: Run, result: Result, limits: Limits, now: dat
 
 
 def _unbelievable(row: TaskEntry, run: Run, result: Answered) -> str | None:
-    if (result.task, result.fence) != (row.command, row.fence):
+    if (result.answer.task, result.fence) != (row.command, row.fence):
         return "the cluster answered another question"
-    return None if result.place in run.places else f"it was answered at {result.place}, where it was not to go"
+    route = result.answer.route
+    return None if route in run.places else f"it was answered at {route}, where it was not to go"
 
 
-def _done(run: Run, result: Answered, now: datetime) -> Done:
-    text, data_class = result.text, run.decision.data_class
+def _done(answer: Answer) -> Done:
+    """The answer as a record can hold it."""
+    text, pages = answer.text, answer.citations
     cut = len(text) > ANSWER_CHARS_MAX
-    moved = Moved(
-        boundary=result.place, data_class=data_class, bytes_up=result.bytes_up, bytes_down=result.bytes_down
-    )
-    attempt = Attempt(
-        route=result.place,
-        began_at=now - timedelta(seconds=result.took_s),
-        took_s=result.took_s,
-        moved=moved,
-    )
-    answer = Answer(
-        task=result.task,
-        text=text[: ANSWER_CHARS_MAX - len(_CUT)] + _CUT if cut else text,
-        citations=result.citations[:CITATIONS_MAX],
-        route=result.place,
-        model=_line(result.model),
-        runtime=_line(result.runtime),
-        tier=result.tier,
-        data_class=data_class,
-        decision=run.decision.hash,
-        bundle_version=run.decision.bundle_version,
-        moved=(moved,),
-        attempts=(attempt,),
-        first_token_s=result.first_token_s,
-        took_s=result.took_s,
-        tokens=result.tokens,
-        fallback=None if result.place is run.decision.route else "the place that was meant for it had no room",
-        disclosure=run.decision.disclosure,
-    )
-    return Done(answer, cut or len(result.citations) > CITATIONS_MAX)
+    fits = {
+        "text": text[: ANSWER_CHARS_MAX - len(_CUT)] + _CUT if cut else text,
+        "citations": pages[:CITATIONS_MAX],
+        "attempts": answer.attempts[-CITATIONS_MAX:],
+    }
+    return Done(answer.model_copy(update=fits), cut or len(pages) > CITATIONS_MAX)
 
 
 def _line(words: str) -> str:
