@@ -142,11 +142,11 @@ def _is_birth(change: Change) -> bool:
 
 def _born(proposed: Sequence[Change]) -> str:
     new = {change.field: change.new for change in proposed}
-    match kind_of(proposed[0].record):
-        case "work_order":
-            return _new_job(id_of(proposed[0].record), new)
-        case "assist_task":
-            return f"ask the cluster about {id_of(str(new.get('record')))}: “{plain(str(new.get('question')))}”"
+    kind = kind_of(proposed[0].record)
+    if kind == "work_order":
+        return _new_job(id_of(proposed[0].record), new)
+    if kind == "assist_task":
+        return f"ask the cluster about {id_of(str(new.get('record')))}: “{plain(str(new.get('question')))}”"
     what = " ".join(value_of(name, new.get(name)) for name in ("quantity", "value", "unit"))
     return f"new reading at {id_of(str(new.get('asset')))}: {what}"
 

@@ -1,4 +1,4 @@
-"""Several servers over one PostgreSQL work questions off: one of them takes each, and whoever is late is fenced off."""
+"""Several servers over one PostgreSQL work questions off: one of them takes each, and who is late is fenced off."""
 
 import asyncio
 import threading

@@ -8,11 +8,12 @@ import pytest
 from reconciliation.decide import Defer
 from reconciliation.rebase import rebase
 from shared.commands.assist_request import task_ref
+from shared.commands.base import Role
 from shared.outcomes import Outcome, Reason
 from tests.builders import JOB, NOW, PUMP, SEAL, Person, World, office, record
 
 ASKED: dict[str, Any] = {"question": "which seal?", "data_class": "internal"}
-SERVICE: Any = frozenset({"service"})
+SERVICE, APPROVER = frozenset({Role.SERVICE}), frozenset({Role.APPROVER})
 
 
 def world(**fields: Any) -> World:
@@ -58,9 +59,7 @@ def test_what_policy_guards_is_asked_about_and_binds_the_bytes() -> None:
     shown: Any = held.approval.fields["effect"]
     assert {(each["field"], each["new"]) for each in shown} >= {("question", "which seal?"), ("purpose", "answer")}
     assert task_ref(asked.id) not in w.records
-    w.settle(
-        office(w, "s.vance").say("approval.decided", held.approval.ref, choice="approve"), frozenset({"approver"})
-    )  # type: ignore[arg-type]
+    w.settle(office(w, "s.vance").say("approval.decided", held.approval.ref, choice="approve"), APPROVER)
     assert w.settle(asked, guarded=True).outcome is Outcome.APPLIED
 
 
