@@ -6,14 +6,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
 from typing import Any, TypeVar
 
 import anyio.to_thread
 import httpx
 
+from policies.bundle import FILES, Bundle, parse_bundle
+from policies.route import choose
 from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
-from sync_server.batch.known import Asks, nobody_asks
+from sync_server.batch.known import Asks
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.cluster.port import Engine, NoEngine
 from sync_server.cluster.tasks.desk import Desk as TaskDesk
@@ -52,11 +56,11 @@ def build_service(
     *,
     pooled: bool = True,
     beside: Beside = in_place,
-    asks: Asks = nobody_asks,
+    asks: Asks | None = None,
 ) -> Service:
     """The service over the database that `tailboard-server init` made; `pooled` as `Store` says.
 
-    `asks` says which commands policy wants approved, whatever their kind says.
+    `asks` says which commands policy wants approved, whatever their kind says; None is the policy that ships.
 
     Raises:
         Refused: there is no such server here, or its database is not of this program.
@@ -72,7 +76,20 @@ def build_service(
     except BaseException:
         store.close()
         raise
-    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings), beside, asks)
+    judged = asks or default_policy().asks
+    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings), beside, judged)
+
+
+@cache
+def default_bundle() -> Bundle:
+    """The policy bundle that ships."""
+    folder = resources.files("policies.default")
+    return parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES})
+
+
+def default_policy() -> Policy:
+    """How questions are judged where an organisation has published no policies of its own."""
+    return Policy(lambda request, at: choose(default_bundle(), request, at))
 
 
 def blob_files(settings: Settings) -> BlobFiles:

@@ -260,13 +260,20 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     import uvicorn
 
     from sync_server.api.app import build_app
-    from sync_server.bootstrap import beside_on_threads, build_lifespan, build_service, on_thread
+    from sync_server.bootstrap import (
+        TaskWork,
+        beside_on_threads,
+        build_lifespan,
+        build_service,
+        default_policy,
+        on_thread,
+    )
     from sync_server.logs import log_to_stderr
 
     log_to_stderr(arguments.log_level)
     settings = _settings(arguments)
     service = build_service(settings, beside=beside_on_threads())
-    lifespan = build_lifespan(settings, service, on_thread)
+    lifespan = build_lifespan(settings, service, on_thread, tasks=TaskWork(default_policy()))
     listener = _listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"

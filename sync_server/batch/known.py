@@ -13,10 +13,10 @@ from shared.records import Record
 from sync_server.store import Device, Entry, Epoch, Person, TenantSettings, Tx
 
 #: Whether policy wants somebody else's yes to a command, as things are at an instant.
-Asks = Callable[[Draft, datetime], bool]
+Asks = Callable[[Tx, Draft, datetime], bool]
 
 
-def nobody_asks(_draft: Draft, _now: datetime) -> bool:
+def nobody_asks(_tx: Tx, _draft: Draft, _now: datetime) -> bool:
     """No policy, no question."""
     return False
 

@@ -62,11 +62,12 @@ class Policy:
         request = self._request(entry.command, asked, known, consents, approved=approves(approval, entry))
         return self.choose(request, now)
 
-    def asks(self, draft: Draft, now: datetime) -> bool:
+    def asks(self, tx: Tx, draft: Draft, now: datetime) -> bool:
         """Whether somebody else has to approve the question before it may run."""
         if not isinstance(draft.payload, TaskRequested):
             return False
-        decision = self.choose(self._request(draft.command, draft.payload, {}, (), approved=False), now)
+        consents = self.consents(tx, draft.command, draft.payload, now)
+        decision = self.choose(self._request(draft.command, draft.payload, {}, consents, approved=False), now)
         return any(each.obstacle is Obstacle.NEEDS_APPROVAL for each in decision.why_not if each.route in SERVED)
 
     def _request(

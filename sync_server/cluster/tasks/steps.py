@@ -105,7 +105,13 @@ def first(row: TaskEntry, decision: Decision, now: datetime, limits: Limits) -> 
         return Run(decision, best, min(limits.run_s, (row.expires_at - now).total_seconds()))
     if decision.route is Route.QUEUE:
         return waits(row, now, limits, decision.reason)
-    return Over(TaskStatus.REFUSED, _line(f"{decision.reason}. {decision.advice}".strip()))
+    return Over(TaskStatus.REFUSED, _line(f"{_why(decision)}. {decision.advice}".strip()))
+
+
+def _why(decision: Decision) -> str:
+    """Why it may not run at the nearest of this server's places."""
+    told = {each.route: each.reason for each in decision.why_not}
+    return next((told[place] for place in SERVED if place in told), decision.reason)
 
 
 def waits(row: TaskEntry, now: datetime, limits: Limits, detail: str, after_s: float | None = None) -> Later:

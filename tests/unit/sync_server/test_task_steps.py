@@ -85,7 +85,8 @@ def test_the_decisions_own_place_comes_before_its_fallbacks() -> None:
 
 
 def test_a_refusal_says_why_and_what_to_do() -> None:
-    told = decided(Route.REFUSE, reason="internal work stays here", advice="Ask again with a consent.")
+    why = Refusal(route=Route.PRIVATE_CLUSTER, obstacle=Obstacle.NOT_PERMITTED, reason="internal work stays here")
+    told = decided(Route.REFUSE, why_not=(why,), advice="Ask again with a consent.")
     step = first(ROW, told, NOW, LIMITS)
     assert step == Over(TaskStatus.REFUSED, "internal work stays here. Ask again with a consent.")
 
