@@ -16,14 +16,14 @@ from typing import assert_never
 
 from reconciliation.compose import Author
 from shared.commands.assist_recorded import TaskRecorded
-from shared.commands.assist_request import TaskRequested, task_ref
+from shared.commands.assist_request import task_ref
 from shared.commands.base import OFFICE, SERVICE_PERSON, Role
 from shared.ids import record_ref
 from shared.outcomes import EFFECTIVE
 from shared.records import TaskStatus
 from shared.routing import Boundary, Capability, Decision
 from sync_server.cluster.port import Task
-from sync_server.cluster.tasks.facts import Policy
+from sync_server.cluster.tasks.facts import Policy, asked_in
 from sync_server.cluster.tasks.steps import Done, Later, Limits, Over, Resting, Run, expired, first, waits
 from sync_server.logs import where
 from sync_server.service import Service, give
@@ -151,7 +151,7 @@ class Desk:
 
 
 def _task(row: TaskEntry, entry: Entry, run: Run) -> Task:
-    asked = TaskRequested.model_validate(entry.command.payload)
+    asked = asked_in(entry.command)
     return Task(
         tenant=row.tenant,
         id=row.command,

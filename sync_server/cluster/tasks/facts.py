@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciliation.draft import Draft
+from shared.commands import read_payload
 from shared.commands.assist_request import TaskRequested
 from shared.commands.base import Command
 from shared.records import ApprovalStatus, Record
@@ -57,7 +58,7 @@ class Policy:
         self, tx: Tx, entry: Entry, approval: Record | None, known: Mapping[Boundary, Capability], now: datetime
     ) -> Decision:
         """The decision about a settled `entry`, as things are `now`."""
-        asked = TaskRequested.model_validate(entry.command.payload)
+        asked = asked_in(entry.command)
         consents = self.consents(tx, entry.command, asked, now)
         request = self._request(entry.command, asked, known, consents, approved=approves(approval, entry))
         return self.choose(request, now)
@@ -101,6 +102,13 @@ class Policy:
             return asked.data_class
         found = self.classify(tenant, asked.question)
         return None if found is None else highest(asked.data_class, found)
+
+
+def asked_in(command: Command) -> TaskRequested:
+    """The question in a command that is one, whatever the schema version in which it was asked."""
+    payload = read_payload(command)
+    assert isinstance(payload, TaskRequested), f"{command.kind} asks nothing"
+    return payload
 
 
 def approves(approval: Record | None, entry: Entry) -> bool:

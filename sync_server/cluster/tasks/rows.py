@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from reconciliation.decide import Ruling
-from shared.commands import read_payload
 from shared.commands.assist_request import TaskRequested, task_ref
 from shared.records import TaskStatus
+from sync_server.cluster.tasks.facts import asked_in
 from sync_server.store import Entry, TaskEntry, Tx
 
 
@@ -20,7 +20,5 @@ def add_tasks(tx: Tx, tenant: str, settled: Iterable[tuple[Entry, Ruling]], now:
 
 def expiry_of(entry: Entry) -> datetime:
     """From when on a task must not go anywhere, by the server's clock: the earlier of its author's two instants."""
-    payload = read_payload(entry.command)
-    assert isinstance(payload, TaskRequested), "the catalogue knows the kind"
-    told = [at for at in (entry.command.expires_at, payload.needed_by) if at is not None]
+    told = [at for at in (entry.command.expires_at, asked_in(entry.command).needed_by) if at is not None]
     return min(told) - timedelta(seconds=entry.offset_s)

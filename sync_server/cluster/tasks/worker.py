@@ -34,7 +34,7 @@ class Pace:
     """How many tasks one server works on at a time, and how often it looks for new ones, in seconds."""
 
     workers: int = 2
-    poll_s: float = 1.0
+    poll_s: float = 2.0
 
 
 class Worker:
