@@ -81,7 +81,7 @@ def question(dice: Stream, now: datetime) -> Proposal:
     Some are about more than may leave, some ask for more than one may ask for alone, some are soon of no use.
     """
     asked: dict[str, Any] = {
-        "question": f"what now? ({now:%H:%M:%S.%f})",
+        "question": f"which seal fits the pump, and why not number {dice.below(100)}?",
         "data_class": dice.choice(("public", "internal", "internal", "internal", "personal", None)),
         "output_tokens": dice.choice((256, 256, 4096)),
     }

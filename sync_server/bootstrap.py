@@ -14,14 +14,13 @@ import anyio.to_thread
 import httpx
 
 from policies.bundle import FILES, Bundle, parse_bundle
-from policies.route import choose
 from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
 from sync_server.batch.known import Asks
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.cluster.port import Engine, NoEngine
 from sync_server.cluster.tasks.desk import Desk as TaskDesk
-from sync_server.cluster.tasks.facts import Policy
+from sync_server.cluster.tasks.facts import Policy, policy_of
 from sync_server.cluster.tasks.steps import Limits as TaskLimits
 from sync_server.cluster.tasks.worker import Pace as TaskPace
 from sync_server.cluster.tasks.worker import Worker as TaskWorker
@@ -89,7 +88,7 @@ def default_bundle() -> Bundle:
 
 def default_policy() -> Policy:
     """How questions are judged where an organisation has published no policies of its own."""
-    return Policy(lambda request, at: choose(default_bundle(), request, at))
+    return policy_of(default_bundle())
 
 
 def blob_files(settings: Settings) -> BlobFiles:

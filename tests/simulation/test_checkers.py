@@ -466,7 +466,7 @@ def run_before_the_yes(evidence: Evidence) -> Evidence:
     each = evidence.server.received[run.task]
     stamp = {"at": (run.at + timedelta(seconds=1)).isoformat()}
     fields = {"status": "approved", "command_hash": each.hash, "decided_by": "a.one"}
-    yes = {"ref": f"approval/{run.task}", "version": 2, "fields": fields, "born": stamp, "stamps": {}}
+    yes: dict[str, Any] = {"ref": f"approval/{run.task}", "version": 2, "fields": fields, "born": stamp, "stamps": {}}
     return with_records(asked(evidence, output_tokens=4096), {**evidence.server.records, yes["ref"]: yes})
 
 

@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from policies.bundle import Bundle
+from policies.classify import classify, vocabulary
+from policies.route import choose
 from reconciliation.draft import Draft
 from shared.commands import read_payload
 from shared.commands.assist_request import TaskRequested
-from shared.commands.base import Command
+from shared.commands.base import Command, Role
 from shared.records import ApprovalStatus, Record
 from shared.routing import (
     Boundary,
@@ -26,7 +29,6 @@ from shared.routing import (
     Obstacle,
     Route,
     RouteRequest,
-    highest,
 )
 from sync_server.store import Entry, Tx
 
@@ -35,10 +37,15 @@ SERVED: tuple[Boundary, ...] = (Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
 
 #: The route for a request, by the bundle in force for its tenant.
 Choose = Callable[[RouteRequest, datetime], Decision]
-#: The class that the server finds the words of a tenant's question to be in; None if that cannot be told.
-Classify = Callable[[str, str], DataClass | None]
+#: The class that the server finds a question to be in, at least the one that was declared; None if it cannot tell.
+Classify = Callable[[Tx, Command, TaskRequested], DataClass | None]
 #: Those of a command's consents that are signed by their person and stand.
 Consents = Callable[[Tx, Command, TaskRequested, datetime], tuple[Consented, ...]]
+
+
+def as_declared(_tx: Tx, _command: Command, asked: TaskRequested) -> DataClass | None:
+    """Nothing is looked for; the class is the one that its author's laptop found."""
+    return asked.data_class
 
 
 def none_count(_tx: Tx, _command: Command, _asked: TaskRequested, _now: datetime) -> tuple[Consented, ...]:
@@ -48,10 +55,10 @@ def none_count(_tx: Tx, _command: Command, _asked: TaskRequested, _now: datetime
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How questions are judged here. Without `classify` the class is the one that its author's laptop found."""
+    """How questions are judged here."""
 
     choose: Choose
-    classify: Classify | None = None
+    classify: Classify = as_declared
     consents: Consents = none_count
 
     def decide(
@@ -60,7 +67,8 @@ class Policy:
         """The decision about a settled `entry`, as things are `now`."""
         asked = asked_in(entry.command)
         consents = self.consents(tx, entry.command, asked, now)
-        request = self._request(entry.command, asked, known, consents, approved=approves(approval, entry))
+        found = self.classify(tx, entry.command, asked)
+        request = _request(entry.command, asked, found, known, consents, approved=approves(approval, entry))
         return self.choose(request, now)
 
     def asks(self, tx: Tx, draft: Draft, now: datetime) -> bool:
@@ -68,40 +76,46 @@ class Policy:
         if not isinstance(draft.payload, TaskRequested):
             return False
         consents = self.consents(tx, draft.command, draft.payload, now)
-        decision = self.choose(self._request(draft.command, draft.payload, {}, consents, approved=False), now)
+        found = self.classify(tx, draft.command, draft.payload)
+        decision = self.choose(_request(draft.command, draft.payload, found, {}, consents, approved=False), now)
         return any(each.obstacle is Obstacle.NEEDS_APPROVAL for each in decision.why_not if each.route in SERVED)
 
-    def _request(
-        self,
-        command: Command,
-        asked: TaskRequested,
-        known: Mapping[Boundary, Capability],
-        consents: tuple[Consented, ...],
-        *,
-        approved: bool,
-    ) -> RouteRequest:
-        return RouteRequest(
-            tenant=command.tenant,
-            device=command.device,
-            actor=command.actor,
-            purpose=asked.purpose,
-            conversation=asked.conversation,
-            data_class=self._class(command.tenant, asked),
-            input_chars=len(asked.question),
-            output_tokens=asked.output_tokens,
-            tier=asked.tier,
-            link=Link.UP,
-            known={place: each for place, each in known.items() if place in SERVED},
-            consents=consents,
-            approved=approved,
-        )
 
-    def _class(self, tenant: str, asked: TaskRequested) -> DataClass | None:
-        """The stricter of what the laptop found and what the server finds; None if one of them could not tell."""
-        if asked.data_class is None or self.classify is None:
-            return asked.data_class
-        found = self.classify(tenant, asked.question)
-        return None if found is None else highest(asked.data_class, found)
+def _request(
+    command: Command,
+    asked: TaskRequested,
+    found: DataClass | None,
+    known: Mapping[Boundary, Capability],
+    consents: tuple[Consented, ...],
+    *,
+    approved: bool,
+) -> RouteRequest:
+    return RouteRequest(
+        tenant=command.tenant,
+        device=command.device,
+        actor=command.actor,
+        purpose=asked.purpose,
+        conversation=asked.conversation,
+        data_class=found,
+        input_chars=len(asked.question),
+        output_tokens=asked.output_tokens,
+        tier=asked.tier,
+        link=Link.UP,
+        known={place: each for place, each in known.items() if place in SERVED},
+        consents=consents,
+        approved=approved,
+    )
+
+
+def policy_of(bundle: Bundle) -> Policy:
+    """How a bundle judges questions: by its policies, and by its classifier with the names of everybody here."""
+
+    def found(tx: Tx, command: Command, asked: TaskRequested) -> DataClass:
+        people = [each.name for each in tx.people(command.tenant) if Role.SERVICE not in each.roles]
+        known = vocabulary(bundle.rules.classifier, people=people)
+        return classify(asked.question, known, declared=asked.data_class).data_class
+
+    return Policy(lambda request, at: choose(bundle, request, at), found)
 
 
 def asked_in(command: Command) -> TaskRequested:

@@ -14,6 +14,7 @@ from shared.outcomes import Outcome, Reason
 from shared.records import ANSWER_CHARS_MAX, ApprovalChoice, TaskStatus
 from shared.routing import Route
 from simulators.engine import Temper, answer, answer_text
+from sync_server.bootstrap import default_policy
 from sync_server.cluster.port import NoEngine
 from sync_server.cluster.tasks.facts import approves
 from sync_server.cluster.tasks.steps import after_run
@@ -436,3 +437,37 @@ async def test_work_on_the_job_goes_on_while_a_question_waits(questions: Questio
     questions.office.give(TENANT, "m.reyes", JOB, NoteAdded(text="meanwhile"))
     await questions.work(30)
     assert questions.came
+
+
+# -- the policies that ship
+
+
+@pytest.fixture
+def shipped(questions: Questions) -> Questions:
+    """The same server under the bundle that ships."""
+    questions.follow(default_policy())
+    return questions
+
+
+async def test_under_the_shipped_policies_internal_questions_run_and_long_ones_ask_first(shipped: Questions) -> None:
+    command = shipped.ask("which seal fits the inlet?")
+    await shipped.step()
+    assert shipped.task(command).status is TaskStatus.DONE
+    shipped.ask("plan the whole shutdown", output_tokens=4096)
+    (approval,) = shipped.office.approvals(TENANT)
+    shipped.office.decide_approval(TENANT, "s.vance", approval.ref, ApprovalChoice.APPROVE, "")
+    await shipped.step()
+    assert [len(shipped.came), shipped.office.tasks(TENANT)] == [2, []]
+
+
+@pytest.mark.parametrize(
+    "words", ["ask A. Okafor which seal fits", "call +44 20 7946 0018 about the seal", "the confidential seal list"]
+)
+async def test_words_that_the_server_finds_sensitive_stay_here_whatever_the_laptop_says(
+    shipped: Questions, words: str
+) -> None:
+    command = shipped.ask(words, data_class="internal")
+    await shipped.step()
+    task = shipped.task(command)
+    assert (task.status, shipped.came) == (TaskStatus.REFUSED, [])
+    assert "consent" in task.detail

@@ -113,8 +113,11 @@ class Questions:
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
+        self.follow(Policy(self.rule.choose))
+
+    def follow(self, policy: Policy) -> None:
+        """From now on the server judges by this policy."""
         old = self.office.service
-        policy = Policy(self.rule.choose)
         self.office.service = Service(old.store, old.ring, old.ports, old.attachments._files, asks=policy.asks)
         self.policy = policy
 
