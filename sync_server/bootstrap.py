@@ -76,7 +76,8 @@ def build_service(
         store.close()
         raise
     judged = asks or default_policy().asks
-    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings), beside, judged)
+    files, ring = blob_files(settings), KeyRing(secret)
+    return Service(store, ring, ports or system_ports(), files, beside, settings.terms, judged)
 
 
 @cache
