@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.commands.base import OFFICE
-from simulators.engine import Reached
+from simulators.cluster import Reached
 from simulators.evidence import DeviceFile, Received, Said, ServerFile
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from simulators.checkers.base import Checker, Evidence, Finding
-from simulators.engine import Reached, answer_text
+from simulators.cluster import Reached, answer_text
 from simulators.evidence import Received, ServerFile
 
 COMPLEX_TOKENS = 2048

@@ -5,7 +5,7 @@ It outlives every crash of the server: it is somebody else's machine. What reach
 
 from dataclasses import dataclass
 
-from simulators.engine import Cluster, Temper
+from simulators.cluster import Cluster, Temper
 from simulators.faults import Chaos
 
 CLUSTER = "cluster"

@@ -14,7 +14,7 @@ from device.bootstrap import Device
 from device.errors import StoreError
 from device.settings import Settings as LaptopSettings
 from shared.problems import Refused
-from simulators.engine import Cluster, ScriptedEngine
+from simulators.cluster import Cluster, ScriptedEngine
 from simulators.hosts import Incarnation
 from simulators.loop import Gone
 from simulators.wire import Wire

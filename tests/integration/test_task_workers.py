@@ -16,7 +16,7 @@ from sync_server.cluster.tasks.desk import Desk
 from sync_server.office import Office
 from sync_server.service import Service
 from tests.builders import StillClock
-from tests.contract.cluster.world import LEASE_S, LIMITS, Questions
+from tests.contract.tasks.world import LEASE_S, LIMITS, Questions
 from tests.integration.test_replicas import replica
 from tests.postgres import Cluster
 from tests.served import TENANT, empty_database

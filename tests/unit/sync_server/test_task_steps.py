@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from shared.records import ANSWER_CHARS_MAX, TaskStatus
 from shared.routing import DataClass, Link, Obstacle, Refusal, Route, RouteRequest
-from simulators.engine import answer
+from simulators.cluster import answer
 from sync_server.cluster.port import Broke, Busy, Task
 from sync_server.cluster.tasks.steps import Done, Later, Limits, Over, Run, after_run, expired, first
 from sync_server.store import TaskEntry
 from tests.builders import NOW, new_id
-from tests.contract.cluster.world import HouseRule
+from tests.contract.tasks.world import HouseRule
 
 LIMITS = Limits(attempts_max=3, run_s=100.0, pause_s=5.0, pause_max_s=60.0)
 ROW = TaskEntry("t", new_id(), TaskStatus.QUEUED, NOW, NOW + timedelta(hours=1), fence=3)

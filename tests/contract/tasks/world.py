@@ -9,7 +9,7 @@ from shared.commands.assist_request import TaskRequested, task_ref
 from shared.ids import sha256_hex
 from shared.records import AssistTask, Record
 from shared.routing import DataClass, Decision, Obstacle, Refusal, Route, RouteRequest, highest
-from simulators.engine import Cluster, ScriptedEngine
+from simulators.cluster import Cluster, ScriptedEngine
 from sync_server.cluster.port import Engine
 from sync_server.cluster.tasks.desk import Desk
 from sync_server.cluster.tasks.facts import Policy

@@ -4,7 +4,7 @@ import pytest
 
 from sync_server.office import Office
 from tests.builders import StillClock
-from tests.contract.cluster.world import Questions
+from tests.contract.tasks.world import Questions
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from shared.commands.work_order_assigned import WorkOrderAssigned
 from shared.outcomes import Outcome, Reason
 from shared.records import ANSWER_CHARS_MAX, ApprovalChoice, TaskStatus
 from shared.routing import Route
-from simulators.engine import Temper, answer, answer_text
+from simulators.cluster import Temper, answer, answer_text
 from sync_server.bootstrap import default_policy
 from sync_server.cluster.port import NoEngine
 from sync_server.cluster.tasks.facts import approves
 from sync_server.cluster.tasks.steps import after_run
 from sync_server.standing import go_on
 from tests.builders import JOB
-from tests.contract.cluster.world import COMPLEX_TOKENS, LEASE_S, LIMITS, Deadly, Died, Questions
+from tests.contract.tasks.world import COMPLEX_TOKENS, LEASE_S, LIMITS, Deadly, Died, Questions
 from tests.served import TENANT, Laptop, id_in, receipt
 
 COMPLEX: dict[str, Any] = {"output_tokens": COMPLEX_TOKENS + 1}
@@ -160,7 +160,7 @@ async def test_an_unapproved_task_that_policy_asks_about_only_now_never_leaves(
     questions: Questions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = questions.ask(output_tokens=COMPLEX_TOKENS)
-    monkeypatch.setattr("tests.contract.cluster.world.COMPLEX_TOKENS", 10)
+    monkeypatch.setattr("tests.contract.tasks.world.COMPLEX_TOKENS", 10)
     await questions.step()
     assert (questions.task(command).status, questions.came) == (TaskStatus.REFUSED, [])
 
