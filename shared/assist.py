@@ -23,7 +23,8 @@ class AssistRequest(Contract):
 
     `task` is made on the device and is the idempotency key: the same task with other bytes is refused. `decision` is
     the hash of the device's decision, for the audit. `consents` are envelopes (`shared.consent`) in their wire form.
-    `data_class` is the device's; the server may raise it.
+    `data_class` is the device's; the server may raise it. `boundaries` are the places beyond the laptop that the
+    device's decision permits; the server uses no other, whatever its own decision says.
     """
 
     task: CommandId
@@ -34,6 +35,7 @@ class AssistRequest(Contract):
     data_class: DataClass | None
     decision: Hash
     bundle_version: Line
+    boundaries: Annotated[tuple[Boundary, ...], Field(min_length=1)] = (Route.PRIVATE_CLUSTER,)
     output_tokens: Annotated[int, Field(ge=1, le=8192)] = 256
     tier: Tier = Tier.BASIC
     tools: tuple[Name, ...] = ()

@@ -53,6 +53,17 @@ class Code(StrEnum):
     RANGE_OUTSIDE = "range_outside"
     ATTACHMENT_TOO_LARGE = "attachment_too_large"
     ATTACHMENT_SPACE_FULL = "attachment_space_full"
+    ROUTE_REFUSED = "route_refused"
+    CONSENT_NEEDED = "consent_needed"
+    CONSENT_INVALID = "consent_invalid"
+    PROMPT_TOO_LARGE = "prompt_too_large"
+    TASK_RUNNING = "task_running"
+    QUOTA_SPENT = "quota_spent"
+    OVERLOADED = "overloaded"
+    NO_CAPACITY = "no_capacity"
+    DEADLINE_PASSED = "deadline_passed"
+    UPSTREAM_FAILED = "upstream_failed"
+    UPSTREAM_SILENT = "upstream_silent"
     BUSY = "busy"
     STORE_FULL = "store_full"
     INTERNAL = "internal"
@@ -142,6 +153,23 @@ TABLE: dict[Code, Row] = {
         "The organisation's space for files is full",
         "Ask the office to make room; the file stays on the laptop and goes up later.",
     ),
+    Code.ROUTE_REFUSED: Row(
+        403,
+        "The policy does not let this run here",
+        "Ask it on the laptop alone, or ask the office about the policy.",
+    ),
+    Code.CONSENT_NEEDED: Row(403, "The policy asks for your consent first", "Give your consent and ask again."),
+    Code.CONSENT_INVALID: Row(422, "The consent does not hold", "Give your consent anew; it covers this task alone."),
+    Code.PROMPT_TOO_LARGE: Row(413, "The question is too long for every model here", "Ask about a smaller part."),
+    Code.TASK_RUNNING: Row(409, "This task is being answered already", "Wait for the first answer."),
+    Code.QUOTA_SPENT: Row(429, "The quota of this window is used up", "Wait as long as is said, or ask the office."),
+    Code.OVERLOADED: Row(429, "Too many tasks wait already", "Wait as long as is said, then ask again."),
+    Code.NO_CAPACITY: Row(503, "No model is up that may answer this", "Ask again later, or let it be queued."),
+    Code.DEADLINE_PASSED: Row(504, "It could not begin in time", "Give it more time, or let it be queued."),
+    Code.UPSTREAM_FAILED: Row(
+        502, "The model server did not give an answer", "Ask again, or ask the laptop's model."
+    ),
+    Code.UPSTREAM_SILENT: Row(504, "The model server fell silent", "Ask again, or ask the laptop's model."),
     Code.BUSY: Row(503, "The store is busy", "Try again in a little while."),
     Code.STORE_FULL: Row(507, "The disk is full", "Free some space; nothing saved is lost."),
     Code.INTERNAL: Row(500, "A fault on our side", "Try again; report the request id if it stays."),
@@ -160,7 +188,8 @@ class Problem(Contract):
     """A problem document. `type` is the code as a relative reference.
 
     With `clock_skew` comes `time`: the server's signed time (`shared.statements.TimeTold`). With `device_revoked` and
-    `device_forked` comes `not_taken`: what of the round is not kept for review either, if there is such.
+    `device_forked` comes `not_taken`: what of the round is not kept for review either, if there is such. With what
+    ends by itself comes `retry_after_s`, the seconds after which it is worth asking again, as in the header.
     """
 
     type: str
@@ -171,6 +200,7 @@ class Problem(Contract):
     remedy: str
     time: WireEnvelope | None = None
     not_taken: tuple[NotTaken, ...] | None = None
+    retry_after_s: Annotated[int, Field(ge=1)] | None = None
 
     def to_bytes(self) -> bytes:
         """The document; what is not told is left out, as in protocol 1."""
@@ -180,9 +210,11 @@ class Problem(Contract):
 class Refused(Exception):
     """Raised where a request ends with a problem. As text it is a sentence for a person: what, and what to do."""
 
-    def __init__(self, code: Code, detail: str) -> None:
+    def __init__(self, code: Code, detail: str, retry_after_s: int | None = None) -> None:
         super().__init__(f"{_sentence(detail)} {TABLE[code].remedy}")
         self.problem = problem(code, detail)
+        if retry_after_s is not None:
+            self.problem = self.problem.model_copy(update={"retry_after_s": retry_after_s})
 
 
 def problem(code: Code, detail: str) -> Problem:

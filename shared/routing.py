@@ -113,6 +113,18 @@ class Capability(Contract):
     expires_at: Instant
 
 
+class Capabilities(Contract):
+    """What the places behind a server can do for a tenant (`CAPABILITY_TYPE`, signed by the receipt key).
+
+    `places` has only what is up now; nothing of it holds after `expires_at`.
+    """
+
+    tenant: Name
+    places: dict[Boundary, Capability]
+    told_at: Instant
+    expires_at: Instant
+
+
 class Consented(Contract):
     """A consent whose signature and standing were checked, as a fact of the decision (`shared.consent`)."""
 

@@ -64,6 +64,19 @@ PROGRAM = Program(
             (argument("--decisions", type=int, default=5000, metavar="N", help="how many (default: %(default)s)"),),
         ),
         Verb(
+            ("bench", "gateway"),
+            "What the gateway to the models adds, beside the same load straight to a bare engine.",
+            f"{_HERE}bench_gateway",
+            (
+                argument(
+                    "--requests", type=int, default=600, metavar="N", help="one at a time (default: %(default)s)"
+                ),
+                argument(
+                    "--seconds", type=float, default=5.0, metavar="S", help="of eight at once (default: %(default)s)"
+                ),
+            ),
+        ),
+        Verb(
             ("erp",),
             "A small parts ERP on loopback that can be told to misbehave, and counts what it really did.",
             f"{_HERE}erp",

@@ -89,6 +89,19 @@ def bench_sync(arguments: argparse.Namespace) -> Report:
     return Report("tailboard.bench.v1", data, lines, ok=measured.whole)
 
 
+def bench_gateway(arguments: argparse.Namespace) -> Report:
+    """What the gateway adds."""
+    from simulators.bench.figures import as_lines
+    from simulators.bench.gateway import measure
+
+    if arguments.requests < 10 or arguments.seconds <= 0:
+        raise UsageError("--requests needs at least 10, --seconds more than 0.")
+    measured = measure(arguments.requests, arguments.seconds)
+    data = {"bench": "gateway", "cores": os.cpu_count(), "figures": measured.figures, "counts": measured.counts}
+    lines = [*as_lines(measured.figures), *(f"{name}: {counted}" for name, counted in measured.counts.items())]
+    return Report("tailboard.bench.v1", data, lines)
+
+
 def _long_run() -> dict[str, Any]:
     from simulators.bench.postgres import Load, postgres
     from simulators.bench.scaling import Ages, ledger_scaling, server_rss_growth

@@ -45,7 +45,7 @@ def server(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running_server(home: Path, database: str | None = None) -> Iterator[Running]:
+def running_server(home: Path, database: str | None = None, cluster: str | None = None) -> Iterator[Running]:
     """A `tailboard-server serve` on a free loopback port while the block runs. Its log is in `home`.
 
     Raises:
@@ -53,6 +53,7 @@ def running_server(home: Path, database: str | None = None) -> Iterator[Running]
     """
     command = [sys.executable, "-m", "sync_server.cli", "serve", "--home", str(home), "--port", "0", "--json"]
     command += ["--database", database] if database else []
+    command += ["--cluster", cluster] if cluster else []
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert process.stdout is not None, "asked for a pipe"

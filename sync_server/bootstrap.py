@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -18,12 +19,20 @@ from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
 from sync_server.batch.known import Asks
 from sync_server.blob_files import BlobFiles, BlobLimits
+from sync_server.cluster.connections import Connections
+from sync_server.cluster.desk import Desk as ClusterDesk
+from sync_server.cluster.embedded import Embedded, embedded_cluster
+from sync_server.cluster.gateway import Gateway
+from sync_server.cluster.keeping import probe_for_ever, read_names_for_ever, write_down, write_for_ever
+from sync_server.cluster.parts import ClusterParts
+from sync_server.cluster.policy import Policies, ServerPolicies, shipped_policies
 from sync_server.cluster.port import Engine, NoEngine
 from sync_server.cluster.tasks.desk import Desk as TaskDesk
 from sync_server.cluster.tasks.facts import Policy, policy_of
 from sync_server.cluster.tasks.steps import Limits as TaskLimits
 from sync_server.cluster.tasks.worker import Pace as TaskPace
 from sync_server.cluster.tasks.worker import Worker as TaskWorker
+from sync_server.cluster.upstreams import Cluster, read_cluster
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
 from sync_server.service import Service
@@ -106,12 +115,14 @@ def build_lifespan(
     run_blocking: RunBlocking,
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     transport: httpx.AsyncBaseTransport | None = None,
+    cluster: ClusterParts | None = None,
     tasks: "TaskWork | None" = None,
 ) -> Lifespan:
     """What runs as long as the application does: the sweep, and a worker for each system of record in `systems.toml`.
 
-    Systems are reached through `transport`; through the network if it is None. `tasks` says how questions that were
-    left for the cluster are worked off; if it is None, nobody does.
+    Systems are reached through `transport`; through the network if it is None. With a `cluster`: its audit, its
+    probes, its connections, and the model's process if it is our own. `tasks` says how questions that were left for
+    the cluster are worked off; if it is None, nobody does.
 
     Raises:
         Refused: the file or a secret that it names cannot be read.
@@ -127,13 +138,67 @@ def build_lifespan(
             running = [asyncio.create_task(each) for each in work]
             running.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
             try:
-                yield
+                async with _beside_the_cluster(cluster, run_blocking, wait):
+                    yield
             finally:
                 for each in running:
                     each.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
 
     return lifespan
+
+
+@asynccontextmanager
+async def _beside_the_cluster(
+    cluster: ClusterParts | None, run_blocking: RunBlocking, wait: Callable[[float], Awaitable[None]]
+) -> AsyncIterator[None]:
+    if cluster is None:
+        yield
+        return
+    gateway, desk = cluster.gateway, cluster.desk
+    tasks = [
+        asyncio.create_task(write_for_ever(gateway, desk, run_blocking, wait)),
+        asyncio.create_task(probe_for_ever(gateway, wait)),
+    ]
+    if isinstance(desk.policies, ServerPolicies):
+        tasks.append(asyncio.create_task(read_names_for_ever(desk.policies, desk.store, run_blocking, wait)))
+    if cluster.embedded is not None:
+        tasks.append(asyncio.create_task(cluster.embedded.run(wait)))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        while await write_down(gateway, desk, run_blocking):
+            pass
+        await cluster.transport.aclose()
+
+
+def build_cluster(
+    service: Service,
+    cluster: Cluster,
+    policies: Policies,
+    transport: httpx.AsyncBaseTransport | None = None,
+    embedded: Embedded | None = None,
+) -> ClusterParts:
+    """The gateway to the models that `cluster` names, which are reached through `transport`."""
+    way = transport or Connections()
+    return ClusterParts(Gateway(cluster, way, policies, service.ports), ClusterDesk(service, policies), way, embedded)
+
+
+def cluster_of(told: str, service: Service) -> ClusterParts:
+    """The gateway to the model that ships (``embedded``), or to those of the `cluster.toml` that `told` names.
+
+    Raises:
+        Refused: the file, a key that it names, or the model is not there.
+    """
+    policies = shipped_policies()
+    policies.read_names(service.store)
+    if told == "embedded":
+        cluster, embedded = embedded_cluster(service.ports)
+        return build_cluster(service, cluster, policies, embedded=embedded)
+    return build_cluster(service, read_cluster(Path(told), os.environ), policies)
 
 
 def build_worker(

@@ -25,6 +25,8 @@ _APART = argument("command", nargs="+", help="as quarantine list names it; may b
 _WHY = argument("--reason", required=True, help="why; it stays in the audit")
 _REASON = argument("--reason", default="", help="why")
 _SEEN = argument("--seen", type=int, metavar="VERSION", help="of the question, as you were shown it")
+_CLUSTER = "sync_server.cluster.commands:"
+_CLIENT = argument("client", help="short name, such as cmms-assistant")
 _MAINTENANCE = "sync_server.maintenance_commands:"
 _POLICY = "sync_server.policy_commands:"
 _BUNDLE = argument(
@@ -60,6 +62,11 @@ PROGRAM = Program(
             (
                 argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"),
                 argument("--port", type=int, default=8750, help="0 takes a free one (default: %(default)s)"),
+                argument(
+                    "--cluster",
+                    metavar="embedded|FILE",
+                    help="answer questions too: with the model that ships, or with those that a cluster.toml names",
+                ),
                 argument(
                     "--log-level",
                     default="info",
@@ -122,6 +129,34 @@ PROGRAM = Program(
                 argument("file", help="as tailboard outbox export wrote it"),
                 argument("--answer", metavar="FILE", help="default: FILE.answer beside it"),
             ),
+        ),
+        Verb(
+            ("client", "add"),
+            "Let a program ask the models, and show its key once.",
+            f"{_CLUSTER}client_add",
+            (
+                _CLIENT,
+                argument(
+                    "--data-class",
+                    default="internal",
+                    choices=("public", "internal", "personal", "restricted"),
+                    help="its words are at least this sensitive (default: %(default)s)",
+                ),
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(
+            ("client", "list"),
+            "Every program that may ask the models, or might.",
+            f"{_CLUSTER}client_list",
+            (_TENANT,),
+        ),
+        Verb(
+            ("client", "revoke"),
+            "A program may ask no more, within seconds.",
+            f"{_CLUSTER}client_revoke",
+            (_CLIENT, _AS, _TENANT),
         ),
         Verb(
             ("tenant", "set-newest"),

@@ -265,6 +265,7 @@ def serve(arguments: argparse.Namespace) -> Report | None:
         beside_on_threads,
         build_lifespan,
         build_service,
+        cluster_of,
         default_policy,
         on_thread,
     )
@@ -273,7 +274,9 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     log_to_stderr(arguments.log_level)
     settings = _settings(arguments)
     service = build_service(settings, beside=beside_on_threads())
-    lifespan = build_lifespan(settings, service, on_thread, tasks=TaskWork(default_policy()))
+    cluster = cluster_of(arguments.cluster, service) if arguments.cluster else None
+    tasks = TaskWork(default_policy())
+    lifespan = build_lifespan(settings, service, on_thread, cluster=cluster, tasks=tasks)
     listener = _listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"
@@ -283,7 +286,7 @@ def serve(arguments: argparse.Namespace) -> Report | None:
         else f"Listening on {url}"
     )
     sys.stdout.flush()
-    app = build_app(service, on_thread, lifespan)
+    app = build_app(service, on_thread, lifespan, cluster)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     with listener:

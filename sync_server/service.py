@@ -141,6 +141,10 @@ class Service:
         """Let go of what the last round made: tens of thousands of objects, for whose end no answer need wait."""
         self._spent = None
 
+    def caller(self, tx: Tx, message: Message, body: bytes, seen: Seen) -> Caller:
+        """The device that signed a request which is no sync round. Raises `Refused`."""
+        return self._caller(tx, message, body, seen)
+
     def _caller(self, tx: Tx, message: Message, body: bytes, seen: Seen) -> Caller:
         now = self.ports.clock.now()
         try:

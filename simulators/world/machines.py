@@ -115,7 +115,7 @@ class Centre:
         outside = self.wire.link(life, once=True)
         engine = ScriptedEngine(self.cluster, life.ports.clock, asyncio.sleep)
         tasks = TaskWork(default_policy(), engine)
-        async with build_lifespan(settings, service, in_place, self._seldom, outside, tasks)(app):
+        async with build_lifespan(settings, service, in_place, self._seldom, outside, tasks=tasks)(app):
             self.wire.listen(ADDRESS, app)
             self.office = Office(service)
             await asyncio.Event().wait()

@@ -16,6 +16,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from shared.compression import ENCODING, WORTH_BYTES, pack
 from shared.ports import RunBlocking
@@ -23,6 +24,8 @@ from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
 from sync_server.api.blobs import blob_routes
 from sync_server.api.requests import body_of, message_of
 from sync_server.api.updates import update_routes
+from sync_server.cluster.api import ClusterApi
+from sync_server.cluster.parts import ClusterParts
 from sync_server.service import Service
 
 log = logging.getLogger("tailboard.server")
@@ -30,8 +33,13 @@ log = logging.getLogger("tailboard.server")
 RETRY_AFTER_S = {Code.BUSY: 2, Code.STORE_FULL: 60, Code.SERVER_STOPPED: 60}
 
 
-def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None) -> FastAPI:
-    """The application over `service`; `run_blocking` carries every call of it, `lifespan` is what runs beside it."""
+def build_app(
+    service: Service, run_blocking: RunBlocking, lifespan: Any = None, cluster: ClusterParts | None = None
+) -> ASGIApp:
+    """The application over `service`; `run_blocking` carries every call of it, `lifespan` is what runs beside it.
+
+    `cluster` is the gateway to the models, if there is one.
+    """
     app = FastAPI(title="Tailboard sync server", docs_url=None, redoc_url=None, lifespan=lifespan)
 
     async def tidy() -> None:
@@ -63,7 +71,7 @@ def build_app(service: Service, run_blocking: RunBlocking, lifespan: Any = None)
     app.include_router(blob_routes(service.attachments, run_blocking))
     app.include_router(update_routes(service.updates, run_blocking))
     _say_problems(app)
-    return app
+    return app if cluster is None else ClusterApi(app, cluster.gateway, cluster.desk, run_blocking)
 
 
 def _json(body: bytes, request: Request) -> Response:

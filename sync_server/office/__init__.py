@@ -15,6 +15,7 @@ from shared.commands.base import Payload
 from shared.commands.field_updated import FieldUpdated
 from shared.outcomes import Receipt
 from sync_server.office.approvals import Approvals
+from sync_server.office.clients import Clients
 from sync_server.office.conflicts import Conflicts, Pick
 from sync_server.office.devices import Devices
 from sync_server.office.external import ExternalWrites
@@ -34,6 +35,7 @@ __all__ = ["Office", "Pick"]
 class Office(
     Organisations,
     People,
+    Clients,
     Devices,
     Matters,
     Conflicts,

@@ -29,6 +29,7 @@ from sync_server.store.audit import Audit, Link
 from sync_server.store.base import TROUBLE, Contended
 from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
+from sync_server.store.inference import Client, Inference
 from sync_server.store.lane import Apart, Lane, Undone
 from sync_server.store.ledger import Entry, Ledger
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
@@ -39,6 +40,7 @@ from sync_server.store.updates import UpdateFiles
 
 __all__ = [
     "TROUBLE",
+    "Client",
     "Contended",
     "Device",
     "DeviceState",
@@ -81,7 +83,7 @@ _SQLITE = {
 }
 
 
-class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, Tasks, UpdateFiles):
+class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles, Inference, Tasks):
     """The open transaction."""
 
     def apart(self, work: Callable[[], T]) -> T:

@@ -81,3 +81,14 @@ def test_a_decision_stands_beside_the_bare_calls_for_the_same_candidates() -> No
     told = measure_route(200)
     check(told)
     assert {"decide", "decide_p99", "classify"} <= set(told)
+
+
+def test_the_gateway_is_measured_behind_a_real_server() -> None:
+    from simulators.bench.gateway import measure as measure_gateway
+
+    measured = measure_gateway(100, 0.2)
+    check(measured.figures)
+    assert set(measured.figures) == {
+        "gateway_added_p50", "gateway_first_byte_delay", "gateway_rate", "gateway_exchange_cpu", "gateway_rss",
+    }  # fmt: skip
+    assert measured.counts["crowd"] > 0

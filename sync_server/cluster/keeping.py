@@ -1,0 +1,80 @@
+"""What runs beside the gateway as long as the server does: the audit is written, upstreams that are out are probed.
+
+Rules
+1. Entries that cannot be written are put back and tried again; they are lost only with the process.
+2. A fault is logged and tried again at the next turn; it never ends the loop.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from shared.ports import RunBlocking
+from shared.problems import Refused
+from sync_server.cluster.account import Use
+from sync_server.cluster.desk import Desk
+from sync_server.cluster.gateway import Gateway
+from sync_server.cluster.policy import NAMES_EVERY_S, ServerPolicies
+from sync_server.logs import where
+from sync_server.store import Store
+
+log = logging.getLogger("tailboard.server")
+WRITE_EVERY_S = 0.25
+#: So many entries are written in one transaction; more wait for the next, so that a slow disk makes no large ones.
+BATCH_MAX = 256
+Wait = Callable[[float], Awaitable[None]]
+
+
+async def write_down(gateway: Gateway, desk: Desk, run_blocking: RunBlocking) -> bool:
+    """Write up to `BATCH_MAX` entries into the audit; whether more wait. Those that could not be written wait on."""
+    left: dict[str, list[Use]] = {}
+    for use in gateway.account.take(BATCH_MAX):
+        left.setdefault(use.tenant, []).append(use)
+    refused: list[Use] = []
+    try:
+        for tenant in list(left):
+            if not await _written(desk, tenant, left[tenant], run_blocking):
+                refused += left[tenant]
+            del left[tenant]
+    finally:
+        gateway.account.put_back([*refused, *(use for uses in left.values() for use in uses)])
+    return not refused and gateway.account.waiting > 0
+
+
+async def _written(desk: Desk, tenant: str, uses: list[Use], run_blocking: RunBlocking) -> bool:
+    try:
+        await run_blocking(lambda: desk.write(tenant, uses))
+    except Refused as refused:
+        log.warning("not audited yet", extra={"tenant": tenant, "code": refused.problem.code})
+        return False
+    return True
+
+
+async def write_for_ever(gateway: Gateway, desk: Desk, run_blocking: RunBlocking, wait: Wait) -> None:
+    """Write the audit every `WRITE_EVERY_S` seconds, until cancelled."""
+    while True:
+        await wait(WRITE_EVERY_S)
+        try:
+            while await write_down(gateway, desk, run_blocking):
+                pass
+        except Exception as error:  # noqa: BLE001  # the next turn tries again
+            log.error("the audit was not written", extra=where(error))
+
+
+async def read_names_for_ever(policies: ServerPolicies, store: Store, run_blocking: RunBlocking, wait: Wait) -> None:
+    """Read the names that the classifier looks for, until cancelled."""
+    while True:
+        await wait(NAMES_EVERY_S)
+        try:
+            await run_blocking(lambda: policies.read_names(store))
+        except Exception as error:  # noqa: BLE001  # the next turn tries again
+            log.error("the names were not read", extra=where(error))
+
+
+async def probe_for_ever(gateway: Gateway, wait: Wait) -> None:
+    """Ask upstreams that are out whether they are back, until cancelled."""
+    while True:
+        await wait(gateway.cluster.probe_s)
+        try:
+            await gateway.probe()
+        except Exception as error:  # noqa: BLE001  # the next turn tries again
+            log.error("the probe failed", extra=where(error))

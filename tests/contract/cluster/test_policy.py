@@ -1,0 +1,72 @@
+"""The gateway under the policies that ship, with what the server itself knows."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.routing import DataClass, Route
+from sync_server.cluster.policy import ServerPolicies, shipped_policies
+from sync_server.office import Office
+from tests.contract.cluster.stage import CLOUD, Stage, answer_of, staged, upstream
+from tests.served import TENANT, Laptop
+
+
+@pytest.fixture
+def policies(office: Office) -> ServerPolicies:
+    made = shipped_policies()
+    made.read_names(office.service.store)
+    return made
+
+
+@pytest.fixture
+async def stage(office: Office, policies: ServerPolicies) -> AsyncIterator[Stage]:
+    async with staged(office, upstream("one"), upstream("cloud", CLOUD), policies=policies) as made:
+        yield made
+
+
+async def test_a_question_runs_in_the_private_cluster_and_says_so(stage: Stage, laptop: Laptop) -> None:
+    answer = answer_of(await stage.ask(laptop))
+    assert (answer.route, answer.bundle_version) == (Route.PRIVATE_CLUSTER, "shipped-1")
+    assert "private cluster" in answer.disclosure
+    (entry,) = await stage.audited()
+    assert "our-own-cluster" in entry["policies"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("Call Ada Okafor about it", "personal"),
+        ("the password: hunter2-Xk9f-22b", "restricted"),
+        ("fi\u200blter", "restricted"),
+    ],
+)
+async def test_what_the_server_finds_out_itself_stays_on_the_laptop(
+    stage: Stage, laptop: Laptop, prompt: str, found: str
+) -> None:
+    response = await stage.ask(laptop, prompt, data_class="public")
+    assert (response.status_code, response.json()["code"]) == (403, "consent_needed")
+    assert stage.reached() == 0
+    (entry,) = await stage.audited()
+    assert entry["data_class"] == found
+
+
+async def test_a_consent_for_one_task_opens_the_cluster_for_it(stage: Stage, laptop: Laptop) -> None:
+    raw = json.loads(stage.question("Call Ada Okafor about it"))
+    raw["consents"] = [stage.consent(laptop, raw["task"])]
+    answer = answer_of(await stage.signed(laptop, "POST", "/v1/assist", json.dumps(raw).encode()))
+    assert (answer.route, answer.data_class) == (Route.PRIVATE_CLUSTER, DataClass.PERSONAL)
+
+
+async def test_the_cloud_is_off_whatever_the_laptop_permits(stage: Stage, laptop: Laptop) -> None:
+    for seat in stage.parts.gateway.seats.values():
+        if seat.name == "one":
+            for _ in range(3):
+                seat.health.report(0.0, well=False)
+    response = await stage.ask(laptop, data_class="public", boundaries=["private_cluster", "managed_cloud"])
+    assert response.json()["code"] == "no_capacity"
+    assert stage.reached() == 0
+
+
+def test_before_the_names_are_known_nothing_is_classified(office: Office) -> None:
+    assert shipped_policies().classify(TENANT, "hello") is None

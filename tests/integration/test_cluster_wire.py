@@ -1,0 +1,151 @@
+"""The gateway's connections over real sockets: kept, let go, cut, and never to a public address in the clear."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.routing import Route, Tier
+from simulators.engine import Engine, Mood, serve_engine
+from sync_server.cluster import connections
+from sync_server.cluster.connections import Connections
+from sync_server.cluster.engine import Engine as Way
+from sync_server.cluster.engine import EngineFault, Fault
+from sync_server.cluster.upstreams import Upstream, UpstreamSettings
+
+BODY, STREAM = b'{"model":"m","messages":[]}', b'{"model":"m","messages":[],"stream":true}'
+
+
+@asynccontextmanager
+async def wired(engine: Engine, **told: Any) -> AsyncIterator[tuple[Way, Connections, asyncio.Server]]:
+    server, transport = await serve_engine(engine), Connections()
+    port = server.sockets[0].getsockname()[1]
+    yield way_to(port, transport, **told), transport, server
+    await transport.aclose()
+    server.close()
+    await settle()
+
+
+async def settle() -> None:
+    """Let what was closed be gone before the loop is."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def way_to(port: int, transport: httpx.AsyncBaseTransport, **told: Any) -> Way:
+    settings: dict[str, Any] = {"model": "m", "tier": Tier.BASIC, "context_tokens": 4096, **told}
+    url = f"http://127.0.0.1:{port}"
+    return Way(Upstream("u", UpstreamSettings(url=url, boundary=Route.PRIVATE_CLUSTER, **settings)), transport)
+
+
+async def read(way: Way) -> None:
+    exchange = await way.open(STREAM, "t")
+    try:
+        while await exchange.event() is not None:
+            pass
+    finally:
+        await exchange.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110  # what is waited for sets no event
+            await asyncio.sleep(0.001)
+
+
+async def test_one_connection_serves_one_exchange_after_the_other() -> None:
+    engine = Engine()
+    async with wired(engine) as (way, transport, _):
+        for _ in range(3):
+            assert (await way.complete(BODY, "t-1")).usage["completion_tokens"] == 4
+            await read(way)
+        await way.probe()
+        assert [len(idle) for idle in transport._idle.values()] == [1]
+        assert len(engine.asked) == 6
+        assert engine.heads[0]["x-request-id"] == "t-1"
+
+
+async def test_an_idle_connection_that_the_engine_let_go_is_replaced() -> None:
+    engine = Engine()
+    async with wired(engine) as (way, transport, server):
+        await way.complete(BODY, "t")
+        port = server.sockets[0].getsockname()[1]
+        (kept,) = next(iter(transport._idle.values()))
+        server.close()
+        kept._writer.get_extra_info("socket").shutdown(2)
+        again = await serve_engine(engine, port)
+        assert (await way.complete(BODY, "t")).raw
+        again.close()
+
+
+@pytest.mark.parametrize("mood", [Mood.HANGS, Mood.STALLS])
+async def test_who_goes_away_hangs_up_on_the_engine(mood: Mood) -> None:
+    engine = Engine(mood=mood)
+    async with wired(engine) as (way, transport, _):
+        reading = asyncio.create_task(read(way))
+        await until(lambda: len(engine.asked) == 1)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await until(lambda: engine.cut == 1)
+        assert not any(transport._idle.values())
+
+
+@pytest.mark.parametrize(
+    ("mood", "fault"),
+    [(Mood.HANGS, Fault.SILENT), (Mood.STALLS, Fault.SILENT), (Mood.CLOSES, Fault.BROKE_OFF)],
+)
+async def test_silence_and_a_broken_connection_are_told_apart(mood: Mood, fault: Fault) -> None:
+    async with wired(Engine(mood=mood), first_byte_timeout_s=0.3, between_tokens_timeout_s=0.3) as (way, _, _):
+        with pytest.raises(EngineFault) as told:
+            await read(way)
+        assert told.value.fault is fault
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 20_000,
+    ],
+)
+async def test_what_is_not_http_is_no_answer(answer: bytes) -> None:
+    done = asyncio.Event()
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+        done.set()
+
+    server, transport = await asyncio.start_server(speak, "127.0.0.1", 0), Connections()
+    way = way_to(server.sockets[0].getsockname()[1], transport)
+    with pytest.raises(EngineFault) as told:
+        await way.complete(BODY, "t")
+    assert told.value.fault is Fault.BROKE_OFF
+    await done.wait()
+    server.close()
+    await settle()
+
+
+async def test_nothing_goes_in_the_clear_to_an_address_that_is_not_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine()
+    async with wired(engine) as (way, _, _):
+        monkeypatch.setattr(connections, "private", lambda _address: False)
+        with pytest.raises(EngineFault) as told:
+            await way.complete(BODY, "t")
+        assert told.value.fault is Fault.UNREACHED
+        assert engine.asked == []
+
+
+async def test_a_header_cannot_break_out_of_its_line() -> None:
+    engine = Engine()
+    async with wired(engine) as (way, _, _):
+        with pytest.raises(EngineFault):
+            await way.complete(BODY, "t\r\nx-other: 1")
+        assert engine.asked == []
