@@ -388,7 +388,8 @@ def item_lines(device: Device, item: Item, outbox: list[Item]) -> list[str]:
     if item.standing is Standing.ACCEPTED:
         return [line]
     bench = device.workbench
-    reasons = why(item, outbox, bench.of_kind("conflict"), bench.view().blocked, bench.expiring())
+    tasks = bench.of_kind("assist_task")
+    reasons = why(item, outbox, bench.of_kind("conflict"), bench.view().blocked, bench.expiring(), tasks)
     return [line, *(f"    {reason}" for reason in reasons)]
 
 

@@ -16,15 +16,31 @@ from pydantic import JsonValue
 from device.store import FileStanding, Item, Lost, State
 from reconciliation.explain import explain, explain_expiry, explain_hold
 from reconciliation.preview import Change
+from shared.assist import Answer
 from shared.blobs import in_mib
+from shared.commands.assist_request import task_ref
 from shared.ids import id_of, kind_of
 from shared.outcomes import Outcome, Standing
 from shared.problems import Code
-from shared.records import Conflict, ExternalWrite, Merge, Record, SettledEntry, WorkOrder, WriteStatus, rule_of
+from shared.records import (
+    AssistTask,
+    Conflict,
+    ExternalWrite,
+    Merge,
+    Record,
+    SettledEntry,
+    TaskStatus,
+    WorkOrder,
+    WriteStatus,
+    rule_of,
+)
+from shared.routing import Route
 from shared.sync import Forecast
 
 #: Fields whose values are names from a closed list, written with an underscore where people write a space.
 _CODES = frozenset({"status", "priority", "activity", "quantity", "severity"})
+#: What the screen calls the places where a question runs.
+PLACES = {Route.DEVICE: "THIS LAPTOP", Route.PRIVATE_CLUSTER: "PRIVATE CLUSTER", Route.MANAGED_CLOUD: "CLOUD"}
 _MARK = "\N{REPLACEMENT CHARACTER}"
 _UNSURE = (
     "Sent; the answer was not seen. It may or may not have arrived: the next round asks first, and nothing is "
@@ -120,13 +136,17 @@ def changes(proposed: Sequence[Change]) -> list[str]:
 
 def _is_birth(change: Change) -> bool:
     """Whether the change can only be part of a new record: what it is about is given once."""
-    return change.field == "asset" and change.old is None and kind_of(change.record) in {"reading", "work_order"}
+    names = {"reading": "asset", "work_order": "asset", "assist_task": "question"}
+    return change.old is None and names.get(kind_of(change.record)) == change.field
 
 
 def _born(proposed: Sequence[Change]) -> str:
     new = {change.field: change.new for change in proposed}
-    if kind_of(proposed[0].record) == "work_order":
+    kind = kind_of(proposed[0].record)
+    if kind == "work_order":
         return _new_job(id_of(proposed[0].record), new)
+    if kind == "assist_task":
+        return f"ask the cluster about {id_of(str(new.get('record')))}: “{plain(str(new.get('question')))}”"
     what = " ".join(value_of(name, new.get(name)) for name in ("quantity", "value", "unit"))
     return f"new reading at {id_of(str(new.get('asset')))}: {what}"
 
@@ -220,6 +240,31 @@ def fate(write: ExternalWrite) -> str:
             assert_never(write.status)
 
 
+def task_words(task: AssistTask) -> str:
+    """What became of a question that was left for the cluster."""
+    match task.status:
+        case TaskStatus.QUEUED:
+            return "waits for the cluster" + (f": {task.detail}" if task.detail else "")
+        case TaskStatus.RUNNING:
+            return "is with the cluster"
+        case TaskStatus.DONE:
+            return (
+                f"was answered: “{task.answer.text}” ({_answered_by(task.answer)})" if task.answer else "was answered"
+            )
+        case TaskStatus.FAILED:
+            return f"has no answer: {task.detail}"
+        case TaskStatus.EXPIRED:
+            return f"came too late: {task.detail}"
+        case TaskStatus.REFUSED:
+            return f"did not run: {task.detail}"
+        case _:
+            assert_never(task.status)
+
+
+def _answered_by(answer: Answer) -> str:
+    return f"{PLACES.get(answer.route, answer.route)}, {answer.model}: {answer.disclosure}"
+
+
 # -- standing
 
 
@@ -254,13 +299,16 @@ def why(
     conflicts: Sequence[Record],
     blocked: Mapping[str, str],
     expiring: Mapping[str, timedelta] | None = None,
+    tasks: Sequence[Record] = (),
 ) -> list[str]:
     """Why `item` stands where it stands, what it means, and what can be done: one sentence or more per line.
 
-    `expiring` says how much time is left where that is little (`reconciliation.expiry.warning`).
+    `expiring` says how much time is left where that is little (`reconciliation.expiry.warning`); `tasks` are the
+    questions that were left for the cluster.
     """
     if item.receipt is not None:
-        return [plain(line) for line in [*_settled(item, conflicts), *_two_outcomes(item), *_dealt(item, outbox)]]
+        lines = [*_settled(item, conflicts), *_two_outcomes(item), *_answered(item, tasks), *_dealt(item, outbox)]
+        return [plain(line) for line in lines]
     if item.withdrawal is not None:
         return [plain(line) for line in _taken_back(item)]
     for_bytes = item.problem is not None and item.problem.code is Code.BYTES_MISSING
@@ -321,6 +369,12 @@ def _taken_back(item: Item) -> list[str]:
     if item.hold is not None:
         return [said, explain_hold(item.hold)]
     return [said, "It is sent all the same, with your withdrawal, so that nothing is missing from what you sent."]
+
+
+def _answered(item: Item, tasks: Sequence[Record]) -> list[str]:
+    """What the cluster made of the question, if the command was one."""
+    mine = (AssistTask.model_validate(each.fields) for each in tasks if each.ref == task_ref(item.command.id))
+    return [f"The question {task_words(task)}" for task in mine]
 
 
 def _two_outcomes(item: Item) -> list[str]:

@@ -25,7 +25,7 @@ from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.model.port import LanguageModel
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
-from device.words import fate, happened, number
+from device.words import fate, happened, number, task_words
 from policies.bundle import Bundle
 from policies.route import choose
 from reconciliation.compose import Author, compose_draft
@@ -47,6 +47,7 @@ from shared.outcomes import Outcome, Standing
 from shared.ports import Ports
 from shared.records import (
     AnswerEntry,
+    AssistTask,
     Conflict,
     ExternalWrite,
     QuestionEntry,
@@ -200,12 +201,13 @@ class Workbench:
     def history(self, job: str) -> list[HistoryLine]:
         """What happened on a job, oldest first: its entries and readings, saved here or held by the server.
 
-        An order says what became of it at the system that takes it.
+        An order says what became of it at the system that takes it, a question what the cluster made of it.
         """
         standing = {item.command.id: item.standing for item in self._store.items()}
         writes = [ExternalWrite.model_validate(each.fields) for each in self.of_kind("external_write")]
         fates = {each.command: fate(each) for each in writes if each.record == job}
         lines = [*_entries(self.record(job), standing, fates), *_readings(job, self.of_kind("reading"), standing)]
+        lines += _asked_of_the_cluster(job, self.of_kind("assist_task"), standing)
         return sorted(lines, key=lambda line: line.at)
 
     def outbox(self) -> list[Item]:
@@ -553,6 +555,19 @@ def _entries(job: Record, standing: Mapping[str, Standing], fates: Mapping[str, 
     return [
         HistoryLine(entry.at, entry.author, f"{what}{ends.get(entry.id, '')}", standing.get(entry.id))
         for entry, what in done
+    ]
+
+
+def _asked_of_the_cluster(job: str, tasks: Sequence[Record], standing: Mapping[str, Standing]) -> list[HistoryLine]:
+    mine = [AssistTask.model_validate(each.fields) for each in tasks if each.fields["record"] == job]
+    return [
+        HistoryLine(
+            task.asked_at,
+            task.asked_by,
+            f"asked the cluster “{task.question}”: {task_words(task)}",
+            standing.get(task.command),
+        )
+        for task in mine
     ]
 
 

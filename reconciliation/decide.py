@@ -10,8 +10,9 @@ Order of the questions, first answer wins
 7. Edit by edit: clean, clashing or refused (`conflict`). One refused edit refuses the command. Fields that the kind
    declares atomic clash together. A decision over a conflict never clashes anew: it stands whole or is refused.
 8. Are the bytes here that it names? If not, it waits for them as long as its lifetime lasts.
-9. Does it need central authority? Then its time must not be over now, its device's clock must be beyond doubt, and
-   somebody else must have approved exactly what would happen (`approval`).
+9. Is it timely? Then its time must not be over now. Does it need central authority, by its kind or by policy? Then
+   its time must not be over either, its device's clock must be beyond doubt, and somebody else must have approved
+   exactly what would happen (`approval`).
 10. The clean edits are applied, the clashes become one `conflict` record, and nothing is lost.
 
 Whatever a person has to do (send bytes, look at a clock, approve) is asked only of a command that can still take
@@ -238,11 +239,14 @@ def _drawn_in(clean: Clean, facts: Facts) -> Clashing:
 
 
 def _uncertain(facts: Facts, draft: Draft, verdicts: list[Clean | Clashing]) -> Ruling | Doubt | Defer | None:
-    """What a command that only the office can settle still lacks; None for any other."""
-    if draft.payload.authority(facts.command, facts.records) is not Authority.CENTRAL:
+    """What a command that only the office can settle, or that is timely, still lacks; None for any other."""
+    central = facts.guarded or draft.payload.authority(facts.command, facts.records) is Authority.CENTRAL
+    if not (central or draft.payload.kind.timely):
         return None
     if expired(facts.command, facts.effect_at, facts.offset):
         return _too_late(facts)
+    if not central:
+        return None
     if facts.doubtful:
         return Doubt("the device's clock stepped, or the device restarted, since this was confirmed")
     return unapproved(facts, draft, verdicts)
@@ -287,6 +291,8 @@ def _born(creation: Creation, facts: Facts) -> Record:
         fields = check_fields(kind_of(creation.record), creation.fields)
     except ValueError as error:
         raise _Misfit(f"{creation.record} does not fit: {_first_line(error)}") from error
+    if creation.under is not None:
+        fields["team"] = team_of(facts.records[creation.under])
     return Record(creation.record, 1, fields, facts.stamp(1))
 
 

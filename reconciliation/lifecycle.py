@@ -37,11 +37,21 @@ EXTERNAL_WRITE_STATUS: Mapping[str, frozenset[str]] = {
     "parked": frozenset({"queued", "done", "refused"}),
 }
 
+ASSIST_TASK_STATUS: Mapping[str, frozenset[str]] = {
+    "queued": frozenset({"running", "failed", "expired", "refused"}),
+    "running": frozenset({"queued", "done", "failed", "expired", "refused"}),
+    "done": frozenset(),
+    "failed": frozenset(),
+    "expired": frozenset(),
+    "refused": frozenset(),
+}
+
 TABLES: Mapping[tuple[str, str], Mapping[str, frozenset[str]]] = {
     ("work_order", "status"): WORK_ORDER_STATUS,
     ("conflict", "status"): CONFLICT_STATUS,
     ("approval", "status"): APPROVAL_STATUS,
     ("external_write", "status"): EXTERNAL_WRITE_STATUS,
+    ("assist_task", "status"): ASSIST_TASK_STATUS,
 }
 
 

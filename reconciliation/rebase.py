@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from reconciliation.draft import Draft, draft_of
 from reconciliation.merge import Combined, Impossible, combine
+from reconciliation.scope import team_of
 from shared.commands import UnknownKind
 from shared.commands.base import Command, Creation, Edit, Effect
 from shared.ids import kind_of
@@ -69,6 +70,8 @@ class View:
             fields = check_fields(kind_of(creation.record), creation.fields)
         except ValueError:
             return f"{creation.record} does not fit"
+        if creation.under in self.records:
+            fields["team"] = team_of(self.records[creation.under])
         self.records[creation.record] = Record(creation.record, 0, fields, stamp)
         self.born_by[creation.record] = command.id
         return None

@@ -54,6 +54,7 @@ class Facts:
         offset: the device's time minus the server's, as the server measured it.
         full: records that would become too large to hand out, were anything added to them.
         newest: ``record_kind.field`` of the registers that the organisation settles by the server's order.
+        guarded: the organisation's policy asks for somebody else's yes, whatever the kind says.
     """
 
     command: Command
@@ -72,6 +73,7 @@ class Facts:
     offset: timedelta = timedelta(0)
     full: frozenset[str] = frozenset()
     newest: frozenset[str] = frozenset()
+    guarded: bool = False
 
     @property
     def effect_at(self) -> datetime:

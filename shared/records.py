@@ -15,11 +15,12 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter
 from pydantic.fields import FieldInfo
 
+from shared.assist import Answer
 from shared.attachments import Attachment
 from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef, Text, instant_text, to_instant
 from shared.ids import kind_of
 from shared.outcomes import FieldName
-from shared.routing import DataClass
+from shared.routing import DataClass, Line, Purpose, Route, Tier
 
 
 class Merge(StrEnum):
@@ -511,6 +512,64 @@ def waits_for_a_person(write: Mapping[str, JsonValue]) -> bool:
     return refused or write["status"] == WriteStatus.PARKED
 
 
+#: The longest question that may wait for the cluster, and the longest answer that a laptop is given, in characters:
+#: both lie in a record that is carried to every laptop in its scope.
+QUESTION_CHARS_MAX, ANSWER_CHARS_MAX = 16_000, 32_000
+#: So many pages an answer may rest on, at most.
+CITATIONS_MAX = 32
+
+
+class TaskStatus(StrEnum):
+    """The life of a question that waits for the cluster. `RUNNING` may go back to `QUEUED`: it is tried again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+
+
+def _fits(answer: Answer) -> Answer:
+    if len(answer.text) > ANSWER_CHARS_MAX or len(answer.citations) > CITATIONS_MAX:
+        raise ValueError(f"an answer has at most {ANSWER_CHARS_MAX} characters and {CITATIONS_MAX} citations")
+    return answer
+
+
+class AssistTask(Body):
+    """A question that waits for the cluster, about `record`; its id is the id of the command that asked it.
+
+    `data_class` is what its author's laptop found it to be, None if nobody could tell. `decision`, `bundle_version`
+    and `route` are the server's last decision about it, with `detail` for its author where it did not run: why, and
+    what can be done. `attempts` counts how often it went to the cluster. A `truncated` answer was longer than a
+    record may be.
+    """
+
+    record: Annotated[RecordRef, Rule(Merge.REGISTER)]
+    command: Annotated[CommandId, Rule(Merge.REGISTER)]
+    question: Annotated[
+        str, Rule(Merge.REGISTER, DataClass.PERSONAL), Field(min_length=1, max_length=QUESTION_CHARS_MAX)
+    ]
+    purpose: Annotated[Purpose, Rule(Merge.REGISTER)]
+    data_class: Annotated[DataClass | None, Rule(Merge.REGISTER)] = None
+    conversation: Annotated[Name | None, Rule(Merge.REGISTER)] = None
+    tier: Annotated[Tier, Rule(Merge.REGISTER)] = Tier.BASIC
+    output_tokens: Annotated[int, Rule(Merge.REGISTER), Field(ge=1)] = 256
+    asked_by: Annotated[Name, Rule(Merge.REGISTER, DataClass.PERSONAL)]
+    asked_at: Annotated[Instant, Rule(Merge.REGISTER)]
+    status: Annotated[TaskStatus, Rule(Merge.TRANSITION)] = TaskStatus.QUEUED
+    attempts: Annotated[int, Rule(Merge.REGISTER), Field(ge=0)] = 0
+    decision: Annotated[Hash | None, Rule(Merge.REGISTER)] = None
+    bundle_version: Annotated[Line, Rule(Merge.REGISTER)] = ""
+    route: Annotated[Route | None, Rule(Merge.REGISTER)] = None
+    detail: Annotated[Line, Rule(Merge.REGISTER)] = ""
+    answer: Annotated[Annotated[Answer, AfterValidator(_fits)] | None, Rule(Merge.REGISTER, DataClass.PERSONAL)] = (
+        None
+    )
+    truncated: Annotated[bool, Rule(Merge.REGISTER)] = False
+    team: Annotated[Name | None, Rule(Merge.REGISTER)] = None
+
+
 KINDS: Mapping[str, type[Body]] = {
     "work_order": WorkOrder,
     "asset": Asset,
@@ -519,6 +578,7 @@ KINDS: Mapping[str, type[Body]] = {
     "conflict": Conflict,
     "approval": Approval,
     "external_write": ExternalWrite,
+    "assist_task": AssistTask,
 }
 
 

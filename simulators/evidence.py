@@ -22,7 +22,8 @@ from sqlcipher3 import dbapi2
 
 Body = Mapping[str, Any]
 EFFECTIVE = frozenset({"applied", "merged"})
-_LEDGER = "SELECT id, device, hash, keyid, payload, signature, hold, problem, receipt FROM ledger WHERE tenant = :t"
+_COLUMNS = "id, device, hash, keyid, payload, signature, hold, problem, receipt, offset_s"
+_LEDGER = f"SELECT {_COLUMNS} FROM ledger WHERE tenant = :t"  # noqa: S608  # all of it is ours
 _CHECK = "PRAGMA integrity_check(5)"
 _KEYS = 'SELECT keyid, purpose, device, actor, public FROM "key" WHERE tenant = :t'
 
@@ -67,6 +68,8 @@ class Received:
     hold: str | None
     problem: str | None
     receipt: str | None
+    #: The device's clock minus the server's, as the server measured it when this came.
+    offset_s: float = 0.0
 
     @property
     def command(self) -> Body:
@@ -197,7 +200,7 @@ def _flaws(found: Iterable[Any]) -> tuple[str, ...]:
 def _received(row: Any) -> Received:
     receipt = None if row.receipt is None else bytes(row.receipt).decode()
     signed = (bytes(row.payload), bytes(row.signature))
-    return Received(row.id, row.device, row.hash, row.keyid, *signed, row.hold, row.problem, receipt)
+    return Received(row.id, row.device, row.hash, row.keyid, *signed, row.hold, row.problem, receipt, row.offset_s)
 
 
 def read_device(database: Path, key: bytes) -> DeviceFile:

@@ -69,6 +69,14 @@ class FaultProfile:
         0.0  # meets a key that it knows by another answer, or by a second order, as it is configured
     )
     system_stale: float = 0.0  # keeps what it did from lookups for a while, where it may
+    # -- the cluster, per question that reaches it
+    engine_busy: float = 0.0  # has no room, and does not take it
+    engine_breaks: float = 0.0  # begins, and the connection ends before the answer
+    engine_wrong: float = 0.0  # answers for another task
+    engine_silent: float = 0.0  # takes it, and is never heard of again
+    engine_late: float = (
+        0.0  # does not hear that nobody listens any more, and answers after up to `engine_late_s_max`
+    )
     # -- people at the office, per act
     double_approval: float = 0.0  # a second approver answers the same question, having seen the same
     revoked_in_approval: float = 0.0  # while somebody approves, somebody else revokes the laptop that asks
@@ -93,6 +101,7 @@ class FaultProfile:
     clock_jump_s_max: float = 4 * 3600.0
     suspend_s_max: float = 1200.0
     drift_ppm_max: float = 200.0
+    engine_late_s_max: float = 900.0
 
     def __post_init__(self) -> None:
         for name in FAULTS:
@@ -162,6 +171,11 @@ ROUGH = replace(
     system_busy=0.1,
     system_again=0.3,
     system_stale=0.2,
+    engine_busy=0.1,
+    engine_breaks=0.1,
+    engine_wrong=0.05,
+    engine_silent=0.05,
+    engine_late=0.1,
     double_approval=0.3,
     revoked_in_approval=0.05,
     revoked=0.0005,

@@ -6,9 +6,11 @@ Rules
 """
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from device.core.interpret import Proposal
+from shared.commands.assist_request import TaskRequested
 from shared.commands.base import Role
 from simulators.streams import Stream
 from sync_server.store import Person
@@ -71,3 +73,19 @@ def proposal(dice: Stream, text: str, jobs: int = JOBS) -> Proposal:
         return Proposal("status.changed", f"work_order/WO-{dice.choice(GUARDED)}", {"to": "closed"}, {})
     kind, payload = dice.choice(kinds)
     return Proposal(kind, ref, payload, {})
+
+
+def question(dice: Stream, now: datetime) -> Proposal:
+    """A question that somebody leaves for the cluster at `now`, by their laptop's clock.
+
+    Some are about more than may leave, some ask for more than one may ask for alone, some are soon of no use.
+    """
+    asked: dict[str, Any] = {
+        "question": f"which seal fits the pump, and why not number {dice.below(100)}?",
+        "data_class": dice.choice(("public", "internal", "internal", "internal", "personal", None)),
+        "output_tokens": dice.choice((256, 256, 4096)),
+    }
+    if dice.chance(0.4):
+        asked["needed_by"] = now + timedelta(seconds=dice.between(60.0, 3600.0))
+    told = TaskRequested.model_validate(asked).to_json()
+    return Proposal(TaskRequested.kind.name, f"work_order/WO-{1 + dice.below(JOBS)}", {n: told[n] for n in asked}, {})

@@ -5,14 +5,19 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio.to_thread
 import httpx
 
+from policies.bundle import FILES, Bundle, parse_bundle
 from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
+from sync_server.batch.known import Asks
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.cluster.connections import Connections
 from sync_server.cluster.desk import Desk as ClusterDesk
@@ -21,6 +26,12 @@ from sync_server.cluster.gateway import Gateway
 from sync_server.cluster.keeping import probe_for_ever, read_for_ever, write_down, write_for_ever
 from sync_server.cluster.parts import ClusterParts
 from sync_server.cluster.policy import Policies, ServerPolicies, shipped_policies
+from sync_server.cluster.port import Engine, NoEngine
+from sync_server.cluster.tasks.desk import Desk as TaskDesk
+from sync_server.cluster.tasks.facts import Policy, policy_of
+from sync_server.cluster.tasks.steps import Limits as TaskLimits
+from sync_server.cluster.tasks.worker import Pace as TaskPace
+from sync_server.cluster.tasks.worker import Worker as TaskWorker
 from sync_server.cluster.upstreams import Cluster, read_cluster
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
@@ -48,9 +59,16 @@ def beside_on_threads() -> Beside:
 
 
 def build_service(
-    settings: Settings, ports: Ports | None = None, *, pooled: bool = True, beside: Beside = in_place
+    settings: Settings,
+    ports: Ports | None = None,
+    *,
+    pooled: bool = True,
+    beside: Beside = in_place,
+    asks: Asks | None = None,
 ) -> Service:
     """The service over the database that `tailboard-server init` made; `pooled` as `Store` says.
+
+    `asks` says which commands policy wants approved, whatever their kind says; None is the policy that ships.
 
     Raises:
         Refused: there is no such server here, or its database is not of this program.
@@ -66,7 +84,21 @@ def build_service(
     except BaseException:
         store.close()
         raise
-    return Service(store, KeyRing(secret), ports or system_ports(), blob_files(settings), beside, settings.terms)
+    judged = asks or default_policy().asks
+    files, ring = blob_files(settings), KeyRing(secret)
+    return Service(store, ring, ports or system_ports(), files, beside, settings.terms, judged)
+
+
+@cache
+def default_bundle() -> Bundle:
+    """The policy bundle that ships."""
+    folder = resources.files("policies.default")
+    return parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES})
+
+
+def default_policy() -> Policy:
+    """How questions are judged where an organisation has published no policies of its own."""
+    return policy_of(default_bundle())
 
 
 def blob_files(settings: Settings) -> BlobFiles:
@@ -84,11 +116,13 @@ def build_lifespan(
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     transport: httpx.AsyncBaseTransport | None = None,
     cluster: ClusterParts | None = None,
+    tasks: "TaskWork | None" = None,
 ) -> Lifespan:
     """What runs as long as the application does: the sweep, and a worker for each system of record in `systems.toml`.
 
     Systems are reached through `transport`; through the network if it is None. With a `cluster`: its audit, its
-    probes, its connections, and the model's process if it is our own.
+    probes, its connections, and the model's process if it is our own. `tasks` says how questions that were left for
+    the cluster are worked off; if it is None, nobody does.
 
     Raises:
         Refused: the file or a secret that it names cannot be read.
@@ -99,15 +133,17 @@ def build_lifespan(
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         async with httpx.AsyncClient(trust_env=False, transport=transport) as client:
             workers = [build_worker(service, each, client, run_blocking) for each in systems]
-            tasks = [asyncio.create_task(worker.run(wait)) for worker in workers]
-            tasks.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
+            work = [worker.run(wait) for worker in workers]
+            work += [worker.run(wait) for worker in build_task_workers(service, tasks, run_blocking)]
+            running = [asyncio.create_task(each) for each in work]
+            running.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
             try:
                 async with _beside_the_cluster(cluster, run_blocking, wait):
                     yield
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                for each in running:
+                    each.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
 
     return lifespan
 
@@ -177,6 +213,25 @@ def build_worker(
     adapter = HttpSystem(told, client, secret)
     patience = told.patience
     return Worker(adapter, desk, service.ports.clock, run_blocking, patience.limits, patience.pace)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWork:
+    """How questions that were left for the cluster are worked off: who is asked, by which policy, how patiently."""
+
+    policy: Policy
+    engine: Engine = field(default_factory=NoEngine)
+    limits: TaskLimits = field(default_factory=TaskLimits)
+    pace: TaskPace = field(default_factory=TaskPace)
+
+
+def build_task_workers(service: Service, told: TaskWork | None, run_blocking: RunBlocking) -> list[TaskWorker]:
+    """The workers of one server, as many as its pace says; none if nobody works tasks off."""
+    if told is None:
+        return []
+    clock, new_id = service.ports.clock, service.ports.new_id
+    desks = [TaskDesk(service, told.policy, new_id(), told.limits) for _ in range(told.pace.workers)]
+    return [TaskWorker(told.engine, desk, clock, run_blocking, told.limits, told.pace) for desk in desks]
 
 
 def build_office(settings: Settings, ports: Ports | None = None, *, pooled: bool = True) -> Office:

@@ -15,6 +15,7 @@ _WHERE = (
 )
 _HERE = "sync_server.commands:"
 _SYSTEMS = "sync_server.systems.commands:"
+_TASKS = "sync_server.cluster.tasks.commands:"
 _OFFICE = "sync_server.office.commands:"
 _DEVICE = argument("device", help="for example TB-01; see: device list")
 _PERSON = argument("person", help="short name, such as a.okafor")
@@ -193,7 +194,10 @@ PROGRAM = Program(
             "Every record of a kind.",
             f"{_HERE}record_list",
             (
-                argument("kind", help="asset, work_order, stock_item, reading, conflict, approval, external_write"),
+                argument(
+                    "kind",
+                    help="asset, work_order, stock_item, reading, conflict, approval, external_write, assist_task",
+                ),
                 _TENANT,
             ),
         ),
@@ -315,6 +319,18 @@ PROGRAM = Program(
                 argument("--as", "--actor", dest="actor", required=True, metavar="PERSON", help="who does it"),
                 _TENANT,
             ),
+        ),
+        Verb(
+            ("task", "list"),
+            "Questions that wait for the cluster.",
+            f"{_TASKS}task_list",
+            (argument("--all", action="store_true", help="those that came to their end too"), _TENANT),
+        ),
+        Verb(
+            ("task", "show"),
+            "One question: who asked, where it was decided to run, and the answer.",
+            f"{_TASKS}task_show",
+            (argument("task", help="as task list names it"), _TENANT),
         ),
         Verb(
             ("approval", "list"),

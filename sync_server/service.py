@@ -36,6 +36,7 @@ from sync_server.admission import Admission
 from sync_server.attachments import Attachments
 from sync_server.authentication import Caller, Seen, authenticate, device_key, time_told
 from sync_server.batch import Batch
+from sync_server.batch.known import Asks, nobody_asks
 from sync_server.blob_files import BlobFiles
 from sync_server.logs import where
 from sync_server.reading import envelope_of, read, unpacked
@@ -73,8 +74,9 @@ class Service:
         files: BlobFiles,
         beside: Beside = in_place,
         terms: Terms | None = None,
+        asks: Asks = nobody_asks,
     ) -> None:
-        self.store, self.ring, self.ports, self._beside = store, ring, ports, beside
+        self.store, self.ring, self.ports, self._beside, self._asks = store, ring, ports, beside, asks
         self.attachments = Attachments(store, files, self._caller, self.bytes_arrived)
         self._terms = terms or Terms()
         self.updates = Updates(store, self._caller, self.publisher, self._receipt_key, ports)
@@ -84,7 +86,7 @@ class Service:
     def batch(self, tx: Tx, tenant: str) -> Batch:
         """A fresh unit of work inside `tx`."""
         receipt_key = self.ring.active(tx, tenant, RECEIPT_KEY)
-        return Batch(tx, tenant, self.ports.clock.now(), receipt_key, incarnation(tx))
+        return Batch(tx, tenant, self.ports.clock.now(), receipt_key, incarnation(tx), self._asks)
 
     def publisher(self, tx: Tx, tenant: str) -> Publisher:
         """What a tenant publishes for its devices, inside `tx`."""

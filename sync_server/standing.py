@@ -48,6 +48,7 @@ def go_on(tx: Tx, incarnation: int) -> None:
         tx.drop_server_value(_STOPPED + tenant)
     tx.set_server_value(_LIFE, str(incarnation))
     tx.doubt_outgoing()
+    tx.fence_tasks()
 
 
 def lives_seen(tx: Tx) -> list[int]:

@@ -145,10 +145,11 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """A new record."""
+    """A new record. It carries the label of the record `under`, if that is named: who sees the one sees the other."""
 
     record: str
     fields: Mapping[str, JsonValue]
+    under: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,7 @@ class Kind:
         window: how long after its device's last contact a `CENTRAL` command may still be confirmed.
         priority: its place when the outbox has little room.
         system: the system of record that it writes to; None for none.
+        timely: its time is judged again when it would take effect, as that of a `CENTRAL` one always is.
     """
 
     name: str
@@ -193,6 +195,7 @@ class Kind:
     window: timedelta = timedelta(hours=24)
     priority: Urgency = Urgency.NORMAL
     system: str | None = None
+    timely: bool = False
 
 
 #: Brings a payload from one schema version to the next. Pure and total: any object in, an object out, never an error;

@@ -22,6 +22,7 @@ from simulators.checkers import (
     saved_is_saved,
     stock_above_zero,
     the_herd_drains,
+    unapproved_never_runs,
     unknown_is_named,
     withdrawn_is_withdrawn,
 )
@@ -54,6 +55,7 @@ CHECKERS: tuple[Checker, ...] = (
     the_herd_drains.CHECKER,
     full_disk_loses_nothing.CHECKER,
     withdrawn_is_withdrawn.CHECKER,
+    unapproved_never_runs.CHECKER,
 )
 
 

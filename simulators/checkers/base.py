@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.commands.base import OFFICE
+from simulators.cluster import Reached
 from simulators.evidence import DeviceFile, Received, Said, ServerFile
 
 
@@ -39,6 +40,7 @@ class Evidence:
         were_full: the machines whose disk was full at some time.
         forgotten: commands that the server dropped for their age, by id, as its ledger had them before.
         lives: the server as it was whenever it was about to be set back to an older copy of itself.
+        reached: every question that reached the cluster, in order, by the cluster's own books.
     """
 
     said: Mapping[str, Said]
@@ -60,6 +62,7 @@ class Evidence:
     taken_back: frozenset[str] = frozenset()
     forgotten: Mapping[str, Received] = field(default_factory=dict)
     lives: tuple[ServerFile, ...] = ()
+    reached: tuple[Reached, ...] = ()
 
     def here(self, command: str) -> Received | None:
         """What the ledger has of a command, or had until it was old enough to be forgotten."""

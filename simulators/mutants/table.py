@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulators.faults import CALM, LOSSY, FaultProfile
-from simulators.mutants import laptop, people, rules, server
+from simulators.mutants import laptop, people, rules, server, tasks
 from simulators.mutants.base import Mutant, Trial
 
 SEEDS = 20
@@ -22,6 +22,7 @@ _CALM, _LOSSY, _CRASHY = _trial(), _trial(LOSSY), _trial(_CRASHES)
 _POWER, _FULL = _trial(_POWER_CUTS), _trial(_FULL_DISKS)
 _BUSY = _trial(devices=3, commands=40)
 _SUPPLIED = _trial(replace(CALM, system_silent=0.5), commands=20)
+_ASKING = _trial(replace(CALM, engine_late=0.6), commands=24)
 _SET_BACK = _trial(replace(CALM, wrong_restore=0.02))
 _PURGED = _trial(replace(CALM, purge=0.5, revoked=0.02))
 
@@ -115,6 +116,11 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("histories unread", "restored-is-known", _SET_BACK, server.histories_unread),
     _mutant("age alone decides", "forgotten-is-not-repeated", _PURGED, server.forgets_what_waits),
     _mutant("full disk drops the oldest", "full-disk-loses-nothing", _FULL, laptop.full_disk_drops_the_oldest),
+    _mutant("queued task not decided again", "unapproved-never-runs", _ASKING, tasks.not_decided_again),
+    _mutant("task's time ignored", "unapproved-never-runs", _ASKING, tasks.expiry_ignored),
+    _mutant("task's fence ignored", "unapproved-never-runs", _ASKING, tasks.fence_ignored),
+    _mutant("task's lease ignored", "unapproved-never-runs", _ASKING, tasks.lease_ignored),
+    _mutant("approval not asked", "unapproved-never-runs", _ASKING, tasks.approval_not_asked),
     _mutant("refused by the disk and kept", "full-disk-loses-nothing", _FULL, laptop.refused_by_the_disk_and_kept),
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -19,6 +19,7 @@ from simulators.streams import Streams
 from simulators.trace import Trace
 from simulators.wire import Wire
 from simulators.world import incidents, staff, technicians
+from simulators.world.inference import ChancyCluster
 from simulators.world.machines import Centre, Laptop
 from simulators.world.options import SERVER, START, Options, Run
 from simulators.world.releases import releases
@@ -90,7 +91,8 @@ async def _run(
 
 
 def _stage(seed: int, options: Options, home: Path, around: Surroundings, wire: Wire) -> Stage:
-    centre, streams = Centre(wire, seldom_s=options.habits.seldom_s), Streams(seed)
+    streams, cluster = Streams(seed), ChancyCluster(takes_s=20.0, chaos=around.chaos)
+    centre = Centre(wire, seldom_s=options.habits.seldom_s, cluster=cluster)
     supplier = Supplier(terms=streams.of("terms").choice(TERMS), chaos=around.chaos)
     supplier.told_to(home / SERVER / "0")
     (home / SUPPLIER / "0").mkdir(parents=True)
@@ -225,6 +227,7 @@ class Course:
             healed_at_s=self._healed_at_s,
             healed_for_s=current_loop().time() - self._healed_at_s,
             booked=dict(stage.supplier.effects),
+            reached=tuple(stage.centre.cluster.reached),
             failed_late={name: late[name, "store:"] for name in stage.seats},
             were_full=frozenset(host.name for host in stage.hosts if stage.around.trace.counts[host.name, "disk"]),
         )

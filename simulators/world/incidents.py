@@ -185,6 +185,7 @@ def _set_back(stage: Stage, backup: Path) -> None:
     stage.server.crash("to be restored", power_cut=False)
     before = server_file(stage.server.home)
     stage.lives.append(before)
+    stage.centre.cluster.life += 1
     stage.server.restore(backup)
     after = server_file(stage.server.home)
     stage.heads = [head for head in stage.heads if head[0] <= after.audit_position]

@@ -14,13 +14,14 @@ from device.bootstrap import Device
 from device.errors import StoreError
 from device.settings import Settings as LaptopSettings
 from shared.problems import Refused
+from simulators.cluster import Cluster, ScriptedEngine
 from simulators.hosts import Incarnation
 from simulators.loop import Gone
 from simulators.wire import Wire
 from simulators.world.options import ADDRESS, PIN
 from sync_server.api.app import build_app
 from sync_server.backup import raise_incarnation
-from sync_server.bootstrap import build_lifespan, build_service
+from sync_server.bootstrap import TaskWork, build_lifespan, build_service, default_policy
 from sync_server.office import Office
 from sync_server.settings import Settings as ServerSettings
 
@@ -97,6 +98,8 @@ class Centre:
     office: Office | None = None
     #: How often it looks for work of its own, at most.
     seldom_s: float = 120.0
+    #: What answers the questions that are left for it.
+    cluster: Cluster = field(default_factory=Cluster)
     #: Somebody restored a backup, and says so before the server starts.
     begins_anew: bool = False
 
@@ -110,7 +113,9 @@ class Centre:
         service = await _until_open(life, lambda: build_service(settings, life.ports))
         app = build_app(service, in_place)
         outside = self.wire.link(life, once=True)
-        async with build_lifespan(settings, service, in_place, self._seldom, outside)(app):
+        engine = ScriptedEngine(self.cluster, life.ports.clock, asyncio.sleep)
+        tasks = TaskWork(default_policy(), engine)
+        async with build_lifespan(settings, service, in_place, self._seldom, outside, tasks=tasks)(app):
             self.wire.listen(ADDRESS, app)
             self.office = Office(service)
             await asyncio.Event().wait()

@@ -18,7 +18,7 @@ from simulators.hosts import Incarnation
 from simulators.loop import OWNER
 
 #: What an older server has never heard of.
-NEWER_KINDS = frozenset({"finding.added", "part.ordered"})
+NEWER_KINDS = frozenset({"finding.added", "part.ordered", "assist.request"})
 
 
 class _StatusChanged(StatusChanged):

@@ -192,6 +192,7 @@ def _waiting(office: Office) -> tuple[str, ...]:
     words = {
         "the server stands still until somebody looks": stands_still,
         "the supplier is owed something": office.outgoing(TENANT) or office.external_writes(TENANT),
+        "a question waits for the cluster": office.tasks(TENANT),
         "a laptop is shut out": [each for each in office.devices(TENANT) if each.state != "active"],
         "something is kept for review": office.quarantine(TENANT),
     }

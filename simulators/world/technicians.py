@@ -12,7 +12,7 @@ from simulators.evidence import Said
 from simulators.loop import current_loop
 from simulators.streams import Stream
 from simulators.trace import Trace
-from simulators.workload import proposal
+from simulators.workload import proposal, question
 from simulators.world.options import Spoken
 from simulators.world.stage import Seat, Stage
 
@@ -26,6 +26,7 @@ async def work(stage: Stage, seat: Seat) -> None:
         await play(stage, seat, stage.options.part)
         return
     dice, trace = stage.streams.of(f"technician/{seat.name}"), stage.around.trace
+    curiosity = stage.streams.of(f"questions/{seat.name}")
     left, habits = stage.options.fewer.get(seat.name, stage.options.commands), stage.options.habits
     if absent_s := habits.absent_s.get(seat.name):
         await say_some(stage, seat, dice, left, apart_s=absent_s / max(1, left))
@@ -43,6 +44,8 @@ async def work(stage: Stage, seat: Seat) -> None:
             ]
             left -= len(burst)
             await seat.until(functools.partial(_say, trace, seat, burst))
+            if curiosity.chance(habits.asks):
+                await seat.until(functools.partial(_ask, trace, seat, curiosity))
             if dice.chance(TAKES_BACK):
                 await seat.until(functools.partial(_take_back, trace, seat))
         if away:
@@ -101,6 +104,11 @@ def _say(trace: Trace, seat: Seat, burst: list[Proposal], device: Device) -> Non
     del told.tried[-len(meant) :]
     told.saved |= dict(zip((command.id for command in commands), meant, strict=True))
     trace.note(seat.name, f"saw saved {' '.join(command.id for command in commands)}")
+
+
+def _ask(trace: Trace, seat: Seat, dice: Stream, device: Device) -> None:
+    """Leave a question for the cluster."""
+    _say(trace, seat, [question(dice, device.ports.clock.now())], device)
 
 
 def _take_back(trace: Trace, seat: Seat, device: Device) -> None:

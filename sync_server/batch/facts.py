@@ -44,6 +44,7 @@ def facts_of(entry: Entry, known: Known, decided: Decided, now: datetime) -> Fac
         offset=timedelta(seconds=entry.offset_s),
         full=_full(refs, len(entry.envelope.payload), known),
         newest=known.newest(),
+        guarded=draft is not None and known.asks(known.tx, draft, now),
     )
 
 

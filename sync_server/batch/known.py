@@ -3,24 +3,34 @@
 Whoever changes something puts it here as well, so that the next question meets it. Nothing here is written down.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import datetime
 
 from reconciliation.decide import Draft, draft_of, refs_of
 from shared.commands.base import Command
 from shared.records import Record
 from sync_server.store import Device, Entry, Epoch, Person, TenantSettings, Tx
 
+#: Whether policy wants somebody else's yes to a command, as things are at an instant.
+Asks = Callable[[Tx, Draft, datetime], bool]
+
+
+def nobody_asks(_tx: Tx, _draft: Draft, _now: datetime) -> bool:
+    """No policy, no question."""
+    return False
+
 
 class Known:
     """One tenant's world, as far as a unit of work has looked at it.
 
     `new` names the commands that the ledger did not know before this unit; `stored` has the records as the store has
-    them, `sizes` about how many characters each has by now.
+    them, `sizes` about how many characters each has by now. `asks` says of a command whether the organisation's
+    policy wants somebody else's yes, whatever its kind says.
     """
 
-    def __init__(self, tx: Tx, tenant: str) -> None:
-        self.tx, self.tenant = tx, tenant
+    def __init__(self, tx: Tx, tenant: str, asks: Asks = nobody_asks) -> None:
+        self.tx, self.tenant, self.asks = tx, tenant, asks
         self.new: set[str] = set()
         self.stored: dict[str, Record] = {}
         self.sizes: dict[str, int] = {}

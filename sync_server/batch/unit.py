@@ -13,7 +13,7 @@ from shared.problems import Code, Refused, problem
 from shared.records import Record
 from sync_server.admission import Admitted
 from sync_server.batch.decided import Decided
-from sync_server.batch.known import Known
+from sync_server.batch.known import Asks, Known, nobody_asks
 from sync_server.batch.places import Places
 from sync_server.batch.settling import Settling
 from sync_server.batch.withdrawals import Withdrawals
@@ -22,11 +22,22 @@ from sync_server.store import Device, Entry, Epoch, Tx
 
 
 class Batch:
-    """One unit of work for one tenant: nothing is written before `flush`. `seal` is who settles in it, and when."""
+    """One unit of work for one tenant: nothing is written before `flush`.
 
-    def __init__(self, tx: Tx, tenant: str, now: datetime, receipt_key: SigningKey, incarnation: int) -> None:
+    `seal` is who settles in it, and when; `asks` is `Known`'s.
+    """
+
+    def __init__(
+        self,
+        tx: Tx,
+        tenant: str,
+        now: datetime,
+        receipt_key: SigningKey,
+        incarnation: int,
+        asks: Asks = nobody_asks,
+    ) -> None:
         self._now, self.seal = now, Seal(now, receipt_key, incarnation)
-        self._known = Known(tx, tenant)
+        self._known = Known(tx, tenant, asks)
         self._decided = Decided(self._known)
         self._settling = Settling(self._known, self._decided, now)
         self._places = Places(self._known, self._decided, self._settling, now)

@@ -25,6 +25,7 @@ from sync_server.office.people import People
 from sync_server.office.policies import Policies
 from sync_server.office.proof import Audits
 from sync_server.office.quarantine import Quarantine
+from sync_server.office.tasks import AssistTasks
 from sync_server.office.transfer import Transfers
 from sync_server.office.waiting import Matters
 
@@ -41,6 +42,7 @@ class Office(
     Approvals,
     Quarantine,
     ExternalWrites,
+    AssistTasks,
     Imports,
     Transfers,
     Audits,

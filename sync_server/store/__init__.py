@@ -35,6 +35,7 @@ from sync_server.store.ledger import Entry, Ledger
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.records import Page, Records, Write
+from sync_server.store.tasks import TaskEntry, Tasks
 from sync_server.store.updates import UpdateFiles
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "Page",
     "Person",
     "Store",
+    "TaskEntry",
     "TenantHead",
     "TenantSettings",
     "Tx",
@@ -81,7 +83,7 @@ _SQLITE = {
 }
 
 
-class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles, Inference):
+class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles, Inference, Tasks):
     """The open transaction."""
 
     def apart(self, work: Callable[[], T]) -> T:

@@ -64,6 +64,21 @@ def test_any_kind_is_given_at_the_office(home: Path, url: str) -> None:
     assert (done.returncode, json.loads(done.stdout)["receipt"]["outcome"]) == (1, "conflict")
 
 
+def test_a_question_is_left_for_the_cluster_and_the_office_sees_who_waits(laptop: list[str], home: Path) -> None:
+    words = ["command", "assist.request", "WO-1033", '{"question": "which seal fits?", "data_class": "internal"}']
+    shown = told(laptop, *words)
+    assert {change["field"]: change["new"] for change in shown["changes"]}["question"] == "which seal fits?"
+    (saved,) = told(laptop, *words, "--yes")["saved"]
+    told(laptop, "sync")
+    (waits,) = processes.administer(home, "task", "list")["tasks"]
+    assert (waits["work"]["command"], waits["record"]["fields"]["status"]) == (saved, "queued")
+    assert waits["work"]["attempts"] == 0, "this server has no cluster"
+    plain = call("sync_server", "task", "show", saved, "--home", str(home)).stdout
+    assert "asked by a.okafor about work_order/WO-1033: “which seal fits?”" in plain
+    missing = call("sync_server", "task", "show", new_id(), "--home", str(home))
+    assert (missing.returncode, "Check the name" in missing.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def rich(evidence: Evidence) -> bool:
     """Whether every way to spoil it finds what it spoils."""
     outcomes = {each.answer["outcome"] for each in evidence.brought() if each.answer}
     rests = any(each.effective and each.needs for each in evidence.brought())
-    return {"conflict", "rejected"} <= outcomes and rests
+    answered = any(_answer(body) for body in evidence.server.records.values())
+    return {"conflict", "rejected"} <= outcomes and rests and answered
 
 
 # -- ways to spoil it
@@ -420,6 +422,87 @@ def get_back_other_bytes(evidence: Evidence) -> Evidence:
     return replace(with_received(evidence, replace(each, hash="0" * 64)), lives=(evidence.server,))
 
 
+# -- ways to spoil what questions for the cluster leave
+
+
+def _answer(body: Mapping[str, Any]) -> Any:
+    return body["fields"].get("answer") if body["ref"].startswith("assist_task/") else None
+
+
+def came(evidence: Evidence, **otherwise: Any) -> Evidence:
+    """The first question that was answered reached the cluster in another way."""
+    done = {body["fields"]["command"] for body in evidence.server.records.values() if _answer(body)}
+    at, run = next((n, each) for n, each in enumerate(evidence.reached) if each.task in done)
+    spoilt = replace(run, **otherwise)
+    return replace(evidence, reached=(*evidence.reached[:at], spoilt, *evidence.reached[at + 1 :]))
+
+
+def asked(evidence: Evidence, **payload: Any) -> Evidence:
+    """A question that reached the cluster was another one than it was."""
+    (task, *_) = [each.task for each in evidence.reached]
+    command = evidence.server.received[task].command
+    return command_with(evidence, task, payload={**command["payload"], **payload})
+
+
+def run_what_nobody_asked(evidence: Evidence) -> Evidence:
+    return came(evidence, task=first(evidence, "note.added"))
+
+
+def run_for_a_stranger(evidence: Evidence) -> Evidence:
+    return came(evidence, task="nobody's")
+
+
+def run_what_was_not_approved(evidence: Evidence) -> Evidence:
+    (task, *_) = [each.task for each in evidence.reached]
+    spoilt = asked(evidence, output_tokens=4096)
+    return with_records(
+        spoilt, {ref: body for ref, body in spoilt.server.records.items() if ref != f"approval/{task}"}
+    )
+
+
+def run_before_the_yes(evidence: Evidence) -> Evidence:
+    """The approval is there, and was given only after the question had gone."""
+    (run, *_) = evidence.reached
+    each = evidence.server.received[run.task]
+    stamp = {"at": (run.at + timedelta(seconds=1)).isoformat()}
+    fields = {"status": "approved", "command_hash": each.hash, "decided_by": "a.one"}
+    yes: dict[str, Any] = {"ref": f"approval/{run.task}", "version": 2, "fields": fields, "born": stamp, "stamps": {}}
+    return with_records(asked(evidence, output_tokens=4096), {**evidence.server.records, yes["ref"]: yes})
+
+
+def run_what_is_too_sensitive(evidence: Evidence) -> Evidence:
+    return asked(evidence, data_class=None)
+
+
+def run_too_late(evidence: Evidence) -> Evidence:
+    return came(evidence, at=evidence.reached[0].at + timedelta(days=4))
+
+
+def run_too_late_for_its_author(evidence: Evidence) -> Evidence:
+    return asked(evidence, needed_by="2026-11-21T07:00:00Z")
+
+
+def run_under_two_leases(evidence: Evidence) -> Evidence:
+    (run, *_) = evidence.reached
+    endless = replace(run, ended_at=None)
+    second = replace(run, fence=run.fence + 1, at=run.at + timedelta(seconds=100))
+    return replace(evidence, reached=(endless, second, *evidence.reached[1:]))
+
+
+def lease_it_backwards(evidence: Evidence) -> Evidence:
+    (run, *_) = evidence.reached
+    return replace(evidence, reached=(*evidence.reached, replace(run, at=run.at + timedelta(hours=1))))
+
+
+def take_a_late_answer(evidence: Evidence) -> Evidence:
+    """Somebody had taken over, and the answer that stands is the one of before."""
+    ref, body = next((ref, body) for ref, body in evidence.server.records.items() if _answer(body))
+    run = next(each for each in evidence.reached if each.task == body["fields"]["command"])
+    later = replace(run, fence=run.fence + 9, at=run.at + timedelta(seconds=300))
+    assert ref
+    return replace(evidence, reached=(*evidence.reached, later))
+
+
 def take_back_what_took_effect(evidence: Evidence) -> Evidence:
     return replace(evidence, taken_back=frozenset({first(evidence, "note.added")}))
 
@@ -486,6 +569,16 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("forgotten-is-not-repeated", forget_what_somebody_waits_for),
     ("restored-is-known", never_get_back),
     ("restored-is-known", get_back_other_bytes),
+    ("unapproved-never-runs", run_what_nobody_asked),
+    ("unapproved-never-runs", run_for_a_stranger),
+    ("unapproved-never-runs", run_what_was_not_approved),
+    ("unapproved-never-runs", run_before_the_yes),
+    ("unapproved-never-runs", run_what_is_too_sensitive),
+    ("unapproved-never-runs", run_too_late),
+    ("unapproved-never-runs", run_too_late_for_its_author),
+    ("unapproved-never-runs", run_under_two_leases),
+    ("unapproved-never-runs", lease_it_backwards),
+    ("unapproved-never-runs", take_a_late_answer),
 ]
 
 

@@ -44,6 +44,7 @@ class OutboxSeen:
     expiring: Mapping[str, timedelta]
     troubles: tuple[str, ...]
     questions: tuple[Asked, ...]
+    tasks: tuple[Record, ...]
 
 
 class OutboxPage(ListPage[OutboxSeen]):
@@ -80,6 +81,7 @@ class OutboxPage(ListPage[OutboxSeen]):
             status.expiring,
             tuple(troubles(status)),
             tuple(each for each in workbench.questions() if not each.answers),
+            tuple(workbench.of_kind("assist_task")),
         )
 
     def paint(self, seen: OutboxSeen) -> None:
@@ -113,7 +115,7 @@ class OutboxPage(ListPage[OutboxSeen]):
     def about(self, seen: OutboxSeen, key: str) -> Text:
         """Why the command stands where it stands."""
         item = next(each for each in seen.items if each.command.id == key)
-        reasons = why(item, seen.items, seen.conflicts, seen.blocked, seen.expiring)
+        reasons = why(item, seen.items, seen.conflicts, seen.blocked, seen.expiring, seen.tasks)
         return Text("\n".join([*_you_can(item), *reasons]), overflow="ellipsis")
 
     def show_last_try(self) -> None:
@@ -141,7 +143,16 @@ class OutboxPage(ListPage[OutboxSeen]):
         text = Text(f"{standing(item.standing)}\n", "bold")
         text.append(f"{plain(item.summary)}\n\n", "not bold")
         text.append(
-            "\n".join(why(item, self.seen.items, self.seen.conflicts, self.seen.blocked, self.seen.expiring)),
+            "\n".join(
+                why(
+                    item,
+                    self.seen.items,
+                    self.seen.conflicts,
+                    self.seen.blocked,
+                    self.seen.expiring,
+                    self.seen.tasks,
+                )
+            ),
             "not bold",
         )
         text.append(

@@ -1,0 +1,133 @@
+"""What the server itself knows of a task, and the decision that follows.
+
+Rules
+1. Nothing is taken from the author's laptop but what the author signed: the question, what it is for, a class that
+   can only be raised, and consents that are checked anew.
+2. Approved means: somebody else approved the command whose envelope has this hash, and that is on record.
+3. An approval is asked for where that, and only that, stands between a question and the cluster.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from policies.bundle import Bundle
+from policies.classify import classify, vocabulary
+from policies.route import choose
+from reconciliation.draft import Draft
+from shared.commands import read_payload
+from shared.commands.assist_request import TaskRequested
+from shared.commands.base import Command, Role
+from shared.records import ApprovalStatus, Record
+from shared.routing import (
+    Boundary,
+    Capability,
+    Consented,
+    DataClass,
+    Decision,
+    Link,
+    Obstacle,
+    Route,
+    RouteRequest,
+)
+from sync_server.store import Entry, Tx
+
+#: Where this server can have something run.
+SERVED: tuple[Boundary, ...] = (Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
+
+#: The route for a request, by the bundle in force for its tenant.
+Choose = Callable[[RouteRequest, datetime], Decision]
+#: The class that the server finds a question to be in, at least the one that was declared; None if it cannot tell.
+Classify = Callable[[Tx, Command, TaskRequested], DataClass | None]
+#: Those of a command's consents that are signed by their person and stand.
+Consents = Callable[[Tx, Command, TaskRequested, datetime], tuple[Consented, ...]]
+
+
+def as_declared(_tx: Tx, _command: Command, asked: TaskRequested) -> DataClass | None:
+    """Nothing is looked for; the class is the one that its author's laptop found."""
+    return asked.data_class
+
+
+def none_count(_tx: Tx, _command: Command, _asked: TaskRequested, _now: datetime) -> tuple[Consented, ...]:
+    """No consent counts: nothing is widened by what nobody here can check."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How questions are judged here."""
+
+    choose: Choose
+    classify: Classify = as_declared
+    consents: Consents = none_count
+
+    def decide(
+        self, tx: Tx, entry: Entry, approval: Record | None, known: Mapping[Boundary, Capability], now: datetime
+    ) -> Decision:
+        """The decision about a settled `entry`, as things are `now`."""
+        asked = asked_in(entry.command)
+        consents = self.consents(tx, entry.command, asked, now)
+        found = self.classify(tx, entry.command, asked)
+        request = _request(entry.command, asked, found, known, consents, approved=approves(approval, entry))
+        return self.choose(request, now)
+
+    def asks(self, tx: Tx, draft: Draft, now: datetime) -> bool:
+        """Whether somebody else has to approve the question before it may run."""
+        if not isinstance(draft.payload, TaskRequested):
+            return False
+        consents = self.consents(tx, draft.command, draft.payload, now)
+        found = self.classify(tx, draft.command, draft.payload)
+        decision = self.choose(_request(draft.command, draft.payload, found, {}, consents, approved=False), now)
+        return any(each.obstacle is Obstacle.NEEDS_APPROVAL for each in decision.why_not if each.route in SERVED)
+
+
+def _request(
+    command: Command,
+    asked: TaskRequested,
+    found: DataClass | None,
+    known: Mapping[Boundary, Capability],
+    consents: tuple[Consented, ...],
+    *,
+    approved: bool,
+) -> RouteRequest:
+    return RouteRequest(
+        tenant=command.tenant,
+        device=command.device,
+        actor=command.actor,
+        purpose=asked.purpose,
+        conversation=asked.conversation,
+        data_class=found,
+        input_chars=len(asked.question),
+        output_tokens=asked.output_tokens,
+        tier=asked.tier,
+        link=Link.UP,
+        known={place: each for place, each in known.items() if place in SERVED},
+        consents=consents,
+        approved=approved,
+    )
+
+
+def policy_of(bundle: Bundle) -> Policy:
+    """How a bundle judges questions: by its policies, and by its classifier with the names of everybody here."""
+
+    def found(tx: Tx, command: Command, asked: TaskRequested) -> DataClass:
+        people = [each.name for each in tx.people(command.tenant) if Role.SERVICE not in each.roles]
+        known = vocabulary(bundle.rules.classifier, people=people)
+        return classify(asked.question, known, declared=asked.data_class).data_class
+
+    return Policy(lambda request, at: choose(bundle, request, at), found)
+
+
+def asked_in(command: Command) -> TaskRequested:
+    """The question in a command that is one, whatever the schema version in which it was asked."""
+    payload = read_payload(command)
+    assert isinstance(payload, TaskRequested), f"{command.kind} asks nothing"
+    return payload
+
+
+def approves(approval: Record | None, entry: Entry) -> bool:
+    """Whether `approval` is somebody else's yes to exactly the bytes of `entry`."""
+    if approval is None or approval.fields["status"] != ApprovalStatus.APPROVED:
+        return False
+    other = approval.fields["decided_by"] not in (None, entry.command.actor)
+    return other and approval.fields["command_hash"] == entry.envelope.hash

@@ -1,0 +1,105 @@
+"""Carries out the steps of `sync_server.cluster.tasks.steps`: one task at a time.
+
+Rules
+1. The steps decide; this only does what they say, and looks at the clock before each.
+2. Between the durable mark and the first byte no time may pass: if it did, or the task's time is over by then,
+   nothing leaves. A server that stood still in between must not send what another has taken over.
+3. A worker may be dropped at any point. What it was doing is taken over when its lease ends.
+4. It waits only through `wait`, and reaches the database only through `run_blocking`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.ports import Clock, RunBlocking
+from sync_server.cluster.port import Broke, Busy, Engine, Result
+from sync_server.cluster.tasks.desk import Desk, Dispatched
+from sync_server.cluster.tasks.steps import Limits, Resting, after_run, expired
+from sync_server.logs import where
+
+log = logging.getLogger("tailboard.server")
+
+#: From the durable mark to the first byte at most this many seconds.
+SEND_WITHIN_S = 5.0
+#: What a worker has, beyond the longest run, to write down what came of it.
+MARGIN_S = 30.0
+Wait = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many tasks one server works on at a time, and how often it looks for new ones, in seconds."""
+
+    workers: int = 2
+    poll_s: float = 2.0
+
+
+class Worker:
+    """One of a server's workers."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        desk: Desk,
+        clock: Clock,
+        run_blocking: RunBlocking,
+        limits: Limits | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._engine, self._desk, self._clock, self._run = engine, desk, clock, run_blocking
+        self._limits, self._pace = limits or Limits(), pace or Pace()
+
+    async def run(self, wait: Wait) -> None:
+        """Work until cancelled. A fault is logged and outlived: what it left behind is taken up again."""
+        while True:
+            try:
+                worked = await self.step(self._clock.now())
+            except Exception as error:  # noqa: BLE001  # the next task must not wait for this one's fault
+                log.error("a task could not be worked on", extra=where(error))
+                worked = False
+            if not worked:
+                await wait(self._pace.poll_s)
+
+    async def step(self, now: datetime) -> bool:
+        """Take the next task that is due and bring it to rest. False if there was none."""
+        until = self._until(now)
+        row = await self._run(lambda: self._desk.lease(now, until))
+        if row is None:
+            return False
+        known = self._engine.known()
+        decided_at, started_s = self._clock.now(), self._clock.monotonic_s()
+        until = self._until(decided_at)
+        sent = await self._run(lambda: self._desk.dispatch(row, known, decided_at, until))
+        if sent is not None:
+            await self._rest(sent, await self._outcome(sent, started_s))
+        return True
+
+    async def _outcome(self, sent: Dispatched, started_s: float) -> Resting:
+        if over := expired(sent.row, self._clock.now()):
+            return over
+        if self._clock.monotonic_s() - started_s > SEND_WITHIN_S:
+            result: Result = Busy("this server stood still before sending")
+        else:
+            result = await self._ask(sent)
+        return after_run(sent.row, sent.run, result, self._limits, self._clock.now())
+
+    async def _ask(self, sent: Dispatched) -> Result:
+        try:
+            async with asyncio.timeout(sent.run.within_s):
+                return await self._engine.run(sent.task)
+        except TimeoutError:
+            return Broke(f"no answer within {sent.run.within_s:.0f} seconds")
+        except Exception as error:  # noqa: BLE001  # an engine's fault is no answer
+            log.error("an engine failed", extra={"command_id": sent.task.id, **where(error)})
+            return Broke("the engine failed; the fault is in the server's log")
+
+    async def _rest(self, sent: Dispatched, result: Resting) -> None:
+        kept = await self._run(lambda: self._desk.settle(sent, result))
+        what = "a task rests" if kept else "another worker took over; a late result is dropped"
+        log.info(what, extra={"command_id": sent.task.id, "rest": type(result).__name__})
+
+    def _until(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self._limits.run_s + MARGIN_S)
