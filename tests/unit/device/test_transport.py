@@ -10,7 +10,7 @@ from device.transport import Begun, read_ending, read_reply
 from shared.compression import unpack
 from shared.envelope import COMMAND_TYPE, HEAD_TYPE, SigningKey, seal
 from shared.records import record_to_json
-from shared.sync import SyncReply, SyncRequest, cursor_at, with_changes
+from shared.sync import PROTOCOL, SyncReply, SyncRequest, cursor_at, with_changes
 from tests.builders import NOW, record
 
 RECORD: dict[str, Any] = record_to_json(record())
@@ -19,7 +19,7 @@ RECORD: dict[str, Any] = record_to_json(record())
 def reply(changes: Any) -> bytes:
     bare = SyncReply(
         changes=(),
-        protocol=2,
+        protocol=PROTOCOL,
         answers=(),
         cursor=cursor_at(1, 1),
         more=False,
