@@ -27,6 +27,7 @@ from sync_server.cluster.keeping import probe_for_ever, read_for_ever, write_dow
 from sync_server.cluster.parts import ClusterParts
 from sync_server.cluster.policy import Policies, ServerPolicies, shipped_policies
 from sync_server.cluster.port import Engine, NoEngine
+from sync_server.cluster.queued import GatewayEngine, policy_by
 from sync_server.cluster.tasks.desk import Desk as TaskDesk
 from sync_server.cluster.tasks.facts import Policy, policy_of
 from sync_server.cluster.tasks.steps import Limits as TaskLimits
@@ -223,6 +224,13 @@ class TaskWork:
     engine: Engine = field(default_factory=NoEngine)
     limits: TaskLimits = field(default_factory=TaskLimits)
     pace: TaskPace = field(default_factory=TaskPace)
+
+
+def task_work(cluster: ClusterParts | None) -> TaskWork:
+    """Questions go through the gateway; without one nothing can run, so that they wait, and expire by name."""
+    if cluster is None:
+        return TaskWork(default_policy())
+    return TaskWork(policy_by(cluster.desk.policies), GatewayEngine(cluster.gateway))
 
 
 def build_task_workers(service: Service, told: TaskWork | None, run_blocking: RunBlocking) -> list[TaskWorker]:

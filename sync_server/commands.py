@@ -261,13 +261,12 @@ def serve(arguments: argparse.Namespace) -> Report | None:
 
     from sync_server.api.app import build_app
     from sync_server.bootstrap import (
-        TaskWork,
         beside_on_threads,
         build_lifespan,
         build_service,
         cluster_of,
-        default_policy,
         on_thread,
+        task_work,
     )
     from sync_server.logs import log_to_stderr
 
@@ -275,8 +274,7 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     settings = _settings(arguments)
     service = build_service(settings, beside=beside_on_threads())
     cluster = cluster_of(arguments.cluster, service) if arguments.cluster else None
-    tasks = TaskWork(default_policy())
-    lifespan = build_lifespan(settings, service, on_thread, cluster=cluster, tasks=tasks)
+    lifespan = build_lifespan(settings, service, on_thread, cluster=cluster, tasks=task_work(cluster))
     listener = _listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"

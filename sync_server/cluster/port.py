@@ -16,7 +16,7 @@ from typing import Protocol
 
 from shared.assist import Answer
 from shared.contract import Hash
-from shared.routing import Boundary, Capability, DataClass, Purpose, Tier
+from shared.routing import Boundary, Capability, Consented, DataClass, Purpose, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Task:
         tenant: whose it is.
         id: of the command that asked it; the same whenever it comes again.
         fence: of the lease under which it is asked, higher each time.
+        device: from where.
         actor: who asked.
         purpose: what it is for.
         prompt: the question.
@@ -39,12 +40,14 @@ class Task:
         decision: the hash of the server's decision, made just now.
         bundle_version: of the policies that it was made by.
         disclosure: what its author is told about it.
+        consents: those that the decision knew of.
         approved: somebody with the right to approved it.
     """
 
     tenant: str
     id: str
     fence: int
+    device: str
     actor: str
     purpose: Purpose
     prompt: str
@@ -57,6 +60,7 @@ class Task:
     decision: Hash
     bundle_version: str
     disclosure: str
+    consents: tuple[Consented, ...] = ()
     approved: bool = False
 
 

@@ -90,7 +90,9 @@ class Task:
         return replace(self, data_class=highest(declared, found or DataClass.RESTRICTED, self.conversation_class))
 
 
-def question(asker: Asker, request: AssistRequest, consents: tuple[Consented, ...] = ()) -> Task:
+def question(
+    asker: Asker, request: AssistRequest, consents: tuple[Consented, ...] = (), *, approved: bool = False
+) -> Task:
     """The task behind a device's question, or behind queued work."""
     payload: dict[str, Any] = {
         "messages": [{"role": "user", "content": request.prompt}],
@@ -112,6 +114,7 @@ def question(asker: Asker, request: AssistRequest, consents: tuple[Consented, ..
         tools=request.tools,
         within_s=request.within_s,
         consents=consents,
+        approved=approved,
         stream=request.stream,
     )
 

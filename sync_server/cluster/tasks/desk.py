@@ -156,6 +156,7 @@ def _task(row: TaskEntry, entry: Entry, run: Run) -> Task:
         tenant=row.tenant,
         id=row.command,
         fence=row.fence,
+        device=entry.command.device,
         actor=entry.command.actor,
         purpose=asked.purpose,
         prompt=asked.question,
@@ -168,6 +169,7 @@ def _task(row: TaskEntry, entry: Entry, run: Run) -> Task:
         decision=run.decision.hash,
         bundle_version=run.decision.bundle_version,
         disclosure=run.decision.disclosure,
+        consents=run.decision.request.consents,
         approved=run.decision.request.approved,
     )
 

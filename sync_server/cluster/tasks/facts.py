@@ -95,11 +95,12 @@ def _request(
         device=command.device,
         actor=command.actor,
         purpose=asked.purpose,
-        conversation=asked.conversation,
+        conversation=asked.conversation or command.id,
         data_class=found,
         input_chars=len(asked.question),
         output_tokens=asked.output_tokens,
         tier=asked.tier,
+        device_approved=True,  # the office enrolled it, or is it
         link=Link.UP,
         known={place: each for place, each in known.items() if place in SERVED},
         consents=consents,

@@ -43,6 +43,7 @@ def running() -> tuple[TaskEntry, Run, Task]:
         "t",
         ROW.command,
         3,
+        "d",
         "a",
         "answer",
         "?",
