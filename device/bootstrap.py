@@ -13,11 +13,15 @@ import httpx
 from device import keys as device_keys
 from device.agent import Agent
 from device.attachments import Attachments
+from device.capability import Laptop
+from device.consents import Consents
 from device.core.prompt import INSTRUCTIONS
 from device.errors import LocalError, RemoteError
+from device.evidence import Evidence
 from device.keys import DeviceKeys
 from device.model import registry
 from device.model.port import LanguageModel
+from device.routes import Routes
 from device.settings import Settings
 from device.store import DeviceStore, Identity
 from device.transfers import Transfers
@@ -62,9 +66,9 @@ class Device:
             ModelError: the file is missing, damaged or too large. Everything else goes on working.
         """
         model = registry.load(self.settings.model, self.ports.clock)
-        model.generate(
-            INSTRUCTIONS, _ANY_ANSWER, tokens_max=1
-        )  # so that the first question finds its prefix worked out
+        # The first question finds its prefix worked out, and it is known how fast this laptop is.
+        tried = model.generate(INSTRUCTIONS, _ANY_ANSWER, tokens_max=8)
+        self.workbench.routes.laptop.tried(model, tried)
         self.workbench.model = model
         self.store.set_meta("model", model.name[:120])
         return model
@@ -129,11 +133,20 @@ def open_device(
     updates = Refresher(store, client, keys, identity, ports, run_blocking, accepts)
     bundle = ruling(updates.shelf, default_bundle()).bundle
     store.set_meta("bundle", bundle.version)
-    workbench = Workbench(store, identity, keys, bundle, ports, attachments)
+    routes = build_routes(store, identity, keys, bundle, ports)
+    routes.evidence.forget_old(settings.evidence_days)
+    workbench = Workbench(store, identity, keys, routes, ports, attachments)
     updates.installed = lambda _: workbench.rule_by(ruling(updates.shelf, default_bundle()).bundle)
     transfers = Transfers(attachments, client, keys, ports, run_blocking)
     agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates)
     return Device(settings, ports, store, keys, identity, workbench, agent, client, meter, transfers, updates)
+
+
+def build_routes(store: DeviceStore, identity: Identity, keys: DeviceKeys, bundle: Bundle, ports: Ports) -> Routes:
+    """What decides where a question may run."""
+    evidence = Evidence(store, keys, ports.clock)
+    consents = Consents(store, identity, keys, evidence, ports)
+    return Routes(store, identity, bundle, Laptop(store, keys, ports.clock), consents, evidence, ports.clock)
 
 
 async def enrol(

@@ -12,7 +12,7 @@ import httpx
 
 from device.agent import Agent
 from device.attachments import Attachments
-from device.bootstrap import Device, default_bundle, on_thread
+from device.bootstrap import Device, build_routes, default_bundle, on_thread
 from device.keys import DeviceKeys
 from device.model.port import Generation, LanguageModel, ModelError
 from device.settings import Settings
@@ -288,7 +288,9 @@ def build(
     store.absorb(sample() if records is None else records, cursor_at(1, 1))
     client = SyncClient(who.server_url, httpx.MockTransport(server), meter, ports)
     attachments = Attachments(store)
-    workbench = Workbench(store, who, keys, default_bundle(), ports, attachments)
+    workbench = Workbench(
+        store, who, keys, build_routes(store, who, keys, default_bundle(), ports), ports, attachments
+    )
     transfers = Transfers(attachments, client, keys, ports, on_thread)
     updates = Refresher(store, client, keys, who, ports, on_thread, accepts)
     agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates)
