@@ -13,7 +13,7 @@ Which consents a crossing needs is the policies' business (`policies.boundary`).
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from device.errors import LocalError
@@ -130,7 +130,7 @@ class Consents:
         One that was given for a single task is for that task's conversation, and for no other task in it.
         """
         who = self._identity
-        shown = [each for each in self.listed() if _reaches(each.consent, task, conversation)]
+        shown = [_for_this(each) for each in self.listed() if _reaches(each.consent, task, conversation)]
         facts = as_facts(shown, tenant=who.tenant, device=who.device, actor=who.actor)
         return tuple(each.model_copy(update={"conversation": conversation}) for each in facts)
 
@@ -195,6 +195,7 @@ def _reaches(consent: Consent, task: str | None, conversation: str | None) -> bo
     return wanted is not None and conversation is not None and consent.conversation == wanted
 
 
-def left(shown: ConsentShown, now: datetime) -> timedelta:
-    """How long a consent still holds; nothing if it does not."""
-    return max(shown.consent.expires_at - now, timedelta()) if shown.standing == "in_force" else timedelta()
+def _for_this(shown: ConsentShown) -> ConsentShown:
+    """Used by the very task that it is for, a consent still holds for that task's next try."""
+    again = shown.standing == "used" and shown.consent.reach == "once"
+    return shown.model_copy(update={"standing": "in_force"}) if again else shown

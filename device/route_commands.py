@@ -11,7 +11,7 @@ from device.core.what_if import suppositions
 from device.errors import LocalError
 from device.words import plain
 from policies.explain import PLACES, explain
-from shared.commandline import Report
+from shared.commandline import Report, words_or_input
 from shared.consent import ConsentShown
 from shared.routing import BOUNDARIES, Boundary, DataClass
 
@@ -22,10 +22,11 @@ def explained(arguments: argparse.Namespace) -> Report:
 
     def work(device: Device) -> Report:
         bench = device.workbench
-        question = about(bench, arguments.question, job=job_ref(arguments.job), purpose=arguments.purpose)
-        question = question.declared_as(arguments.data_class)
-        decision = bench.routes.look(question.asked, bench.model, kept=True, suppose=suppose)
-        found = bench.routes.classified(question.asked)
+        words = words_or_input(arguments.question)
+        job, declared = job_ref(arguments.job), arguments.data_class
+        question = about(bench, words, job=job, purpose=arguments.purpose, declared=declared and DataClass(declared))
+        decision = bench.routes.look(question, bench.model, kept=True, suppose=suppose)
+        found = bench.routes.classified(question)
         lines = [*explain(decision), f"  class {found.data_class}: {', '.join(found.reasons()) or 'as declared'}"]
         data = {
             "decision": decision.model_dump(mode="json"),
@@ -121,10 +122,11 @@ def _boundary(name: str) -> Boundary:
 
 def _consent_lines(shown: ConsentShown) -> list[str]:
     said = shown.consent
+    reach = "one task" if said.reach == "once" else said.conversation
+    scope = f"up to {said.data_class} data to {PLACES[said.target]}, to {said.purpose}, {reach}"
+    until = f"until {said.expires_at:%Y-%m-%d %H:%M} (UTC), used {shown.used} times"
     return [
         f"{said.id}  {shown.standing.replace('_', ' ')}",
-        f"    up to {said.data_class} data to {PLACES[said.target]}, to {said.purpose}, "
-        f"{'one task' if said.reach == 'once' else said.conversation}, until {said.expires_at:%Y-%m-%d %H:%M} (UTC), "
-        f"used {shown.used} times",
+        f"    {scope}, {until}",
         f"    {plain(said.told)}",
     ]

@@ -33,12 +33,13 @@ from policies.classify import Classified, Vocabulary, classify, vocabulary
 from policies.route import choose
 from policies.stability import Stability, see_failure, see_link, settle, steady
 from shared import strict_json
-from shared.contract import Contract, Instant, Name, to_instant
+from shared.contract import to_instant
 from shared.envelope import CAPABILITY_TYPE, BadSignature, WireEnvelope
 from shared.ports import Clock
 from shared.routing import (
     BOUNDARIES,
     Boundary,
+    Capabilities,
     Capability,
     DataClass,
     Decision,
@@ -51,15 +52,6 @@ from shared.routing import (
 
 _STABILITY, _SEEN, _CAPABILITIES = "stability", "link_seen", "capabilities"
 _REMEMBERED = TypeAdapter(Stability)
-
-
-class Told(Contract):
-    """What the server said of the places behind it, in the payload of a `CAPABILITY_TYPE` envelope."""
-
-    tenant: Name
-    places: dict[Boundary, Capability]
-    told_at: Instant
-    expires_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +112,8 @@ class Routes:
             state = self._seen_link(self._stability(), request.link)
             decision = self._choose(request, state, now)
             self.evidence.decided(decision)
-            if question.conversation is not None:
-                self._store.raise_conversation(question.conversation, decision.data_class)
+            if question.conversation not in {None, question.task}:  # a task alone is never continued
+                self._store.raise_conversation(str(question.conversation), decision.data_class)
             self._remember(settle(state, self.bundle.rules.stability, decision))
         return decision
 
@@ -144,7 +136,8 @@ class Routes:
 
     def again(self, request: RouteRequest) -> Decision:
         """What would be decided about exactly these facts now; nothing is recorded."""
-        return self._choose(request, self._seen_link(self._stability(), request.link), self._clock.now())
+        with self._store.transaction():
+            return self._choose(request, self._seen_link(self._stability(), request.link), self._clock.now())
 
     def failed(self, place: Boundary) -> None:
         """`place` failed a task that it had taken."""
@@ -224,12 +217,12 @@ class Routes:
             self._store.set_meta(_CAPABILITIES, raw.decode())
         return told is not None
 
-    def _opened(self, raw: bytes) -> Told | None:
+    def _opened(self, raw: bytes) -> Capabilities | None:
         who = self._identity
         trust = Trust(who.tenant, who.device, self._store.receipt_keys())
         try:
             wire = WireEnvelope.model_validate(strict_json.parse(raw))
-            told = Told.model_validate(strict_json.parse(trust.opened(wire, CAPABILITY_TYPE)))
+            told = Capabilities.model_validate(strict_json.parse(trust.opened(wire, CAPABILITY_TYPE)))
         except (BadSignature, ValueError):
             return None
         return told if told.tenant == who.tenant else None

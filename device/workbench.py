@@ -137,7 +137,7 @@ class Workbench:
 
     def rule_by(self, bundle: Bundle) -> None:
         """Decide by another bundle from now on; the office hears of it when the next session begins."""
-        self._bundle = bundle
+        self.routes.bundle = bundle
         self._store.set_meta("bundle", bundle.version)
 
     # -- looking

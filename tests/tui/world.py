@@ -13,6 +13,7 @@ import httpx
 from device.agent import Agent
 from device.attachments import Attachments
 from device.bootstrap import Device, build_routes, default_bundle, on_thread
+from device.cluster_client import ClusterClient
 from device.keys import DeviceKeys
 from device.model.port import Generation, LanguageModel, ModelError
 from device.settings import Settings
@@ -287,6 +288,7 @@ def build(
     store.set_meta("last_contact", (clock.now() - timedelta(hours=2)).isoformat())
     store.absorb(sample() if records is None else records, cursor_at(1, 1))
     client = SyncClient(who.server_url, httpx.MockTransport(server), meter, ports)
+    cluster = ClusterClient(client, httpx.MockTransport(server), meter, keys, ports)
     attachments = Attachments(store)
     workbench = Workbench(
         store, who, keys, build_routes(store, who, keys, default_bundle(), ports), ports, attachments
@@ -298,6 +300,6 @@ def build(
     if model:
         model.gate.set()
     device = ScriptedDevice(
-        settings, ports, store, keys, who, workbench, agent, client, meter, transfers, updates, model
+        settings, ports, store, keys, who, workbench, agent, client, meter, transfers, updates, cluster, on_thread, model
     )
     return World(device, clock, server, model)
