@@ -177,9 +177,10 @@ class Assistant:
         question = replace(
             about(self._bench, text, job=job, purpose=purpose, declared=declared, task=task_id), within_s=within_s
         )
-        await self._listen(question)
+        await self._know_here()
         if consent is not None:
             await self._run(lambda: self._agree(question, consent, job))
+        await self._listen(question)
         decision = await self._run(lambda: self._decide(question))
         task = _Task(task_id, question, job, text, self._ports.clock.monotonic_s(), decision, decision)
         while (place := _next_place(task)) is not None:
@@ -200,10 +201,8 @@ class Assistant:
     # -- before it is decided
 
     async def _listen(self, question: Question) -> None:
-        """Know what other places, and this laptop, can do, where that could change anything."""
+        """Know what other places can do, where that could change anything."""
         routes = self._bench.routes
-        if self._bench.model is None and routes.laptop.told() is None:
-            await self._load_quietly()
         if not await self._run(lambda: self._worth_asking(self._look(question))):
             return
         try:
@@ -215,18 +214,21 @@ class Assistant:
 
     def _worth_asking(self, draft: Decision) -> bool:
         """Whether a place that the policies permit, and of which nothing is known, would be used."""
-        now = self._ports.clock.now()
-        unheard = [
-            each.route for each in draft.why_not if each.obstacle in _UNHEARD and each.route is not Route.DEVICE
-        ]
-        if not unheard:
-            return False
-        known = dict(draft.request.known) | {place: place_up(place, now) for place in unheard}
-        better = self._bench.routes.again(draft.request.model_copy(update={"known": known}))
-        return any(place in permitted(better) for place in unheard) and better.route is not draft.route
+        unheard = _unheard(draft)
+        better = self._at_best(draft, unheard) if unheard else draft
+        return better.route is not draft.route and any(place in permitted(better) for place in unheard)
 
-    async def _load_quietly(self) -> None:
-        """Load this laptop's model, so that it is known what it can do; without one, there is none."""
+    def _at_best(self, draft: Decision, places: Sequence[Boundary], consented: Boundary | None = None) -> Decision:
+        """What would be decided if these places were at their best, and perhaps a consent were given."""
+        now = self._ports.clock.now()
+        known = dict(draft.request.known) | {place: place_up(place, now) for place in places}
+        request = draft.request.model_copy(update={"known": known})
+        return self._bench.routes.again(with_consent(request, consented, now) if consented else request)
+
+    async def _know_here(self) -> None:
+        """Know what this laptop can do: try its model, unless that was done lately."""
+        if self._bench.model is not None or await self._run(self._bench.routes.laptop.told) is not None:
+            return
         try:
             await self._run(self._load)
         except LocalError:
@@ -239,7 +241,8 @@ class Assistant:
             return None  # it runs without: nothing is widened for nothing
         lacking = [each.route for each in draft.why_not if each.obstacle is Obstacle.NEEDS_CONSENT]
         for target in lacking:
-            then = self._bench.routes.again(with_consent(draft.request, target, self._ports.clock.now()))
+            heard = {target} & set(draft.request.known)
+            then = self._at_best(draft, () if heard else (target,), target)
             if target in (*permitted(then), *then.waits_for):
                 return self._give(question, draft, then, target, reach, job)
         raise LocalError(f"A consent would not help: {draft.reason}. {draft.advice}".strip())
@@ -432,6 +435,11 @@ class Assistant:
         proposal = Proposal(QUEUED_KIND, task.job, payload, {})  # type: ignore[arg-type]
         (command,) = self._bench.confirm([proposal], sentence=task.text, source="cli")
         return command
+
+
+def _unheard(draft: Decision) -> list[Boundary]:
+    """The places elsewhere that are permitted, and of which nothing, or nothing new, is known."""
+    return [each.route for each in draft.why_not if each.obstacle in _UNHEARD and each.route is not Route.DEVICE]
 
 
 _TRY_AGAIN = "Try again in a moment; the forms work without an assistant."

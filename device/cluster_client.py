@@ -59,6 +59,9 @@ class Counted(httpx.AsyncBaseTransport):
         """Pass the request on."""
         self._meter.up["inference"] += len(await request.aread())
         response = await self._inner.handle_async_request(request)
+        if response.is_closed:  # it came in one piece, without a network
+            self._meter.down["inference"] += len(response.content)
+            return response
         assert isinstance(response.stream, httpx.AsyncByteStream), "the transport is asynchronous"
         response.stream = _Counting(response.stream, self._meter)
         return response

@@ -1,7 +1,7 @@
 """From a JSON schema to the grammar that llama.cpp holds an answer to.
 
-Only what is asked here: an object whose properties are all required and in order, values out of a list, and text on one
-line without quotation marks.
+Only what is asked here: an object whose properties are all required and in order, values out of a list, and text on
+one line without quotation marks.
 The answer is written in one way, as `json.dumps` would, so that a model spends no token on blanks. llama.cpp's own
 converter is not used: it breaks on quotation marks inside values and reports that on the terminal.
 
