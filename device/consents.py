@@ -72,7 +72,7 @@ class Consents:
         Raises:
             LocalError: it would hold for too long, or not at all.
         """
-        life, now = life or LIFE[reach], self._ports.clock.now()
+        life, now = LIFE[reach] if life is None else life, self._ports.clock.now()
         if not timedelta() < life <= LIFE_MAX:
             raise LocalError(f"A consent holds for at least a moment and at most {LIFE_MAX.days} days.")
         consent = Consent(
