@@ -12,10 +12,10 @@ from device.errors import LocalError
 from device.routes import Question
 from shared.consent import Consent, ConsentRevocation
 from shared.envelope import CONSENT_TYPE, REVOCATION_TYPE, SigningKey, seal
-from shared.routing import DataClass, Decision, Obstacle, Route
+from shared.routing import Boundary, DataClass, Decision, Obstacle, Route
 from tests.laptops import KEYS, Place, place
 
-TO = Route.PRIVATE_CLUSTER
+TO: Boundary = Route.PRIVATE_CLUSTER
 OTHER = SigningKey(b"\x55" * 32)
 
 
