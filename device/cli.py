@@ -186,11 +186,16 @@ PROGRAM = Program(
             f"{_ROUTE}given",
             (
                 _JOB,
-                argument("--to", choices=("private_cluster", "managed_cloud"), default="private_cluster"),
+                argument(
+                    "--to",
+                    choices=("private_cluster", "managed_cloud"),
+                    default="private_cluster",
+                    help="which place they may go to (default: %(default)s)",
+                ),
                 argument(
                     "--class", dest="data_class", choices=_CLASSES, default="personal", help="up to which class"
                 ),
-                argument("--purpose", choices=_PURPOSES, default="answer"),
+                argument("--purpose", choices=_PURPOSES, default="answer", help="for what (default: %(default)s)"),
                 argument("--hours", type=float, default=12, help="how long it holds (default: %(default)s)"),
             ),
         ),
