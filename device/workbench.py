@@ -27,6 +27,7 @@ from device.model.port import LanguageModel
 from device.routes import Question, Routes
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
 from device.words import fate, happened, number, task_words
+from policies.bundle import Bundle
 from reconciliation.compose import Author, compose_draft
 from reconciliation.dependants import dependants
 from reconciliation.expiry import LIMITS, confirmable, warning

@@ -300,6 +300,19 @@ def build(
     if model:
         model.gate.set()
     device = ScriptedDevice(
-        settings, ports, store, keys, who, workbench, agent, client, meter, transfers, updates, cluster, on_thread, model
+        settings,
+        ports,
+        store,
+        keys,
+        who,
+        workbench,
+        agent,
+        client,
+        meter,
+        transfers,
+        updates,
+        cluster,
+        on_thread,
+        model,
     )
     return World(device, clock, server, model)
