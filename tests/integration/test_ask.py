@@ -12,6 +12,7 @@ import pytest
 
 from device.assist import Heard, Refused, Waiting
 from device.errors import LocalError
+from device.model.port import ModelError
 from device.store.exchange import UNREACHABLE
 from shared.assist import Answer, AssistRequest
 from shared.problems import Code
@@ -154,6 +155,25 @@ async def test_a_forged_statement_of_what_the_cluster_can_do_is_none(laptop: Pla
     came = await laptop.assistant.ask(SUMMARY, purpose="summarise")
     assert isinstance(came, Answer)
     assert came.route is Route.DEVICE
+    assert laptop.elsewhere.asked == []
+
+
+async def test_a_failure_here_sends_nothing_where_the_first_decision_did_not(
+    laptop: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop.assistant._load()
+    for _ in range(2):
+        laptop.routes.failed(Route.DEVICE)  # once more, and it is left alone
+
+    def fails(*_: Any, **__: Any) -> Any:
+        assert laptop.routes.take_capabilities(laptop.elsewhere.capabilities())  # known, and permitted, from now on
+        raise ModelError("The model fell over; forms still work.")
+
+    monkeypatch.setattr(laptop.model, "generate", fails)
+    came = await laptop.assistant.ask("Which filter fits?", job=JOB, within_s=30)
+    assert not isinstance(came, Answer)
+    first, second = laptop.world.device.store.decisions()
+    assert (first.route, first.fallbacks, second.route) == (Route.DEVICE, (), Route.PRIVATE_CLUSTER)
     assert laptop.elsewhere.asked == []
 
 
