@@ -26,7 +26,7 @@ from device.store import DeviceStore
 from device.workbench import Workbench
 from policies.explain import PLACES
 from shared.assist import Answer, AssistRequest, Attempt, Moved
-from shared.commands import CATALOGUE
+from shared.commands.assist_request import TaskRequested
 from shared.commands.base import Command
 from shared.consent import Consent, Reach
 from shared.ids import id_of
@@ -43,7 +43,6 @@ from shared.routing import (
     highest,
 )
 
-QUEUED_KIND = "assist.request"
 OUTPUT_TOKENS = 128
 #: Why the server may be asked what its places can do.
 _UNHEARD = frozenset({Obstacle.UNKNOWN, Obstacle.STALE})
@@ -417,8 +416,6 @@ class Assistant:
 
     def _queue(self, task: _Task) -> Command | tuple[str, str]:
         """The command that carries the question through the outbox, or why there is none and what to do."""
-        if QUEUED_KIND not in CATALOGUE:
-            return "Not run anywhere: questions cannot wait in this version's outbox.", _TRY_AGAIN
         if task.job is None:
             return "Not run anywhere: only a question about a job can wait.", "Name the job: --job WO-1042."
         decision, question = task.decision, task.question
@@ -432,7 +429,7 @@ class Assistant:
             "decision": decision.hash,
             "consents": list(self._bench.routes.consents.envelopes(decision.consents)[:4]),
         }
-        proposal = Proposal(QUEUED_KIND, task.job, payload, {})  # type: ignore[arg-type]
+        proposal = Proposal(TaskRequested.kind.name, task.job, payload, {})  # type: ignore[arg-type]
         (command,) = self._bench.confirm([proposal], sentence=task.text, source="cli")
         return command
 

@@ -313,15 +313,19 @@ async def test_a_consent_is_not_given_where_it_is_not_needed_or_would_not_help(l
 # -- waiting, and the laptop's own model
 
 
-async def test_what_cannot_run_now_waits_or_says_that_it_cannot(tmp_path: Path) -> None:
+async def test_what_cannot_run_now_waits_in_the_outbox_or_says_why_not(tmp_path: Path) -> None:
     laptop = place(tmp_path, loads=False, online=False)
     came = await laptop.assistant.ask(SUMMARY[:300], job=JOB, purpose="summarise")
-    assert routes_of(laptop) == [Route.QUEUE]
-    if isinstance(came, Waiting):
-        assert came.command.kind == "assist.request"
-    else:
-        assert isinstance(came, Refused)
-        assert "cannot wait" in came.why
+    assert isinstance(came, Waiting)
+    (item,) = laptop.world.device.workbench.outbox()
+    assert (item.command.id, item.command.kind, item.command.record) == (came.command.id, "assist.request", JOB)
+    assert item.command.payload["question"] == SUMMARY[:300]
+    assert item.command.payload["decision"] == came.decision.hash
+    alone = await laptop.assistant.ask(SUMMARY[:300], purpose="summarise")
+    assert isinstance(alone, Refused)
+    assert ("about a job" in alone.why, "--job" in alone.advice) == (True, True)
+    assert routes_of(laptop) == [Route.QUEUE, Route.QUEUE]
+    assert isinstance(await laptop.assistant.ask(PERSONAL, job=JOB), Refused), "what may not leave does not wait"
     assert laptop.elsewhere.calls == []
     laptop.world.device.store.close()
 
