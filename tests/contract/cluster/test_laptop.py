@@ -40,7 +40,7 @@ async def pair(
     office: Office, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Pair]:
     policies = shipped_policies()
-    policies.read_names(office.service.store)
+    policies.read(office.service)
     async with staged(office, upstream("one"), upstream("two"), policies=policies) as stage:
         settings, ports = Settings(tmp_path / "laptop"), office.service.ports
         way = stage.http._transport
