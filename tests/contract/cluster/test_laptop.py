@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from device import bootstrap
-from device.assist import Refused
+from device.assist import Refused, Waiting
 from device.bootstrap import Device
 from device.model.port import LanguageModel, ModelError
 from device.settings import Settings
@@ -91,10 +91,15 @@ async def test_a_consent_that_was_taken_back_is_told_with_the_next_question(pair
         assert tx.consent_revoked(TENANT, "a.okafor", shown.consent.id)
 
 
-async def test_engines_that_fail_end_in_a_sentence_and_nothing_is_shown_as_an_answer(pair: Pair) -> None:
+async def test_after_engines_that_fail_the_question_waits_and_is_taken_in(pair: Pair) -> None:
     for engine in pair.stage.engines.values():
         engine.mood = Mood.CLOSES
     came = await pair.ask(SUMMARY, purpose="summarise", job=JOB)
-    assert isinstance(came, Refused), came
+    assert isinstance(came, Waiting), came
     assert came.attempts[0].problem
+    assert "pump" not in came.attempts[0].problem
     assert pair.device.workbench.routes.evidence.broken() is None
+    pair.device.agent.session.send_now()
+    await pair.device.agent.settle()
+    (task,) = pair.device.workbench.of_kind("assist_task")
+    assert (task.fields["command"], task.fields["record"]) == (came.command.id, JOB)
