@@ -12,12 +12,18 @@ import httpx
 
 from device import keys as device_keys
 from device.agent import Agent
+from device.assist import Assistant
 from device.attachments import Attachments
+from device.capability import Laptop
+from device.cluster_client import ClusterClient
+from device.consents import Consents
 from device.core.prompt import INSTRUCTIONS
 from device.errors import LocalError, RemoteError
+from device.evidence import Evidence
 from device.keys import DeviceKeys
 from device.model import registry
 from device.model.port import LanguageModel
+from device.routes import Routes
 from device.settings import Settings
 from device.store import DeviceStore, Identity
 from device.transfers import Transfers
@@ -39,6 +45,11 @@ _ANY_ANSWER = {
 }
 
 
+def on_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
+    """Run blocking work on a thread of the running loop."""
+    return asyncio.get_running_loop().run_in_executor(None, work)
+
+
 @dataclass
 class Device:
     """An enrolled, unlocked device, ready for a screen, a command line or a simulator."""
@@ -54,6 +65,12 @@ class Device:
     meter: Meter
     transfers: Transfers
     updates: Refresher
+    cluster: ClusterClient
+    run_blocking: RunBlocking
+
+    def assistant(self) -> Assistant:
+        """What asks questions where they may run."""
+        return Assistant(self.workbench, self.store, self.cluster, self.load_model, self.ports, self.run_blocking)
 
     def load_model(self) -> LanguageModel:
         """Load the language model and hand it to the workbench. Blocking: seconds.
@@ -62,9 +79,9 @@ class Device:
             ModelError: the file is missing, damaged or too large. Everything else goes on working.
         """
         model = registry.load(self.settings.model, self.ports.clock)
-        model.generate(
-            INSTRUCTIONS, _ANY_ANSWER, tokens_max=1
-        )  # so that the first question finds its prefix worked out
+        # The first question finds its prefix worked out, and it is known how fast this laptop is.
+        tried = model.generate(INSTRUCTIONS, _ANY_ANSWER, tokens_max=8)
+        self.workbench.routes.laptop.tried(model, tried)
         self.workbench.model = model
         self.store.set_meta("model", model.name[:120])
         return model
@@ -79,13 +96,9 @@ class Device:
 
     async def close(self) -> None:
         """Close the connections and the database."""
+        await self.cluster.close()
         await self.client.close()
         self.store.close()
-
-
-def on_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
-    """Run blocking work on a thread of the running loop."""
-    return asyncio.get_running_loop().run_in_executor(None, work)
 
 
 @cache
@@ -123,17 +136,29 @@ def open_device(
         store.close()
         raise LocalError("Enrolment did not finish. Run `tailboard enrol URL CODE` again.")
     meter = Meter()
-    client = SyncClient(identity.server_url, transport or httpx.AsyncHTTPTransport(), meter, ports)
+    carrier = transport or httpx.AsyncHTTPTransport()
+    client = SyncClient(identity.server_url, carrier, meter, ports)
+    cluster = ClusterClient(client, carrier, meter, keys, ports)
     client.offset = timedelta(seconds=float(store.meta("clock_offset_s") or 0))
     attachments = Attachments(store)
     updates = Refresher(store, client, keys, identity, ports, run_blocking, accepts)
     bundle = ruling(updates.shelf, default_bundle()).bundle
     store.set_meta("bundle", bundle.version)
-    workbench = Workbench(store, identity, keys, bundle, ports, attachments)
+    routes = build_routes(store, identity, keys, bundle, ports)
+    routes.evidence.forget_old(settings.evidence_days)
+    workbench = Workbench(store, identity, keys, routes, ports, attachments)
     updates.installed = lambda _: workbench.rule_by(ruling(updates.shelf, default_bundle()).bundle)
     transfers = Transfers(attachments, client, keys, ports, run_blocking)
     agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates)
-    return Device(settings, ports, store, keys, identity, workbench, agent, client, meter, transfers, updates)
+    carried = (client, meter, transfers, updates, cluster)
+    return Device(settings, ports, store, keys, identity, workbench, agent, *carried, run_blocking)
+
+
+def build_routes(store: DeviceStore, identity: Identity, keys: DeviceKeys, bundle: Bundle, ports: Ports) -> Routes:
+    """What decides where a question may run."""
+    evidence = Evidence(store, keys, ports.clock)
+    consents = Consents(store, identity, keys, evidence, ports)
+    return Routes(store, identity, bundle, Laptop(store, keys, ports.clock), consents, evidence, ports.clock)
 
 
 async def enrol(

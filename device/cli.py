@@ -14,6 +14,20 @@ _WHERE = (
 _HERE = "device.commands:"
 _OUTBOX = "device.outbox_commands:"
 _TRACE = "device.trace_commands:"
+_ROUTE = "device.route_commands:"
+_PURPOSES = ("answer", "summarise", "complete")
+_CLASSES = ("public", "internal", "personal", "restricted")
+_QUESTION = argument("question", help="in quotes; - reads it from standard input")
+_ABOUT = (
+    argument("--job", metavar="WO", help="the job that it is about"),
+    argument("--purpose", choices=_PURPOSES, default="answer", help="what it is for (default: %(default)s)"),
+    argument(
+        "--class",
+        dest="data_class",
+        choices=_CLASSES,
+        help="what you say of the words; what is found in them may be more",
+    ),
+)
 _ONE = argument("command", help="its id, or its number such as 7")
 _JOB = argument("job", help="for example WO-1042")
 
@@ -28,7 +42,9 @@ PROGRAM = Program(
   tailboard command part.ordered WO-1042 '{"stock_item": "stock_item/FLT-200", "quantity": 2}' --yes
   tailboard work offline
   tailboard sync --json
-  tailboard trace export trace.json""",
+  tailboard trace export trace.json
+  tailboard route explain "which filter fits?" --what-if link=down
+  tailboard ask "which filter fits?" --job WO-1042""",
     common=_WHERE,
     verbs=(
         Verb((), "Open the screen.", f"{_HERE}screen", reports=False),
@@ -140,6 +156,64 @@ PROGRAM = Program(
             "Write what queue and link were like to a file, without anybody's words: for tailboard-sim replay.",
             f"{_TRACE}exported",
             (argument("file", help="a new JSON file"),),
+        ),
+        Verb(
+            ("ask",),
+            "Ask a question: it runs where the policies let it, and the answer says where. 0: answered or saved to "
+            "wait; 1: it ran nowhere.",
+            "device.ask_commands:asked",
+            (
+                _QUESTION,
+                *_ABOUT,
+                argument("--consent", choices=("once", "job"), help="agree that it leaves this laptop, if it must"),
+                argument("--within", type=float, metavar="SECONDS", help="how long you wait for the answer"),
+            ),
+        ),
+        Verb(
+            ("route", "explain"),
+            "Where a question would run, and why nowhere else. Nothing runs, and nothing is recorded.",
+            f"{_ROUTE}explained",
+            (
+                _QUESTION,
+                *_ABOUT,
+                argument("--what-if", default="", metavar="FACTS", help="for example link=down,model=none"),
+            ),
+        ),
+        Verb(("consent", "list"), "What you agreed to, and what is left of it.", f"{_ROUTE}consents"),
+        Verb(
+            ("consent", "give"),
+            "Agree that a job's questions may leave this laptop.",
+            f"{_ROUTE}given",
+            (
+                _JOB,
+                argument(
+                    "--to",
+                    choices=("private_cluster", "managed_cloud"),
+                    default="private_cluster",
+                    help="which place they may go to (default: %(default)s)",
+                ),
+                argument(
+                    "--class", dest="data_class", choices=_CLASSES, default="personal", help="up to which class"
+                ),
+                argument("--purpose", choices=_PURPOSES, default="answer", help="for what (default: %(default)s)"),
+                argument("--hours", type=float, default=12, help="how long it holds (default: %(default)s)"),
+            ),
+        ),
+        Verb(
+            ("consent", "revoke"),
+            "Take a consent back, from now on.",
+            f"{_ROUTE}revoked",
+            (argument("id", help="as `tailboard consent list` shows it"),),
+        ),
+        Verb(
+            ("evidence", "verify"),
+            "Whether everything that was decided here is still as it was written down; needs no network.",
+            f"{_ROUTE}verified",
+        ),
+        Verb(
+            ("evidence", "metadata"),
+            "What of it the organisation may be told: times, sizes and words of closed lists.",
+            f"{_ROUTE}metadata",
         ),
         Verb(("status",), "Link, age of the data, outbox, model, policy.", f"{_HERE}status"),
     ),

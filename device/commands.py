@@ -284,6 +284,7 @@ def status(arguments: argparse.Namespace) -> Report:
         waiting = sum(not each.answers for each in device.workbench.questions())
         counts = {str(standing): count for standing, count in told.counts.items()}
         ruling = device.ruling()
+        capability = device.workbench.routes.laptop.told()
         data: dict[str, Any] = {
             "device": told.identity.device,
             "actor": told.identity.actor,
@@ -301,6 +302,8 @@ def status(arguments: argparse.Namespace) -> Report:
             "policy_rollout": ruling.serial,
             "policy_expires_at": ruling.bundle.manifest.expires_at.isoformat(),
             "update_error": device.store.meta("update_error") or None,
+            "capability": capability.model_dump(mode="json") if capability else None,
+            "capability_envelope": device.workbench.routes.laptop.envelope(),
         }
         lines = [
             f"{told.identity.device} of {told.identity.tenant_name}, {told.identity.actor_name}",
@@ -370,6 +373,11 @@ def _pin(arguments: argparse.Namespace, *, new: bool = False) -> str:
 
 def _ref(job: str) -> str:
     return job if "/" in job else record_ref("work_order", job.upper())
+
+
+def job_ref(job: str | None) -> str | None:
+    """``WO-1042`` as a reference; None for none."""
+    return _ref(job) if job else None
 
 
 def _job_line(record: Record) -> str:

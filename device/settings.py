@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+EVIDENCE_DAYS = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`model` is a GGUF file that replaces the one that ships, or None."""
+    """`model` is a GGUF file that replaces the one that ships, or None; `evidence_days` how long evidence is kept."""
 
     home: Path
     model: Path | None = None
+    evidence_days: int = EVIDENCE_DAYS
 
     @property
     def database(self) -> Path:
@@ -26,10 +29,15 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str], *, home: str | None = None, model: str | None = None) -> Settings:
-    """Settings from the command line first, then TAILBOARD_HOME and TAILBOARD_MODEL, then the platform's custom."""
+    """Settings from the command line first, then TAILBOARD_HOME and TAILBOARD_MODEL, then the platform's custom.
+
+    TAILBOARD_EVIDENCE_DAYS says for how many days evidence is kept; what is no number of at least one is not heard.
+    """
     chosen = home or environment.get("TAILBOARD_HOME")
     gguf = model or environment.get("TAILBOARD_MODEL")
-    return Settings(Path(chosen) if chosen else _default_home(environment), Path(gguf) if gguf else None)
+    kept = environment.get("TAILBOARD_EVIDENCE_DAYS", "")
+    days = int(kept) if kept.isascii() and kept.isdigit() and 0 < int(kept) < 100_000 else EVIDENCE_DAYS
+    return Settings(Path(chosen) if chosen else _default_home(environment), Path(gguf) if gguf else None, days)
 
 
 def _default_home(environment: Mapping[str, str]) -> Path:

@@ -197,6 +197,11 @@ class SyncClient:
             base_url=base_url, transport=Metered(transport, meter, "sync"), timeout=TIMEOUT_S, follow_redirects=False
         )
 
+    @property
+    def base_url(self) -> str:
+        """Where the server is, such as ``https://sync.example``."""
+        return str(self._http.base_url).rstrip("/")
+
     def move_to(self, base_url: str) -> None:
         """Speak to another address from now on."""
         self._http.base_url = httpx.URL(base_url)

@@ -24,10 +24,10 @@ from device.core.interpret import Interpretation, Proposal, ask_for, read
 from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.model.port import LanguageModel
+from device.routes import Question, Routes
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
 from device.words import fate, happened, number, task_words
 from policies.bundle import Bundle
-from policies.route import choose
 from reconciliation.compose import Author, compose_draft
 from reconciliation.dependants import dependants
 from reconciliation.expiry import LIMITS, confirmable, warning
@@ -57,10 +57,9 @@ from shared.records import (
     WorkStatus,
     rule_of,
 )
-from shared.routing import Boundary, Capability, Decision, Link, Route, RouteRequest, Tier, highest
+from shared.routing import Decision, Route, highest
 from shared.statements import Withdrawal
 
-CAPABILITY_LIFE = timedelta(minutes=5)
 OPEN_STATES = frozenset({WorkStatus.OPEN, WorkStatus.IN_PROGRESS, WorkStatus.ON_HOLD})
 
 
@@ -121,25 +120,25 @@ class Workbench:
         store: DeviceStore,
         identity: Identity,
         keys: DeviceKeys,
-        bundle: Bundle,
+        routes: Routes,
         ports: Ports,
         attachments: Attachments,
     ) -> None:
-        self.identity = identity
+        self.identity, self.routes = identity, routes
         self._attachments = attachments
         self.model: LanguageModel | None = None
-        self._store, self._keys, self._bundle, self._ports = store, keys, bundle, ports
+        self._store, self._keys, self._ports = store, keys, ports
         self._view: View | None = None
         self._view_of: tuple[int, int] | None = None
 
     @property
     def policy_version(self) -> str:
         """The version of the policy bundle in force."""
-        return self._bundle.version
+        return self.routes.bundle.version
 
     def rule_by(self, bundle: Bundle) -> None:
         """Decide by another bundle from now on; the office hears of it when the next session begins."""
-        self._bundle = bundle
+        self.routes.bundle = bundle
         self._store.set_meta("bundle", bundle.version)
 
     # -- looking
@@ -254,7 +253,7 @@ class Workbench:
             LocalError: no model is loaded, the policy refuses, or the sentence cannot be taken. Forms still work.
             ModelError: the model failed; it is a `LocalError` too.
         """
-        decision = self._decide(sentence, job)
+        decision = self.routes.decide(self._question(sentence, job), self.model)
         if decision.route is not Route.DEVICE or self.model is None:
             raise LocalError(f"The assistant is not available: {decision.reason}. The forms work.")
         order = self.record(job)
@@ -264,37 +263,10 @@ class Workbench:
         generation = self.model.generate(ask.prompt, ask.schema, tokens_max=ask.tokens_max)
         return read(ask, generation.text)
 
-    def _decide(self, sentence: str, job: str) -> Decision:
-        now = self._ports.clock.now()
+    def _question(self, sentence: str, job: str) -> Question:
+        """A note becomes proposals by itself: nothing of one goes into the next, so that it is no conversation."""
         classes = [rule_of("work_order", name).data_class for name in self.record(job).fields]
-        request = RouteRequest(
-            tenant=self.identity.tenant,
-            device=self.identity.device,
-            actor=self.identity.actor,
-            purpose="propose",
-            data_class=highest(*classes),
-            input_chars=len(sentence),
-            link=Link.DOWN if self._store.meta("link") == "offline" else Link.UP,
-            device_approved=True,  # enrolled by the office
-            known=self._known(now),
-        )
-        decision = choose(self._bundle, request, now)
-        self._store.record_decision(decision)
-        return decision
-
-    def _known(self, now: datetime) -> dict[Boundary, Capability]:
-        """What this laptop can do, of which only the model's name is known so far."""
-        if self.model is None:
-            return {}
-        capability = Capability(
-            model=self.model.name[:120],
-            tier=Tier.BASIC,
-            context_tokens=4096,
-            tokens_per_s=0,
-            measured_at=now,
-            expires_at=now + CAPABILITY_LIFE,
-        )
-        return {Route.DEVICE: capability}
+        return Question("propose", sentence, highest(*classes))
 
     def show(self, proposals: Sequence[Proposal]) -> list[Shown]:
         """Each proposal with the exact change it would make, given the ones before it."""
@@ -420,7 +392,7 @@ class Workbench:
             device=self.identity.device,
             actor=self.identity.actor,
             issued_at=self._ports.clock.now(),
-            policy_version=self._bundle.version,
+            policy_version=self.routes.bundle.version,
             chain=chain,
         )
 

@@ -38,6 +38,7 @@ CONSENT_TYPE = "application/vnd.tailboard.consent.v1+json"
 REVOCATION_TYPE = "application/vnd.tailboard.consent-revocation.v1+json"
 CAPABILITY_TYPE = "application/vnd.tailboard.capability.v1+json"
 FIRST_ROOT_TYPE = "application/vnd.tailboard.first-root.v1+json"
+EVIDENCE_TYPE = "application/vnd.tailboard.evidence.v1+json"
 
 
 class BadSignature(Exception):

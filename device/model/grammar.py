@@ -1,6 +1,7 @@
 """From a JSON schema to the grammar that llama.cpp holds an answer to.
 
-Only what closed questions need: an object whose properties are all required and in order, and values out of a list.
+Only what is asked here: an object whose properties are all required and in order, values out of a list, and text on
+one line without quotation marks.
 The answer is written in one way, as `json.dumps` would, so that a model spends no token on blanks. llama.cpp's own
 converter is not used: it breaks on quotation marks inside values and reports that on the terminal.
 
@@ -10,6 +11,9 @@ Source: the GBNF guide of llama.cpp.
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+#: A JSON string in which nothing needs a backslash.
+_TEXT = r'"\"" [^"\\\x00-\x1f\x7f]* "\""'
 
 
 def grammar_of(schema: Mapping[str, Any]) -> str:
@@ -21,6 +25,8 @@ def _terms(schema: Mapping[str, Any]) -> Iterator[str]:
     match schema:
         case {"enum": [_, *_] as values}:
             yield "(" + " | ".join(_literal(_json(value)) for value in values) + ")"
+        case {"type": "string"}:
+            yield _TEXT
         case {"type": "object", "properties": properties, "additionalProperties": False} if properties and schema.get(
             "required"
         ) == list(properties):

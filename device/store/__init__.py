@@ -19,6 +19,7 @@ from sqlalchemy.pool import StaticPool
 from sqlcipher3 import dbapi2
 
 from device.store.base import Table, connect
+from device.store.evidence import EvidenceLog
 from device.store.exchanges import Exchanges
 from device.store.items import LISTED, OUTBOX, UNSETTLED, FileStanding, Issue, Item, Lost, Outgoing, State
 from device.store.journal import Journal, JournalEntry
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 
-class DeviceStore(Outbox, Journal, Exchanges):
+class DeviceStore(Outbox, Journal, Exchanges, EvidenceLog):
     """The open database. Safe to call from several threads: one connection, one lock."""
 
     _path: Path

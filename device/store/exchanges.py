@@ -1,6 +1,7 @@
 """The last exchanges with the server, in a ring: what the link was like, for whoever replays it."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlmodel import Field
 
@@ -29,6 +30,8 @@ class ExchangeRow(Table, table=True):
 
 _ADD = "INSERT INTO exchange (boot, elapsed_s, wall, took_s, up, down, what) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _DROP = "DELETE FROM exchange WHERE number <= (SELECT max(number) FROM exchange) - ?"
+_LATEST = """SELECT boot, elapsed_s, wall, took_s, up, down, what FROM (
+    SELECT * FROM exchange ORDER BY number DESC LIMIT ?) ORDER BY number"""
 _ALL = "SELECT boot, elapsed_s, wall, took_s, up, down, what FROM exchange ORDER BY number"
 
 
@@ -44,10 +47,16 @@ class Exchanges(Part):
 
     def exchanges(self) -> list[Exchange]:
         """What is kept, oldest first."""
-        return [
-            Exchange(Issue(boot, elapsed_s, to_instant(wall)), took_s, up, down, what)
-            for boot, elapsed_s, wall, took_s, up, down, what in self._rows(_ALL)
-        ]
+        return [_exchange(row) for row in self._rows(_ALL)]
+
+    def latest_exchanges(self, count: int) -> list[Exchange]:
+        """The last `count` of them, oldest first."""
+        return [_exchange(row) for row in self._rows(_LATEST, (count,))]
+
+
+def _exchange(row: Any) -> Exchange:
+    boot, elapsed_s, wall, took_s, up, down, what = row
+    return Exchange(Issue(boot, elapsed_s, to_instant(wall)), took_s, up, down, what)
 
 
 def _clocks(issue: Issue) -> tuple[str, float, str]:

@@ -1,4 +1,4 @@
-"""What a person said and confirmed, and every recorded route decision.
+"""What a person said and confirmed.
 
 What was said stands beside the last command that came of it, in the outbox's row: a page less at every save. When
 the command is pruned, the words move into the journal's table, where older programs put them at once.
@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic_core import to_json
-from sqlalchemy import insert, select, text
 from sqlmodel import Field
 
-from device.store.base import Part, Table, table_of
+from device.store.base import Part, Table
 from shared.contract import instant_text, to_instant
-from shared.routing import Decision
 
 
 class JournalRow(Table, table=True):
@@ -34,15 +32,13 @@ class JournalRow(Table, table=True):
 
 
 class DecisionRow(Table, table=True):
-    """One recorded route decision; `body` is JSON."""
+    """A route decision that was recorded before there was a chain (`device.store.evidence`); `body` is JSON."""
 
     __tablename__ = "decision"
     position: int | None = Field(default=None, primary_key=True)
     body: str
 
 
-DECISION = table_of(DecisionRow)
-_READABLE = text("body ->> 'version' = 1")
 #: Old and new words, in the order in which they were said.
 _JOURNAL = """
     SELECT at, actor, source, sentence, commands FROM (
@@ -74,7 +70,7 @@ class JournalEntry:
 
 
 class Journal(Part):
-    """The words behind the commands, and the decisions behind the words."""
+    """The words behind the commands."""
 
     def journal(self) -> list[JournalEntry]:
         """Everything that was said and confirmed on this device, oldest first."""
@@ -82,12 +78,3 @@ class Journal(Part):
             JournalEntry(to_instant(at), actor, source, sentence, tuple(json.loads(commands)))
             for at, actor, source, sentence, commands in self._rows(_JOURNAL)
         ]
-
-    def record_decision(self, decision: Decision) -> None:
-        """Keep a route decision before anything is done about it."""
-        self._do(insert(DECISION), {"body": decision.model_dump_json()})
-
-    def decisions(self) -> list[Decision]:
-        """Every recorded route decision, oldest first; those of programs before version 1 are left where they are."""
-        rows = self._all(select(DECISION.c.body).where(_READABLE).order_by(DECISION.c.position))
-        return [Decision.model_validate_json(row.body) for row in rows]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
+from device.core.evidence import NOTHING, linked, told_before
 from device.errors import StoreError
 from shared.contract import to_instant
 
@@ -149,5 +150,29 @@ def _the_link_remembered(connection: Connection) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (_protocol_2, _found_by_place, _roots_once, _fewer_pages, _the_link_remembered)
+def _evidence_chained(connection: Connection) -> None:
+    """Decisions form a chain. Those that are here stay as they are; the chain's first entry vouches for them."""
+    run = connection.exec_driver_sql
+    run(
+        "CREATE TABLE evidence (number INTEGER NOT NULL PRIMARY KEY, prev VARCHAR NOT NULL, hash VARCHAR NOT NULL,"
+        " at VARCHAR NOT NULL, kind VARCHAR NOT NULL, body VARCHAR NOT NULL)"
+    )
+    run("CREATE TABLE conversation (name VARCHAR NOT NULL PRIMARY KEY, data_class VARCHAR NOT NULL)")
+    run("CREATE TABLE consent (id VARCHAR NOT NULL PRIMARY KEY, envelope VARCHAR NOT NULL, used INTEGER NOT NULL)")
+    run("CREATE TABLE consent_revocation (id VARCHAR NOT NULL PRIMARY KEY, envelope VARCHAR NOT NULL)")
+    old = [row.body for row in run("SELECT body FROM decision ORDER BY position")]
+    if old:
+        first = linked(1, NOTHING, "", "before", json.dumps(told_before(old)))
+        values = (first.number, first.prev, first.hash, first.at, first.kind, first.body)
+        run("INSERT INTO evidence (number, prev, hash, at, kind, body) VALUES (?, ?, ?, ?, ?, ?)", values)
+
+
+STEPS: tuple[Step, ...] = (
+    _protocol_2,
+    _found_by_place,
+    _roots_once,
+    _fewer_pages,
+    _the_link_remembered,
+    _evidence_chained,
+)
 SCHEMA_VERSION = 1 + len(STEPS)

@@ -583,7 +583,7 @@ async def test_a_policy_that_denies_is_obeyed_before_any_model_is_asked(device: 
     folder = resources.files("policies.default")
     deny = '@id("none") @reason("not today") forbid (principal, action, resource);'
     files = {name: (folder / name).read_text() for name in FILES}
-    device.workbench._bundle = parse_bundle({**files, CEDAR: deny})
+    device.workbench.routes.bundle = parse_bundle({**files, CEDAR: deny})
     device.workbench.model = Forbidden()
     with pytest.raises(LocalError, match="The forms work"):
         device.workbench.propose("replaced the seal", JOB)

@@ -12,7 +12,8 @@ import httpx
 
 from device.agent import Agent
 from device.attachments import Attachments
-from device.bootstrap import Device, default_bundle, on_thread
+from device.bootstrap import Device, build_routes, default_bundle, on_thread
+from device.cluster_client import ClusterClient
 from device.keys import DeviceKeys
 from device.model.port import Generation, LanguageModel, ModelError
 from device.settings import Settings
@@ -287,8 +288,11 @@ def build(
     store.set_meta("last_contact", (clock.now() - timedelta(hours=2)).isoformat())
     store.absorb(sample() if records is None else records, cursor_at(1, 1))
     client = SyncClient(who.server_url, httpx.MockTransport(server), meter, ports)
+    cluster = ClusterClient(client, httpx.MockTransport(server), meter, keys, ports)
     attachments = Attachments(store)
-    workbench = Workbench(store, who, keys, default_bundle(), ports, attachments)
+    workbench = Workbench(
+        store, who, keys, build_routes(store, who, keys, default_bundle(), ports), ports, attachments
+    )
     transfers = Transfers(attachments, client, keys, ports, on_thread)
     updates = Refresher(store, client, keys, who, ports, on_thread, accepts)
     agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates)
@@ -296,6 +300,19 @@ def build(
     if model:
         model.gate.set()
     device = ScriptedDevice(
-        settings, ports, store, keys, who, workbench, agent, client, meter, transfers, updates, model
+        settings,
+        ports,
+        store,
+        keys,
+        who,
+        workbench,
+        agent,
+        client,
+        meter,
+        transfers,
+        updates,
+        cluster,
+        on_thread,
+        model,
     )
     return World(device, clock, server, model)

@@ -30,15 +30,21 @@ def test_quotes_backslashes_and_line_ends_stay_inside_their_literal() -> None:
     assert "62 °C" in grammar
 
 
+def test_text_has_no_end_of_its_own_and_no_quotation_marks() -> None:
+    assert grammar_of(closed(answer={"type": "string"})) == (
+        'root ::= "{\\"answer\\": " "\\"" [^"\\\\\\x00-\\x1f\\x7f]* "\\"" "}"\n'
+    )
+
+
 @pytest.mark.parametrize(
     "schema",
     [
         {},
         {"enum": []},
-        {"type": "string"},
+        {"type": "number"},
         {"type": "object"},
         closed(),
-        closed(a={"type": "string"}),
+        closed(a={"type": "number"}),
         closed(a={"enum": ["x"]}) | {"additionalProperties": True},
         closed(a={"enum": ["x"]}, b={"enum": ["y"]}) | {"required": ["a"]},
         {"enum": ["\udce9"]},

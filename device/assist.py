@@ -1,0 +1,465 @@
+"""Asks a question where the policies let it run, and says where that was.
+
+Rules
+1. Every attempt has a decision that was recorded before it, from the facts of that moment. After a failure it is
+   decided again, and only among the places of the first decision: no boundary is widened because something failed.
+2. The server is asked what its places can do only if that could change where the question runs. A question that may
+   not leave makes no connection at all.
+3. A consent is given for what stands in the way, if that is all that does, and with the words that say where the
+   question would go.
+4. A question that failed everywhere, or may run nowhere, ends in the queue, if it may wait there, or in a sentence
+   that says what the person can do.
+5. No word of the question is in the evidence, in an error, or in anything that is told of an attempt.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from device.cluster_client import ClusterClient, Passed
+from device.core.asking import SCHEMA, composed, field_classes, prompt_for, read_answer
+from device.core.interpret import Proposal
+from device.core.what_if import place_up, with_consent
+from device.errors import DeviceError, LocalError, RemoteError, TransportError
+from device.model.port import LanguageModel
+from device.routes import Question, permitted
+from device.store import DeviceStore
+from device.workbench import Workbench
+from policies.explain import PLACES
+from shared.assist import Answer, AssistRequest, Attempt, Moved
+from shared.commands.assist_request import TaskRequested
+from shared.commands.base import Command
+from shared.consent import Consent, Reach
+from shared.ids import id_of
+from shared.ports import Ports, RunBlocking
+from shared.routing import (
+    BOUNDARIES,
+    PASSING,
+    Boundary,
+    DataClass,
+    Decision,
+    Obstacle,
+    Purpose,
+    Route,
+    highest,
+)
+
+OUTPUT_TOKENS = 128
+#: Why the server may be asked what its places can do.
+_UNHEARD = frozenset({Obstacle.UNKNOWN, Obstacle.STALE})
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The question waits in the outbox, as `command`; `attempts` are the places that failed before."""
+
+    decision: Decision
+    command: Command
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The question ran nowhere. `why` is a sentence, `advice` what the person can do."""
+
+    decision: Decision
+    why: str
+    advice: str
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass
+class _Task:
+    """One question under way."""
+
+    id: str
+    question: Question
+    job: str | None
+    text: str
+    began_s: float
+    first: Decision
+    decision: Decision
+    first_token_s: float | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    moved: list[Moved] = field(default_factory=list)
+
+    def tried(self) -> set[Route]:
+        return {each.route for each in self.attempts}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a person may follow while a question runs: `say` hears sentences, `piece` the answer as it comes."""
+
+    say: Callable[[str], None] = lambda _: None
+    piece: Callable[[str], None] = lambda _: None
+
+
+def about(
+    bench: Workbench,
+    text: str,
+    *,
+    job: str | None,
+    purpose: Purpose = "answer",
+    declared: DataClass | None = None,
+    task: str | None = None,
+) -> Question:
+    """`text` as a question, with what of its job goes along.
+
+    Args:
+        bench: where jobs are known.
+        text: what the person typed.
+        job: a reference to the work order that it is about.
+        purpose: what it is for.
+        declared: what the person says of its class, instead of what the policies take words for.
+        task: the id under which it may leave.
+
+    Raises:
+        LocalError: there is no such job here, or nothing was asked.
+    """
+    if not text.strip():
+        raise LocalError("There is no question. Type it in quotes.")
+    order = bench.record(job) if job else None
+    asset = bench.view().records.get(str(order.fields["asset"])) if order else None
+    typed = declared or bench.routes.bundle.rules.words.data_class
+    return Question(
+        purpose,
+        composed(text, order, asset),
+        highest(typed, *field_classes(order, asset)),
+        conversation=id_of(job) if job else task,
+        task=task,
+        output_tokens=OUTPUT_TOKENS,
+    )
+
+
+class Assistant:
+    """Asks, on one laptop. `load` loads the model that stands here; blocking."""
+
+    def __init__(
+        self,
+        bench: Workbench,
+        store: DeviceStore,
+        cluster: ClusterClient,
+        load: Callable[[], LanguageModel],
+        ports: Ports,
+        run_blocking: RunBlocking,
+    ) -> None:
+        self._bench, self._store, self._cluster, self._load = bench, store, cluster, load
+        self._ports, self._run = ports, run_blocking
+
+    async def ask(
+        self,
+        text: str,
+        *,
+        job: str | None = None,
+        purpose: Purpose = "answer",
+        declared: DataClass | None = None,
+        consent: Reach | None = None,
+        within_s: float | None = None,
+        heard: Heard | None = None,
+    ) -> Answer | Waiting | Refused:
+        """What came of a question.
+
+        Args:
+            text: what the person typed.
+            job: a reference to the work order that it is about.
+            purpose: what it is for.
+            declared: what the person says of its class; the classifier may raise it.
+            consent: whether the person agrees, once or for the job, to what stands in the way.
+            within_s: how long somebody waits for it; None for as long as it takes.
+            heard: who follows.
+
+        Raises:
+            LocalError: there is nothing to ask, or no such job, or a consent would not help.
+            TransportError: it may run elsewhere, and every permitted place failed.
+        """
+        heard, task_id = heard or Heard(), self._ports.new_id()
+        question = replace(
+            about(self._bench, text, job=job, purpose=purpose, declared=declared, task=task_id), within_s=within_s
+        )
+        await self._know_here()
+        if consent is not None:
+            await self._run(lambda: self._agree(question, consent, job))
+        await self._listen(question)
+        decision = await self._run(lambda: self._decide(question))
+        task = _Task(task_id, question, job, text, self._ports.clock.monotonic_s(), decision, decision)
+        while (place := _next_place(task)) is not None:
+            heard.say(f"{PLACES[place]}: {task.decision.reason}")
+            answer = await self._attempt(task, place, heard)
+            if answer is not None:
+                return answer
+            heard.say(f"{PLACES[place]} gave no answer: {task.attempts[-1].problem}")
+            task.decision = await self._run(lambda: self._decide(question))
+        return await self._run(lambda: self._nowhere(task))
+
+    def _decide(self, question: Question) -> Decision:
+        return self._bench.routes.decide(question, self._bench.model, kept=True)
+
+    def _look(self, question: Question) -> Decision:
+        return self._bench.routes.look(question, self._bench.model, kept=True)
+
+    # -- before it is decided
+
+    async def _listen(self, question: Question) -> None:
+        """Know what other places can do, where that could change anything."""
+        routes = self._bench.routes
+        if not await self._run(lambda: self._worth_asking(self._look(question))):
+            return
+        try:
+            raw = await self._cluster.capabilities()
+            await self._run(lambda: routes.take_capabilities(raw))
+        except (TransportError, RemoteError):
+            pass  # then nothing is known of them, and the decision says so
+        await self._run(self._keep_met)
+
+    def _worth_asking(self, draft: Decision) -> bool:
+        """Whether a place that the policies permit, and of which nothing is known, would be used."""
+        unheard = _unheard(draft)
+        better = self._at_best(draft, unheard) if unheard else draft
+        return better.route is not draft.route and any(place in permitted(better) for place in unheard)
+
+    def _at_best(self, draft: Decision, places: Sequence[Boundary], consented: Boundary | None = None) -> Decision:
+        """What would be decided if these places were at their best, and perhaps a consent were given."""
+        now = self._ports.clock.now()
+        known = dict(draft.request.known) | {place: place_up(place, now) for place in places}
+        request = draft.request.model_copy(update={"known": known})
+        return self._bench.routes.again(with_consent(request, consented, now) if consented else request)
+
+    async def _know_here(self) -> None:
+        """Know what this laptop can do: try its model, unless that was done lately."""
+        if self._bench.model is not None or await self._run(self._bench.routes.laptop.told) is not None:
+            return
+        try:
+            await self._run(self._load)
+        except LocalError:
+            self._bench.routes.laptop.failed()
+
+    def _agree(self, question: Question, reach: Reach, job: str | None) -> Consent | None:
+        """Give the consent that would let the question run, if one is all that is missing."""
+        draft = self._look(question)
+        if permitted(draft):
+            return None  # it runs without: nothing is widened for nothing
+        lacking = [each.route for each in draft.why_not if each.obstacle is Obstacle.NEEDS_CONSENT]
+        for target in lacking:
+            heard = {target} & set(draft.request.known)
+            then = self._at_best(draft, () if heard else (target,), target)
+            if target in (*permitted(then), *then.waits_for):
+                return self._give(question, draft, then, target, reach, job)
+        raise LocalError(f"A consent would not help: {draft.reason}. {draft.advice}".strip())
+
+    def _give(
+        self, question: Question, draft: Decision, then: Decision, target: Boundary, reach: Reach, job: str | None
+    ) -> Consent:
+        if reach == "job" and job is None:
+            raise LocalError("A consent for a job needs the job: add --job WO-1042, or say --consent once.")
+        conversation = id_of(job) if reach == "job" and job else str(question.task)
+        return self._bench.routes.consents.give(
+            target,
+            draft.data_class,
+            question.purpose,
+            reach,
+            conversation,
+            told=then.disclosure,
+            bundle_version=then.bundle_version,
+        )
+
+    # -- trying
+
+    async def _attempt(self, task: _Task, place: Boundary, heard: Heard) -> Answer | None:
+        """One try at one place; None if it gave no answer, which is noted."""
+        began, began_s, before = self._ports.clock.now(), self._ports.clock.monotonic_s(), self._cluster.passed()
+        problem, answer, code = None, None, ""
+        try:
+            answer = await (self._here(task) if place is Route.DEVICE else self._there(task, place, heard))
+        except (LocalError, TransportError, RemoteError) as error:
+            problem, code = str(error), _code(error)
+        took_s = round(self._ports.clock.monotonic_s() - began_s, 3)
+        moved = self._moved(task, place, before)
+        attempt = Attempt(
+            route=place, began_at=began, took_s=took_s, problem=problem[:400] if problem else None, moved=moved
+        )
+        task.attempts.append(attempt)
+        await self._run(lambda: self._note(task, attempt, code))
+        return answer and answer.model_copy(update=self._ended(task))
+
+    def _ended(self, task: _Task) -> dict[str, object]:
+        """What the envelope says besides what the place itself said."""
+        ran_as_meant = len(task.attempts) == 1
+        return {
+            "moved": tuple(task.moved),
+            "attempts": tuple(task.attempts),
+            "first_token_s": task.first_token_s,
+            "took_s": round(self._ports.clock.monotonic_s() - task.began_s, 3),
+            "data_class": highest(task.decision.data_class),
+            "fallback": None if ran_as_meant else task.attempts[0].problem,
+            "decision": task.decision.hash,
+            "bundle_version": task.decision.bundle_version,
+            "disclosure": task.decision.disclosure,
+        }
+
+    def _moved(self, task: _Task, place: Boundary, before: Passed) -> Moved | None:
+        if place is Route.DEVICE:
+            return None
+        now = self._cluster.passed()
+        moved = Moved(
+            boundary=place,
+            data_class=task.decision.data_class,
+            bytes_up=now.up - before.up,
+            bytes_down=now.down - before.down,
+        )
+        task.moved.append(moved)
+        return moved
+
+    def _note(self, task: _Task, attempt: Attempt, code: str) -> None:
+        moved = attempt.moved
+        with self._store.transaction():
+            self._keep_met()
+            if code:
+                self._bench.routes.failed(_boundary(attempt.route))
+            self._bench.routes.evidence.note(
+                "attempt",
+                task=task.id,
+                decision=task.decision.hash,
+                route=attempt.route.value,
+                data_class=task.decision.data_class.value,
+                problem=code,
+                bytes_up=moved.bytes_up if moved else 0,
+                bytes_down=moved.bytes_down if moved else 0,
+                took_s=attempt.took_s,
+            )
+
+    def _keep_met(self) -> None:
+        self._store.add_exchanges(self._cluster.met())
+
+    async def _here(self, task: _Task) -> Answer:
+        return await self._run(lambda: self._answer_here(task))
+
+    def _answer_here(self, task: _Task) -> Answer:
+        laptop = self._bench.routes.laptop
+        try:
+            model = self._bench.model or self._load()
+            known = laptop.loaded(model)
+            prompt = prompt_for(task.question.words, known.context_tokens, task.question.output_tokens)
+            written = model.generate(prompt, SCHEMA, tokens_max=task.question.output_tokens)
+        except LocalError:
+            laptop.failed()  # what was stated of it does not hold
+            raise
+        task.first_token_s = round(written.ttft_s, 3)
+        return Answer(
+            task=task.id,
+            text=read_answer(written.text),
+            route=Route.DEVICE,
+            model=known.model,
+            runtime=known.runtime,
+            tier=known.tier,
+            data_class=task.decision.data_class,
+            decision=task.decision.hash,
+            bundle_version=task.decision.bundle_version,
+            took_s=0,
+            tokens=written.tokens,
+            disclosure=task.decision.disclosure,
+        )
+
+    async def _there(self, task: _Task, place: Boundary, heard: Heard) -> Answer:
+        asked = await self._run(lambda: self._leaves(task, place))
+
+        def piece(text: str) -> None:
+            if task.first_token_s is None:
+                task.first_token_s = round(self._ports.clock.monotonic_s() - task.began_s, 3)
+            heard.piece(text)
+
+        return await self._cluster.assist(asked, piece)
+
+    def _leaves(self, task: _Task, place: Boundary) -> AssistRequest:
+        """The question as it leaves; the consents that it leaves under are used from here on."""
+        decision, question = task.decision, task.question
+        consents = self._bench.routes.consents
+        with self._store.transaction():
+            envelopes = consents.envelopes(_rests_on(decision, place))
+            consents.use(decision, place)
+        return AssistRequest(
+            task=task.id,
+            purpose=question.purpose,
+            record=task.job,
+            conversation=question.conversation,
+            prompt=question.words,
+            data_class=decision.data_class,
+            decision=decision.hash,
+            bundle_version=decision.bundle_version,
+            boundaries=(place,),
+            output_tokens=question.output_tokens,
+            tier=question.tier,
+            tools=question.tools,
+            within_s=question.within_s,
+            consents=envelopes,
+        )
+
+    # -- nowhere
+
+    def _nowhere(self, task: _Task) -> Waiting | Refused:
+        attempts = tuple(task.attempts)
+        waits_for = tuple(each for each in task.first.waits_for or task.decision.waits_for)
+        failed = [each for each in task.tried() if each is not Route.DEVICE]
+        if task.question.purpose != "propose" and (waits_for or self._may_wait(task, failed)):
+            command = self._queue(task)
+            if isinstance(command, Command):
+                return Waiting(task.decision, command, attempts)
+            return Refused(task.decision, command[0], command[1], attempts)
+        decision = task.decision if not permitted(task.first) else task.first
+        why = attempts[-1].problem if attempts else decision.reason
+        return Refused(decision, f"Not run anywhere: {why}", decision.advice or _TRY_AGAIN, attempts)
+
+    def _may_wait(self, task: _Task, failed: Sequence[Route]) -> bool:
+        """Whether a place that failed may be waited for."""
+        workload = self._bench.routes.bundle.rules.purposes[task.question.purpose]
+        denied = {each.route for each in task.decision.why_not if each.obstacle not in PASSING | {Obstacle.OUTRANKED}}
+        return workload.queue and any(place not in denied for place in failed)
+
+    def _queue(self, task: _Task) -> Command | tuple[str, str]:
+        """The command that carries the question through the outbox, or why there is none and what to do."""
+        if task.job is None:
+            return "Not run anywhere: only a question about a job can wait.", "Name the job: --job WO-1042."
+        decision, question = task.decision, task.question
+        payload = {
+            "question": task.text,
+            "purpose": question.purpose,
+            "data_class": decision.data_class.value,
+            "conversation": question.conversation,
+            "tier": question.tier.value,
+            "output_tokens": question.output_tokens,
+            "decision": decision.hash,
+            "consents": list(self._bench.routes.consents.envelopes(decision.consents)[:4]),
+        }
+        proposal = Proposal(TaskRequested.kind.name, task.job, payload, {})  # type: ignore[arg-type]
+        (command,) = self._bench.confirm([proposal], sentence=task.text, source="cli")
+        return command
+
+
+def _unheard(draft: Decision) -> list[Boundary]:
+    """The places elsewhere that are permitted, and of which nothing, or nothing new, is known."""
+    return [each.route for each in draft.why_not if each.obstacle in _UNHEARD and each.route is not Route.DEVICE]
+
+
+_TRY_AGAIN = "Try again in a moment; the forms work without an assistant."
+
+
+def _next_place(task: _Task) -> Boundary | None:
+    """The best place of the present decision that the first one names too, and that was not tried yet."""
+    meant, tried = permitted(task.first), task.tried()
+    return next((place for place in permitted(task.decision) if place in meant and place not in tried), None)
+
+
+def _rests_on(decision: Decision, place: Boundary) -> tuple[str, ...]:
+    return tuple(
+        each.id for each in decision.request.consents if each.target is place and each.id in decision.consents
+    )
+
+
+def _boundary(route: Route) -> Boundary:
+    return next(place for place in BOUNDARIES if place is route)
+
+
+def _code(error: DeviceError) -> str:
+    """What went wrong, as a word for counting."""
+    if isinstance(error, RemoteError):
+        return error.problem.code.value
+    return "no_answer" if isinstance(error, TransportError) else "model_failed"

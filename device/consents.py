@@ -1,0 +1,201 @@
+"""What this laptop's person agreed to: signed with that person's key, scoped, and taken back at once.
+
+Rules
+1. Only what the technician's key signed counts, for this tenant, this laptop and this person, under its own id. What
+   was forged, changed, or copied under another id is not even listed.
+2. A consent names its place, class, purpose, job or task, and end. One for a single task is used up by the first task
+   that leaves under it.
+3. Taking back counts from the moment it is saved; the server hears of it with the next question.
+4. Giving, using and taking back are evidence.
+
+Which consents a crossing needs is the policies' business (`policies.boundary`).
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from device.errors import LocalError
+from device.evidence import Evidence
+from device.keys import DeviceKeys
+from device.store import DeviceStore, Identity
+from policies.consent import as_facts, standings
+from shared import strict_json
+from shared.consent import Consent, ConsentRevocation, ConsentShown, Reach
+from shared.contract import Contract
+from shared.envelope import CONSENT_TYPE, REVOCATION_TYPE, BadSignature, Envelope, seal, verify, wire_from
+from shared.ports import Ports
+from shared.routing import Boundary, Consented, DataClass, Decision, Purpose
+
+LIFE: dict[Reach, timedelta] = {"once": timedelta(hours=1), "job": timedelta(hours=12)}
+LIFE_MAX = timedelta(days=31)
+#: As many envelopes may go along with one question.
+SENT_MAX = 16
+
+C = TypeVar("C", bound=Contract)
+
+
+class Consents:
+    """The consents of one laptop."""
+
+    def __init__(
+        self, store: DeviceStore, identity: Identity, keys: DeviceKeys, evidence: Evidence, ports: Ports
+    ) -> None:
+        self._store, self._identity, self._key = store, identity, keys.technician
+        self._evidence, self._ports = evidence, ports
+
+    def give(
+        self,
+        target: Boundary,
+        data_class: DataClass,
+        purpose: Purpose,
+        reach: Reach,
+        conversation: str,
+        *,
+        told: str,
+        bundle_version: str,
+        life: timedelta | None = None,
+    ) -> Consent:
+        """Sign and keep a consent.
+
+        Args:
+            target: the place that it lets data go to.
+            data_class: up to which class.
+            purpose: for which work.
+            reach: one task, or one job.
+            conversation: the task's id, or the job's.
+            told: the words of disclosure that the person saw.
+            bundle_version: of the policies that asked for it.
+            life: how long it holds; `LIFE` if None.
+
+        Raises:
+            LocalError: it would hold for too long, or not at all.
+        """
+        life, now = LIFE[reach] if life is None else life, self._ports.clock.now()
+        if not timedelta() < life <= LIFE_MAX:
+            raise LocalError(f"A consent holds for at least a moment and at most {LIFE_MAX.days} days.")
+        consent = Consent(
+            id=self._ports.new_id(),
+            tenant=self._identity.tenant,
+            device=self._identity.device,
+            actor=self._identity.actor,
+            target=target,
+            data_class=data_class,
+            purpose=purpose,
+            reach=reach,
+            conversation=conversation,
+            given_at=now,
+            expires_at=now + life,
+            told=told[:400],
+            bundle_version=bundle_version,
+        )
+        self._keep(consent)
+        return consent
+
+    def _keep(self, consent: Consent) -> None:
+        envelope = seal(CONSENT_TYPE, consent.to_bytes(), self._key)
+        with self._store.transaction():
+            self._store.add_consent(consent.id, envelope.wire_json)
+            self._note(consent, "given")
+
+    def revoke(self, consent_id: str) -> Consent:
+        """Take a consent back, from now on. Raises `LocalError` if there is none, or it was taken back already."""
+        with self._store.transaction():
+            shown = next((each for each in self.listed() if each.consent.id == consent_id), None)
+            if shown is None:
+                raise LocalError(f"There is no consent {consent_id} on this laptop. See: tailboard consent list")
+            if shown.standing == "revoked":
+                raise LocalError("That consent is taken back already.")
+            consent = shown.consent
+            whose = {"tenant": consent.tenant, "device": consent.device, "actor": consent.actor}
+            said = ConsentRevocation(consent=consent.id, at=self._ports.clock.now(), **whose)
+            envelope = seal(REVOCATION_TYPE, said.to_bytes(), self._key)
+            self._store.add_revocation(consent.id, envelope.wire_json)
+            self._note(consent, "revoked")
+        return consent
+
+    def listed(self) -> list[ConsentShown]:
+        """Every consent that this person really gave, and how it stands now; oldest first."""
+        with self._store.transaction():
+            kept = self._store.consents()
+            given = [(each, used) for name, wire, used in kept if (each := self._given(name, wire))]
+            revoked = [said for _, said in self._taken_back()]
+        used = {each.id: count for each, count in given}
+        return standings([each for each, _ in given], revoked, used, self._ports.clock.now())
+
+    def facts(self, *, task: str | None, conversation: str | None) -> tuple[Consented, ...]:
+        """What a decision about `task` in `conversation` may know of the consents in force.
+
+        One that was given for a single task is for that task's conversation, and for no other task in it.
+        """
+        who = self._identity
+        shown = [_for_this(each) for each in self.listed() if _reaches(each.consent, task, conversation)]
+        facts = as_facts(shown, tenant=who.tenant, device=who.device, actor=who.actor)
+        return tuple(each.model_copy(update={"conversation": conversation}) for each in facts)
+
+    def use(self, decision: Decision, target: Boundary) -> None:
+        """A task leaves for `target` under the consents that its decision rests on."""
+        rests = [each.id for each in decision.request.consents if each.target is target]
+        used = [each for each in rests if each in decision.consents]
+        with self._store.transaction():
+            self._store.use_consents(used)
+            for shown in self.listed():
+                if shown.consent.id in used:
+                    self._note(shown.consent, "used")
+
+    def envelopes(self, ids: Sequence[str]) -> tuple[dict[str, object], ...]:
+        """The consents `ids` for the server, and besides what was taken back and would still hold; wire form."""
+        now = self._ports.clock.now()
+        with self._store.transaction():
+            wires = {name: wire for name, wire, _ in self._store.consents() if name in ids}
+            ends = {each.consent.id: each.consent.expires_at for each in self.listed()}
+            revoked = [wire for wire, said in self._taken_back() if ends.get(said.consent, now) > now]
+        chosen = [*(wires[each] for each in ids if each in wires), *reversed(revoked)][:SENT_MAX]
+        return tuple(json.loads(each) for each in chosen)
+
+    # -- what is believed
+
+    def _given(self, name: str, wire: str) -> Consent | None:
+        consent = self._read(wire, CONSENT_TYPE, Consent)
+        return consent if consent and consent.id == name and self._ours(consent) else None
+
+    def _taken_back(self) -> Iterator[tuple[str, ConsentRevocation]]:
+        for wire in self._store.revocations():
+            said = self._read(wire, REVOCATION_TYPE, ConsentRevocation)
+            if said and self._ours(said):
+                yield wire, said
+
+    def _ours(self, said: Consent | ConsentRevocation) -> bool:
+        who = self._identity
+        return (said.tenant, said.device, said.actor) == (who.tenant, who.device, who.actor)
+
+    def _read(self, wire: str, payload_type: str, shape: type[C]) -> C | None:
+        try:
+            envelope: Envelope = wire_from(strict_json.parse(wire.encode()))
+            verify(envelope, payload_type, self._key.public)
+            return shape.model_validate(strict_json.parse(envelope.payload))
+        except (BadSignature, ValueError):
+            return None
+
+    def _note(self, consent: Consent, act: str) -> None:
+        self._evidence.note(
+            "consent",
+            act=act,
+            consent=consent.id,
+            target=consent.target.value,
+            data_class=consent.data_class.value,
+            purpose=consent.purpose,
+            reach=consent.reach,
+        )
+
+
+def _reaches(consent: Consent, task: str | None, conversation: str | None) -> bool:
+    wanted = task if consent.reach == "once" else conversation
+    return wanted is not None and conversation is not None and consent.conversation == wanted
+
+
+def _for_this(shown: ConsentShown) -> ConsentShown:
+    """Used by the very task that it is for, a consent still holds for that task's next try."""
+    again = shown.standing == "used" and shown.consent.reach == "once"
+    return shown.model_copy(update={"standing": "in_force"}) if again else shown

@@ -1,0 +1,83 @@
+"""Keeps the evidence of what was decided and done, and says whether it still holds.
+
+Rules
+1. An entry is added in the transaction of what it is about, and so is the signed word of where the chain ends.
+2. What is older than the settings say goes, from the oldest on, together with the signed word that it went.
+3. Verifying needs nothing but this laptop.
+"""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from device.core.evidence import Broken, EvidenceHead, first_broken
+from device.keys import DeviceKeys
+from device.store import DeviceStore
+from shared.envelope import EVIDENCE_TYPE, BadSignature, seal, verify, wire_from
+from shared.ports import Clock
+from shared.routing import Decision
+
+_HEAD = "evidence_head"
+
+
+class Evidence:
+    """The chain of one laptop."""
+
+    def __init__(self, store: DeviceStore, keys: DeviceKeys, clock: Clock) -> None:
+        self._store, self._keys, self._clock = store, keys, clock
+
+    def decided(self, decision: Decision) -> None:
+        """Record a decision, before anything is done about it."""
+        self._add("decision", decision.model_dump_json())
+
+    def note(self, kind: str, **said: Any) -> None:
+        """Record what was done: words of closed lists, numbers, ids and hashes, nothing that anybody said."""
+        self._add(kind, json.dumps(said, default=str))
+
+    def _add(self, kind: str, body: str) -> None:
+        with self._store.transaction():
+            head = self._head() or EvidenceHead()
+            base = (head.base, head.base_hash)
+            entry = self._store.add_evidence(self._clock.now().isoformat(), kind, body, base=base)
+            self._sign(head.model_copy(update={"number": entry.number, "hash": entry.hash}))
+
+    def forget_old(self, days: int) -> None:
+        """Drop what is older than that, but for the newest entry, which carries the chain on."""
+        with self._store.transaction():
+            head = self._head()
+            last = self._store.last_evidence_before((self._clock.now() - timedelta(days=days)).isoformat())
+            if head is None or last is None or last[0] <= head.base or last[0] >= head.number:
+                return
+            self._store.forget_evidence(last[0])
+            self._sign(head.model_copy(update={"base": last[0], "base_hash": last[1]}))
+
+    def broken(self) -> Broken | None:
+        """The first place that does not hold; None if all does."""
+        with self._store.transaction():
+            entries, old = self._store.evidence(), self._store.old_decisions()
+            kept = self._store.meta(_HEAD)
+            head = self._head()
+        if kept is not None and head is None:
+            return Broken(0, "where it ends is not signed by this laptop")
+        if head is None:  # nothing was added since the decisions from before the chain
+            first = next((each for each in entries if each.kind == "before" and each.number == 1), None)
+            head = EvidenceHead(number=1, hash=first.hash) if first else EvidenceHead()
+        return first_broken(entries, head, old)
+
+    def count(self) -> int:
+        """How many entries are kept."""
+        return len(self._store.evidence())
+
+    def _head(self) -> EvidenceHead | None:
+        kept = self._store.meta(_HEAD)
+        try:
+            envelope = wire_from(json.loads(kept)) if kept else None
+            if envelope is None:
+                return None
+            verify(envelope, EVIDENCE_TYPE, self._keys.device.public)
+            return EvidenceHead.model_validate_json(envelope.payload)
+        except (BadSignature, ValueError):
+            return None
+
+    def _sign(self, head: EvidenceHead) -> None:
+        self._store.set_meta(_HEAD, seal(EVIDENCE_TYPE, head.to_bytes(), self._keys.device).wire_json)

@@ -1,0 +1,134 @@
+"""The chain of what was decided and done (`device.core.evidence`), and what conversations, consents rest on it.
+
+Rows are added, never changed; old ones go only together with the signed word that they went.
+"""
+
+from collections.abc import Sequence
+
+from sqlmodel import Field
+
+from device.core.evidence import NOTHING, Entry, linked
+from device.store.base import Table
+from device.store.values import Values
+from shared.routing import DataClass, Decision, highest
+
+
+class EvidenceRow(Table, table=True):
+    """One entry; `at` and `body` are the text that was hashed."""
+
+    __tablename__ = "evidence"
+    number: int = Field(primary_key=True)
+    prev: str
+    hash: str
+    at: str
+    kind: str
+    body: str
+
+
+class ConversationRow(Table, table=True):
+    """The highest class that was ever in a conversation."""
+
+    __tablename__ = "conversation"
+    name: str = Field(primary_key=True)
+    data_class: str
+
+
+class ConsentRow(Table, table=True):
+    """A consent of this laptop's person: its envelope in wire form, and how many tasks left under it."""
+
+    __tablename__ = "consent"
+    id: str = Field(primary_key=True)
+    envelope: str
+    used: int = 0
+
+
+class RevocationRow(Table, table=True):
+    """A consent that was taken back: the envelope that says so."""
+
+    __tablename__ = "consent_revocation"
+    id: str = Field(primary_key=True)
+    envelope: str
+
+
+_COLUMNS = "number, prev, hash, at, kind, body"
+_LAST = "SELECT number, hash FROM evidence ORDER BY number DESC LIMIT 1"
+_RAISE = "INSERT INTO conversation VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data_class = excluded.data_class"
+
+
+class EvidenceLog(Values):
+    """The chain, conversations' classes, and consents."""
+
+    def add_evidence(self, at: str, kind: str, body: str, *, base: tuple[int, str] = (0, NOTHING)) -> Entry:
+        """Add an entry behind the last one, or behind `base` if none is kept."""
+        with self.transaction():
+            found = self._rows(_LAST)
+            number, prev = found[0] if found else base
+            entry = linked(number + 1, prev, at, kind, body)
+            values = (entry.number, entry.prev, entry.hash, entry.at, entry.kind, entry.body)
+            self._write(f"INSERT INTO evidence ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", values)  # noqa: S608
+        return entry
+
+    def evidence(self) -> list[Entry]:
+        """Every entry that is kept, in the order of their numbers."""
+        return [Entry(*row) for row in self._rows(f"SELECT {_COLUMNS} FROM evidence ORDER BY number")]  # noqa: S608
+
+    def old_decisions(self) -> list[str]:
+        """The bodies of decisions from before the chain, oldest first."""
+        return [str(row[0]) for row in self._rows("SELECT body FROM decision ORDER BY position")]
+
+    def last_evidence_before(self, at: str) -> tuple[int, str] | None:
+        """Number and hash of the last entry of the unbroken run of entries older than `at`; None if there is none."""
+        newer = "SELECT coalesce(min(number), 9223372036854775807) FROM evidence WHERE at >= ?"
+        found = self._rows(
+            f"SELECT number, hash FROM evidence WHERE number < ({newer}) ORDER BY number DESC LIMIT 1",  # noqa: S608
+            (at,),
+        )
+        return (int(found[0][0]), str(found[0][1])) if found else None
+
+    def forget_evidence(self, number: int) -> None:
+        """Drop the entries up to `number`, and with the first of all the decisions from before the chain."""
+        with self.transaction():
+            before = self._rows("SELECT 1 FROM evidence WHERE number <= ? AND kind = 'before'", (number,))
+            self._write("DELETE FROM evidence WHERE number <= ?", (number,))
+            if before:
+                self._write("DELETE FROM decision", ())
+
+    def decisions(self) -> list[Decision]:
+        """Every recorded route decision, oldest first; those of programs before version 1 are left where they are."""
+        old = self._rows("SELECT body FROM decision WHERE body ->> 'version' = 1 ORDER BY position")
+        new = self._rows("SELECT body FROM evidence WHERE kind = 'decision' ORDER BY number")
+        return [Decision.model_validate_json(row[0]) for row in (*old, *new)]
+
+    # -- conversations
+
+    def conversation_class(self, name: str) -> DataClass:
+        """The highest class that was ever in the conversation; public if nothing was."""
+        found = self._rows("SELECT data_class FROM conversation WHERE name = ?", (name,))
+        return DataClass(found[0][0]) if found else DataClass.PUBLIC
+
+    def raise_conversation(self, name: str, data_class: DataClass) -> None:
+        """The class was in the conversation; a lower one changes nothing."""
+        with self.transaction():
+            self._write(_RAISE, (name, highest(self.conversation_class(name), data_class).value))
+
+    # -- consents
+
+    def add_consent(self, consent: str, envelope: str) -> None:
+        """Keep a consent."""
+        self._write("INSERT INTO consent (id, envelope, used) VALUES (?, ?, 0)", (consent, envelope))
+
+    def consents(self) -> list[tuple[str, str, int]]:
+        """Id, envelope and uses of every consent, oldest first."""
+        return [tuple(row) for row in self._rows("SELECT id, envelope, used FROM consent ORDER BY rowid")]
+
+    def use_consents(self, ids: Sequence[str]) -> None:
+        """A task leaves under each of these."""
+        self._write_all("UPDATE consent SET used = used + 1 WHERE id = ?", [(each,) for each in ids])
+
+    def add_revocation(self, consent: str, envelope: str) -> None:
+        """Keep that a consent was taken back."""
+        self._write("INSERT INTO consent_revocation (id, envelope) VALUES (?, ?)", (consent, envelope))
+
+    def revocations(self) -> list[str]:
+        """The envelopes of what was taken back, oldest first."""
+        return [str(row[0]) for row in self._rows("SELECT envelope FROM consent_revocation ORDER BY rowid")]
