@@ -300,6 +300,8 @@ class Assistant:
         if place is Route.DEVICE:
             return None
         now = self._cluster.passed()
+        if now == before:
+            return None
         moved = Moved(
             boundary=place,
             data_class=task.decision.data_class,

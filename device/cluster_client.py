@@ -57,8 +57,13 @@ class Counted(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Pass the request on."""
-        self._meter.up["inference"] += len(await request.aread())
-        response = await self._inner.handle_async_request(request)
+        size = len(await request.aread())
+        self._meter.up["inference"] += size
+        try:
+            response = await self._inner.handle_async_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            self._meter.up["inference"] -= size  # nobody was there to send it to
+            raise
         if response.is_closed:  # it came in one piece, without a network
             self._meter.down["inference"] += len(response.content)
             return response

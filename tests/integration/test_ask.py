@@ -150,6 +150,19 @@ async def test_where_no_link_is_the_laptop_answers_and_the_exchange_is_remembere
     assert laptop.routes.link() is Link.DOWN
 
 
+def nobody_there(_: AssistRequest) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+async def test_where_nobody_listens_nothing_is_said_to_have_left(laptop: Place) -> None:
+    laptop.elsewhere.answers = nobody_there
+    came = await laptop.assistant.ask(SUMMARY, purpose="summarise")
+    assert isinstance(came, Answer)
+    assert (came.route, came.moved) == (Route.DEVICE, ())
+    assert [each.route for each in came.attempts] == [Route.PRIVATE_CLUSTER, Route.DEVICE]
+    assert came.attempts[0].moved is None
+
+
 async def test_a_forged_statement_of_what_the_cluster_can_do_is_none(laptop: Place) -> None:
     laptop.elsewhere.forged = True
     came = await laptop.assistant.ask(SUMMARY, purpose="summarise")
