@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from simulators.explore import Campaign, Found, Verdict, commit, explore, only_w
 from simulators.faults import PROFILES
 from simulators.reproduction import in_words, smallest, writable
 from simulators.timeline import Witness
+
+STDERR = 2
 
 DEVICES_MAX, COMMANDS_MAX = 64, 10_000
 #: So many failing seeds of a campaign are made smaller.
@@ -82,7 +85,7 @@ def _asked_to_end(teller: "_Teller") -> Iterator[None]:
         if teller.ending or teller.ended:
             raise KeyboardInterrupt
         teller.ending = True
-        print("\nEnding after this world; once more ends at once.", file=sys.stderr, flush=True)
+        os.write(STDERR, b"\nEnding after this world; once more ends at once.\n")  # `print` may be what it interrupts
 
     before = {each: signal.signal(each, end) for each in (signal.SIGINT, signal.SIGTERM)}
     try:

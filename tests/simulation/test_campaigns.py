@@ -57,7 +57,7 @@ def test_what_is_printed_is_what_is_kept(tmp_path: Path, capsys: Capture) -> Non
     assert all(each.recovery_s is not None for each in account.worlds)
     assert account.worst
     assert account.worst.same_world
-    assert account.worst.operations_total == 2
+    assert account.worst.operations_total >= 2  # somebody may have been asked to approve one
     assert [path.name for path in tmp_path.iterdir()] == ["campaign.json"]
 
 
