@@ -2,7 +2,8 @@
 
 Rules
 1. Every attempt has a decision that was recorded before it, from the facts of that moment. After a failure it is
-   decided again, and only among the places of the first decision: no boundary is widened because something failed.
+   decided again, by the policies that the task began with, and only among the places of the first decision: no
+   boundary is widened because something failed.
 2. The server is asked what its places can do only if that could change where the question runs. A question that may
    not leave makes no connection at all.
 3. A consent is given for what stands in the way, if that is all that does, and with the words that say where the
@@ -14,6 +15,7 @@ Rules
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from device.cluster_client import ClusterClient, Passed
 from device.core.asking import SCHEMA, composed, field_classes, prompt_for, read_answer
@@ -176,6 +178,7 @@ class Assistant:
         question = replace(
             about(self._bench, text, job=job, purpose=purpose, declared=declared, task=task_id), within_s=within_s
         )
+        question = await self._run(partial(self._bench.routes.begin, question))
         await self._know_here()
         if consent is not None:
             await self._run(lambda: self._agree(question, consent, job))
@@ -202,7 +205,7 @@ class Assistant:
     async def _listen(self, question: Question) -> None:
         """Know what other places can do, where that could change anything."""
         routes = self._bench.routes
-        if not await self._run(lambda: self._worth_asking(self._look(question))):
+        if not await self._run(lambda: self._worth_asking(question)):
             return
         try:
             raw = await self._cluster.capabilities()
@@ -211,18 +214,22 @@ class Assistant:
             pass  # then nothing is known of them, and the decision says so
         await self._run(self._keep_met)
 
-    def _worth_asking(self, draft: Decision) -> bool:
+    def _worth_asking(self, question: Question) -> bool:
         """Whether a place that the policies permit, and of which nothing is known, would be used."""
+        draft = self._look(question)
         unheard = _unheard(draft)
-        better = self._at_best(draft, unheard) if unheard else draft
+        better = self._at_best(question, draft, unheard) if unheard else draft
         return better.route is not draft.route and any(place in permitted(better) for place in unheard)
 
-    def _at_best(self, draft: Decision, places: Sequence[Boundary], consented: Boundary | None = None) -> Decision:
+    def _at_best(
+        self, question: Question, draft: Decision, places: Sequence[Boundary], consented: Boundary | None = None
+    ) -> Decision:
         """What would be decided if these places were at their best, and perhaps a consent were given."""
         now = self._ports.clock.now()
         known = dict(draft.request.known) | {place: place_up(place, now) for place in places}
         request = draft.request.model_copy(update={"known": known})
-        return self._bench.routes.again(with_consent(request, consented, now) if consented else request)
+        request = with_consent(request, consented, now) if consented else request
+        return self._bench.routes.again(request, question.begun_with)
 
     async def _know_here(self) -> None:
         """Know what this laptop can do: try its model, unless that was done lately."""
@@ -241,7 +248,7 @@ class Assistant:
         lacking = [each.route for each in draft.why_not if each.obstacle is Obstacle.NEEDS_CONSENT]
         for target in lacking:
             heard = {target} & set(draft.request.known)
-            then = self._at_best(draft, () if heard else (target,), target)
+            then = self._at_best(question, draft, () if heard else (target,), target)
             if target in (*permitted(then), *then.waits_for):
                 return self._give(question, draft, then, target, reach, job)
         raise LocalError(f"A consent would not help: {draft.reason}. {draft.advice}".strip())
@@ -412,7 +419,8 @@ class Assistant:
 
     def _may_wait(self, task: _Task, failed: Sequence[Route]) -> bool:
         """Whether a place that failed may be waited for."""
-        workload = self._bench.routes.bundle.rules.purposes[task.question.purpose]
+        bundle = task.question.begun_with or self._bench.routes.bundle
+        workload = bundle.rules.purposes[task.question.purpose]
         denied = {each.route for each in task.decision.why_not if each.obstacle not in PASSING | {Obstacle.OUTRANKED}}
         return workload.queue and any(place not in denied for place in failed)
 

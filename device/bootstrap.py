@@ -87,8 +87,8 @@ class Device:
         return model
 
     def ruling(self) -> Ruling:
-        """Which policy bundle is in force for everything, and where it came from."""
-        return ruling(self.updates.shelf, default_bundle())
+        """Which policy bundle is in force for what, and where it came from."""
+        return ruling(self.updates.shelf, default_bundle(), self.identity.device)
 
     def move_to(self, url: str) -> None:
         """The server has a new address. Its keys stay pinned, so another server there would not be believed."""
@@ -142,23 +142,23 @@ def open_device(
     client.offset = timedelta(seconds=float(store.meta("clock_offset_s") or 0))
     attachments = Attachments(store)
     updates = Refresher(store, client, keys, identity, ports, run_blocking, accepts)
-    bundle = ruling(updates.shelf, default_bundle()).bundle
-    store.set_meta("bundle", bundle.version)
-    routes = build_routes(store, identity, keys, bundle, ports)
+    told = ruling(updates.shelf, default_bundle(), identity.device)
+    store.set_meta("bundle", told.bundle.version)
+    routes = build_routes(store, identity, keys, told, ports)
     routes.evidence.forget_old(settings.evidence_days)
     workbench = Workbench(store, identity, keys, routes, ports, attachments)
-    updates.installed = lambda _: workbench.rule_by(ruling(updates.shelf, default_bundle()).bundle)
+    updates.installed = lambda _: workbench.rule_by(ruling(updates.shelf, default_bundle(), identity.device))
     transfers = Transfers(attachments, client, keys, ports, run_blocking)
     agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates)
     carried = (client, meter, transfers, updates, cluster)
     return Device(settings, ports, store, keys, identity, workbench, agent, *carried, run_blocking)
 
 
-def build_routes(store: DeviceStore, identity: Identity, keys: DeviceKeys, bundle: Bundle, ports: Ports) -> Routes:
+def build_routes(store: DeviceStore, identity: Identity, keys: DeviceKeys, told: Ruling, ports: Ports) -> Routes:
     """What decides where a question may run."""
     evidence = Evidence(store, keys, ports.clock)
     consents = Consents(store, identity, keys, evidence, ports)
-    return Routes(store, identity, bundle, Laptop(store, keys, ports.clock), consents, evidence, ports.clock)
+    return Routes(store, identity, told, Laptop(store, keys, ports.clock), consents, evidence, ports.clock)
 
 
 async def enrol(

@@ -30,6 +30,10 @@ class Evidence:
         """Record a decision, before anything is done about it."""
         self._add("decision", decision.model_dump_json())
 
+    def shadowed(self, decision: Decision, followed: Decision) -> None:
+        """Record what a bundle in shadow would have decided, beside the decision that is followed."""
+        self._add("shadow", json.dumps({"followed": followed.hash, "decision": decision.model_dump(mode="json")}))
+
     def note(self, kind: str, **said: Any) -> None:
         """Record what was done: words of closed lists, numbers, ids and hashes, nothing that anybody said."""
         self._add(kind, json.dumps(said, default=str))

@@ -9,6 +9,10 @@ Rules
 3. What another place can do is what the server last said under its signature, until that ends. A refused or forged
    statement is none.
 4. A dry decision (`look`) sees the same facts, and leaves no trace.
+5. Which bundle decides is what the office rolled out for such a task on this laptop. Those in shadow decide too, on
+   the same facts; it is recorded, and nothing else comes of it. A task that began keeps its bundle to its end.
+6. The class is found with the rules that are in force for everything, as on the server: what is tried may depend on
+   the class, and the class not on what is tried.
 
 Not handled here: running anything (`device.assist`), what is permitted (`policies`).
 """
@@ -28,9 +32,10 @@ from device.core.what_if import supposed
 from device.evidence import Evidence
 from device.model.port import LanguageModel
 from device.store import DeviceStore, Identity
+from device.updates.bundles import Judges, Ruling
 from policies.bundle import Bundle
 from policies.classify import Classified, Vocabulary, classify, vocabulary
-from policies.route import choose
+from policies.route import choose, class_of
 from policies.stability import Stability, see_failure, see_link, settle, steady
 from shared import strict_json
 from shared.contract import to_instant
@@ -48,6 +53,7 @@ from shared.routing import (
     Route,
     RouteRequest,
     Tier,
+    highest,
 )
 
 _STABILITY, _SEEN, _CAPABILITIES = "stability", "link_seen", "capabilities"
@@ -65,6 +71,7 @@ class Question:
         conversation: the job that it belongs to, or the task itself; None for what is never continued.
         task: the id under which it may leave.
         whole: False if the words were cut.
+        begun_with: the bundle that decided when its task began; None if it did not begin yet.
     """
 
     purpose: Purpose
@@ -77,27 +84,40 @@ class Question:
     tools: tuple[str, ...] = ()
     tier: Tier = Tier.BASIC
     within_s: float | None = None
+    begun_with: Bundle | None = None
 
 
 class Routes:
-    """Decides for one enrolled laptop. `bundle` is the set of policies in force."""
+    """Decides for one enrolled laptop. `ruling` says which policies are in force for what."""
 
     def __init__(
         self,
         store: DeviceStore,
         identity: Identity,
-        bundle: Bundle,
+        ruling: Ruling,
         laptop: Laptop,
         consents: Consents,
         evidence: Evidence,
         clock: Clock,
     ) -> None:
-        self.bundle, self.laptop, self.consents, self.evidence = bundle, laptop, consents, evidence
+        self.ruling, self.laptop, self.consents, self.evidence = ruling, laptop, consents, evidence
         self._store, self._identity, self._clock = store, identity, clock
         self._vocabulary: Vocabulary | None = None
         self._vocabulary_of: tuple[object, ...] | None = None
 
+    @property
+    def bundle(self) -> Bundle:
+        """The policies in force for everything that no stage is for."""
+        return self.ruling.bundle
+
     # -- deciding
+
+    def begin(self, question: Question) -> Question:
+        """The question as its task begins: whatever is rolled out until it ends, what is in force now decides."""
+        with self._store.transaction():
+            found, said = self.classified(question).data_class, self._conversation_class(question.conversation)
+            judges = self.ruling.judges(question.purpose, highest(found, said), self._identity.device)
+        return replace(question, begun_with=judges.bundle)
 
     def decide(self, question: Question, model: LanguageModel | None, *, kept: bool = False) -> Decision:
         """The recorded decision about `question`.
@@ -110,11 +130,14 @@ class Routes:
         with self._store.transaction():
             request, now = self._request(question, model, kept=kept), self._clock.now()
             state = self._seen_link(self._stability(), request.link)
-            decision = self._choose(request, state, now)
+            judges = self._judges(request, question.begun_with)
+            decision = self._choose(judges.bundle, request, state, now)
             self.evidence.decided(decision)
+            for bundle in judges.shadow:
+                self.evidence.shadowed(self._choose(bundle, request, state, now), decision)
             if question.conversation not in {None, question.task}:  # a task alone is never continued
                 self._store.raise_conversation(str(question.conversation), decision.data_class)
-            self._remember(settle(state, self.bundle.rules.stability, decision))
+            self._remember(settle(state, judges.bundle.rules.stability, decision))
         return decision
 
     def look(
@@ -132,12 +155,13 @@ class Routes:
             state = self._seen_link(self._stability(), request.link)
             if suppose and "link" in suppose:
                 state = replace(state, link=request.link, rising=None, rising_since=None)
-            return self._choose(request, state, now)
+            return self._choose(self._judges(request, question.begun_with).bundle, request, state, now)
 
-    def again(self, request: RouteRequest) -> Decision:
+    def again(self, request: RouteRequest, begun_with: Bundle | None = None) -> Decision:
         """What would be decided about exactly these facts now; nothing is recorded."""
         with self._store.transaction():
-            return self._choose(request, self._seen_link(self._stability(), request.link), self._clock.now())
+            state, bundle = self._seen_link(self._stability(), request.link), self._judges(request, begun_with).bundle
+            return self._choose(bundle, request, state, self._clock.now())
 
     def failed(self, place: Boundary) -> None:
         """`place` failed a task that it had taken."""
@@ -145,10 +169,15 @@ class Routes:
             rules = self.bundle.rules.stability
             self._remember(see_failure(self._stability(), rules, place, self._clock.now()))
 
-    def _choose(self, request: RouteRequest, state: Stability, now: datetime) -> Decision:
-        rules = self.bundle.rules.stability
+    def _judges(self, request: RouteRequest, begun_with: Bundle | None) -> Judges:
+        judges = self.ruling.judges(request.purpose, class_of(request), request.device)
+        return replace(judges, bundle=begun_with) if begun_with else judges
+
+    @staticmethod
+    def _choose(bundle: Bundle, request: RouteRequest, state: Stability, now: datetime) -> Decision:
+        rules = bundle.rules.stability
         told = steady(state, rules, conversation=request.conversation, link=request.link, at=now)
-        return choose(self.bundle, request, now, told)
+        return choose(bundle, request, now, told)
 
     # -- the facts
 

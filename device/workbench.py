@@ -26,8 +26,8 @@ from device.keys import DeviceKeys
 from device.model.port import LanguageModel
 from device.routes import Question, Routes
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
+from device.updates.bundles import Ruling
 from device.words import fate, happened, number, task_words
-from policies.bundle import Bundle
 from reconciliation.compose import Author, compose_draft
 from reconciliation.dependants import dependants
 from reconciliation.expiry import LIMITS, confirmable, warning
@@ -136,10 +136,10 @@ class Workbench:
         """The version of the policy bundle in force."""
         return self.routes.bundle.version
 
-    def rule_by(self, bundle: Bundle) -> None:
-        """Decide by another bundle from now on; the office hears of it when the next session begins."""
-        self.routes.bundle = bundle
-        self._store.set_meta("bundle", bundle.version)
+    def rule_by(self, ruling: Ruling) -> None:
+        """Decide by other bundles from now on; the office hears of it when the next session begins."""
+        self.routes.ruling = ruling
+        self._store.set_meta("bundle", ruling.bundle.version)
 
     # -- looking
 

@@ -33,7 +33,8 @@ class Verb:
     """One thing that a program does.
 
     Args:
-        path: the words that call it, nouns first; empty for what the program does when called alone.
+        path: the words that call it, nouns first; empty for what the program does when called alone. A noun that has
+            verbs may be called alone too, if its own arguments are options.
         summary: one line for the help.
         handler: ``module:function``, imported only when called.
         arguments: what it takes.
@@ -175,9 +176,16 @@ def _add_verb(
     verb: Verb, parser: argparse.ArgumentParser, groups: dict[tuple[str, ...], Any], program: Program
 ) -> None:
     target = parser
+    if verb.path and any(each.path[:-1][: len(verb.path)] == verb.path for each in program.verbs):
+        _group(verb.path, parser, groups, program)  # a noun that may be called alone
+        return
     if verb.path:
         group = _group(verb.path[:-1], parser, groups, program)
         target = group.add_parser(verb.path[-1], help=verb.summary, description=verb.summary, epilog=_EXITS)
+    _take(verb, target, program)
+
+
+def _take(verb: Verb, target: argparse.ArgumentParser, program: Program) -> None:
     for each in (*verb.arguments, *program.common):
         target.add_argument(*each.flags, **each.settings)
     if verb.reports:
@@ -192,7 +200,12 @@ def _group(
         if not path:
             groups[path] = parser.add_subparsers(title="commands", metavar="COMMAND")
         else:
-            verbs = dict.fromkeys(each.path[len(path)] for each in program.verbs if each.path[: len(path)] == path)
-            parent = _group(path[:-1], parser, groups, program).add_parser(path[-1], help=" | ".join(verbs))
-            groups[path] = parent.add_subparsers(title="commands", metavar="COMMAND", required=True)
+            below = (each.path for each in program.verbs if each.path[: len(path)] == path and each.path != path)
+            verbs = dict.fromkeys(each[len(path)] for each in below)
+            alone = next((each for each in program.verbs if each.path == path), None)
+            said = f"alone: {alone.summary} | " if alone else ""
+            parent = _group(path[:-1], parser, groups, program).add_parser(path[-1], help=said + " | ".join(verbs))
+            if alone:
+                _take(alone, parent, program)
+            groups[path] = parent.add_subparsers(title="commands", metavar="COMMAND", required=alone is None)
     return groups[path]

@@ -33,6 +33,8 @@ _BUNDLE = argument(
     "bundle", nargs="?", help="its folder, or the file it was packed into (default: the one that ships)"
 )
 _UPDATES = "sync_server.update_commands:"
+_EMBEDDED_OR_FILE = "embedded|FILE"
+_CLUSTER_FILE = argument("--cluster", metavar=_EMBEDDED_OR_FILE, help="what serve --cluster is told")
 _NUMBER = argument("version", type=int, help="the bundle's number; see: policy list")
 
 PROGRAM = Program(
@@ -64,7 +66,7 @@ PROGRAM = Program(
                 argument("--port", type=int, default=8750, help="0 takes a free one (default: %(default)s)"),
                 argument(
                     "--cluster",
-                    metavar="embedded|FILE",
+                    metavar=_EMBEDDED_OR_FILE,
                     help="answer questions too: with the model that ships, or with those that a cluster.toml names",
                 ),
                 argument(
@@ -188,6 +190,12 @@ PROGRAM = Program(
                 _AS,
                 _TENANT,
             ),
+        ),
+        Verb(
+            ("record",),
+            "The Runtime Decision Record: what runs where, what may move, and what happens when that fails.",
+            "sync_server.record_commands:runtime_record",
+            (_CLUSTER_FILE, _TENANT),
         ),
         Verb(
             ("record", "list"),

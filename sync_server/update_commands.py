@@ -98,10 +98,11 @@ def _report(done: Rollout) -> Report:
 
 def _rollout_lines(told: Rollout) -> list[str]:
     base = f"bundle {told.in_force}" if told.in_force else "the bundle that came with the program"
-    return [f"roll-out {told.serial}", f"  in force  {base}", *map(_stage_line, told.stages)]
+    return [f"roll-out {told.serial}", f"  in force  {base}", *(f"  {stage_words(each)}" for each in told.stages)]
 
 
-def _stage_line(stage: Stage) -> str:
+def stage_words(stage: Stage) -> str:
+    """What a stage does, for whom, on one line."""
     conditions: tuple[tuple[str, frozenset[Any] | None], ...] = (
         ("workload", stage.purposes),
         ("risk", stage.classes),
@@ -109,7 +110,7 @@ def _stage_line(stage: Stage) -> str:
     )
     said = "; ".join(f"{name} {', '.join(sorted(values))}" for name, values in conditions if values)
     word = "in force " if stage.mode == "in_force" else "in shadow"
-    return f"  {word} bundle {stage.version} for {said or 'everything'}"
+    return f"{word} bundle {stage.version} for {said or 'everything'}"
 
 
 def _office(arguments: argparse.Namespace) -> tuple[Office, str]:

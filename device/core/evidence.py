@@ -125,6 +125,8 @@ def _meta(entry: Entry) -> Mapping[str, Any]:
     said = json.loads(entry.body)
     if entry.kind == "decision":
         return _decided(Decision.model_validate(said))
+    if entry.kind == "shadow":
+        return {"followed": said["followed"], **_decided(Decision.model_validate(said["decision"]))}
     return {name: said[name] for name in _TOLD.get(entry.kind, ()) if name in said}
 
 

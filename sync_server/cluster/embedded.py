@@ -107,18 +107,22 @@ def embedded_cluster(ports: Ports, model: Path | None = None) -> tuple[Cluster, 
     """
     path = model if model is not None else shipped_model()
     key, port = ports.randomness.draw(24).hex(), free_port()
-    name = path.stem
-    told = UpstreamSettings(
+    told = embedded_upstream(path.stem, port)
+    child = Child(path, told.model, port, told.context_tokens, key)
+    return Cluster((Upstream("embedded", told, key),)), Embedded(child, ports)
+
+
+def embedded_upstream(model: str, port: int) -> UpstreamSettings:
+    """How the child that serves `model` on a port of loopback is spoken to."""
+    return UpstreamSettings(
         url=f"http://127.0.0.1:{port}",
         boundary=Route.PRIVATE_CLUSTER,
-        model=name,
+        model=model,
         tier=Tier.BASIC,
         context_tokens=embedded_model.CONTEXT_TOKENS,
         slots=1,
         queue_max=16,
     )
-    child = Child(path, name, port, told.context_tokens, key)
-    return Cluster((Upstream("embedded", told, key),)), Embedded(child, ports)
 
 
 def shipped_model() -> Path:

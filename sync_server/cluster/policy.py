@@ -5,7 +5,7 @@ Rules
    seconds; between, nothing is read.
 2. Of a tenant that was not read yet, no text can be classified: it counts as restricted.
 3. A bundle that is in force and cannot be read by this program is not replaced by a wider one: the program's own is
-   taken as if its time were over, and permits nothing here.
+   taken as if its time were over, and permits nothing here. That holds for a stage's tasks as well.
 """
 
 from collections.abc import Mapping
@@ -80,13 +80,11 @@ class ServerPolicies:
         known = self._tenants.get(request.tenant)
         if known is None:
             return narrowed(self._shipped)
-        try:
-            applied = applies(
-                known.rollout, request.purpose, class_of(request), (request.device,), known.bundles.keys()
-            )
-        except LookupError:
-            return narrowed(self._shipped)
-        return self._shipped if applied.in_force is None else known.bundles[applied.in_force]
+        named = known.rollout.versions()  # what cannot be read must not make room for what is in force elsewhere
+        version = applies(known.rollout, request.purpose, class_of(request), (request.device,), named).in_force
+        if version is None:
+            return self._shipped
+        return known.bundles.get(version) or narrowed(self._shipped)
 
 
 def shipped_bundle() -> Bundle:

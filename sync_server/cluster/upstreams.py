@@ -164,15 +164,20 @@ def read_cluster(path: Path, environment: Mapping[str, str]) -> Cluster:
     Raises:
         Refused: it, or a key that it names, cannot be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(Code.NOT_FOUND, f"{path} cannot be read; it names the models' servers") from error
-    file = parse_cluster(text, str(path))
+    file = read_cluster_file(path)
     upstreams = tuple(
         Upstream(name, told, _key(path.parent, told, environment)) for name, told in file.upstreams.items()
     )
     return Cluster(upstreams, file.quota, file.capability_s, file.probe_s)
+
+
+def read_cluster_file(path: Path) -> ClusterFile:
+    """The file at `path`, without the keys. Raises `Refused` if it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(Code.NOT_FOUND, f"{path} cannot be read; it names the models' servers") from error
+    return parse_cluster(text, str(path))
 
 
 def _key(folder: Path, told: UpstreamSettings, environment: Mapping[str, str]) -> str | None:

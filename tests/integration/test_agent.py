@@ -571,6 +571,7 @@ async def test_a_settled_command_is_never_unsettled_again(device: Device) -> Non
 async def test_a_policy_that_denies_is_obeyed_before_any_model_is_asked(device: Device) -> None:
     from importlib import resources
 
+    from device.updates.bundles import Ruling
     from policies.bundle import CEDAR, FILES, parse_bundle
     from shared.routing import Route
 
@@ -583,7 +584,7 @@ async def test_a_policy_that_denies_is_obeyed_before_any_model_is_asked(device: 
     folder = resources.files("policies.default")
     deny = '@id("none") @reason("not today") forbid (principal, action, resource);'
     files = {name: (folder / name).read_text() for name in FILES}
-    device.workbench.routes.bundle = parse_bundle({**files, CEDAR: deny})
+    device.workbench.rule_by(Ruling(parse_bundle({**files, CEDAR: deny}), "program"))
     device.workbench.model = Forbidden()
     with pytest.raises(LocalError, match="The forms work"):
         device.workbench.propose("replaced the seal", JOB)

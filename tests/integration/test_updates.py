@@ -15,12 +15,13 @@ from device.errors import RemoteError, StoreError, TransportError, UpdateRefused
 from device.settings import Settings
 from device.updates import client
 from device.updates import shelf as shelf_module
+from device.updates.bundles import Judges
 from device.updates.shelf import Shelf
 from policies.bundle import MANIFEST, pack, unpack
 from policies.rollout import Rollout
 from shared.ports import Ports
 from shared.problems import Refused
-from shared.routing import DataClass
+from shared.routing import DataClass, Purpose
 from shared.updates import TIMESTAMP, UPDATES_PATH, bundle_target
 from sync_server.office.policies import Scope
 from sync_server.updates import reading
@@ -554,6 +555,42 @@ async def test_a_bundle_that_this_program_cannot_read_any_more_leaves_only_the_l
     publish(server, 2)
     (why,) = await sync(device)
     assert "update the program" in why
+
+
+async def test_what_is_tried_here_comes_with_what_is_in_force_and_goes_again(device: Device, server: Server) -> None:
+    def judges(purpose: Purpose) -> Judges:
+        return device.workbench.routes.ruling.judges(purpose, DataClass.INTERNAL, device.identity.device)
+
+    publish(server, 1)
+    for number in (2, 3):
+        server.office.publish_bundle(TENANT, "root", packed(number))
+    here = Scope(purposes=frozenset({"propose"}), groups=frozenset({device.identity.device}))
+    server.office.roll_out(TENANT, "root", 2, "in_force", here, WHY)
+    server.office.roll_out(TENANT, "root", 3, "shadow", EVERYTHING, WHY)
+    assert await sync(device) == []
+    assert version(device) == "harrow-1"
+    assert (judges("propose").bundle.version, judges("answer").bundle.version) == ("harrow-2", "harrow-1")
+    assert [each.version for each in judges("answer").shadow] == ["harrow-3"]
+    assert device.ruling().trouble is None
+    server.office.withdraw_bundle(TENANT, "root", 2, WHY)
+    assert await sync(device) == []
+    assert judges("propose").bundle.version == "harrow-1"
+
+
+async def test_a_stage_that_this_program_cannot_read_leaves_its_tasks_on_the_laptop(
+    device: Device, server: Server
+) -> None:
+    publish(server, 1)
+    server.office.publish_bundle(TENANT, "root", packed(2))
+    server.office.roll_out(TENANT, "root", 2, "in_force", Scope(purposes=frozenset({"propose"})), WHY)
+    await sync(device)
+    device.updates.shelf.keep(bundle_target(2), b"of a later program")
+    ruling, now = device.ruling(), server.clock.now()
+    assert ruling.judges("propose", DataClass.PUBLIC, "any").bundle.expired(now)
+    assert not ruling.judges("answer", DataClass.PUBLIC, "any").bundle.expired(now)
+    assert "Bundle 2, which is in force for some tasks" in str(ruling.trouble)
+    device.updates.shelf.keep(bundle_target(1), b"of a later program")
+    assert device.ruling().judges("answer", DataClass.PUBLIC, "any").bundle.expired(now)
 
 
 async def test_bundles_of_long_ago_are_forgotten(device: Device, server: Server) -> None:

@@ -20,7 +20,7 @@ from device.settings import Settings
 from device.store import DeviceStore, Identity
 from device.transfers import Transfers
 from device.transport import Meter, SyncClient
-from device.updates.bundles import accepts
+from device.updates.bundles import Ruling, accepts
 from device.updates.refresher import Refresher
 from device.workbench import Workbench
 from shared.commands.base import Command
@@ -290,9 +290,8 @@ def build(
     client = SyncClient(who.server_url, httpx.MockTransport(server), meter, ports)
     cluster = ClusterClient(client, httpx.MockTransport(server), meter, keys, ports)
     attachments = Attachments(store)
-    workbench = Workbench(
-        store, who, keys, build_routes(store, who, keys, default_bundle(), ports), ports, attachments
-    )
+    routes = build_routes(store, who, keys, Ruling(default_bundle(), "program"), ports)
+    workbench = Workbench(store, who, keys, routes, ports, attachments)
     transfers = Transfers(attachments, client, keys, ports, on_thread)
     updates = Refresher(store, client, keys, who, ports, on_thread, accepts)
     agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates)

@@ -7,6 +7,7 @@ import pytest
 
 from policies.bundle import CEDAR, MANIFEST, pack
 from policies.rollout import Rollout
+from policies.rollout import Stage as Tried
 from shared.routing import DataClass, Route
 from sync_server.cluster.policy import ServerPolicies, shipped_bundle, shipped_policies
 from sync_server.office import Office
@@ -104,3 +105,15 @@ async def test_a_bundle_that_this_program_cannot_read_opens_nothing(
     policies.read(office.service)
     assert (await stage.ask(laptop)).json()["code"] == "route_refused"
     assert stage.reached() == 0
+
+
+async def test_a_stage_that_this_program_cannot_read_opens_nothing_to_its_tasks(
+    stage: Stage, laptop: Laptop, office: Office, policies: ServerPolicies
+) -> None:
+    tried = Rollout(stages=(Tried(version=2, mode="in_force", purposes=frozenset({"summarise"})),))
+    with office.service.store.transaction() as tx:
+        office.service.publisher(tx, TENANT).publish({2: b"of a later program"}, tried)
+    policies.read(office.service)
+    assert (await stage.ask(laptop, purpose="summarise")).json()["code"] == "route_refused"
+    assert stage.reached() == 0
+    assert answer_of(await stage.ask(laptop, purpose="answer")).bundle_version == "shipped-1"
