@@ -15,6 +15,7 @@ from device.assist import Assistant, Waiting
 from device.bootstrap import Device
 from device.errors import DeviceError, LocalError
 from device.model.port import LanguageModel
+from shared.assist import Answer
 from shared.consent import Reach
 from shared.routing import DataClass
 from simulators.crossings import Asked, Told, TookBack, letters, marked
@@ -35,8 +36,10 @@ TEXTS: tuple[tuple[str, DataClass, DataClass | None], ...] = (
     ("why did jana slip on the stairs last week?", DataClass.PERSONAL, DataClass.PERSONAL),
     ("the panel's password is otter-nine, is that safe?", DataClass.RESTRICTED, None),
 )
-#: How many of the questions come with a consent; how many jobs with one end by taking it back.
-AGREES, SECOND_THOUGHTS = 0.35, 0.5
+#: Those that may leave as they are.
+OPEN = tuple(each for each in TEXTS if each[1] in {DataClass.PUBLIC, DataClass.INTERNAL})
+#: How many of the sensitive questions come with a consent; how many jobs with one end by taking it back.
+AGREES, SECOND_THOUGHTS = 0.5, 0.4
 LOOKS_AGAIN_S = 5.0
 
 
@@ -51,19 +54,27 @@ class _Meant:
     consent: Reach | None
 
 
+def see_to_it(device: Device) -> None:
+    """Somebody who wants an answer sees to it that there is a link."""
+    device.workbench.go(online=True)
+    device.agent.session.send_now()
+
+
 async def wonder(stage: Stage, seat: Seat, dice: Stream) -> None:
     """Ask a few questions in a row, about one job or none."""
-    await asyncio.sleep(dice.between(60.0, 300.0))  # a link that was down counts as such for a while
+    seat.done(see_to_it)
+    await asyncio.sleep(dice.between(70.0, 300.0))  # a link that was down counts as such for a while
     job = None if dice.chance(0.2) else f"work_order/WO-{1 + dice.below(JOBS)}"
     for _ in range(1 + dice.below(4)):
         await ask(stage, seat, dice, _meant(dice, job))
         if job and dice.chance(AGREES * SECOND_THOUGHTS):
             take_back(stage, seat, job)
-        await asyncio.sleep(dice.between(5.0, 200.0))
+        seat.done(see_to_it)
+        await asyncio.sleep(dice.between(10.0, 200.0))
 
 
 def _meant(dice: Stream, job: str | None) -> _Meant:
-    text, true_class, declared = dice.choice(TEXTS)
+    text, true_class, declared = dice.choice(TEXTS if dice.chance(0.6) else OPEN)
     reach: Reach = "job" if job and dice.chance(0.6) else "once"
     agrees = dice.chance(AGREES) and true_class in {DataClass.PERSONAL, DataClass.RESTRICTED}
     return _Meant(text, true_class, declared, job, reach if agrees else None)
@@ -98,7 +109,10 @@ async def _asked(stage: Stage, seat: Seat, life: Incarnation, device: Device, me
     if isinstance(came, Waiting):
         seat.told.saved[came.command.id] = said
     stage.note(Told(seat.name, mark))
-    trace.note(seat.name, f"was told of {mark}: {type(came).__name__}")
+    trace.note(
+        seat.name,
+        f"was told of {mark}: {type(came).__name__}, {came.decision.reason if not isinstance(came, Answer) else ''}",
+    )
 
 
 def _assistant(device: Device) -> Assistant:
