@@ -17,7 +17,7 @@ from device.errors import DeviceError, LocalError
 from device.model.port import LanguageModel
 from shared.assist import Answer
 from shared.consent import Reach
-from shared.routing import DataClass
+from shared.routing import DataClass, Link
 from simulators.crossings import Asked, Told, TookBack, letters, marked
 from simulators.evidence import Said
 from simulators.hosts import Incarnation
@@ -41,6 +41,8 @@ OPEN = tuple(each for each in TEXTS if each[1] in {DataClass.PUBLIC, DataClass.I
 #: How many of the sensitive questions come with a consent; how many jobs with one end by taking it back.
 AGREES, SECOND_THOUGHTS = 0.5, 0.4
 LOOKS_AGAIN_S = 5.0
+#: How often somebody looks for a link, and how far apart: one that was down counts as such for a minute.
+LOOKS, STEADY_S = 6, 65.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +56,34 @@ class _Meant:
     consent: Reach | None
 
 
-def see_to_it(device: Device) -> None:
-    """Somebody who wants an answer sees to it that there is a link."""
-    device.workbench.go(online=True)
-    device.agent.session.send_now()
-
-
 async def wonder(stage: Stage, seat: Seat, dice: Stream) -> None:
-    """Ask a few questions in a row, about one job or none."""
-    seat.done(see_to_it)
-    await asyncio.sleep(dice.between(70.0, 300.0))  # a link that was down counts as such for a while
+    """Ask a few questions in a row, about one job or none; without a link, mostly leave it."""
+    if not await _linked(seat) and not dice.chance(0.3):
+        return
     job = None if dice.chance(0.2) else f"work_order/WO-{1 + dice.below(JOBS)}"
     for _ in range(1 + dice.below(4)):
         await ask(stage, seat, dice, _meant(dice, job))
         if job and dice.chance(AGREES * SECOND_THOUGHTS):
             take_back(stage, seat, job)
-        seat.done(see_to_it)
+        seat.done(_send_now)
         await asyncio.sleep(dice.between(10.0, 200.0))
+
+
+async def _linked(seat: Seat) -> bool:
+    """Somebody who wants an answer sees to it that there is a link, and waits until it counts as one."""
+    seen: list[Link] = []
+    for _ in range(LOOKS):
+        seat.done(_send_now)
+        await asyncio.sleep(STEADY_S)
+        seat.done(lambda device: seen.append(device.workbench.routes.link()))
+        if len(seen) > 1 and Link.DOWN not in seen[-2:]:
+            return True
+    return False
+
+
+def _send_now(device: Device) -> None:
+    device.workbench.go(online=True)
+    device.agent.session.send_now()
 
 
 def _meant(dice: Stream, job: str | None) -> _Meant:
