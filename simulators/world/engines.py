@@ -3,9 +3,11 @@
 They are somebody else's machines: they outlive every crash of the server, and write down what reaches them.
 """
 
+from collections.abc import Mapping
+
 import httpx
 
-from shared.routing import Route, Tier
+from shared.routing import Boundary, Route, Tier
 from simulators.crossings import Arrived, Note
 from simulators.engine import Engine, EngineLink, Mood
 from simulators.faults import Chaos
@@ -13,7 +15,7 @@ from sync_server.cluster.upstreams import Cluster, Upstream, UpstreamSettings
 
 ENGINES = "engines"
 _HOUSE, _CLOUD = "house.internal", "cloud.example"
-_BOUNDARIES = {_HOUSE: Route.PRIVATE_CLUSTER, _CLOUD: Route.MANAGED_CLOUD}
+_BOUNDARIES: Mapping[str, Boundary] = {_HOUSE: Route.PRIVATE_CLUSTER, _CLOUD: Route.MANAGED_CLOUD}
 _MOODS = (
     ("upstream_down", Mood.DOWN),
     ("upstream_closes", Mood.CLOSES),
@@ -25,7 +27,7 @@ _MOODS = (
 def _upstream(name: str, scheme: str, host: str) -> Upstream:
     told = UpstreamSettings(
         url=f"{scheme}://{host}",
-        boundary=_BOUNDARIES[host],
+        boundary=Route.PRIVATE_CLUSTER if host == _HOUSE else Route.MANAGED_CLOUD,
         model=name,
         tier=Tier.HIGH,
         context_tokens=8192,

@@ -103,8 +103,12 @@ async def ask(stage: Stage, seat: Seat, dice: Stream, meant: _Meant) -> None:
     if meant.job and meant.consent == "job" and stage.chaos.strikes("consent_taken_back", seat.name):
         await asyncio.sleep(stage.chaos.about("consent_taken_back", seat.name).between(0.0, 2.0))
         take_back(stage, seat, meant.job)
-    while life.alive and not task.done():  # noqa: ASYNC110  # it may also be the laptop that ends
+    while _goes_on(life, task):  # noqa: ASYNC110  # it may also be the laptop that ends
         await asyncio.sleep(LOOKS_AGAIN_S)
+
+
+def _goes_on(life: Incarnation, task: "asyncio.Task[None]") -> bool:
+    return life.alive and not task.done()
 
 
 async def _asked(stage: Stage, seat: Seat, life: Incarnation, device: Device, meant: _Meant, mark: str) -> None:
