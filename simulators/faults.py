@@ -77,6 +77,13 @@ class FaultProfile:
     engine_late: float = (
         0.0  # does not hear that nobody listens any more, and answers after up to `engine_late_s_max`
     )
+    # -- the engines behind the gateway, per question that somebody waits for
+    upstream_down: float = 0.0  # answers 503
+    upstream_closes: float = 0.0  # hangs up after the first word
+    upstream_hangs: float = 0.0  # takes it, and never says a word
+    upstream_redirects: float = 0.0  # says that another host would do it
+    # -- people who ask, per question with a consent for its job
+    consent_taken_back: float = 0.0  # they take it back while the question is on its way
     # -- people at the office, per act
     double_approval: float = 0.0  # a second approver answers the same question, having seen the same
     revoked_in_approval: float = 0.0  # while somebody approves, somebody else revokes the laptop that asks
@@ -176,6 +183,11 @@ ROUGH = replace(
     engine_wrong=0.05,
     engine_silent=0.05,
     engine_late=0.1,
+    upstream_down=0.2,
+    upstream_closes=0.2,
+    upstream_hangs=0.1,
+    upstream_redirects=0.1,
+    consent_taken_back=0.3,
     double_approval=0.3,
     revoked_in_approval=0.05,
     revoked=0.0005,

@@ -11,6 +11,7 @@ from simulators.checkers import (
     forks_are_seen,
     full_disk_loses_nothing,
     no_silent_overwrite,
+    nothing_crosses_unpermitted,
     one_effect,
     one_external_effect,
     one_outcome,
@@ -56,6 +57,7 @@ CHECKERS: tuple[Checker, ...] = (
     full_disk_loses_nothing.CHECKER,
     withdrawn_is_withdrawn.CHECKER,
     unapproved_never_runs.CHECKER,
+    nothing_crosses_unpermitted.CHECKER,
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from shared.commands.base import OFFICE
 from simulators.cluster import Reached
+from simulators.crossings import Event as Crossing
 from simulators.evidence import DeviceFile, Received, Said, ServerFile
 
 
@@ -40,6 +41,8 @@ class Evidence:
         were_full: the machines whose disk was full at some time.
         forgotten: commands that the server dropped for their age, by id, as its ledger had them before.
         lives: the server as it was whenever it was about to be set back to an older copy of itself.
+        crossings: what was said about questions and what crossed a boundary, in order.
+        set_back: laptops whose disk was set back or copied at some time, so that they forgot, or are two.
         reached: every question that reached the cluster, in order, by the cluster's own books.
     """
 
@@ -63,6 +66,8 @@ class Evidence:
     forgotten: Mapping[str, Received] = field(default_factory=dict)
     lives: tuple[ServerFile, ...] = ()
     reached: tuple[Reached, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
+    set_back: frozenset[str] = frozenset()
 
     def here(self, command: str) -> Received | None:
         """What the ledger has of a command, or had until it was old enough to be forgotten."""

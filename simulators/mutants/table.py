@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulators.faults import CALM, LOSSY, FaultProfile
-from simulators.mutants import laptop, people, rules, server, tasks
+from simulators.mutants import laptop, people, routes, rules, server, tasks
 from simulators.mutants.base import Mutant, Trial
 
 SEEDS = 20
@@ -23,6 +23,7 @@ _POWER, _FULL = _trial(_POWER_CUTS), _trial(_FULL_DISKS)
 _BUSY = _trial(devices=3, commands=40)
 _SUPPLIED = _trial(replace(CALM, system_silent=0.5), commands=20)
 _ASKING = _trial(replace(CALM, engine_late=0.6), commands=24)
+_WONDERING = _trial(devices=3, commands=24)
 _SET_BACK = _trial(replace(CALM, wrong_restore=0.02))
 _PURGED = _trial(replace(CALM, purge=0.5, revoked=0.02))
 
@@ -121,6 +122,19 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("task's fence ignored", "unapproved-never-runs", _ASKING, tasks.fence_ignored),
     _mutant("task's lease ignored", "unapproved-never-runs", _ASKING, tasks.lease_ignored),
     _mutant("approval not asked", "unapproved-never-runs", _ASKING, tasks.approval_not_asked),
+    _mutant("consent ignored", "nothing-crosses-unpermitted", _WONDERING, routes.consent_ignored),
+    _mutant("revocation ignored", "nothing-crosses-unpermitted", _WONDERING, routes.revocation_ignored),
+    _mutant(
+        "policy errors permit",
+        "nothing-crosses-unpermitted",
+        _WONDERING,
+        routes.errors_permit,
+        routes.a_fact_is_missing,
+    ),
+    _mutant("stale capability believed", "nothing-crosses-unpermitted", _WONDERING, routes.stale_is_believed),
+    _mutant("hold outlives a denial", "nothing-crosses-unpermitted", _WONDERING, routes.holds_outlive_denials),
+    _mutant("conversation's class forgotten", "nothing-crosses-unpermitted", _WONDERING, routes.conversations_forget),
+    _mutant("declared class believed", "nothing-crosses-unpermitted", _WONDERING, routes.declared_is_believed),
     _mutant("refused by the disk and kept", "full-disk-loses-nothing", _FULL, laptop.refused_by_the_disk_and_kept),
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

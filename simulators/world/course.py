@@ -10,6 +10,7 @@ from typing import Any
 from shared.outcomes import Outcome
 from simulators.checkers.base import Evidence
 from simulators.clocks import HostClock
+from simulators.crossings import Event as Crossing
 from simulators.disks import simulated_disks
 from simulators.evidence import ServerFile
 from simulators.faults import Chaos, Hit
@@ -19,6 +20,7 @@ from simulators.streams import Streams
 from simulators.trace import Trace
 from simulators.wire import Wire
 from simulators.world import incidents, staff, technicians
+from simulators.world.engines import ChancyLink
 from simulators.world.inference import ChancyCluster
 from simulators.world.machines import Centre, Laptop
 from simulators.world.options import SERVER, START, Options, Run
@@ -92,7 +94,9 @@ async def _run(
 
 def _stage(seed: int, options: Options, home: Path, around: Surroundings, wire: Wire) -> Stage:
     streams, cluster = Streams(seed), ChancyCluster(takes_s=20.0, chaos=around.chaos)
-    centre = Centre(wire, seldom_s=options.habits.seldom_s, cluster=cluster)
+    crossings: list[Crossing] = []
+    engines = ChancyLink(around.chaos, crossings.append)
+    centre = Centre(wire, seldom_s=options.habits.seldom_s, cluster=cluster, engines=engines)
     supplier = Supplier(terms=streams.of("terms").choice(TERMS), chaos=around.chaos)
     supplier.told_to(home / SERVER / "0")
     (home / SUPPLIER / "0").mkdir(parents=True)
@@ -100,7 +104,7 @@ def _stage(seed: int, options: Options, home: Path, around: Surroundings, wire: 
     outside = _host(SUPPLIER, home, Desk(wire, supplier), around)
     seats: dict[str, Seat] = {}
     for n in range(1, options.devices + 1):
-        name, program = f"TB-{n:02d}", Laptop(wire)
+        name, program = f"TB-{n:02d}", Laptop(wire, crossings.append)
         seats[name] = Seat(_host(name, home, program, around), program, name)
     for host in (server, *(seat.host for seat in seats.values())):
         host.old = around.chaos.strikes("old_server" if host is server else "old_laptop", host.name)
@@ -108,7 +112,9 @@ def _stage(seed: int, options: Options, home: Path, around: Surroundings, wire: 
     def new_host(name: str, program: Laptop) -> Host:
         return _host(name, home, program, around)
 
-    return Stage(options, streams, around, wire, centre, server, supplier, outside, seats, new_host, home)
+    stage = Stage(options, streams, around, wire, centre, server, supplier, outside, seats, new_host, home)
+    stage.crossings = crossings
+    return stage
 
 
 def _host(name: str, home: Path, program: Any, around: Surroundings) -> Host:
@@ -228,6 +234,8 @@ class Course:
             healed_for_s=current_loop().time() - self._healed_at_s,
             booked=dict(stage.supplier.effects),
             reached=tuple(stage.centre.cluster.reached),
+            crossings=tuple(stage.crossings),
+            set_back=frozenset(name for name, seat in stage.seats.items() if seat.told.disk_was_copied),
             failed_late={name: late[name, "store:"] for name in stage.seats},
             were_full=frozenset(host.name for host in stage.hosts if stage.around.trace.counts[host.name, "disk"]),
         )

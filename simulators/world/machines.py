@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 from sqlalchemy.exc import DBAPIError
 
 from device import bootstrap as laptops
@@ -15,14 +16,19 @@ from device.errors import StoreError
 from device.settings import Settings as LaptopSettings
 from shared.problems import Refused
 from simulators.cluster import Cluster, ScriptedEngine
+from simulators.crossings import Note, Socket
 from simulators.hosts import Incarnation
 from simulators.loop import Gone
 from simulators.wire import Wire
+from simulators.world.engines import UPSTREAMS
 from simulators.world.options import ADDRESS, PIN
 from sync_server.api.app import build_app
 from sync_server.backup import raise_incarnation
-from sync_server.bootstrap import TaskWork, build_lifespan, build_service, default_policy
+from sync_server.bootstrap import TaskWork, build_cluster, build_lifespan, build_service, default_policy
+from sync_server.cluster.parts import ClusterParts
+from sync_server.cluster.policy import shipped_policies
 from sync_server.office import Office
+from sync_server.service import Service
 from sync_server.settings import Settings as ServerSettings
 
 T = TypeVar("T")
@@ -36,9 +42,13 @@ async def in_place(work: Callable[[], T]) -> T:
 
 @dataclass
 class Laptop:
-    """A laptop's program: what its technician and its keeper can reach of it while it is up."""
+    """A laptop's program: what its technician and its keeper can reach of it while it is up.
+
+    `note` hears of what leaves it for an engine.
+    """
 
     wire: Wire
+    note: Note
     device: Device | None = None
     #: The screen tells the sync that somebody did something.
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,12 +56,11 @@ class Laptop:
     async def __call__(self, life: Incarnation) -> None:
         """Unlock, then sync for ever."""
         self.device, self.nudge = None, asyncio.Event()
-        settings = LaptopSettings(life.home)
+        settings, way = LaptopSettings(life.home), self.wire.link(life)
+        socket = Socket(way, life.host.name, life.ports.clock.now, self.note)
         self.device = await _until_open(
             life,
-            lambda: laptops.open_device(
-                settings, PIN, life.ports, transport=self.wire.link(life), run_blocking=in_place
-            ),
+            lambda: laptops.open_device(settings, PIN, life.ports, transport=socket, run_blocking=in_place),
         )
         await life.start(self._sync(life, self.device))
 
@@ -100,6 +109,8 @@ class Centre:
     seldom_s: float = 120.0
     #: What answers the questions that are left for it.
     cluster: Cluster = field(default_factory=Cluster)
+    #: The way to the engines that answer at once; without one there are none.
+    engines: httpx.AsyncBaseTransport | None = None
     #: Somebody restored a backup, and says so before the server starts.
     begins_anew: bool = False
 
@@ -111,14 +122,22 @@ class Centre:
             await _until_open(life, lambda: raise_incarnation(settings, "restored from a backup", ports=life.ports))
             self.begins_anew = False
         service = await _until_open(life, lambda: build_service(settings, life.ports))
-        app = build_app(service, in_place)
+        parts = await _until_open(life, lambda: self._gateway(service))
+        app = build_app(service, in_place, cluster=parts)
         outside = self.wire.link(life, once=True)
         engine = ScriptedEngine(self.cluster, life.ports.clock, asyncio.sleep)
         tasks = TaskWork(default_policy(), engine)
-        async with build_lifespan(settings, service, in_place, self._seldom, outside, tasks=tasks)(app):
+        async with build_lifespan(settings, service, in_place, self._seldom, outside, parts, tasks)(app):
             self.wire.listen(ADDRESS, app)
             self.office = Office(service)
             await asyncio.Event().wait()
+
+    def _gateway(self, service: Service) -> ClusterParts | None:
+        if self.engines is None:
+            return None
+        policies = shipped_policies()
+        policies.read(service)
+        return build_cluster(service, UPSTREAMS, policies, self.engines)
 
     async def _seldom(self, seconds: float) -> None:
         """What looks for work every few seconds is asked less often: nothing here is in a hurry."""

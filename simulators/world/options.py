@@ -26,6 +26,7 @@ class Habits:
         away_s_max: seconds between two things said.
         absent_s: laptop → over how long its technician says everything, out of coverage from beginning to end.
         asks: how often somebody leaves a question for the cluster after having said something, 0 to 1.
+        wonders: how often somebody asks for an answer now after a while of work, 0 to 1.
         rounds_s: from and to how long somebody at the office waits between two rounds.
         look_every_s: how often people look at their screens.
         seldom_s: how often the server looks for work of its own, at most.
@@ -36,6 +37,7 @@ class Habits:
     away_s_max: float = 1800.0
     absent_s: Mapping[str, float] = field(default_factory=dict)
     asks: float = 0.2
+    wonders: float = 0.25
     rounds_s: tuple[float, float] = (60.0, 600.0)
     look_every_s: float = 1200.0
     seldom_s: float = 120.0

@@ -15,6 +15,7 @@ from device.bootstrap import Device
 from device.errors import StoreError
 from device.store import State
 from shared.problems import Refused
+from simulators.crossings import Event as Crossing
 from simulators.evidence import Received, ServerFile
 from simulators.faults import Chaos
 from simulators.hosts import Host, Surroundings
@@ -121,7 +122,10 @@ class Stage:
     archive: dict[str, Received] = field(default_factory=dict)
     #: The server's files as they were whenever it was about to be set back.
     lives: list[ServerFile] = field(default_factory=list)
+    #: What was said about questions, and what crossed a boundary.
+    crossings: list[Crossing] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _questions: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def chaos(self) -> Chaos:
@@ -138,6 +142,14 @@ class Stage:
         """Something that goes on beside everything else."""
         return self.people.create_task(work)
 
+    def note(self, crossing: Crossing) -> None:
+        """Something was said about a question, or crossed a boundary."""
+        self.crossings.append(crossing)
+
+    def next_question(self) -> int:
+        """The number of one more question."""
+        return next(self._questions)
+
     def scratch(self, name: str) -> Path:
         """A path that nothing stands at yet."""
         return self.folder / f"{name}-{next(self._numbers)}"
@@ -146,7 +158,7 @@ class Stage:
         """Another machine with the disk of `original` as it is now."""
         name = f"{original.name}-copy-{next(self._numbers)}"
         original.host.backup(self.folder / name / "0")
-        program = Laptop(self.wire)
+        program = Laptop(self.wire, self.note)
         seat = Seat(self.new_host(name, program), program, original.device)
         self.copies.append(seat)
         self.retired.append(seat)

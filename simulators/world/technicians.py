@@ -13,6 +13,7 @@ from simulators.loop import current_loop
 from simulators.streams import Stream
 from simulators.trace import Trace
 from simulators.workload import proposal, question
+from simulators.world import questions
 from simulators.world.options import Spoken
 from simulators.world.stage import Seat, Stage
 
@@ -27,6 +28,7 @@ async def work(stage: Stage, seat: Seat) -> None:
         return
     dice, trace = stage.streams.of(f"technician/{seat.name}"), stage.around.trace
     curiosity = stage.streams.of(f"questions/{seat.name}")
+    wonder = stage.streams.of(f"wonders/{seat.name}")
     left, habits = stage.options.fewer.get(seat.name, stage.options.commands), stage.options.habits
     if absent_s := habits.absent_s.get(seat.name):
         await say_some(stage, seat, dice, left, apart_s=absent_s / max(1, left))
@@ -51,6 +53,8 @@ async def work(stage: Stage, seat: Seat) -> None:
         if away:
             await seat.until(lambda device: device.workbench.go(online=True))
             trace.note(seat.name, "is back in coverage")
+        if wonder.chance(habits.wonders):
+            await questions.wonder(stage, seat, wonder)
         await asyncio.sleep(dice.between(5.0, 60.0))
     await seat.until(lambda device: device.workbench.go(online=False))
     trace.note(seat.name, "leaves coverage, and has said everything")

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from shared.routing import DataClass
 from simulators import world
 from simulators.checkers import CHECKERS, Evidence, judged
+from simulators.crossings import Arrived, Asked, Left, Stated, mark_of
 from simulators.disks import obstacle
 from simulators.evidence import DeviceFile, Received, Sent
 from simulators.faults import LOSSY
@@ -33,7 +35,8 @@ def rich(evidence: Evidence) -> bool:
     outcomes = {each.answer["outcome"] for each in evidence.brought() if each.answer}
     rests = any(each.effective and each.needs for each in evidence.brought())
     answered = any(_answer(body) for body in evidence.server.records.values())
-    return {"conflict", "rejected"} <= outcomes and rests and answered
+    crossed = any(isinstance(each, Arrived) for each in evidence.crossings)
+    return {"conflict", "rejected"} <= outcomes and rests and answered and crossed
 
 
 # -- ways to spoil it
@@ -503,6 +506,40 @@ def take_a_late_answer(evidence: Evidence) -> Evidence:
     return replace(evidence, reached=(*evidence.reached, later))
 
 
+# -- ways to spoil what crossed a boundary
+
+
+def _crossed(evidence: Evidence) -> Left:
+    return next(each for each in evidence.crossings if isinstance(each, Left))
+
+
+def cross_what_is_personal(evidence: Evidence) -> Evidence:
+    mark = mark_of(_crossed(evidence).body)
+    crossings = [
+        replace(each, true_class=DataClass.PERSONAL, consent=None)
+        if isinstance(each, Asked) and each.mark == mark
+        else each
+        for each in evidence.crossings
+    ]
+    return replace(evidence, crossings=tuple(crossings))
+
+
+def cross_what_nobody_asked(evidence: Evidence) -> Evidence:
+    return replace(evidence, crossings=(*evidence.crossings, Left("TB-01", b"{}", _crossed(evidence).at)))
+
+
+def cross_to_the_cloud(evidence: Evidence) -> Evidence:
+    return replace(evidence, crossings=(*evidence.crossings, Arrived("managed_cloud", _crossed(evidence).body)))
+
+
+def cross_past_the_laptop(evidence: Evidence) -> Evidence:
+    return replace(evidence, crossings=tuple(each for each in evidence.crossings if not isinstance(each, Left)))
+
+
+def cross_on_what_had_ended(evidence: Evidence) -> Evidence:
+    return replace(evidence, crossings=tuple(each for each in evidence.crossings if not isinstance(each, Stated)))
+
+
 def take_back_what_took_effect(evidence: Evidence) -> Evidence:
     return replace(evidence, taken_back=frozenset({first(evidence, "note.added")}))
 
@@ -579,6 +616,11 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("unapproved-never-runs", run_under_two_leases),
     ("unapproved-never-runs", lease_it_backwards),
     ("unapproved-never-runs", take_a_late_answer),
+    ("nothing-crosses-unpermitted", cross_what_is_personal),
+    ("nothing-crosses-unpermitted", cross_what_nobody_asked),
+    ("nothing-crosses-unpermitted", cross_to_the_cloud),
+    ("nothing-crosses-unpermitted", cross_past_the_laptop),
+    ("nothing-crosses-unpermitted", cross_on_what_had_ended),
 ]
 
 
