@@ -100,7 +100,8 @@ def test_a_campaign_in_two_processes_finds_what_one_finds(capsys: Capture) -> No
     for told in (alone, together):
         told.pop("wall_s")
     assert alone == together
-    assert (alone["seeds"], alone["from"], alone["violations"], alone["commands"]) == (3, 7, 0, 12)
+    assert (alone["seeds"], alone["from"], alone["violations"]) == (3, 7, 0)
+    assert alone["commands"] >= 12  # questions that were left for the cluster come on top
 
 
 @pytest.mark.usefixtures("forgetful")
