@@ -48,7 +48,7 @@ class Temper(StrEnum):
 class Reached:
     """One question that reached the cluster; `at` is by the clock of the server that asked, `life` the how-manieth.
 
-    `ended_at` is when the server had its answer, None while it listens or if it never heard.
+    `ended_at` is when the server had its answer or gave up, None while it listens or if it died.
     """
 
     task: str
@@ -115,9 +115,10 @@ class ScriptedEngine:
             return Busy("every slot is taken", 20.0)
         came = Reached(task.id, task.fence, task.prompt, task.data_class, self.clock.now(), self.cluster.life)
         self.cluster.reached.append(came)
-        result = await self._deal(task, temper)
-        came.ended_at = self.clock.now()
-        return result
+        try:
+            return await self._deal(task, temper)
+        finally:  # also when the server gave up; one that crashed comes to no end
+            came.ended_at = self.clock.now()
 
     async def _deal(self, task: Task, temper: Temper) -> Result:
         match temper:
