@@ -246,6 +246,9 @@ class Assistant:
         if permitted(draft):
             return None  # it runs without: nothing is widened for nothing
         lacking = [each.route for each in draft.why_not if each.obstacle is Obstacle.NEEDS_CONSENT]
+        elsewhere = [each.obstacle for each in draft.why_not if each.route is not Route.DEVICE]
+        if not lacking and not _UNHEARD.isdisjoint(elsewhere):
+            return None  # it may go there already; whether it can is asked next
         for target in lacking:
             heard = {target} & set(draft.request.known)
             then = self._at_best(question, draft, () if heard else (target,), target)

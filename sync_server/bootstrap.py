@@ -6,15 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio.to_thread
 import httpx
 
-from policies.bundle import FILES, Bundle, parse_bundle
 from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
 from sync_server.batch.known import Asks
@@ -25,7 +22,7 @@ from sync_server.cluster.embedded import Embedded, embedded_cluster
 from sync_server.cluster.gateway import Gateway
 from sync_server.cluster.keeping import probe_for_ever, read_for_ever, write_down, write_for_ever
 from sync_server.cluster.parts import ClusterParts
-from sync_server.cluster.policy import Policies, ServerPolicies, shipped_policies
+from sync_server.cluster.policy import Policies, ServerPolicies, shipped_bundle, shipped_policies
 from sync_server.cluster.port import Engine, NoEngine
 from sync_server.cluster.queued import GatewayEngine, policy_by
 from sync_server.cluster.tasks.desk import Desk as TaskDesk
@@ -90,16 +87,9 @@ def build_service(
     return Service(store, ring, ports or system_ports(), files, beside, settings.terms, judged)
 
 
-@cache
-def default_bundle() -> Bundle:
-    """The policy bundle that ships."""
-    folder = resources.files("policies.default")
-    return parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES})
-
-
 def default_policy() -> Policy:
     """How questions are judged where an organisation has published no policies of its own."""
-    return policy_of(default_bundle())
+    return policy_of(shipped_bundle())
 
 
 def blob_files(settings: Settings) -> BlobFiles:

@@ -29,8 +29,9 @@ from shared.commandline import Report
 from shared.commands.assist_request import TaskRequested
 from shared.routing import BOUNDARIES, Boundary, DataClass, Route, Tier
 from sync_server.attachments import GRACE
-from sync_server.bootstrap import build_office, default_bundle
+from sync_server.bootstrap import build_office
 from sync_server.cluster.embedded import embedded_upstream
+from sync_server.cluster.policy import shipped_bundle
 from sync_server.cluster.tasks.steps import Limits as TaskLimits
 from sync_server.cluster.upstreams import ClusterFile, QuotaSettings, UpstreamSettings, private, read_cluster_file
 from sync_server.office import Office
@@ -91,12 +92,12 @@ def ruling(office: Office, tenant: str) -> Ruling:
     """The bundle that is in force for everything, as the gateway takes it."""
     rollout = office.published(tenant).rollout
     if rollout.in_force is None:
-        return Ruling(default_bundle(), rollout)
+        return Ruling(shipped_bundle(), rollout)
     try:
         return Ruling(unpack(office.bundle(tenant, rollout.in_force)), rollout)
     except BadBundle as error:
         trouble = f"bundle {rollout.in_force} is in force and cannot be read: {error}"
-        return Ruling(narrowed(default_bundle()), rollout, f"{trouble[:300]}; nothing leaves a laptop")
+        return Ruling(narrowed(shipped_bundle()), rollout, f"{trouble[:300]}; nothing leaves a laptop")
 
 
 def _rolled_out(told: Ruling) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import Protocol
 
@@ -87,8 +88,9 @@ class ServerPolicies:
         return known.bundles.get(version) or narrowed(self._shipped)
 
 
+@cache
 def shipped_bundle() -> Bundle:
-    """The bundle that came with the program."""
+    """The bundle that came with the program; parsed once."""
     folder = resources.files("policies.default")
     return parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES})
 

@@ -310,6 +310,17 @@ async def test_a_consent_for_the_job_holds_until_it_is_taken_back(tmp_path: Path
     laptop.world.device.store.close()
 
 
+async def test_a_consent_that_is_given_already_is_no_obstacle_when_the_place_was_not_heard_of_lately(
+    tmp_path: Path,
+) -> None:
+    laptop = place(tmp_path, loads=False)
+    assert isinstance(await laptop.assistant.ask(PERSONAL, job=JOB, consent="job"), Answer)
+    laptop.clock.move(timedelta(minutes=30))
+    assert isinstance(await laptop.assistant.ask(PERSONAL, job=JOB, consent="job"), Answer)
+    assert len(laptop.routes.consents.listed()) == 1
+    laptop.world.device.store.close()
+
+
 async def test_a_consent_is_not_given_where_it_is_not_needed_or_would_not_help(laptop: Place, tmp_path: Path) -> None:
     assert isinstance(await laptop.assistant.ask(PERSONAL, job=JOB, consent="once"), Answer)
     assert laptop.routes.consents.listed() == []
