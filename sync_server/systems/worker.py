@@ -9,7 +9,6 @@ Rules
 """
 
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,12 +25,12 @@ from sync_server.systems.port import (
     Unreached,
 )
 from sync_server.systems.steps import Limits, LookUp, Resting, Send, after_lookup, after_send, first
+from sync_server.working import Wait, work_for_ever
 
 log = logging.getLogger("tailboard.server")
 
 #: From the durable mark to the first byte at most this many seconds.
 SEND_WITHIN_S = 5.0
-Wait = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,9 @@ class Worker:
 
     async def run(self, wait: Wait) -> None:
         """Work until cancelled. A fault is logged and outlived: what it left behind is taken up again."""
-        while True:
-            try:
-                worked = await self.step(self._clock.now())
-            except Exception as error:  # noqa: BLE001  # the next write must not wait for this one's fault
-                log.error("a write to a system of record could not be worked on", extra=where(error))
-                worked = False
-            if not worked:
-                await wait(self._pace.poll_s)
+        await work_for_ever(
+            self.step, self._clock, wait, self._pace.poll_s, "a write to a system of record could not be worked on"
+        )
 
     async def step(self, now: datetime) -> bool:
         """Take the next write that is due and bring it to rest. False if there was none."""

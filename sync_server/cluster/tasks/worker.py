@@ -10,7 +10,6 @@ Rules
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +18,7 @@ from sync_server.cluster.port import Broke, Busy, Engine, Result
 from sync_server.cluster.tasks.desk import Desk, Dispatched
 from sync_server.cluster.tasks.steps import Limits, Resting, after_run, expired
 from sync_server.logs import where
+from sync_server.working import Wait, work_for_ever
 
 log = logging.getLogger("tailboard.server")
 
@@ -26,7 +26,6 @@ log = logging.getLogger("tailboard.server")
 SEND_WITHIN_S = 5.0
 #: What a worker has, beyond the longest run, to write down what came of it.
 MARGIN_S = 30.0
-Wait = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +53,7 @@ class Worker:
 
     async def run(self, wait: Wait) -> None:
         """Work until cancelled. A fault is logged and outlived: what it left behind is taken up again."""
-        while True:
-            try:
-                worked = await self.step(self._clock.now())
-            except Exception as error:  # noqa: BLE001  # the next task must not wait for this one's fault
-                log.error("a task could not be worked on", extra=where(error))
-                worked = False
-            if not worked:
-                await wait(self._pace.poll_s)
+        await work_for_ever(self.step, self._clock, wait, self._pace.poll_s, "a task could not be worked on")
 
     async def step(self, now: datetime) -> bool:
         """Take the next task that is due and bring it to rest. False if there was none."""
