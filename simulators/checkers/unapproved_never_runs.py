@@ -36,11 +36,9 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _out_of_place(evidence: Evidence, came: Reached) -> str | None:
-    held = [found for file in (evidence.server, *evidence.lives) if (found := file.received.get(came.task))]
-    held += [evidence.forgotten[came.task]] if came.task in evidence.forgotten else []
-    effective = next((each for each in held if each.effective), None)
-    if effective is None:
-        return "it is not settled" if held else "nobody asked it"
+    effective = _of_its_life(evidence, came)
+    if effective is None or not effective.effective:
+        return "it is not settled" if effective else "nobody asked it"
     asked: Any = effective.command["payload"]
     if effective.command["kind"] != "assist.request":
         return f"it is a {effective.command['kind']}"
@@ -49,6 +47,12 @@ def _out_of_place(evidence: Evidence, came: Reached) -> str | None:
     if asked["output_tokens"] > COMPLEX_TOKENS and not _approved(evidence, effective, came.at):
         return "nobody had approved it"
     return "its time was over" if came.at >= _over_at(effective) else None
+
+
+def _of_its_life(evidence: Evidence, came: Reached) -> Received | None:
+    """The command as the server had it in the life that asked: another life measured the clock anew."""
+    server = (*evidence.lives, evidence.server)[came.life]
+    return server.received.get(came.task) or evidence.forgotten.get(came.task)
 
 
 def _approved(evidence: Evidence, asked: Received, at: datetime) -> bool:
