@@ -180,8 +180,18 @@ _Methods = _struct(
 _File = _struct("sqlite3_file", [], "pMethods")
 
 
-def _no_shm(*_: int) -> int:
-    raise AssertionError("only where there is one")
+def _shm_lock(opened: dict[int, tuple[Disk, File]], lock: Callable[..., int]) -> Callable[[int, int, int, int], int]:
+    """The write lock may be somebody else's."""
+
+    # asked for several times in every transaction, so it looks up nothing that it need not
+    def shm_lock(handle: int, offset: int, count: int, flags: int) -> int:
+        if flags == _SHM_LOCK_EXCLUSIVE and offset == _WAL_WRITE_LOCK and count == 1:
+            disk, _ = opened[handle]
+            if code := disk.before_write_lock():
+                return code
+        return lock(handle, offset, count, flags)
+
+    return shm_lock
 
 
 class _Table:
@@ -195,7 +205,6 @@ class _Table:
         self._write: Callable[..., int] = _XREAD(base.xWrite)
         self._truncate, self._sync = _XTRUNCATE(base.xTruncate), _XSYNC(base.xSync)
         has_shm = base.iVersion >= 2 and base.xShmLock
-        self._shm_lock: Callable[..., int] = _XSHMLOCK(base.xShmLock) if has_shm else _no_shm
         self._close, self.base_at = _XCLOSE(base.xClose), ctypes.addressof(base)
         self._kept_alive = [
             _XREAD(self.write),
@@ -207,7 +216,7 @@ class _Table:
         for name, function in zip(("xWrite", "xTruncate", "xSync", "xClose"), self._kept_alive, strict=True):
             setattr(self.methods, name, ctypes.cast(function, _P))
         if has_shm:
-            self._kept_alive.append(_XSHMLOCK(self.shm_lock))
+            self._kept_alive.append(_XSHMLOCK(_shm_lock(opened, _XSHMLOCK(base.xShmLock))))
             self.methods.xShmLock = ctypes.cast(self._kept_alive[-1], _P)
 
     def serves(self, methods: int) -> bool:
@@ -259,15 +268,6 @@ class _Table:
         """The handle's memory is SQLite's again."""
         self._opened.pop(handle, None)
         return int(self._close(handle))
-
-    def shm_lock(self, handle: int, offset: int, count: int, flags: int) -> int:
-        """The write lock may be somebody else's."""
-        # asked for several times in every transaction, so it does nothing twice
-        if offset == _WAL_WRITE_LOCK and flags == _SHM_LOCK_EXCLUSIVE and count == 1:
-            disk, _ = self._opened[handle]
-            if code := disk.before_write_lock():
-                return code
-        return self._shm_lock(handle, offset, count, flags)
 
 
 class _Interposer:

@@ -8,9 +8,12 @@ from typing import Any
 from simulators.explore import Campaign
 from simulators.faults import CALM, FaultProfile
 from simulators.world import Options
+from simulators.world.options import Habits
 
 #: Enough for what settles at all: in a world that is broken on purpose nobody need wait as long as in a sound one.
 PATIENCE = timedelta(minutes=30)
+#: People with many questions: their bugs need not wait for hundreds of worlds.
+CURIOUS = Habits(asks=0.2, wonders=0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Trial(Campaign):
     @property
     def options(self) -> Options:
         """What each of its worlds consists of."""
-        return Options(self.devices, self.commands, self.faults, patience=PATIENCE)
+        return Options(self.devices, self.commands, self.faults, patience=PATIENCE, habits=CURIOUS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class Centre:
     wire: Wire
     office: Office | None = None
     #: How often it looks for work of its own, at most.
-    seldom_s: float = 120.0
+    seldom_s: float = 300.0
     #: What answers the questions that are left for it.
     cluster: Cluster = field(default_factory=Cluster)
     #: The way to the engines that answer at once; without one there are none.

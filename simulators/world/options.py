@@ -36,11 +36,11 @@ class Habits:
     away: float = 0.7
     away_s_max: float = 1800.0
     absent_s: Mapping[str, float] = field(default_factory=dict)
-    asks: float = 0.2
-    wonders: float = 0.25
+    asks: float = 0.1
+    wonders: float = 0.1
     rounds_s: tuple[float, float] = (60.0, 600.0)
     look_every_s: float = 1200.0
-    seldom_s: float = 120.0
+    seldom_s: float = 300.0
 
 
 class Act(StrEnum):

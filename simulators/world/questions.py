@@ -42,7 +42,7 @@ OPEN = tuple(each for each in TEXTS if each[1] in {DataClass.PUBLIC, DataClass.I
 AGREES, SECOND_THOUGHTS = 0.5, 0.4
 LOOKS_AGAIN_S = 5.0
 #: How often somebody looks for a link, and how far apart: one that was down counts as such for a minute.
-LOOKS, STEADY_S = 6, 65.0
+LOOKS, STEADY_S = 3, 65.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ async def wonder(stage: Stage, seat: Seat, dice: Stream) -> None:
     if not await _linked(seat) and not dice.chance(0.3):
         return
     job = None if dice.chance(0.2) else f"work_order/WO-{1 + dice.below(JOBS)}"
-    for _ in range(1 + dice.below(4)):
+    for _ in range(2 + dice.below(3)):
         await ask(stage, seat, dice, _meant(dice, job))
         if job and dice.chance(AGREES * SECOND_THOUGHTS):
             take_back(stage, seat, job)
         seat.done(_send_now)
-        await asyncio.sleep(dice.between(10.0, 200.0))
+        await asyncio.sleep(dice.between(10.0, 60.0) if dice.chance(0.2) else dice.between(STEADY_S, 200.0))
 
 
 async def _linked(seat: Seat) -> bool:

@@ -10,7 +10,7 @@ Rules
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -20,6 +20,7 @@ from policies.bundle import FILES, BadBundle, Bundle, narrowed, parse_bundle, un
 from policies.classify import Vocabulary, classify, vocabulary
 from policies.rollout import Rollout, applies
 from policies.route import choose, class_of
+from policies.rulebook import Classifier
 from shared.routing import DataClass, Decision, RouteRequest
 from sync_server.service import Service
 from sync_server.store import Tx
@@ -40,10 +41,15 @@ class Policies(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Tenant:
-    """What is known of an organisation: its roll-out, the bundles that it names and this program can read, names."""
+    """What is known of an organisation: its roll-out, the bundles that it names and this program can read, names.
+
+    `names` were made from `rules` and `people`.
+    """
 
     rollout: Rollout
     bundles: Mapping[int, Bundle]
+    rules: Classifier
+    people: tuple[str, ...]
     names: Vocabulary
 
 
@@ -66,7 +72,10 @@ class ServerPolicies:
             with suppress(BadBundle):
                 bundles[version] = unpack(published.bundle(version))
         rules = bundles.get(rollout.in_force or 0, self._shipped).rules.classifier
-        return _Tenant(rollout, bundles, vocabulary(rules, people=[person.name for person in tx.people(tenant)]))
+        people = tuple(person.name for person in tx.people(tenant))
+        if before and before.rules is rules and before.people == people:  # mostly so, and words take long to prepare
+            return replace(before, rollout=rollout, bundles=bundles)
+        return _Tenant(rollout, bundles, rules, people, vocabulary(rules, people=people))
 
     def classify(self, tenant: str, text: str) -> DataClass | None:
         """The class of `text`."""

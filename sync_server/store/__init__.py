@@ -15,6 +15,7 @@ Not handled here: what anything means. The store verifies nothing and decides no
 """
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, Pool, QueuePool
 
 from shared.problems import Code, Refused
 from sync_server.store.audit import Audit, Link
@@ -143,6 +144,8 @@ class Store:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._lane = Lane(self._transact) if self.engine.dialect.name == "sqlite" else None
+        #: One at most, between two units of work: to give it to the pool and back takes longer than SQLite does.
+        self._kept: deque[Connection] = deque()
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
@@ -152,22 +155,31 @@ class Store:
             Refused: `busy` or `store_full`, with nothing done.
             Contended: another writer was faster, with nothing done.
         """
+        with _meant(), self._connection() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """The kept connection, or one of the pool; after an error nobody keeps it, who may have been its cause."""
         try:
-            with self.engine.begin() as connection:
-                yield connection
-        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
-            raise _meaning(error) from error
+            connection = self._kept.pop()
+        except IndexError:  # another thread has it
+            connection = self.engine.connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if self._lane is not None and not self._kept and _nobody_waits(self.engine.pool):
+            self._kept.append(connection)
+        else:
+            connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
         """One unit of work: everything or nothing. Raises as `connected`."""
-        try:
-            with self.connected() as connection:
-                tx = Tx(connection)
-                yield tx
-                tx.check_open()
-        except Undone as undone:
-            raise _cause(undone) from undone
+        with self.connected() as connection, _whole(connection) as tx:
+            yield tx
 
     def attempt(self, work: Callable[[Tx], T]) -> T:
         """`work` in a transaction, again where it had to give way: a whole unit that reads the ledger first.
@@ -221,7 +233,34 @@ class Store:
 
     def close(self) -> None:
         """Give the connections back."""
+        while self._kept:
+            self._kept.pop().close()
         self.engine.dispose()
+
+
+def _nobody_waits(pool: Pool) -> bool:
+    """Whether the pool has room, so that a connection which is not given back keeps nobody waiting."""
+    return isinstance(pool, QueuePool) and pool.checkedout() <= pool.size()
+
+
+@contextmanager
+def _meant() -> Iterator[None]:
+    """What a database says, in the words of this program."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
+        raise _meaning(error) from error
+
+
+@contextmanager
+def _whole(connection: Connection) -> Iterator[Tx]:
+    """The open transaction, which is whole at its end. Raises `Refused` if the database gave it up."""
+    try:
+        tx = Tx(connection)
+        yield tx
+        tx.check_open()
+    except Undone as undone:
+        raise _cause(undone) from undone
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

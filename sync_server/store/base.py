@@ -22,6 +22,7 @@ from sqlalchemy import ARRAY, Connection, Dialect, Text, any_, bindparam, func, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
 from sqlmodel import MetaData, SQLModel
 
 
@@ -44,10 +45,13 @@ def table_of(row: type[Table]) -> Any:
     return Table.metadata.tables[str(row.__tablename__)]
 
 
-def among(column: Any, dialect: str) -> Any:
-    """`column` is one of the values of the parameter ``among``, however many: the statement stays the same."""
+def among(column: Any, dialect: str, each: type[TypeEngine[Any]] = Text) -> Any:
+    """`column` is one of the values of the parameter ``among``, however many: the statement stays the same.
+
+    `each` is the type of one value.
+    """
     if dialect == "postgresql":
-        return column == any_(bindparam("among", type_=ARRAY(Text)))
+        return column == any_(bindparam("among", type_=ARRAY(each)))
     return column.in_(select(func.json_each(bindparam("among")).table_valued("value").c.value))
 
 
@@ -91,7 +95,7 @@ class Part:
         """Whether nobody else can have written since this transaction began: SQLite gives writers turns."""
         return self._dialect == "sqlite"
 
-    def _listed(self, values: Iterable[str]) -> Any:
+    def _listed(self, values: Iterable[str] | Iterable[int]) -> Any:
         """`values` as the parameter of `among`."""
         listed = sorted(values)
         return listed if self._dialect == "postgresql" else json.dumps(listed)

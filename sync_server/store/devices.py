@@ -113,7 +113,8 @@ def _put_epoch(inserted: Any) -> Any:
     """The insert of an epoch, or of its new end; `inserted` is the dialect's own insert."""
     statement = inserted(EPOCH)
     moved = {name: statement.excluded[name] for name in ("head_seq", "head_hash", "missing")}
-    return statement.on_conflict_do_update(index_elements=["tenant", "device", "epoch"], set_=moved)
+    told = statement.values({each.name: bindparam(each.name) for each in EPOCH.c})
+    return Fixed(told.on_conflict_do_update(index_elements=["tenant", "device", "epoch"], set_=moved))
 
 
 class DeviceState(StrEnum):

@@ -119,7 +119,6 @@ _KEEP_ROOT = Fixed(insert(ROOT).values({name: bindparam(name) for name in ("tena
 #: By name, so that the index of what is held serves and not the whole chain of a device.
 _IS_HELD = one_of(LEDGER.c.hold, map(str, Hold))
 _ENTRIES = select(LEDGER)
-_ROOTS = select(ROOT).where(ROOT.c.tenant == bindparam("of"), ROOT.c.id.in_(bindparam("ids", expanding=True)))
 
 _EARLY = Fixed(
     _ENTRIES.where(
@@ -153,6 +152,11 @@ def _under(holds: tuple[Hold, ...], *, of_one: bool) -> Fixed:
     query = query.where(LEDGER.c.device == bindparam("by")) if of_one else query
     order = (LEDGER.c.received_at, LEDGER.c.device, LEDGER.c.epoch, LEDGER.c.seq, LEDGER.c.id)
     return Fixed(query.order_by(*order).limit(bindparam("limit")))
+
+
+@cache
+def _roots(dialect: str) -> Any:
+    return Fixed(select(ROOT).where(ROOT.c.tenant == bindparam("of"), among(ROOT.c.id, dialect, BigInteger)))
 
 
 @cache
@@ -236,7 +240,8 @@ class Ledger(Part):
     def _entries(self, tenant: str, rows: Sequence[Any]) -> list[Entry]:
         """What the rows say, with what proves their receipts: each root is read once."""
         ids = {row.root for row in rows if row.root is not None}
-        roots = {row.id: _Root.of(row) for row in self._all(_ROOTS, of=tenant, ids=[*ids])} if ids else {}
+        found = self._all(_roots(self._dialect), of=tenant, among=self._listed(ids)) if ids else ()
+        roots = {row.id: _Root.of(row) for row in found}
         return [_entry(row, roots.get(row.root)) for row in rows]
 
     def known(self, tenant: str, ids: Iterable[str]) -> frozenset[str]:

@@ -61,6 +61,7 @@ _MOVE_ON = Fixed(
     .values({name: bindparam(name) for name in ("change_seq", "audit_position", "audit_hash")})
 )
 _PERSON = Fixed(select(PERSON).where(PERSON.c.tenant == bindparam("of"), PERSON.c.id == bindparam("named")))
+_PEOPLE = Fixed(select(PERSON).where(PERSON.c.tenant == bindparam("of")).order_by(PERSON.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +176,7 @@ class Organisation(Part):
 
     def people(self, tenant: str) -> list[Person]:
         """Everybody, by id."""
-        return [
-            _person(row) for row in self._all(select(PERSON).where(PERSON.c.tenant == tenant).order_by(PERSON.c.id))
-        ]
+        return [_person(row) for row in self._all(_PEOPLE, of=tenant)]
 
 
 def _person(row: Any) -> Person:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, Text, or_, select, update
+from sqlalchemy import Column, Index, Text, bindparam, insert, or_, select, update
 from sqlmodel import Field
 
 from shared.contract import to_instant
 from shared.records import TaskStatus
-from sync_server.store.base import Part, Table, table_of
+from sync_server.store.base import Fixed, Part, Table, one_of, table_of
 
 
 class TaskRow(Table, table=True):
@@ -41,6 +41,32 @@ class TaskRow(Table, table=True):
 
 TASK = table_of(TaskRow)
 _UNFINISHED = (TaskStatus.QUEUED, TaskStatus.RUNNING)
+_PLAIN = ("state", "attempts", "tries", "lease_owner", "detail")
+_INSTANTS = ("queued_at", "expires_at", "not_before", "lease_until")
+_DUE = select(TASK).where(
+    one_of(TASK.c.state, _UNFINISHED),
+    or_(TASK.c.not_before.is_(None), TASK.c.not_before <= bindparam("now")),
+    or_(TASK.c.lease_until.is_(None), TASK.c.lease_until <= bindparam("now")),
+)
+_ADD = Fixed(
+    insert(TASK).values({name: bindparam(name) for name in ("tenant", "command", "fence", *_PLAIN, *_INSTANTS)})
+)
+_MOVE = Fixed(
+    update(TASK)
+    .where(TASK.c.tenant == bindparam("of"), TASK.c.command == bindparam("named"))
+    .where(TASK.c.fence == bindparam("under"))
+    .values({name: bindparam(name) for name in ("fence", *_PLAIN, *_INSTANTS)})
+)
+
+
+def _first_due(tenants: Any = None) -> Any:
+    """The task that waits longest; only of `tenants`, a condition."""
+    query = _DUE if tenants is None else _DUE.where(tenants)
+    return query.order_by(TASK.c.queued_at, TASK.c.command).limit(1).with_for_update(skip_locked=True)
+
+
+#: Every idle worker asks for it every few seconds.
+_FIRST_DUE = Fixed(_first_due())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +108,7 @@ class Tasks(Part):
     def add_task(self, entry: TaskEntry) -> None:
         """A new task."""
         key = {"tenant": entry.tenant, "command": entry.command, "fence": entry.fence}
-        self._do(self._insert(TASK).values(**key, **_values(entry)))
+        self._do(_ADD, {**key, **_values(entry)})
 
     def task(self, tenant: str, command: str) -> TaskEntry | None:
         """A task by its command, held until the transaction ends."""
@@ -102,14 +128,8 @@ class Tasks(Part):
 
         Tenants in `without` are passed over.
         """
-        c, at = TASK.c, _text(now)
-        due = select(TASK).where(
-            c.state.in_(_UNFINISHED),
-            c.tenant.not_in(sorted(without)),
-            or_(c.not_before.is_(None), c.not_before <= at),
-            or_(c.lease_until.is_(None), c.lease_until <= at),
-        )
-        row = self._one(due.order_by(c.queued_at, c.command).limit(1).with_for_update(skip_locked=True))
+        first = _first_due(TASK.c.tenant.not_in(sorted(without))) if without else _FIRST_DUE
+        row = self._one(first, now=_text(now))
         if row is None:
             return None
         leased = replace(_entry(row), fence=row.fence + 1, lease_owner=owner, lease_until=until)
@@ -126,15 +146,13 @@ class Tasks(Part):
         self._do(update(TASK).where(TASK.c.state.in_(_UNFINISHED)).values(free))
 
     def _change_task(self, entry: TaskEntry, fence: int) -> bool:
-        this = (TASK.c.tenant == entry.tenant) & (TASK.c.command == entry.command)
-        changed = update(TASK).where(this, TASK.c.fence == fence).values(fence=entry.fence, **_values(entry))
-        return bool(self._do(changed).rowcount == 1)
+        this = {"of": entry.tenant, "named": entry.command, "under": fence}
+        return bool(self._do(_MOVE, {**this, "fence": entry.fence, **_values(entry)}).rowcount == 1)
 
 
 def _values(entry: TaskEntry) -> dict[str, Any]:
-    plain = ("state", "attempts", "tries", "lease_owner", "detail")
-    at = {name: getattr(entry, name) for name in ("queued_at", "expires_at", "not_before", "lease_until")}
-    return {name: getattr(entry, name) for name in plain} | {name: each and _text(each) for name, each in at.items()}
+    at = {name: getattr(entry, name) for name in _INSTANTS}
+    return {name: getattr(entry, name) for name in _PLAIN} | {name: each and _text(each) for name, each in at.items()}
 
 
 def _text(at: datetime) -> str:

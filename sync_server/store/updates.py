@@ -1,9 +1,9 @@
 """The files of a tenant's update repository: signed metadata, and what it vouches for."""
 
-from sqlalchemy import Column, LargeBinary, delete, select
+from sqlalchemy import Column, LargeBinary, bindparam, delete, select
 from sqlmodel import Field
 
-from sync_server.store.base import Part, Table, table_of
+from sync_server.store.base import Fixed, Part, Table, table_of
 
 
 class UpdateFileRow(Table, table=True):
@@ -16,6 +16,9 @@ class UpdateFileRow(Table, table=True):
 
 
 UPDATE_FILE = table_of(UpdateFileRow)
+_OF = UPDATE_FILE.c.tenant == bindparam("of")
+_CONTENT = Fixed(select(UPDATE_FILE.c.content).where(_OF, UPDATE_FILE.c.name == bindparam("named")))
+_NAMES = Fixed(select(UPDATE_FILE.c.name).where(_OF).order_by(UPDATE_FILE.c.name))
 
 
 class UpdateFiles(Part):
@@ -28,14 +31,12 @@ class UpdateFiles(Part):
 
     def update_file(self, tenant: str, name: str) -> bytes | None:
         """A file; None if there is none of that name."""
-        query = select(UPDATE_FILE.c.content).where(UPDATE_FILE.c.tenant == tenant, UPDATE_FILE.c.name == name)
-        row = self._one(query)
+        row = self._one(_CONTENT, of=tenant, named=name)
         return bytes(row.content) if row else None
 
     def update_names(self, tenant: str) -> list[str]:
         """The names of all files, sorted."""
-        query = select(UPDATE_FILE.c.name).where(UPDATE_FILE.c.tenant == tenant).order_by(UPDATE_FILE.c.name)
-        return [row.name for row in self._all(query)]
+        return [row.name for row in self._all(_NAMES, of=tenant)]
 
     def drop_update_file(self, tenant: str, name: str) -> None:
         """Forget a file."""

@@ -16,6 +16,7 @@ from simulators.crossings import Arrived, Asked, Left, Stated, mark_of
 from simulators.disks import obstacle
 from simulators.evidence import DeviceFile, Received, Sent
 from simulators.faults import LOSSY
+from simulators.mutants.base import CURIOUS
 from simulators.world import Options, run
 
 pytestmark = pytest.mark.skipif(obstacle() is not None, reason=f"no simulated disks here: {obstacle()}")
@@ -25,7 +26,8 @@ Spoil = Callable[[Evidence], Evidence]
 @pytest.fixture(scope="module")
 def sound() -> Iterator[Evidence]:
     """What is left of a world with conflicts, rejections and dependants in it, in which every promise held."""
-    worlds = (run(seed, Options(devices=3, commands=24, profile=LOSSY)).evidence for seed in range(1, 20))
+    options = Options(devices=3, commands=24, profile=LOSSY, habits=CURIOUS)
+    worlds = (run(seed, options).evidence for seed in range(1, 20))
     yield next(filter(rich, worlds))
     world.forget_templates()
 

@@ -62,7 +62,7 @@ def test_a_writer_is_not_in_the_way_of_working_the_log_in(store: Store) -> None:
 
 
 def test_a_full_disk_is_named_and_what_was_there_stays(store: Store) -> None:
-    with store.engine.connect() as connection:
+    with store.connected() as connection:  # the limit is a connection's
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
