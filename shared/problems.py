@@ -64,6 +64,10 @@ class Code(StrEnum):
     DEADLINE_PASSED = "deadline_passed"
     UPSTREAM_FAILED = "upstream_failed"
     UPSTREAM_SILENT = "upstream_silent"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGN_IN_LATER = "sign_in_later"
+    SIGNED_OUT = "signed_out"
+    FORM_REFUSED = "form_refused"
     BUSY = "busy"
     STORE_FULL = "store_full"
     INTERNAL = "internal"
@@ -170,6 +174,12 @@ TABLE: dict[Code, Row] = {
         502, "The model server did not give an answer", "Ask again, or ask the laptop's model."
     ),
     Code.UPSTREAM_SILENT: Row(504, "The model server fell silent", "Ask again, or ask the laptop's model."),
+    Code.SIGN_IN_FAILED: Row(401, "Not signed in", "Type both again, or ask an administrator for a new password."),
+    Code.SIGN_IN_LATER: Row(429, "Too many sign-ins in vain", "Wait, or ask an administrator for a new password."),
+    Code.SIGNED_OUT: Row(401, "Nobody is signed in here any more", "Sign in again; what you typed is kept."),
+    Code.FORM_REFUSED: Row(
+        403, "The form did not come from this page", "Open the page again and send it from there."
+    ),
     Code.BUSY: Row(503, "The store is busy", "Try again in a little while."),
     Code.STORE_FULL: Row(507, "The disk is full", "Free some space; nothing saved is lost."),
     Code.INTERNAL: Row(500, "A fault on our side", "Try again; report the request id if it stays."),

@@ -6,7 +6,7 @@ Rules
 3. Files are not typed: their bytes would be missing.
 """
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from shared import strict_json
 from shared.commands import CATALOGUE
@@ -14,6 +14,7 @@ from shared.commands.base import Payload
 from shared.commands.work_order_created import WorkOrderCreated, fresh_ref
 from shared.contract import RecordRef
 from shared.ids import record_ref
+from shared.records import check_value
 
 #: In place of a record: a work order that is not there yet.
 NEW = "new"
@@ -24,6 +25,18 @@ _REF: TypeAdapter[str] = TypeAdapter(RecordRef)
 
 class Mistyped(ValueError):
     """What was typed is no command; the message says what to write."""
+
+
+def typed_value(kind: str, name: str, text: str) -> JsonValue:
+    """The text as the field's own type: as it stands if the field takes it so, else as JSON, else the text."""
+    try:
+        return check_value(kind, name, text)
+    except ValueError:
+        try:
+            value: JsonValue = strict_json.parse(text.encode(errors="replace"))
+        except strict_json.BadJson:
+            return text
+        return value
 
 
 def typed_payload(kind: str, text: str) -> Payload:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
 import httpx
@@ -41,6 +42,9 @@ from sync_server.systems.configuration import SystemSettings, read_secret, read_
 from sync_server.systems.desk import Desk
 from sync_server.systems.http import HttpSystem
 from sync_server.systems.worker import Worker
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 T = TypeVar("T")
 
@@ -190,6 +194,17 @@ def cluster_of(told: str, service: Service) -> ClusterParts:
         cluster, embedded = embedded_cluster(service.ports)
         return build_cluster(service, cluster, policies, embedded=embedded)
     return build_cluster(service, read_cluster(Path(told), os.environ), policies)
+
+
+def build_console(office: Office, run_blocking: RunBlocking) -> "APIRouter":
+    """The pages of the back office."""
+    from policies.acts import POLICIES, SCHEMA, Acts  # noqa: PLC0415  # worlds and laptops do without pages
+    from sync_server.console import routes  # noqa: PLC0415
+
+    rules = resources.files("policies.acts")
+    return routes.console_routes(
+        office, Acts(*((rules / name).read_text() for name in (POLICIES, SCHEMA))), run_blocking
+    )
 
 
 def build_worker(

@@ -28,6 +28,7 @@ _SEEN = argument("--seen", type=int, metavar="VERSION", help="of the question, a
 _CLUSTER = "sync_server.cluster.commands:"
 _CLIENT = argument("client", help="short name, such as cmms-assistant")
 _MAINTENANCE = "sync_server.maintenance_commands:"
+_ACCOUNTS = "sync_server.account_commands:"
 _POLICY = "sync_server.policy_commands:"
 _BUNDLE = argument(
     "bundle", nargs="?", help="its folder, or the file it was packed into (default: the one that ships)"
@@ -98,6 +99,28 @@ PROGRAM = Program(
             ),
         ),
         Verb(("person", "list"), "Everybody and their roles.", f"{_HERE}person_list", (_TENANT,)),
+        Verb(
+            ("account", "set"),
+            "Let a person sign in at the console, with a new password; where they are signed in, they no longer are.",
+            f"{_ACCOUNTS}account_set",
+            (
+                _PERSON,
+                argument("--password", metavar="FILE", help="read it from a file's first line; - for standard input"),
+                argument("--as", dest="actor", metavar="PERSON", help="the admin who does it, for the audit"),
+                _TENANT,
+            ),
+        ),
+        Verb(("account", "list"), "Who may sign in at the console.", f"{_ACCOUNTS}account_list", (_TENANT,)),
+        Verb(
+            ("account", "close"),
+            "A person can no longer sign in, and is signed out everywhere.",
+            f"{_ACCOUNTS}account_close",
+            (
+                _PERSON,
+                argument("--as", dest="actor", metavar="PERSON", help="the admin who does it, for the audit"),
+                _TENANT,
+            ),
+        ),
         Verb(
             ("enrol-code",),
             "A one-time code, good for a day, for a person's new device.",

@@ -11,16 +11,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue
-
-from shared import strict_json
 from shared.commandline import Report, UsageError, words_or_input
 from shared.commands.base import Role
 from shared.commands.conflict_resolved import Place, place_of
 from shared.ids import id_of, kind_of, record_ref
 from shared.outcomes import Outcome, Receipt
-from shared.records import Choice, Conflict, Record, check_value, record_to_json
-from shared.typed_command import Mistyped, typed_payload, typed_record
+from shared.records import Choice, Conflict, Record, record_to_json
+from shared.typed_command import Mistyped, typed_payload, typed_record, typed_value
 from sync_server.bootstrap import build_office, initialise
 from sync_server.imports import ImportPlan
 from sync_server.office import Office, Pick
@@ -131,7 +128,7 @@ def record_set(arguments: argparse.Namespace) -> Report:
     """Set a field."""
     office, tenant = _office(arguments)
     ref = _ref(arguments.record)
-    value = _typed(kind_of(ref), arguments.field, arguments.value)
+    value = typed_value(kind_of(ref), arguments.field, arguments.value)
     return _receipt_report(office.set_field(tenant, arguments.actor, ref, arguments.field, value))
 
 
@@ -190,7 +187,7 @@ def conflict_resolve(arguments: argparse.Namespace) -> Report:
     picks |= {_place(waiting, name): Pick(Choice.TAKE_THEIRS) for name in arguments.theirs}
     for name, _, text in (each.partition("=") for each in arguments.edit):
         ref, field = _place(waiting, name)
-        picks[ref, field] = Pick(Choice.EDIT, _typed(kind_of(ref), field, text))
+        picks[ref, field] = Pick(Choice.EDIT, typed_value(kind_of(ref), field, text))
     if len(picks) < len(arguments.mine) + len(arguments.theirs) + len(arguments.edit):
         raise UsageError("Each field is decided once.")
     if not picks:
@@ -221,7 +218,7 @@ def _resolve_all(arguments: argparse.Namespace, office: Office, tenant: str) -> 
     clash = next(iter(body.unsettled()), None)
     value = arguments.value
     if clash and value is not None:
-        value = _typed(kind_of(clash.record), clash.field, value)
+        value = typed_value(kind_of(clash.record), clash.field, value)
     choice, reason = choices[arguments.keep], arguments.reason
     seen = _looked_at(arguments.seen, body)
     return office.resolve(tenant, arguments.actor, arguments.conflict, choice, reason, value, seen=seen)
@@ -262,6 +259,7 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     from sync_server.api.app import build_app
     from sync_server.bootstrap import (
         beside_on_threads,
+        build_console,
         build_lifespan,
         build_service,
         cluster_of,
@@ -284,7 +282,7 @@ def serve(arguments: argparse.Namespace) -> Report | None:
         else f"Listening on {url}"
     )
     sys.stdout.flush()
-    app = build_app(service, on_thread, lifespan, cluster)
+    app = build_app(service, on_thread, lifespan, cluster, build_console(Office(service), on_thread))
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     with listener:
@@ -333,18 +331,6 @@ def _read_text(path: Path) -> str:
 def _ref(record: str) -> str:
     """A record as people name it: a bare number is a work order's."""
     return record if "/" in record else record_ref("work_order", record)
-
-
-def _typed(kind: str, name: str, text: str) -> JsonValue:
-    """The text as the field's own type: as it stands if the field takes it so, else as JSON."""
-    try:
-        return check_value(kind, name, text)
-    except ValueError:
-        try:
-            value: JsonValue = strict_json.parse(text.encode(errors="replace"))
-        except strict_json.BadJson:
-            return text
-        return value
 
 
 def _teams(teams: frozenset[str] | None) -> list[str] | None:

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
@@ -34,11 +34,15 @@ RETRY_AFTER_S = {Code.BUSY: 2, Code.STORE_FULL: 60, Code.SERVER_STOPPED: 60}
 
 
 def build_app(
-    service: Service, run_blocking: RunBlocking, lifespan: Any = None, cluster: ClusterParts | None = None
+    service: Service,
+    run_blocking: RunBlocking,
+    lifespan: Any = None,
+    cluster: ClusterParts | None = None,
+    console: APIRouter | None = None,
 ) -> ASGIApp:
     """The application over `service`; `run_blocking` carries every call of it, `lifespan` is what runs beside it.
 
-    `cluster` is the gateway to the models, if there is one.
+    `cluster` is the gateway to the models and `console` the pages of the back office, if there are any.
     """
     app = FastAPI(title="Tailboard sync server", docs_url=None, redoc_url=None, lifespan=lifespan)
 
@@ -70,6 +74,8 @@ def build_app(
 
     app.include_router(blob_routes(service.attachments, run_blocking))
     app.include_router(update_routes(service.updates, run_blocking))
+    if console is not None:
+        app.include_router(console)
     _say_problems(app)
     return app if cluster is None else ClusterApi(app, cluster.gateway, cluster.desk, run_blocking)
 

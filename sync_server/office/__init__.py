@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from shared.commands.base import Payload
 from shared.commands.field_updated import FieldUpdated
 from shared.outcomes import Receipt
+from sync_server.office.accounts import ConsoleAccounts
 from sync_server.office.approvals import Approvals
 from sync_server.office.clients import Clients
 from sync_server.office.conflicts import Conflicts, Pick
@@ -35,6 +36,7 @@ __all__ = ["Office", "Pick"]
 class Office(
     Organisations,
     People,
+    ConsoleAccounts,
     Clients,
     Devices,
     Matters,

@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, Pool, QueuePool
 
 from shared.problems import Code, Refused
+from sync_server.store.accounts import Account, Accounts, ConsoleSession
 from sync_server.store.audit import Audit, Link
 from sync_server.store.base import TROUBLE, Contended
 from sync_server.store.blobs import Blobs
@@ -41,7 +42,9 @@ from sync_server.store.updates import UpdateFiles
 
 __all__ = [
     "TROUBLE",
+    "Account",
     "Client",
+    "ConsoleSession",
     "Contended",
     "Device",
     "DeviceState",
@@ -84,7 +87,9 @@ _SQLITE = {
 }
 
 
-class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles, Inference, Tasks):
+class Tx(
+    Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles, Inference, Tasks, Accounts
+):
     """The open transaction."""
 
     def apart(self, work: Callable[[], T]) -> T:

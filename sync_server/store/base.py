@@ -14,6 +14,7 @@ import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any
@@ -43,6 +44,11 @@ class Table(SQLModel):
 def table_of(row: type[Table]) -> Any:
     """The Core table behind a row class: hot paths use Core statements."""
     return Table.metadata.tables[str(row.__tablename__)]
+
+
+def sortable(at: datetime) -> str:
+    """An instant as text of one length, so that texts sort as instants do."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def among(column: Any, dialect: str, each: type[TypeEngine[Any]] = Text) -> Any:
