@@ -210,8 +210,9 @@ class Assistant:
         try:
             raw = await self._cluster.capabilities()
             await self._run(lambda: routes.take_capabilities(raw))
-        except (TransportError, RemoteError):
-            pass  # then nothing is known of them, and the decision says so
+        except (TransportError, RemoteError) as error:  # then nothing is known of them, and the decision says so
+            code = _code(error)
+            await self._run(lambda: routes.evidence.note("probe", route=Route.PRIVATE_CLUSTER.value, problem=code))
         await self._run(self._keep_met)
 
     def _worth_asking(self, question: Question) -> bool:
@@ -238,7 +239,12 @@ class Assistant:
         try:
             await self._run(self._load)
         except LocalError:
+            await self._run(self._probe_failed)
+
+    def _probe_failed(self) -> None:
+        with self._store.transaction():
             self._bench.routes.laptop.failed()
+            self._bench.routes.evidence.note("probe", route=Route.DEVICE.value, problem="model_failed")
 
     def _agree(self, question: Question, reach: Reach, job: str | None) -> Consent | None:
         """Give the consent that would let the question run, if one is all that is missing."""
@@ -288,7 +294,7 @@ class Assistant:
             route=place, began_at=began, took_s=took_s, problem=problem[:400] if problem else None, moved=moved
         )
         task.attempts.append(attempt)
-        await self._run(lambda: self._note(task, attempt, code))
+        await self._run(lambda: self._note(task, attempt, code, answer))
         return answer and answer.model_copy(update=self._ended(task))
 
     def _ended(self, task: _Task) -> dict[str, object]:
@@ -321,7 +327,7 @@ class Assistant:
         task.moved.append(moved)
         return moved
 
-    def _note(self, task: _Task, attempt: Attempt, code: str) -> None:
+    def _note(self, task: _Task, attempt: Attempt, code: str, answer: Answer | None) -> None:
         moved = attempt.moved
         with self._store.transaction():
             self._keep_met()
@@ -337,6 +343,12 @@ class Assistant:
                 bytes_up=moved.bytes_up if moved else 0,
                 bytes_down=moved.bytes_down if moved else 0,
                 took_s=attempt.took_s,
+                link=task.decision.request.link.value,
+                fallback=len(task.attempts) > 1,
+                first_token_s=task.first_token_s,
+                tokens=answer.tokens if answer else 0,
+                model=answer.model if answer else "",
+                runtime=answer.runtime if answer else "",
             )
 
     def _keep_met(self) -> None:

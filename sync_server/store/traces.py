@@ -1,0 +1,196 @@
+"""What laptops told of their evidence, how far each has told it, and what it all comes to.
+
+Rules
+1. A trace is known by its hash, which covers everything before it: told again, it is the same row.
+2. What traces come to is counted in the transaction that takes them, so that it is right however many servers there
+   are, and stays when old traces go.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Text, delete, func, select
+from sqlmodel import Field
+
+from shared.contract import to_instant
+from shared.evidence import Trace
+from shared.metrics import Key
+from sync_server.store.base import Part, Table, table_of
+
+
+class TraceRow(Table, table=True):
+    """One entry that a laptop told; `at` is by its clock, `came_at` by ours."""
+
+    __tablename__ = "trace"
+    __table_args__ = (
+        Index("trace_came", "tenant", "came_at"),
+        Index("trace_number", "tenant", "device", "number"),
+    )
+    tenant: str = Field(primary_key=True)
+    device: str = Field(primary_key=True)
+    hash: str = Field(primary_key=True)
+    strand: int
+    number: int = Field(sa_column=Column(BigInteger, nullable=False))
+    at: str
+    came_at: str
+    kind: str
+    sealed: str
+    told: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class StrandRow(Table, table=True):
+    """How far a laptop has told its evidence; `head` is its signed word of where that ends."""
+
+    __tablename__ = "strand"
+    tenant: str = Field(primary_key=True)
+    device: str = Field(primary_key=True)
+    strand: int
+    number: int = Field(sa_column=Column(BigInteger, nullable=False))
+    stated: int = Field(sa_column=Column(BigInteger, nullable=False))
+    lost: int = Field(sa_column=Column(BigInteger, nullable=False))
+    hash: str
+    began_at: str
+    told_at: str
+    head: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class MeasureRow(Table, table=True):
+    """A count under a name and labels (JSON) of `shared.metrics`."""
+
+    __tablename__ = "measure"
+    tenant: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    labels: str = Field(primary_key=True)
+    value: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+TRACE, STRAND, MEASURE = (table_of(row) for row in (TraceRow, StrandRow, MeasureRow))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How far a laptop has told its evidence.
+
+    Args:
+        strand: which of its strands is told now.
+        number: of the last entry that is here, and its `hash`.
+        stated: the number of the last entry that it says it has.
+        lost: entries that can never come, in all strands.
+        began_at: when this strand began here.
+        told_at: when something was told last.
+        head: the laptop's signed word, in wire form.
+    """
+
+    strand: int
+    number: int
+    hash: str
+    stated: int
+    lost: int
+    began_at: datetime
+    told_at: datetime
+    head: str
+
+
+class Traces(Part):
+    """What laptops told."""
+
+    def told(self, tenant: str, device: str) -> Told | None:
+        """How far a laptop has told; None if it never did. Held until the transaction ends."""
+        this = (STRAND.c.tenant == tenant) & (STRAND.c.device == device)
+        row = self._one(select(STRAND).where(this).with_for_update())
+        return _told(row) if row else None
+
+    def all_told(self, tenant: str) -> dict[str, Told]:
+        """How far each laptop has told, by its id."""
+        rows = self._all(select(STRAND).where(STRAND.c.tenant == tenant).order_by(STRAND.c.device))
+        return {row.device: _told(row) for row in rows}
+
+    def put_told(self, tenant: str, device: str, told: Told) -> None:
+        """How far it has told now."""
+        values = {name: getattr(told, name) for name in ("strand", "number", "hash", "stated", "lost", "head")}
+        values |= {"began_at": _text(told.began_at), "told_at": _text(told.told_at)}
+        statement = self._insert(STRAND).values(tenant=tenant, device=device, **values)
+        self._do(statement.on_conflict_do_update(index_elements=["tenant", "device"], set_=values))
+
+    def trace_hash(self, tenant: str, device: str, strand: int, number: int) -> str | None:
+        """The hash of the entry at a place of a strand; None if it is not here."""
+        this = (TRACE.c.tenant == tenant) & (TRACE.c.device == device) & (TRACE.c.number == number)
+        row = self._one(select(TRACE.c.hash).where(this, TRACE.c.strand == strand))
+        return row.hash if row else None
+
+    def known_traces(self, tenant: str, device: str, hashes: Iterable[str]) -> frozenset[str]:
+        """Those of `hashes` that are here, of whatever strand."""
+        this = (TRACE.c.tenant == tenant) & (TRACE.c.device == device) & TRACE.c.hash.in_(sorted(hashes))
+        return frozenset(row.hash for row in self._all(select(TRACE.c.hash).where(this)))
+
+    def add_traces(
+        self, tenant: str, device: str, strand: int, came: Iterable[tuple[str, Trace]], at: datetime
+    ) -> None:
+        """Keep traces, each with its hash; none of them is here."""
+        rows = [
+            {
+                "tenant": tenant,
+                "device": device,
+                "hash": digest,
+                "strand": strand,
+                "number": each.number,
+                "at": each.at,
+                "came_at": _text(at),
+                "kind": each.kind,
+                "sealed": each.sealed,
+                "told": each.told,
+            }
+            for digest, each in came
+        ]
+        if rows:
+            self._do(TRACE.insert(), rows)
+
+    def traces(self, tenant: str, kind: str, since: datetime | None = None) -> list[tuple[str, str]]:
+        """Device and content of the traces of a kind that came since then, in the order in which they came."""
+        query = select(TRACE.c.device, TRACE.c.told).where(TRACE.c.tenant == tenant, TRACE.c.kind == kind)
+        query = query if since is None else query.where(TRACE.c.came_at >= _text(since))
+        rows = self._all(query.order_by(TRACE.c.came_at, TRACE.c.device, TRACE.c.number))
+        return [(row.device, row.told) for row in rows]
+
+    def forget_traces(self, tenant: str, before: datetime) -> int:
+        """Drop the traces that came before then; how many. What they came to stays counted."""
+        gone = self._do(delete(TRACE).where(TRACE.c.tenant == tenant, TRACE.c.came_at < _text(before)))
+        return int(gone.rowcount)
+
+    def measure(self, tenant: str, counts: Mapping[Key, int]) -> None:
+        """Count more."""
+        for (name, labels), more in sorted(counts.items()):
+            key = {"tenant": tenant, "name": name, "labels": json.dumps(labels)}
+            statement = self._insert(MEASURE).values(**key, value=more)
+            raised = {"value": MEASURE.c.value + more}
+            self._do(statement.on_conflict_do_update(index_elements=["tenant", "name", "labels"], set_=raised))
+
+    def measured(self) -> dict[tuple[str, Key], int]:
+        """Everything that was counted: organisation, name and labels → how much."""
+        rows = self._all(select(MEASURE).order_by(MEASURE.c.tenant, MEASURE.c.name, MEASURE.c.labels))
+        return {(row.tenant, (row.name, tuple(json.loads(row.labels)))): int(row.value) for row in rows}
+
+    def count_traces(self, tenant: str) -> int:
+        """How many traces are kept."""
+        return int(self._one(select(func.count()).select_from(TRACE).where(TRACE.c.tenant == tenant))[0])
+
+
+def _text(at: datetime) -> str:
+    """Instants of one length, so that their texts sort as they do."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _told(row: Any) -> Told:
+    return Told(
+        strand=row.strand,
+        number=row.number,
+        hash=row.hash,
+        stated=row.stated,
+        lost=row.lost,
+        began_at=to_instant(row.began_at),
+        told_at=to_instant(row.told_at),
+        head=row.head,
+    )
