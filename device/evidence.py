@@ -12,11 +12,11 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from device.core.evidence import Broken, EvidenceHead, Said, decided, first_broken, for_upload, noted, shadowed
+from device.core.evidence import Broken, Said, decided, first_broken, for_upload, noted, shadowed
 from device.keys import DeviceKeys
 from device.store import DeviceStore
 from shared.envelope import EVIDENCE_TYPE, BadSignature, Envelope, seal, verify, wire_from
-from shared.evidence import Blind, Trace
+from shared.evidence import Blind, EvidenceHead, Trace
 from shared.ports import Clock
 from shared.routing import Decision
 
@@ -84,7 +84,7 @@ class Evidence:
         return len(self._store.evidence())
 
     def head(self) -> EvidenceHead | None:
-        """Where the chain begins and ends, as this laptop signed it; None if nothing was recorded, or it was changed."""
+        """Where the chain begins and ends, as this laptop signed it; None if it signed nothing, or something else."""
         envelope = self.signed_head()
         return EvidenceHead.model_validate_json(envelope.payload) if envelope else None
 

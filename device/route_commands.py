@@ -1,12 +1,12 @@
 """What `tailboard route`, `tailboard consent` and `tailboard evidence` do: from parsed arguments to a `Report`."""
 
 import argparse
+import json
 from datetime import timedelta
 
 from device.assist import about
 from device.bootstrap import Device
 from device.commands import job_ref, with_device
-from device.core.evidence import for_upload
 from device.core.what_if import suppositions
 from device.errors import LocalError
 from device.words import plain
@@ -103,12 +103,14 @@ def verified(arguments: argparse.Namespace) -> Report:
 
 
 def metadata(arguments: argparse.Namespace) -> Report:
-    """What of the evidence the organisation may be told."""
+    """What of the evidence the organisation is told."""
 
     def work(device: Device) -> Report:
-        entries = for_upload(device.store.evidence())
-        lines = [f"{each['number']} {each['at']} {each['kind']}" for each in entries]
-        return Report("tailboard.evidence-metadata.v1", {"entries": entries}, lines or ["Nothing was decided yet."])
+        traces = device.workbench.routes.evidence.traces(0, -1)
+        entries = [each.model_dump(mode="json") | {"told": json.loads(each.told)} for each in traces]
+        lines = [f"{each.number} {each.at} {each.kind} {each.told}" for each in traces]
+        data = {"entries": entries, "waiting": device.telling.waiting()}
+        return Report("tailboard.evidence-metadata.v2", data, lines or ["Nothing was decided yet."])
 
     return with_device(arguments, work)
 

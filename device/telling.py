@@ -64,7 +64,8 @@ class Telling:
         try:
             place = await self._client.tell(upload, self._keys.device)
         except (TransportError, RemoteError) as error:
-            await self._run(lambda: self._went_wrong(error))
+            code = error.problem.code if isinstance(error, RemoteError) else None
+            await self._run(lambda: self._went_wrong(code))
             return Told(error=str(error))
         self._asked = not upload.entries
         await self._run(lambda: self._store.set_meta(_PLACE, place.model_dump_json()))
@@ -116,8 +117,8 @@ class Telling:
         except ValidationError:  # of another program: the server says it again
             return None
 
-    def _went_wrong(self, error: TransportError | RemoteError) -> None:
-        anew = isinstance(error, RemoteError) and error.problem.code in _ANEW
+    def _went_wrong(self, code: Code | None) -> None:
+        anew = code in _ANEW
         if anew:
             self._store.drop_meta(_PLACE)
         if not anew or self._asked:  # what follows from the server's own word was refused: not at once again

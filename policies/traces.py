@@ -19,7 +19,9 @@ def recorded(told: Decided, tenant: str, device: str, actor: str) -> Decision:
         | {"known": {place: Capability(model="", **dict(each)) for place, each in facts.known.items()}}
         | {"consents": tuple(Consented.model_validate(dict(each)) for each in facts.consents)}
     )
-    why_not = tuple(Refusal(route=no.route, obstacle=no.obstacle, reason="", policies=no.policies) for no in told.why_not)
+    why_not = tuple(
+        Refusal(route=no.route, obstacle=no.obstacle, reason="", policies=no.policies) for no in told.why_not
+    )
     return seal_decision(
         Decision(
             decided_at=told.decided_at,

@@ -46,7 +46,6 @@ ENTRIES_MAX = 100
 TOLD_CHARS_MAX = 16_384
 #: A request is not filled further; the first entry always goes.
 UPLOAD_CHARS = 128 << 10
-KINDS = ("decision", "shadow", "attempt", "consent", "probe")
 Kind = Literal["decision", "shadow", "attempt", "consent", "probe"]
 #: What goes wrong with a place, besides the server's own codes.
 FAILURES = frozenset({"no_answer", "model_failed", *map(str, Code)})
@@ -62,6 +61,8 @@ def _a_failure(word: str) -> str:
 Digest = Annotated[str, Field(pattern=r"^k[0-9a-f]{32}$")]
 #: A word for what went wrong; empty if nothing did.
 Failure = Annotated[str, AfterValidator(_a_failure)]
+#: Why a strand goes on, or begins.
+Because = Literal["follows", "first", "set_back", "lost"]
 Strand = Annotated[int, Field(ge=1, le=1 << 31)]
 
 
@@ -215,7 +216,7 @@ class EvidenceUpload(Contract):
     """
 
     strand: Strand = 1
-    because: Literal["first", "set_back", "lost"] = "first"
+    because: Because = "follows"
     after: Count = 0
     prev: Hash = NOTHING
     entries: Annotated[tuple[Trace, ...], Field(max_length=ENTRIES_MAX)] = ()

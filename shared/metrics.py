@@ -62,52 +62,191 @@ NAMED = frozenset({"policy", "upstream", "fault", "tenant"})
 
 METRICS: tuple[Metric, ...] = (
     # -- what laptops decided and did
-    Metric("tailboard_decisions_total", "counter", "traces", "Route decisions on laptops.", ("route", "purpose", "data_class")),
-    Metric("tailboard_decision_policies_total", "counter", "traces", "Decisions that a policy determined.", ("policy", "route")),
-    Metric("tailboard_obstacles_total", "counter", "traces", "Places that were not taken, and why.", ("boundary", "obstacle")),
-    Metric("tailboard_fail_closed_total", "counter", "traces", "Questions that were refused, by what stood in the way of this laptop.", ("obstacle",)),
-    Metric("tailboard_route_switches_total", "counter", "traces", "Decisions that left the place where their conversation ran.", ("link",)),
+    Metric(
+        "tailboard_decisions_total",
+        "counter",
+        "traces",
+        "Route decisions on laptops.",
+        ("route", "purpose", "data_class"),
+    ),
+    Metric(
+        "tailboard_decision_policies_total",
+        "counter",
+        "traces",
+        "Decisions that a policy determined.",
+        ("policy", "route"),
+    ),
+    Metric(
+        "tailboard_obstacles_total",
+        "counter",
+        "traces",
+        "Places that were not taken, and why.",
+        ("boundary", "obstacle"),
+    ),
+    Metric(
+        "tailboard_fail_closed_total",
+        "counter",
+        "traces",
+        "Questions that were refused, by what stood in the way of this laptop.",
+        ("obstacle",),
+    ),
+    Metric(
+        "tailboard_route_switches_total",
+        "counter",
+        "traces",
+        "Decisions that left the place where their conversation ran.",
+        ("link",),
+    ),
     Metric("tailboard_shadow_decisions_total", "counter", "traces", "Decisions of bundles in shadow.", ("route",)),
     Metric("tailboard_attempts_total", "counter", "traces", "Tries at a place.", ("boundary", "link", "outcome")),
-    Metric("tailboard_attempt_failures_total", "counter", "traces", "Tries that gave no answer, and why.", ("boundary", "problem")),
-    Metric("tailboard_fallbacks_total", "counter", "traces", "Tries after another place had failed.", ("boundary", "outcome")),
-    Metric("tailboard_capability_mismatches_total", "counter", "traces", "Tries at a place that could not do what it was taken for.", ("boundary", "problem")),
-    Metric("tailboard_probe_failures_total", "counter", "traces", "Places that did not answer when they were tried or asked what they can do.", ("boundary", "problem")),
-    Metric("tailboard_consents_total", "counter", "traces", "Consents given, used and taken back.", ("act", "boundary", "data_class")),
-    Metric("tailboard_moved_bytes_total", "counter", "traces", "Bytes of questions and answers that crossed a boundary.", ("boundary", "data_class", "direction")),
-    Metric("tailboard_answer_tokens_total", "counter", "traces", "Tokens of answers that laptops got.", ("boundary",)),
+    Metric(
+        "tailboard_attempt_failures_total",
+        "counter",
+        "traces",
+        "Tries that gave no answer, and why.",
+        ("boundary", "problem"),
+    ),
+    Metric(
+        "tailboard_fallbacks_total",
+        "counter",
+        "traces",
+        "Tries after another place had failed.",
+        ("boundary", "outcome"),
+    ),
+    Metric(
+        "tailboard_capability_mismatches_total",
+        "counter",
+        "traces",
+        "Tries at a place that could not do what it was taken for.",
+        ("boundary", "problem"),
+    ),
+    Metric(
+        "tailboard_probe_failures_total",
+        "counter",
+        "traces",
+        "Places that did not answer when they were tried or asked what they can do.",
+        ("boundary", "problem"),
+    ),
+    Metric(
+        "tailboard_consents_total",
+        "counter",
+        "traces",
+        "Consents given, used and taken back.",
+        ("act", "boundary", "data_class"),
+    ),
+    Metric(
+        "tailboard_moved_bytes_total",
+        "counter",
+        "traces",
+        "Bytes of questions and answers that crossed a boundary.",
+        ("boundary", "data_class", "direction"),
+    ),
+    Metric(
+        "tailboard_answer_tokens_total", "counter", "traces", "Tokens of answers that laptops got.", ("boundary",)
+    ),
     Metric("tailboard_traces_total", "counter", "traces", "Entries of evidence that came."),
-    Metric("tailboard_traces_late_total", "counter", "traces", "Entries of evidence that came more than a day after they were made."),
+    Metric(
+        "tailboard_traces_late_total",
+        "counter",
+        "traces",
+        "Entries of evidence that came more than a day after they were made.",
+    ),
     # -- how complete that is
     Metric("tailboard_evidence_entries", "gauge", "store", "Entries that laptops say they made."),
     Metric("tailboard_evidence_missing", "gauge", "store", "Entries of those that did not come."),
-    Metric("tailboard_evidence_strands", "gauge", "store", "Strands of evidence; more than laptops means that some were set back or lost entries."),
+    Metric(
+        "tailboard_evidence_strands",
+        "gauge",
+        "store",
+        "Strands of evidence; more than laptops means that some were set back or lost entries.",
+    ),
     Metric("tailboard_evidence_laptops", "gauge", "store", "Laptops that told evidence."),
     # -- what the server's store says
-    Metric("tailboard_commands_settled", "gauge", "store", "Commands in the ledger by what became of them.", ("result",)),
+    Metric(
+        "tailboard_commands_settled", "gauge", "store", "Commands in the ledger by what became of them.", ("result",)
+    ),
     Metric("tailboard_commands_held", "gauge", "store", "Commands that are held.", ("hold",)),
     Metric("tailboard_conflicts_open", "gauge", "store", "Conflicts that nobody settled yet."),
     Metric("tailboard_tasks", "gauge", "store", "Questions that were left for the cluster.", ("state",)),
     Metric("tailboard_task_queue_age_seconds", "gauge", "store", "How long the oldest waiting question has waited."),
-    Metric("tailboard_task_attempts", "gauge", "store", "How often questions that were left went to the cluster; more than tasks means again."),
+    Metric(
+        "tailboard_task_attempts",
+        "gauge",
+        "store",
+        "How often questions that were left went to the cluster; more than tasks means again.",
+    ),
     Metric("tailboard_outbox_waiting", "gauge", "store", "Commands that laptops last said they hold unsettled."),
-    Metric("tailboard_outbox_age_seconds", "gauge", "store", "Age of the oldest command that a laptop last said it holds."),
+    Metric(
+        "tailboard_outbox_age_seconds",
+        "gauge",
+        "store",
+        "Age of the oldest command that a laptop last said it holds.",
+    ),
     # -- what is of one process
-    Metric("tailboard_duplicates_prevented_total", "counter", "process", "Commands that came again and were answered from the ledger."),
-    Metric("tailboard_gateway_tasks_total", "counter", "process", "Tasks at the gateway.", ("asker", "route", "ended")),
-    Metric("tailboard_gateway_moved_bytes_total", "counter", "process", "Bytes to and from model servers.", ("route", "data_class", "direction")),
-    Metric("tailboard_gateway_tokens_total", "counter", "process", "Tokens to and from model servers.", ("upstream", "direction")),
-    Metric("tailboard_gateway_fallbacks_total", "counter", "process", "Tasks that another upstream took over.", ("route",)),
+    Metric(
+        "tailboard_duplicates_prevented_total",
+        "counter",
+        "process",
+        "Commands that came again and were answered from the ledger.",
+    ),
+    Metric(
+        "tailboard_gateway_tasks_total", "counter", "process", "Tasks at the gateway.", ("asker", "route", "ended")
+    ),
+    Metric(
+        "tailboard_gateway_moved_bytes_total",
+        "counter",
+        "process",
+        "Bytes to and from model servers.",
+        ("route", "data_class", "direction"),
+    ),
+    Metric(
+        "tailboard_gateway_tokens_total",
+        "counter",
+        "process",
+        "Tokens to and from model servers.",
+        ("upstream", "direction"),
+    ),
+    Metric(
+        "tailboard_gateway_fallbacks_total",
+        "counter",
+        "process",
+        "Tasks that another upstream took over.",
+        ("route",),
+    ),
     Metric("tailboard_gateway_faults_total", "counter", "process", "Faults of model servers.", ("upstream", "fault")),
-    Metric("tailboard_gateway_probe_failures_total", "counter", "process", "Probes of model servers that failed.", ("upstream", "fault")),
-    Metric("tailboard_gateway_duration_seconds", "histogram", "process", "From the decision to the end of the answer.", ("upstream",)),
-    Metric("tailboard_gateway_first_token_seconds", "histogram", "process", "From the decision to the first token.", ("upstream",)),
-    Metric("tailboard_gateway_queue_seconds", "histogram", "process", "How long tasks waited for their turn.", ("upstream",)),
+    Metric(
+        "tailboard_gateway_probe_failures_total",
+        "counter",
+        "process",
+        "Probes of model servers that failed.",
+        ("upstream", "fault"),
+    ),
+    Metric(
+        "tailboard_gateway_duration_seconds",
+        "histogram",
+        "process",
+        "From the decision to the end of the answer.",
+        ("upstream",),
+    ),
+    Metric(
+        "tailboard_gateway_first_token_seconds",
+        "histogram",
+        "process",
+        "From the decision to the first token.",
+        ("upstream",),
+    ),
+    Metric(
+        "tailboard_gateway_queue_seconds",
+        "histogram",
+        "process",
+        "How long tasks waited for their turn.",
+        ("upstream",),
+    ),
     Metric("tailboard_gateway_line", "gauge", "process", "Tasks that run or wait at a model server.", ("upstream",)),
     Metric("tailboard_gateway_unaudited", "gauge", "process", "Tasks whose audit entry is not written yet."),
-)  # fmt: skip
+)
 BY_NAME: Mapping[str, Metric] = {each.name: each for each in METRICS}
-#: Upper bounds of the histograms' buckets, in seconds. Source: OpenTelemetry, GenAI metrics, gen_ai.client.operation.duration.
+#: Upper bounds of the histograms' buckets, in seconds. Source: OpenTelemetry, GenAI metrics, operation duration.
 BUCKETS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 #: A place said that it could, or was thought to be able to, and could not.
 _MISMATCHES = frozenset({"model_failed", "no_capacity", "prompt_too_large"})

@@ -23,7 +23,7 @@ from sync_server.cluster.embedded import Embedded, embedded_cluster
 from sync_server.cluster.gateway import Gateway
 from sync_server.cluster.keeping import probe_for_ever, read_for_ever, write_down, write_for_ever
 from sync_server.cluster.parts import ClusterParts
-from sync_server.cluster.policy import Policies, ServerPolicies, shipped_bundle, shipped_policies
+from sync_server.cluster.policy import Policies, ServerPolicies, shipped_policies
 from sync_server.cluster.port import Engine, NoEngine
 from sync_server.cluster.queued import GatewayEngine, policy_by
 from sync_server.cluster.tasks.desk import Desk as TaskDesk
@@ -42,6 +42,7 @@ from sync_server.systems.configuration import SystemSettings, read_secret, read_
 from sync_server.systems.desk import Desk
 from sync_server.systems.http import HttpSystem
 from sync_server.systems.worker import Worker
+from sync_server.updates.bundles import shipped_bundle
 
 if TYPE_CHECKING:
     from fastapi import APIRouter

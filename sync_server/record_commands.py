@@ -31,13 +31,13 @@ from shared.routing import BOUNDARIES, Boundary, DataClass, Route, Tier
 from sync_server.attachments import GRACE
 from sync_server.bootstrap import build_office
 from sync_server.cluster.embedded import embedded_upstream
-from sync_server.cluster.policy import shipped_bundle
 from sync_server.cluster.tasks.steps import Limits as TaskLimits
 from sync_server.cluster.upstreams import ClusterFile, QuotaSettings, UpstreamSettings, private, read_cluster_file
 from sync_server.office import Office
 from sync_server.settings import Settings, from_environment
 from sync_server.systems.configuration import SystemSettings, read_systems
 from sync_server.update_commands import stage_words
+from sync_server.updates.bundles import shipped_bundle
 
 _HERE: Boundary = Route.PRIVATE_CLUSTER
 _LAPTOP = "each laptop"

@@ -1,12 +1,13 @@
 """What was decided and done, in a chain in which every entry names the one before.
 
 Rules
-1. An entry's hash covers its number, its time, what it is, what is told of it, a keyed digest of what it says, and the
-   hash of the entry before: nothing in the middle can be changed, taken out or put in without breaking the chain there.
+1. An entry's hash covers its number, its time, what it is, what is told of it, a keyed digest of what it says, and
+   the hash of the entry before: nothing in the middle can be changed, taken out or put in without breaking the chain
+   there.
 2. Where the chain begins and ends is told by a head that the laptop's own key signed, so that the last entries cannot
    be cut off unnoticed either.
-3. No entry holds a word that anybody said; what may be told of it (`shared.evidence`) is less still, and is fixed when
-   the entry is made, so that it cannot be put nicer later.
+3. No entry holds a word that anybody said; what may be told of it (`shared.evidence`) is less still, and is fixed
+   when the entry is made, so that it cannot be put nicer later.
 4. Entries of a program before these rules hash what they say itself, and nothing is told of them.
 
 Not seen from the laptop alone: somebody who has its keys and writes everything anew, or puts yesterday's database
@@ -16,15 +17,14 @@ back. An upload is what that is held against.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from shared.evidence import (
-    KINDS,
-    NOTHING,
     Attempted,
     Blind,
     Consenting,
     EvidenceHead,
+    Kind,
     Probed,
     Told,
     Trace,
@@ -102,7 +102,7 @@ def shadowed(decision: Decision, followed: Decision, blind: Blind) -> Said:
 
 def noted(kind: str, said: dict[str, Any], blind: Blind) -> Said:
     """The entry about something that was done. What cannot be told is a fault of ours, and raises `ValueError`."""
-    assert kind in KINDS, "only what has a form can be told"
+    assert kind in _TOLD, "only what has a form can be told"
     return Said(kind, json.dumps(said, default=str), text_of(_TOLD[kind](said, blind)))
 
 
@@ -168,12 +168,12 @@ def told_before(old: Sequence[str]) -> dict[str, Any]:
 
 
 def for_upload(entries: Iterable[Entry], blind: Blind) -> list[Trace]:
-    """What of the evidence the organisation is told: exactly this, and nothing of entries from before there was more."""
+    """What of the evidence the organisation is told: exactly this."""
     return [
         Trace(
             number=each.number,
             at=each.at,
-            kind=each.kind,
+            kind=_KINDS[each.kind],
             told=each.told,
             sealed=blind.sealed(each.number, each.body),
         )
@@ -182,19 +182,4 @@ def for_upload(entries: Iterable[Entry], blind: Blind) -> list[Trace]:
     ]
 
 
-__all__ = [
-    "NOTHING",
-    "Broken",
-    "Entry",
-    "EvidenceHead",
-    "Said",
-    "decided",
-    "entry_hash",
-    "first_broken",
-    "for_upload",
-    "linked",
-    "noted",
-    "old_hash",
-    "shadowed",
-    "told_before",
-]
+_KINDS: dict[str, Kind] = {each: each for each in get_args(Kind)}

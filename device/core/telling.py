@@ -3,18 +3,17 @@
 Rules
 1. The server's word where it has got to is the only one that counts. It is kept, and asked for again where it was
    refused what should have followed.
-2. What the server has is gone on from, if it is in this laptop's chain. If it is not, this laptop was set back, or its
-   chain was written anew; if it is no longer kept here, what lies between is lost. Either way a new strand begins, from
-   the first entry that is kept, and says why: the server keeps the strand before beside it.
+2. What the server has is gone on from, if it is in this laptop's chain. If it is not, this laptop was set back, or
+   its chain was written anew; if it is no longer kept here, what lies between is lost. Either way a new strand begins
+   with the first entry that is kept, and says why: the server keeps the strand before beside it.
 3. Evidence waits for everything that a person waits for, and rests after anything that went wrong.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
-from shared.evidence import UPLOAD_CHARS, EvidencePlace, Trace
+from shared.evidence import UPLOAD_CHARS, Because, EvidencePlace, Trace
 
 #: After something went wrong. Nobody waits for evidence.
 REST = timedelta(minutes=10)
@@ -36,7 +35,7 @@ class From:
     """From where it goes on: behind entry `after`, whose hash is `prev`, in which strand, and why in that."""
 
     strand: int
-    because: Literal["first", "set_back", "lost"]
+    because: Because
     after: int
     prev: str
 
@@ -53,8 +52,8 @@ def next_from(place: EvidencePlace, kept: Kept, hash_at: Callable[[int], str | N
         return From(1, "first", kept.base, kept.base_hash) if kept.number > kept.base else None
     here = kept.base_hash if place.number == kept.base else hash_at(place.number)
     if place.number >= kept.base and here == place.hash:
-        return From(place.strand, "first", place.number, place.hash) if kept.number > place.number else None
-    because: Literal["set_back", "lost"] = "lost" if place.number < kept.base else "set_back"
+        return From(place.strand, "follows", place.number, place.hash) if kept.number > place.number else None
+    because: Because = "lost" if place.number < kept.base else "set_back"
     return From(place.strand + 1, because, kept.base, kept.base_hash)
 
 

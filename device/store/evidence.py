@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from sqlmodel import Field
 
-from device.core.evidence import NOTHING, Entry, Said, linked
+from device.core.evidence import Entry, Said, linked
 from device.store.base import Table
 from device.store.values import Values
-from shared.evidence import Blind
+from shared.evidence import NOTHING, Blind
 from shared.routing import DataClass, Decision, highest
 
 
@@ -81,7 +81,7 @@ class EvidenceLog(Values):
         return str(found[0][0]) if found else None
 
     def told_range(self) -> tuple[tuple[int, str] | None, int | None]:
-        """Of the entries that something may be told of: the first's number and what it follows, and the last's number."""
+        """Of the entries that may be told: the first one's number and what it follows, and the last one's number."""
         first = self._rows("SELECT number, prev FROM evidence WHERE told <> '' ORDER BY number LIMIT 1")
         if not first:
             return None, None

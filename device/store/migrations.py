@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from device.core.evidence import NOTHING, old_hash, told_before
+from device.core.evidence import old_hash, told_before
 from device.errors import StoreError
 from shared.contract import to_instant
+from shared.evidence import NOTHING
 
 Step = Callable[[Connection], None]
 

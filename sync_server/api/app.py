@@ -22,6 +22,7 @@ from shared.compression import ENCODING, WORTH_BYTES, pack
 from shared.ports import RunBlocking
 from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
 from sync_server.api.blobs import blob_routes
+from sync_server.api.evidence import evidence_routes
 from sync_server.api.requests import body_of, message_of
 from sync_server.api.updates import update_routes
 from sync_server.cluster.api import ClusterApi
@@ -73,6 +74,7 @@ def build_app(
         return {"status": "up"}
 
     app.include_router(blob_routes(service.attachments, run_blocking))
+    app.include_router(evidence_routes(service.witness, run_blocking))
     app.include_router(update_routes(service.updates, run_blocking))
     if console is not None:
         app.include_router(console)

@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
-from importlib import resources
 from typing import Protocol
 
-from policies.bundle import FILES, BadBundle, Bundle, narrowed, parse_bundle, unpack
+from policies.bundle import BadBundle, Bundle, narrowed, unpack
 from policies.classify import Vocabulary, classify, vocabulary
 from policies.rollout import Rollout, applies
 from policies.route import choose, class_of
@@ -24,6 +22,7 @@ from policies.rulebook import Classifier
 from shared.routing import DataClass, Decision, RouteRequest
 from sync_server.service import Service
 from sync_server.store import Tx
+from sync_server.updates.bundles import shipped_bundle
 from sync_server.updates.publisher import Publisher
 
 READ_EVERY_S = 30.0
@@ -95,13 +94,6 @@ class ServerPolicies:
         if version is None:
             return self._shipped
         return known.bundles.get(version) or narrowed(self._shipped)
-
-
-@cache
-def shipped_bundle() -> Bundle:
-    """The bundle that came with the program; parsed once."""
-    folder = resources.files("policies.default")
-    return parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES})
 
 
 def shipped_policies() -> ServerPolicies:

@@ -38,6 +38,7 @@ from sync_server.store.organisation import Organisation, Person, TenantHead, Ten
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.records import Page, Records, Write
 from sync_server.store.tasks import TaskEntry, Tasks
+from sync_server.store.traces import Told, Traces
 from sync_server.store.updates import UpdateFiles
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "TaskEntry",
     "TenantHead",
     "TenantSettings",
+    "Told",
     "Tx",
     "Write",
 ]
@@ -88,7 +90,18 @@ _SQLITE = {
 
 
 class Tx(
-    Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles, Inference, Tasks, Accounts
+    Organisation,
+    Devices,
+    Records,
+    Ledger,
+    Audit,
+    Blobs,
+    OutgoingWrites,
+    UpdateFiles,
+    Inference,
+    Tasks,
+    Accounts,
+    Traces,
 ):
     """The open transaction."""
 

@@ -115,12 +115,6 @@ class Traces(Part):
         statement = self._insert(STRAND).values(tenant=tenant, device=device, **values)
         self._do(statement.on_conflict_do_update(index_elements=["tenant", "device"], set_=values))
 
-    def trace_hash(self, tenant: str, device: str, strand: int, number: int) -> str | None:
-        """The hash of the entry at a place of a strand; None if it is not here."""
-        this = (TRACE.c.tenant == tenant) & (TRACE.c.device == device) & (TRACE.c.number == number)
-        row = self._one(select(TRACE.c.hash).where(this, TRACE.c.strand == strand))
-        return row.hash if row else None
-
     def known_traces(self, tenant: str, device: str, hashes: Iterable[str]) -> frozenset[str]:
         """Those of `hashes` that are here, of whatever strand."""
         this = (TRACE.c.tenant == tenant) & (TRACE.c.device == device) & TRACE.c.hash.in_(sorted(hashes))
