@@ -215,6 +215,11 @@ PROGRAM = Program(
             "What of it the organisation may be told: times, sizes and words of closed lists.",
             f"{_ROUTE}metadata",
         ),
+        Verb(
+            ("evidence", "summary"),
+            "What was decided and done here, counted: routes, refusals, fallbacks, consents, bytes.",
+            f"{_ROUTE}summary",
+        ),
         Verb(("status",), "Link, age of the data, outbox, model, policy.", f"{_HERE}status"),
     ),
 )

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 
 from device.assist import about
@@ -13,6 +14,8 @@ from device.words import plain
 from policies.explain import PLACES, explain
 from shared.commandline import Report, words_or_input
 from shared.consent import ConsentShown
+from shared.evidence import Decided, read_told
+from shared.metrics import BY_NAME, Key, tally
 from shared.routing import BOUNDARIES, Boundary, DataClass
 
 
@@ -113,6 +116,36 @@ def metadata(arguments: argparse.Namespace) -> Report:
         return Report("tailboard.evidence-metadata.v2", data, lines or ["Nothing was decided yet."])
 
     return with_device(arguments, work)
+
+
+def summary(arguments: argparse.Namespace) -> Report:
+    """What the evidence comes to."""
+
+    def work(device: Device) -> Report:
+        traces = device.workbench.routes.evidence.traces(0, -1)
+        told = [(each.kind, read_told(each.kind, each.told)) for each in traces]
+        policies = {name for _, each in told if isinstance(each, Decided) for name in each.policies}
+        counts = tally(told, policies)
+        data = {
+            "counts": [
+                {"name": name, "labels": dict(zip(BY_NAME[name].labels, labels, strict=True)), "value": value}
+                for (name, labels), value in sorted(counts.items())
+            ],
+            "waiting": device.telling.waiting(),
+        }
+        lines = [
+            f"{name.removeprefix('tailboard_')} {' '.join(labels)}: {n}" for (name, labels), n in _ordered(counts)
+        ]
+        lines.append(f"{data['waiting']} entries are not told yet.")
+        return Report("tailboard.evidence-summary.v1", data, lines)
+
+    return with_device(arguments, work)
+
+
+def _ordered(counts: Mapping[Key, int]) -> list[tuple[Key, int]]:
+    """In the order of the table, and the most of each first."""
+    rows = list(BY_NAME)
+    return sorted(counts.items(), key=lambda each: (rows.index(each[0][0]), -each[1], each[0][1]))
 
 
 def _boundary(name: str) -> Boundary:

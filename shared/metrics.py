@@ -2,15 +2,16 @@
 
 Rules
 1. A label's value is a word of a closed list, or a name that an operator gave to a thing of the organisation (a model
-   server, a policy). Never an id of a person, a laptop or a job, never a word that anybody said: `Unlisted` is what
-   stands for anything else.
-2. What is a fact of the store is computed from the store, so that several servers tell the same. What is of one
-   process (latencies, lines, what a process turned away) is counted there, and says so.
+   server, a policy). Never an id of a person, a laptop or a job, never a word that anybody said: `UNLISTED` stands
+   for anything else.
+2. What is a fact of the store is computed from the store, so that several servers tell the same, and a restart loses
+   nothing. What is of one process (its lines, the faults that it met) is counted there, and says so.
 3. Names and units are those of Prometheus: base units, counters end in ``_total``.
 
 Source: Prometheus, "Metric and label naming"; ADR 28.
 """
 
+import math
 from collections import Counter as Counts
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from shared.evidence import FAILURES, Attempted, Consenting, Decided, Probed, To
 from shared.routing import BOUNDARIES, DataClass, Link, Obstacle, Route
 
 Kind = Literal["counter", "gauge", "histogram"]
-#: Where a value comes from: traces of laptops, other rows of the store, or this process alone.
-Source = Literal["traces", "store", "process"]
+#: Where a value comes from: traces of laptops, the audit, other rows of the store, or one process alone. What is not
+#: of a process has the organisation as its first label on the server.
+Source = Literal["traces", "audit", "store", "process"]
 UNLISTED = "unlisted"
 NONE = "none"
 Labels = tuple[str, ...]
@@ -56,6 +58,7 @@ LISTED: Mapping[str, frozenset[str]] = {
     "state": frozenset({"queued", "running", "done", "failed", "expired", "refused"}),
     "asker": frozenset({"device", "task", "client"}),
     "ended": FAILURES | {"answered", "cancelled"},
+    "because": frozenset({"set_back", "lost"}),
 }
 #: Labels whose values are names that an operator gave.
 NAMED = frozenset({"policy", "upstream", "fault", "tenant"})
@@ -87,7 +90,7 @@ METRICS: tuple[Metric, ...] = (
         "tailboard_fail_closed_total",
         "counter",
         "traces",
-        "Questions that were refused, by what stood in the way of this laptop.",
+        "Questions that were refused, by what kept them from this laptop's model.",
         ("obstacle",),
     ),
     Metric(
@@ -97,8 +100,20 @@ METRICS: tuple[Metric, ...] = (
         "Decisions that left the place where their conversation ran.",
         ("link",),
     ),
-    Metric("tailboard_shadow_decisions_total", "counter", "traces", "Decisions of bundles in shadow.", ("route",)),
-    Metric("tailboard_attempts_total", "counter", "traces", "Tries at a place.", ("boundary", "link", "outcome")),
+    Metric(
+        "tailboard_shadow_decisions_total",
+        "counter",
+        "traces",
+        "What bundles in shadow would have decided.",
+        ("route",),
+    ),
+    Metric(
+        "tailboard_attempts_total",
+        "counter",
+        "traces",
+        "Tries at a place; over no link, what worked offline.",
+        ("boundary", "link", "outcome"),
+    ),
     Metric(
         "tailboard_attempt_failures_total",
         "counter",
@@ -124,7 +139,7 @@ METRICS: tuple[Metric, ...] = (
         "tailboard_probe_failures_total",
         "counter",
         "traces",
-        "Places that did not answer when they were tried or asked what they can do.",
+        "Places that did not answer when they were tried.",
         ("boundary", "problem"),
     ),
     Metric(
@@ -151,30 +166,87 @@ METRICS: tuple[Metric, ...] = (
         "traces",
         "Entries of evidence that came more than a day after they were made.",
     ),
-    # -- how complete that is
-    Metric("tailboard_evidence_entries", "gauge", "store", "Entries that laptops say they made."),
-    Metric("tailboard_evidence_missing", "gauge", "store", "Entries of those that did not come."),
+    # -- what the audit says
+    Metric("tailboard_commands_settled_total", "counter", "audit", "Commands by what became of them.", ("result",)),
+    Metric("tailboard_conflicts_resolved_total", "counter", "audit", "Conflicts that somebody settled."),
     Metric(
-        "tailboard_evidence_strands",
+        "tailboard_evidence_strands_total",
+        "counter",
+        "audit",
+        "Laptops that began a new strand of evidence, and why.",
+        ("because",),
+    ),
+    Metric(
+        "tailboard_gateway_tasks_total",
+        "counter",
+        "audit",
+        "Tasks at the gateway to the models.",
+        ("asker", "route", "ended"),
+    ),
+    Metric(
+        "tailboard_gateway_moved_bytes_total",
+        "counter",
+        "audit",
+        "Bytes to and from model servers.",
+        ("route", "data_class", "direction"),
+    ),
+    Metric(
+        "tailboard_gateway_tokens_total",
+        "counter",
+        "audit",
+        "Tokens to and from model servers.",
+        ("upstream", "direction"),
+    ),
+    Metric(
+        "tailboard_gateway_fallbacks_total",
+        "counter",
+        "audit",
+        "Tasks that another model server took over.",
+        ("route",),
+    ),
+    Metric(
+        "tailboard_gateway_duration_seconds",
+        "histogram",
+        "audit",
+        "From the decision to the end of the answer.",
+        ("upstream",),
+    ),
+    Metric(
+        "tailboard_gateway_first_token_seconds",
+        "histogram",
+        "audit",
+        "From the decision to the first token.",
+        ("upstream",),
+    ),
+    Metric(
+        "tailboard_gateway_queue_seconds",
+        "histogram",
+        "audit",
+        "How long tasks waited for their turn.",
+        ("upstream",),
+    ),
+    # -- what rows of the store say
+    Metric(
+        "tailboard_duplicates_prevented_total",
+        "counter",
+        "store",
+        "Commands that came again and were answered from the ledger.",
+    ),
+    Metric("tailboard_audit_uncounted", "gauge", "store", "Links of the audit that are not counted above yet."),
+    Metric("tailboard_evidence_entries", "gauge", "store", "Entries that laptops say they have made."),
+    Metric("tailboard_evidence_missing", "gauge", "store", "Entries of those that did not come."),
+    Metric("tailboard_evidence_lost", "gauge", "store", "Entries of those that can never come."),
+    Metric("tailboard_evidence_laptops", "gauge", "store", "Laptops that told evidence."),
+    Metric(
+        "tailboard_evidence_silent",
         "gauge",
         "store",
-        "Strands of evidence; more than laptops means that some were set back or lost entries.",
-    ),
-    Metric("tailboard_evidence_laptops", "gauge", "store", "Laptops that told evidence."),
-    # -- what the server's store says
-    Metric(
-        "tailboard_commands_settled", "gauge", "store", "Commands in the ledger by what became of them.", ("result",)
+        "Laptops whose evidence is incomplete, and that told nothing for a day.",
     ),
     Metric("tailboard_commands_held", "gauge", "store", "Commands that are held.", ("hold",)),
-    Metric("tailboard_conflicts_open", "gauge", "store", "Conflicts that nobody settled yet."),
     Metric("tailboard_tasks", "gauge", "store", "Questions that were left for the cluster.", ("state",)),
     Metric("tailboard_task_queue_age_seconds", "gauge", "store", "How long the oldest waiting question has waited."),
-    Metric(
-        "tailboard_task_attempts",
-        "gauge",
-        "store",
-        "How often questions that were left went to the cluster; more than tasks means again.",
-    ),
+    Metric("tailboard_task_attempts", "gauge", "store", "How often questions that were left went to the cluster."),
     Metric("tailboard_outbox_waiting", "gauge", "store", "Commands that laptops last said they hold unsettled."),
     Metric(
         "tailboard_outbox_age_seconds",
@@ -183,36 +255,6 @@ METRICS: tuple[Metric, ...] = (
         "Age of the oldest command that a laptop last said it holds.",
     ),
     # -- what is of one process
-    Metric(
-        "tailboard_duplicates_prevented_total",
-        "counter",
-        "process",
-        "Commands that came again and were answered from the ledger.",
-    ),
-    Metric(
-        "tailboard_gateway_tasks_total", "counter", "process", "Tasks at the gateway.", ("asker", "route", "ended")
-    ),
-    Metric(
-        "tailboard_gateway_moved_bytes_total",
-        "counter",
-        "process",
-        "Bytes to and from model servers.",
-        ("route", "data_class", "direction"),
-    ),
-    Metric(
-        "tailboard_gateway_tokens_total",
-        "counter",
-        "process",
-        "Tokens to and from model servers.",
-        ("upstream", "direction"),
-    ),
-    Metric(
-        "tailboard_gateway_fallbacks_total",
-        "counter",
-        "process",
-        "Tasks that another upstream took over.",
-        ("route",),
-    ),
     Metric("tailboard_gateway_faults_total", "counter", "process", "Faults of model servers.", ("upstream", "fault")),
     Metric(
         "tailboard_gateway_probe_failures_total",
@@ -220,27 +262,6 @@ METRICS: tuple[Metric, ...] = (
         "process",
         "Probes of model servers that failed.",
         ("upstream", "fault"),
-    ),
-    Metric(
-        "tailboard_gateway_duration_seconds",
-        "histogram",
-        "process",
-        "From the decision to the end of the answer.",
-        ("upstream",),
-    ),
-    Metric(
-        "tailboard_gateway_first_token_seconds",
-        "histogram",
-        "process",
-        "From the decision to the first token.",
-        ("upstream",),
-    ),
-    Metric(
-        "tailboard_gateway_queue_seconds",
-        "histogram",
-        "process",
-        "How long tasks waited for their turn.",
-        ("upstream",),
     ),
     Metric("tailboard_gateway_line", "gauge", "process", "Tasks that run or wait at a model server.", ("upstream",)),
     Metric("tailboard_gateway_unaudited", "gauge", "process", "Tasks whose audit entry is not written yet."),
@@ -311,3 +332,15 @@ def _attempted(each: Attempted, counts: Counts[Key]) -> None:
             counts["tailboard_moved_bytes_total", (place, str(each.data_class), direction)] += size
     if each.tokens:
         counts["tailboard_answer_tokens_total", (place,)] += each.tokens
+
+
+def observe(counts: Counts[Key], name: str, labels: Labels, seconds: float) -> None:
+    """Count an observation of a histogram: one in each bucket that it fits into, and its microseconds."""
+    for bound in (*BUCKETS_S, math.inf):
+        if seconds <= bound:
+            counts[f"{name}_bucket", (*labels, _bound(bound))] += 1
+    counts[f"{name}_sum_us", labels] += round(seconds * 1e6)
+
+
+def _bound(bound: float) -> str:
+    return "+Inf" if bound == math.inf else repr(bound)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from reconciliation.expiry import datable
 from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, WireEnvelope, seal, verify
+from shared.metrics import Key
 from shared.outcomes import Hold
 from shared.problems import Code, NotTaken, Problem, Refused
 from shared.statements import Head, Succession, Withdrawal, withdraws
@@ -59,6 +60,10 @@ _REFUSALS = {
     DeviceState.FORKED: (Code.DEVICE_FORKED, "what it sends is kept for review"),
     DeviceState.REVOKED: (Code.DEVICE_REVOKED, "what it sends is kept for review"),
 }
+
+
+#: Under which it is counted what came again (`shared.metrics`).
+DUPLICATES: Key = ("tailboard_duplicates_prevented_total", ())
 
 
 @dataclass
@@ -108,6 +113,8 @@ class Desk:
         self.tx.touch(tenant, self.caller.device, self.now, report)
         state = self.batch.device(self.caller.device).state
         answers = self._answers(request)
+        if self.batch.repeated:
+            self.tx.measure(tenant, {DUPLICATES: self.batch.repeated})
         self.batch.flush()
         if refused := _shut_out(self.caller, state):
             return refused if request.protocol == protocol_1.PROTOCOL else _with_turned(refused, answers)

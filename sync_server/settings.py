@@ -32,6 +32,11 @@ class Settings:
         return self.home / "server.secret"
 
     @property
+    def metrics_token(self) -> Path:
+        """The file whose content whoever reads the metrics has to show; without it nobody reads them."""
+        return self.home / "metrics.token"
+
+    @property
     def blobs(self) -> Path:
         """The folder with the bytes of attachments. Back it up with the database."""
         return self.home / "blobs"

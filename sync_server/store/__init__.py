@@ -34,6 +34,7 @@ from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, E
 from sync_server.store.inference import Client, Inference
 from sync_server.store.lane import Apart, Lane, Undone
 from sync_server.store.ledger import Entry, Ledger
+from sync_server.store.measures import Measures
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.records import Page, Records, Write
@@ -102,6 +103,7 @@ class Tx(
     Tasks,
     Accounts,
     Traces,
+    Measures,
 ):
     """The open transaction."""
 

@@ -1,23 +1,20 @@
-"""What laptops told of their evidence, how far each has told it, and what it all comes to.
+"""What laptops told of their evidence, and how far each has told it.
 
 Rules
 1. A trace is known by its hash, which covers everything before it: told again, it is the same row.
-2. What traces come to is counted in the transaction that takes them, so that it is right however many servers there
-   are, and stays when old traces go.
+2. How far a laptop told is one row, held until the transaction ends: of two requests one waits.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Text, delete, func, select
+from sqlalchemy import BigInteger, Column, Index, Text, delete, select
 from sqlmodel import Field
 
 from shared.contract import to_instant
 from shared.evidence import Trace
-from shared.metrics import Key
 from sync_server.store.base import Part, Table, table_of
 
 
@@ -57,17 +54,7 @@ class StrandRow(Table, table=True):
     head: str = Field(sa_column=Column(Text, nullable=False))
 
 
-class MeasureRow(Table, table=True):
-    """A count under a name and labels (JSON) of `shared.metrics`."""
-
-    __tablename__ = "measure"
-    tenant: str = Field(primary_key=True)
-    name: str = Field(primary_key=True)
-    labels: str = Field(primary_key=True)
-    value: int = Field(sa_column=Column(BigInteger, nullable=False))
-
-
-TRACE, STRAND, MEASURE = (table_of(row) for row in (TraceRow, StrandRow, MeasureRow))
+TRACE, STRAND = table_of(TraceRow), table_of(StrandRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,23 +140,6 @@ class Traces(Part):
         """Drop the traces that came before then; how many. What they came to stays counted."""
         gone = self._do(delete(TRACE).where(TRACE.c.tenant == tenant, TRACE.c.came_at < _text(before)))
         return int(gone.rowcount)
-
-    def measure(self, tenant: str, counts: Mapping[Key, int]) -> None:
-        """Count more."""
-        for (name, labels), more in sorted(counts.items()):
-            key = {"tenant": tenant, "name": name, "labels": json.dumps(labels)}
-            statement = self._insert(MEASURE).values(**key, value=more)
-            raised = {"value": MEASURE.c.value + more}
-            self._do(statement.on_conflict_do_update(index_elements=["tenant", "name", "labels"], set_=raised))
-
-    def measured(self) -> dict[tuple[str, Key], int]:
-        """Everything that was counted: organisation, name and labels → how much."""
-        rows = self._all(select(MEASURE).order_by(MEASURE.c.tenant, MEASURE.c.name, MEASURE.c.labels))
-        return {(row.tenant, (row.name, tuple(json.loads(row.labels)))): int(row.value) for row in rows}
-
-    def count_traces(self, tenant: str) -> int:
-        """How many traces are kept."""
-        return int(self._one(select(func.count()).select_from(TRACE).where(TRACE.c.tenant == tenant))[0])
 
 
 def _text(at: datetime) -> str:

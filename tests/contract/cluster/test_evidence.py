@@ -91,7 +91,7 @@ class Told:
 
     def counted(self, name: str) -> int:
         with self.server.office.service.store.transaction() as tx:
-            return sum(value for (_, (each, _)), value in tx.measured().items() if each == name)
+            return sum(value for (each, _), value in tx.measured(TENANT).items() if each == name)
 
     def here(self) -> Any:
         with self.server.office.service.store.transaction() as tx:
