@@ -16,9 +16,11 @@ from device.core.evidence import Broken, Said, decided, first_broken, for_upload
 from device.keys import DeviceKeys
 from device.store import DeviceStore
 from shared.envelope import EVIDENCE_TYPE, BadSignature, Envelope, seal, verify, wire_from
-from shared.evidence import Blind, EvidenceHead, Trace
+from shared.evidence import Blind, EvidenceHead, Trace, read_told
 from shared.ports import Clock
 from shared.routing import Decision
+from shared.spans import Span
+from shared.trace_spans import Known, spans_of
 
 _HEAD = "evidence_head"
 
@@ -55,6 +57,15 @@ class Evidence:
     def traces(self, after: int, most: int) -> list[Trace]:
         """What may be told of the entries behind number `after`, at most so many of them."""
         return for_upload(self._store.evidence(after, most), self.blind)
+
+    def spans(self) -> list[Span]:
+        """What was decided and done, as spans; with the names of models, which are told to nobody."""
+        entries = [each for each in self._store.evidence() if each.told]
+        known = [Known(each.hash, each.at, each.kind, read_told(each.kind, each.told)) for each in entries]
+        models = {
+            each.hash: str(json.loads(each.body).get("model", "")) for each in entries if each.kind == "attempt"
+        }
+        return spans_of(known, models)
 
     def forget_old(self, days: int) -> None:
         """Drop what is older than that, but for the newest entry, which carries the chain on."""

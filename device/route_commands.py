@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 from device.assist import about
 from device.bootstrap import Device
@@ -17,6 +18,7 @@ from shared.consent import ConsentShown
 from shared.evidence import Decided, read_told
 from shared.metrics import BY_NAME, Key, tally
 from shared.routing import BOUNDARIES, Boundary, DataClass
+from shared.spans import otlp
 
 
 def explained(arguments: argparse.Namespace) -> Report:
@@ -138,6 +140,24 @@ def summary(arguments: argparse.Namespace) -> Report:
         ]
         lines.append(f"{data['waiting']} entries are not told yet.")
         return Report("tailboard.evidence-summary.v1", data, lines)
+
+    return with_device(arguments, work)
+
+
+def spans(arguments: argparse.Namespace) -> Report:
+    """Write the evidence as spans."""
+
+    def work(device: Device) -> Report:
+        path = Path(arguments.file)
+        if path.exists():
+            raise LocalError(f"{path} is there already. Give another name.")
+        found = device.workbench.routes.evidence.spans()
+        try:
+            path.write_text(json.dumps(otlp(found, {"service.name": "tailboard-device"})), encoding="utf-8")
+        except OSError as error:
+            raise LocalError(f"{path} cannot be written: {error.strerror}. Give another folder.") from error
+        data = {"file": str(path), "spans": len(found)}
+        return Report("tailboard.evidence-spans.v1", data, [f"{len(found)} spans in {path} (OTLP/JSON)."])
 
     return with_device(arguments, work)
 

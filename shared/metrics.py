@@ -226,6 +226,8 @@ METRICS: tuple[Metric, ...] = (
         ("upstream",),
     ),
     # -- what rows of the store say
+    Metric("tailboard_spans_exported_total", "counter", "store", "Spans that the collector took."),
+    Metric("tailboard_spans_rejected_total", "counter", "store", "Spans that the collector refused for good."),
     Metric(
         "tailboard_duplicates_prevented_total",
         "counter",

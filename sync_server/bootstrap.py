@@ -42,6 +42,8 @@ from sync_server.systems.configuration import SystemSettings, read_secret, read_
 from sync_server.systems.desk import Desk
 from sync_server.systems.http import HttpSystem
 from sync_server.systems.worker import Worker
+from sync_server.telemetry.exporting import Exporter, export_for_ever
+from sync_server.telemetry.server_spans import engines_of
 from sync_server.updates.bundles import shipped_bundle
 
 if TYPE_CHECKING:
@@ -116,9 +118,9 @@ def build_lifespan(
 ) -> Lifespan:
     """What runs as long as the application does: the sweep, and a worker for each system of record in `systems.toml`.
 
-    Systems are reached through `transport`; through the network if it is None. With a `cluster`: its audit, its
-    probes, its connections, and the model's process if it is our own. `tasks` says how questions that were left for
-    the cluster are worked off; if it is None, nobody does.
+    If `settings` name a collector of spans, it gets them. Systems are reached through `transport`; through the network
+    if it is None. With a `cluster`: its audit, its probes, its connections, and the model's process if it is our own.
+    `tasks` says how questions that were left for the cluster are worked off; if it is None, nobody does.
 
     Raises:
         Refused: the file or a secret that it names cannot be read.
@@ -133,6 +135,10 @@ def build_lifespan(
             work += [worker.run(wait) for worker in build_task_workers(service, tasks, run_blocking)]
             running = [asyncio.create_task(each) for each in work]
             running.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
+            if settings.otlp:
+                engines = engines_of(cluster.gateway.cluster) if cluster else {}
+                exporter = Exporter(service, client, settings.otlp, engines, run_blocking)
+                running.append(asyncio.create_task(export_for_ever(exporter, wait)))
             try:
                 async with _beside_the_cluster(cluster, run_blocking, wait):
                     yield

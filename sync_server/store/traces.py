@@ -5,12 +5,12 @@ Rules
 2. How far a laptop told is one row, held until the transaction ends: of two requests one waits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Text, delete, select
+from sqlalchemy import BigInteger, Column, Index, Text, delete, literal, select, tuple_
 from sqlmodel import Field
 
 from shared.contract import to_instant
@@ -135,6 +135,13 @@ class Traces(Part):
         query = query if since is None else query.where(TRACE.c.came_at >= _text(since))
         rows = self._all(query.order_by(TRACE.c.came_at, TRACE.c.device, TRACE.c.number))
         return [(row.device, row.told) for row in rows]
+
+    def traces_behind(self, tenant: str, place: tuple[str, str, str], until: datetime, most: int) -> Sequence[Any]:
+        """The traces that came before `until`, behind a place (came at, device, hash), in the order of places."""
+        c = TRACE.c
+        behind = tuple_(c.came_at, c.device, c.hash) > tuple_(*map(literal, place))
+        query = select(TRACE).where(c.tenant == tenant, c.came_at < _text(until), behind)
+        return self._all(query.order_by(c.came_at, c.device, c.hash).limit(most))
 
     def forget_traces(self, tenant: str, before: datetime) -> int:
         """Drop the traces that came before then; how many. What they came to stays counted."""
