@@ -118,9 +118,9 @@ def build_lifespan(
 ) -> Lifespan:
     """What runs as long as the application does: the sweep, and a worker for each system of record in `systems.toml`.
 
-    If `settings` name a collector of spans, it gets them. Systems are reached through `transport`; through the network
-    if it is None. With a `cluster`: its audit, its probes, its connections, and the model's process if it is our own.
-    `tasks` says how questions that were left for the cluster are worked off; if it is None, nobody does.
+    If `settings` name a collector of spans, it gets them. Systems are reached through `transport`; through the
+    network if it is None. With a `cluster`: its audit, its probes, its connections, and the model's process if it is
+    our own. `tasks` says how questions that were left for the cluster are worked off; if it is None, nobody does.
 
     Raises:
         Refused: the file or a secret that it names cannot be read.
