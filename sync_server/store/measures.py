@@ -9,13 +9,14 @@ Rules
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, func, select
+from sqlalchemy import BigInteger, Column, bindparam, func, select
 from sqlmodel import Field
 
 from shared.metrics import Key
-from sync_server.store.base import Part, Table, table_of
+from sync_server.store.base import Fixed, Part, Table, table_of
 from sync_server.store.ledger import LEDGER
 from sync_server.store.tasks import TASK
 
@@ -34,6 +35,17 @@ class MeasureRow(Table, table=True):
 
 
 MEASURE = table_of(MeasureRow)
+_COUNTED = Fixed(
+    select(MEASURE.c.value).where(MEASURE.c.tenant == bindparam("of"), MEASURE.c.name == _AUDIT).with_for_update()
+)
+
+
+@cache
+def _raised(inserted: Any) -> Any:
+    """A count raised by what is told, or begun with it; `inserted` is the dialect's own insert."""
+    statement = inserted(MEASURE)
+    value = {"value": MEASURE.c.value + statement.excluded.value}
+    return statement.on_conflict_do_update(index_elements=["tenant", "name", "labels"], set_=value)
 
 
 class Measures(Part):
@@ -41,11 +53,12 @@ class Measures(Part):
 
     def measure(self, tenant: str, counts: Mapping[Key, int]) -> None:
         """Count more; in one order, so that nobody waits for each other."""
-        for (name, labels), more in sorted(counts.items()):
-            key = {"tenant": tenant, "name": name, "labels": json.dumps(labels)}
-            statement = self._insert(MEASURE).values(**key, value=more)
-            raised = {"value": MEASURE.c.value + more}
-            self._do(statement.on_conflict_do_update(index_elements=["tenant", "name", "labels"], set_=raised))
+        rows = [
+            {"tenant": tenant, "name": name, "labels": json.dumps(labels), "value": more}
+            for (name, labels), more in sorted(counts.items())
+        ]
+        if rows:
+            self._do(_raised(self._insert), rows)
 
     def measured(self, tenant: str) -> dict[Key, int]:
         """Everything that was counted of an organisation."""
@@ -55,8 +68,7 @@ class Measures(Part):
 
     def audit_counted(self, tenant: str) -> int:
         """The position up to which the audit is counted; held until the transaction ends."""
-        this = (MEASURE.c.tenant == tenant) & (MEASURE.c.name == _AUDIT)
-        row = self._one(select(MEASURE.c.value).where(this).with_for_update())
+        row = self._one(_COUNTED, of=tenant)
         return int(row.value) if row else 0
 
     def count_audit(self, tenant: str, links: int) -> None:

@@ -8,14 +8,15 @@ Rules
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Text, delete, literal, select, tuple_
+from sqlalchemy import BigInteger, Column, Index, Text, bindparam, delete, insert, literal, select, tuple_
 from sqlmodel import Field
 
 from shared.contract import to_instant
 from shared.evidence import Trace
-from sync_server.store.base import Part, Table, table_of
+from sync_server.store.base import Fixed, Part, Table, among, table_of
 
 
 class TraceRow(Table, table=True):
@@ -55,6 +56,25 @@ class StrandRow(Table, table=True):
 
 
 TRACE, STRAND = table_of(TraceRow), table_of(StrandRow)
+_ADD = insert(TRACE)
+_TOLD = Fixed(
+    select(STRAND).where(STRAND.c.tenant == bindparam("of"), STRAND.c.device == bindparam("by")).with_for_update()
+)
+
+
+@cache
+def _known(dialect: str) -> Fixed:
+    """Those hashes of a laptop's traces that are among others."""
+    this = (TRACE.c.tenant == bindparam("of")) & (TRACE.c.device == bindparam("by"))
+    return Fixed(select(TRACE.c.hash).where(this, among(TRACE.c.hash, dialect)))
+
+
+@cache
+def _put(inserted: Any) -> Any:
+    """How far a laptop told, instead of what stood there; `inserted` is the dialect's own insert."""
+    statement = inserted(STRAND)
+    values = {each.name: statement.excluded[each.name] for each in STRAND.c if not each.primary_key}
+    return statement.on_conflict_do_update(index_elements=["tenant", "device"], set_=values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +106,7 @@ class Traces(Part):
 
     def told(self, tenant: str, device: str) -> Told | None:
         """How far a laptop has told; None if it never did. Held until the transaction ends."""
-        this = (STRAND.c.tenant == tenant) & (STRAND.c.device == device)
-        row = self._one(select(STRAND).where(this).with_for_update())
+        row = self._one(_TOLD, of=tenant, by=device)
         return _told(row) if row else None
 
     def all_told(self, tenant: str) -> dict[str, Told]:
@@ -99,13 +118,12 @@ class Traces(Part):
         """How far it has told now."""
         values = {name: getattr(told, name) for name in ("strand", "number", "hash", "stated", "lost", "head")}
         values |= {"began_at": _text(told.began_at), "told_at": _text(told.told_at)}
-        statement = self._insert(STRAND).values(tenant=tenant, device=device, **values)
-        self._do(statement.on_conflict_do_update(index_elements=["tenant", "device"], set_=values))
+        self._do(_put(self._insert), [{"tenant": tenant, "device": device, **values}])
 
     def known_traces(self, tenant: str, device: str, hashes: Iterable[str]) -> frozenset[str]:
         """Those of `hashes` that are here, of whatever strand."""
-        this = (TRACE.c.tenant == tenant) & (TRACE.c.device == device) & TRACE.c.hash.in_(sorted(hashes))
-        return frozenset(row.hash for row in self._all(select(TRACE.c.hash).where(this)))
+        rows = self._all(_known(self._dialect), of=tenant, by=device, among=self._listed(hashes))
+        return frozenset(row.hash for row in rows)
 
     def add_traces(
         self, tenant: str, device: str, strand: int, came: Iterable[tuple[str, Trace]], at: datetime
@@ -127,7 +145,7 @@ class Traces(Part):
             for digest, each in came
         ]
         if rows:
-            self._do(TRACE.insert(), rows)
+            self._do(_ADD, rows)
 
     def traces(self, tenant: str, kind: str, since: datetime | None = None) -> list[tuple[str, str]]:
         """Device and content of the traces of a kind that came since then, in the order in which they came."""
