@@ -5,7 +5,7 @@ from alembic import op
 from sqlmodel import AutoString
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 
 
 def upgrade() -> None:
