@@ -127,7 +127,10 @@ class Telling:
 
     def _nothing_new(self, now: datetime) -> bool:
         """Whether nothing was left a moment ago, and this program added nothing since. Another one may have."""
-        return self._looked is not None and self._looked[0] == self._evidence.added and now - self._looked[1] < REST
+        if self._looked is None:
+            return False
+        added, at = self._looked
+        return added == self._evidence.added and at <= now < at + REST  # a clock that was set back must not stop it
 
     def _rests(self, now: datetime) -> bool:
         until = self._rests_until

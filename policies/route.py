@@ -96,7 +96,7 @@ def choose(bundle: Bundle, request: RouteRequest, decided_at: datetime, steady: 
 
 def seal_decision(draft: Decision) -> Decision:
     """`draft`, whose hash counts for nothing, with the hash of everything else in it."""
-    bare = draft.model_copy(update={"hash": _UNHASHED})
+    bare = draft if draft.hash == _UNHASHED else draft.model_copy(update={"hash": _UNHASHED})
     return draft.model_copy(update={"hash": sha256_hex(bare.to_bytes())})
 
 
