@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -285,12 +286,21 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     )
     sys.stdout.flush()
     app = build_app(service, on_thread, lifespan, cluster)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
+    config = uvicorn.Config(app, http="httptools", ws="none", log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
-    with listener:
-        asyncio.run(server.serve(sockets=[listener]))
+    with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listener]))
     service.store.close()
     return None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """libuv's event loop, where there is one (not on Windows): half the time over a socket, and fewer writes."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 
 from shared.routing import Route, Tier
@@ -35,7 +34,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def way_to(port: int, transport: httpx.AsyncBaseTransport, **told: Any) -> Way:
+def way_to(port: int, transport: Connections, **told: Any) -> Way:
     settings: dict[str, Any] = {"model": "m", "tier": Tier.BASIC, "context_tokens": 4096, **told}
     url = f"http://127.0.0.1:{port}"
     return Way(Upstream("u", UpstreamSettings(url=url, boundary=Route.PRIVATE_CLUSTER, **settings)), transport)
@@ -75,7 +74,7 @@ async def test_an_idle_connection_that_the_engine_let_go_is_replaced() -> None:
         port = server.sockets[0].getsockname()[1]
         (kept,) = next(iter(transport._idle.values()))
         server.close()
-        kept._writer.get_extra_info("socket").shutdown(2)
+        kept._transport.get_extra_info("socket").shutdown(2)
         again = await serve_engine(engine, port)
         assert (await way.complete(BODY, "t")).raw
         again.close()
