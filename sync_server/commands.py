@@ -295,7 +295,7 @@ def serve(arguments: argparse.Namespace) -> Report | None:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """libuv's event loop, where there is one (not on Windows): half the time over a socket, and fewer writes."""
+    """The event loop of libuv where there is one (not on Windows): half the time over a socket, and fewer writes."""
     try:
         import uvloop
     except ImportError:

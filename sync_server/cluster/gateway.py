@@ -156,9 +156,7 @@ class Run(Generic[T]):
 class Gateway:
     """The cluster of one server."""
 
-    def __init__(
-        self, cluster: Cluster, wire: Wire, policies: Policies, ports: Ports
-    ) -> None:
+    def __init__(self, cluster: Cluster, wire: Wire, policies: Policies, ports: Ports) -> None:
         """`wire` is closed by whoever made it."""
         self.cluster, self.policies, self.ports = cluster, policies, ports
         self.account = Account()

@@ -74,6 +74,7 @@ async def test_an_idle_connection_that_the_engine_let_go_is_replaced() -> None:
         port = server.sockets[0].getsockname()[1]
         (kept,) = next(iter(transport._idle.values()))
         server.close()
+        assert kept._transport is not None
         kept._transport.get_extra_info("socket").shutdown(2)
         again = await serve_engine(engine, port)
         assert (await way.complete(BODY, "t")).raw
