@@ -184,7 +184,7 @@ def build_cluster(
     wire: Wire | None = None,
     embedded: Embedded | None = None,
 ) -> ClusterParts:
-    """The gateway to the models that `cluster` names, which are reached over `wire`; over the network if it is None."""
+    """The gateway to the models that `cluster` names, reached over `wire` or the network."""
     wire = wire or Connections()
     return ClusterParts(
         Gateway(cluster, wire, policies, service.ports), ClusterDesk(service, policies), wire, embedded
