@@ -261,6 +261,7 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     import uvicorn
 
     from sync_server.api.app import build_app
+    from sync_server.api.gathered import GatheredHttp
     from sync_server.bootstrap import (
         beside_on_threads,
         build_lifespan,
@@ -286,7 +287,7 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     )
     sys.stdout.flush()
     app = build_app(service, on_thread, lifespan, cluster)
-    config = uvicorn.Config(app, http="httptools", ws="none", log_config=None, access_log=False, lifespan="on")
+    config = uvicorn.Config(app, http=GatheredHttp, ws="none", log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
