@@ -47,7 +47,7 @@ class Gathering:
 class GatheredHttp(HttpToolsProtocol):
     """HTTP/1.1 as uvicorn speaks it, its writes gathered."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[override]  # as asyncio has it
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody is there."""
         gathering = Gathering(cast(asyncio.Transport, transport), self.loop)
         super().connection_made(cast(asyncio.Transport, gathering))

@@ -1,7 +1,6 @@
 """What the policy engine answered before: found again for the same facts, and for no others."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,8 @@ from policies.answers import KEPT_MAX, Answers, attributes_read
 from policies.boundary import Question, may_run
 from policies.bundle import Bundle
 from shared.routing import BOUNDARIES, Boundary, DataClass, Link, RouteRequest
-from tests.routing import CLOUD_TENANT, NOW, bundle_of, cloudy, request, shipped
+from tests.builders import NOW
+from tests.routing import CLOUD_TENANT, bundle_of, cloudy, request, shipped
 
 PERMIT_ALL = '@id("all") @reason("all") permit (principal, action, resource);'
 #: Another way of reading the facts in each: by name, by whole, by person, in a list, behind a condition.
@@ -53,7 +53,7 @@ questions = st.builds(
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every time that the engine is asked."""
     calls: list[Any] = []
     ask = cedarpy.is_authorized_batch
@@ -148,8 +148,8 @@ def reads(condition: str) -> frozenset[str] | None:
 
 
 def test_what_a_policy_reads_is_found_wherever_it_stands() -> None:
-    assert reads("context.a && !(context has b) && [context.c].contains(1)") == {"a", "b", "c"}
-    assert reads('if context["x y"] then context.r.s == 1 else context.n like "*"') == {"x y", "r", "n"}
+    assert reads("context.a && !(context has b) && [context.c].contains(1)") == frozenset({"a", "b", "c"})
+    assert reads('if context["x y"] then context.r.s == 1 else context.n like "*"') == frozenset({"x y", "r", "n"})
     assert reads("true") == frozenset()
 
 
