@@ -4,14 +4,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
-import httpx
 
 from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
@@ -32,6 +31,7 @@ from sync_server.cluster.tasks.steps import Limits as TaskLimits
 from sync_server.cluster.tasks.worker import Pace as TaskPace
 from sync_server.cluster.tasks.worker import Worker as TaskWorker
 from sync_server.cluster.upstreams import Cluster, read_cluster
+from sync_server.cluster.wire import Wire
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
 from sync_server.service import Service
@@ -40,10 +40,10 @@ from sync_server.store import Store, schema
 from sync_server.sweeping import sweep_for_ever
 from sync_server.systems.configuration import SystemSettings, read_secret, read_systems
 from sync_server.systems.desk import Desk
-from sync_server.systems.http import HttpSystem
 from sync_server.systems.worker import Worker
 
 if TYPE_CHECKING:
+    import httpx
     from fastapi import APIRouter
 
 T = TypeVar("T")
@@ -109,7 +109,7 @@ def build_lifespan(
     service: Service,
     run_blocking: RunBlocking,
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    transport: httpx.AsyncBaseTransport | None = None,
+    transport: "httpx.AsyncBaseTransport | None" = None,
     cluster: ClusterParts | None = None,
     tasks: "TaskWork | None" = None,
 ) -> Lifespan:
@@ -126,9 +126,11 @@ def build_lifespan(
 
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        async with httpx.AsyncClient(trust_env=False, transport=transport) as client:
-            workers = [build_worker(service, each, client, run_blocking) for each in systems]
-            work = [worker.run(wait) for worker in workers]
+        async with AsyncExitStack() as open_clients:
+            work = []
+            if systems:
+                client = await open_clients.enter_async_context(_client(transport))
+                work += [build_worker(service, each, client, run_blocking).run(wait) for each in systems]
             work += [worker.run(wait) for worker in build_task_workers(service, tasks, run_blocking)]
             running = [asyncio.create_task(each) for each in work]
             running.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
@@ -141,6 +143,13 @@ def build_lifespan(
                 await asyncio.gather(*running, return_exceptions=True)
 
     return lifespan
+
+
+def _client(transport: "httpx.AsyncBaseTransport | None") -> "httpx.AsyncClient":
+    """The client of the systems of record. A server that has none does without httpx, which takes 8 MiB."""
+    import httpx  # noqa: PLC0415
+
+    return httpx.AsyncClient(trust_env=False, transport=transport)
 
 
 @asynccontextmanager
@@ -167,19 +176,21 @@ async def _beside_the_cluster(
         await asyncio.gather(*tasks, return_exceptions=True)
         while await write_down(gateway, desk, run_blocking):
             pass
-        await cluster.transport.aclose()
+        await cluster.wire.aclose()
 
 
 def build_cluster(
     service: Service,
     cluster: Cluster,
     policies: Policies,
-    transport: httpx.AsyncBaseTransport | None = None,
+    wire: Wire | None = None,
     embedded: Embedded | None = None,
 ) -> ClusterParts:
-    """The gateway to the models that `cluster` names, which are reached through `transport`."""
-    way = transport or Connections()
-    return ClusterParts(Gateway(cluster, way, policies, service.ports), ClusterDesk(service, policies), way, embedded)
+    """The gateway to the models that `cluster` names, reached over `wire` or the network."""
+    wire = wire or Connections()
+    return ClusterParts(
+        Gateway(cluster, wire, policies, service.ports), ClusterDesk(service, policies), wire, embedded
+    )
 
 
 def cluster_of(told: str, service: Service) -> ClusterParts:
@@ -210,10 +221,12 @@ def build_console(office: Office, run_blocking: RunBlocking) -> "APIRouter":
 def build_worker(
     service: Service,
     system: tuple[str, SystemSettings, str | None],
-    client: httpx.AsyncClient,
+    client: "httpx.AsyncClient",
     run_blocking: RunBlocking,
 ) -> Worker:
     """The worker of one configured system: its name, its settings, its secret."""
+    from sync_server.systems.http import HttpSystem  # noqa: PLC0415  # as for `_client`
+
     name, told, secret = system
     desk = Desk(service, name, service.ports.new_id())
     adapter = HttpSystem(told, client, secret)

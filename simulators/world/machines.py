@@ -27,6 +27,7 @@ from sync_server.backup import raise_incarnation
 from sync_server.bootstrap import TaskWork, build_cluster, build_lifespan, build_service, default_policy
 from sync_server.cluster.parts import ClusterParts
 from sync_server.cluster.policy import shipped_policies
+from sync_server.cluster.through_httpx import ThroughHttpx
 from sync_server.office import Office
 from sync_server.service import Service
 from sync_server.settings import Settings as ServerSettings
@@ -137,7 +138,7 @@ class Centre:
             return None
         policies = shipped_policies()
         policies.read(service)
-        return build_cluster(service, UPSTREAMS, policies, self.engines)
+        return build_cluster(service, UPSTREAMS, policies, ThroughHttpx(self.engines))
 
     async def _seldom(self, seconds: float) -> None:
         """What looks for work every few seconds is asked less often: nothing here is in a hurry."""

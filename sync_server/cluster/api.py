@@ -228,23 +228,20 @@ class Presence:
         task = asyncio.current_task()
         assert task is not None, "a request is a task"
         self._task = task
-        self._watch = asyncio.create_task(self._look())
+        self._watch = asyncio.create_task(self._look(task))
         return self
 
-    async def _look(self) -> None:
+    async def _look(self, task: "asyncio.Task[Any]") -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._gone = True
-        self._task.cancel()
+        task.cancel()
 
     async def __aexit__(self, kind: type[BaseException] | None, _error: object, _trace: object) -> None:
-        self._watch.cancel()
-        if (
-            self._gone
-            and kind is not None
-            and issubclass(kind, asyncio.CancelledError)
-            and self._task.uncancel() == 0
-        ):
+        task, watch = self._task, self._watch
+        del self._task, self._watch  # or it would stand in a ring with its watch until the collector looks
+        watch.cancel()
+        if self._gone and kind is not None and issubclass(kind, asyncio.CancelledError) and task.uncancel() == 0:
             raise Gone
 
 

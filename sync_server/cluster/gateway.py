@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-import httpx
-
 from shared.assist import Answer, Attempt, Moved
 from shared.ports import Ports
 from shared.problems import Code, Refused
@@ -40,6 +38,7 @@ from sync_server.cluster.policy import Policies
 from sync_server.cluster.quota import Quotas
 from sync_server.cluster.task import ANY_MODEL, Task
 from sync_server.cluster.upstreams import Cluster
+from sync_server.cluster.wire import Wire
 
 T = TypeVar("T")
 PLACES: tuple[Boundary, ...] = (Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
@@ -157,13 +156,11 @@ class Run(Generic[T]):
 class Gateway:
     """The cluster of one server."""
 
-    def __init__(
-        self, cluster: Cluster, transport: httpx.AsyncBaseTransport, policies: Policies, ports: Ports
-    ) -> None:
-        """`transport` is closed by whoever made it."""
+    def __init__(self, cluster: Cluster, wire: Wire, policies: Policies, ports: Ports) -> None:
+        """`wire` is closed by whoever made it."""
         self.cluster, self.policies, self.ports = cluster, policies, ports
         self.account = Account()
-        self.seats = {each.name: Seat(Engine(each, transport)) for each in cluster.upstreams}
+        self.seats = {each.name: Seat(Engine(each, wire)) for each in cluster.upstreams}
         self._quotas = Quotas()
         self._number = 0
 

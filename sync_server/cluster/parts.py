@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import httpx
-
 from sync_server.cluster.desk import Desk
 from sync_server.cluster.embedded import Embedded
 from sync_server.cluster.gateway import Gateway
+from sync_server.cluster.wire import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,5 +14,5 @@ class ClusterParts:
 
     gateway: Gateway
     desk: Desk
-    transport: httpx.AsyncBaseTransport
+    wire: Wire
     embedded: Embedded | None = None
