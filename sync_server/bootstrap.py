@@ -17,19 +17,19 @@ from shared.problems import Code, Refused
 from sync_server.batch.known import Asks
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.cluster.connections import Connections
-from sync_server.cluster.desk import Desk as ClusterDesk
 from sync_server.cluster.embedded import Embedded, embedded_cluster
 from sync_server.cluster.gateway import Gateway
 from sync_server.cluster.keeping import probe_for_ever, read_for_ever, write_down, write_for_ever
 from sync_server.cluster.parts import ClusterParts
 from sync_server.cluster.policy import Policies, ServerPolicies, shipped_bundle, shipped_policies
-from sync_server.cluster.port import Engine, NoEngine
-from sync_server.cluster.queued import GatewayEngine, policy_by
-from sync_server.cluster.tasks.desk import Desk as TaskDesk
-from sync_server.cluster.tasks.facts import Policy, policy_of
-from sync_server.cluster.tasks.steps import Limits as TaskLimits
-from sync_server.cluster.tasks.worker import Pace as TaskPace
-from sync_server.cluster.tasks.worker import Worker as TaskWorker
+from sync_server.cluster.queue.by_gateway import GatewayEngine, policy_by
+from sync_server.cluster.queue.desk import TaskDesk
+from sync_server.cluster.queue.facts import Policy, policy_of
+from sync_server.cluster.queue.port import Engine, NoEngine
+from sync_server.cluster.queue.steps import Limits as TaskLimits
+from sync_server.cluster.queue.worker import Pace as TaskPace
+from sync_server.cluster.queue.worker import Worker as TaskWorker
+from sync_server.cluster.reception import Reception
 from sync_server.cluster.upstreams import Cluster, read_cluster
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
@@ -146,13 +146,13 @@ async def _beside_the_cluster(
     if cluster is None:
         yield
         return
-    gateway, desk = cluster.gateway, cluster.desk
+    gateway, reception = cluster.gateway, cluster.reception
     tasks = [
-        asyncio.create_task(write_for_ever(gateway, desk, run_blocking, wait)),
+        asyncio.create_task(write_for_ever(gateway, reception, run_blocking, wait)),
         asyncio.create_task(probe_for_ever(gateway, wait)),
     ]
-    if isinstance(desk.policies, ServerPolicies):
-        tasks.append(asyncio.create_task(read_for_ever(desk.policies, desk.service, run_blocking, wait)))
+    if isinstance(reception.policies, ServerPolicies):
+        tasks.append(asyncio.create_task(read_for_ever(reception.policies, reception.service, run_blocking, wait)))
     if cluster.embedded is not None:
         tasks.append(asyncio.create_task(cluster.embedded.run(wait)))
     try:
@@ -161,7 +161,7 @@ async def _beside_the_cluster(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        while await write_down(gateway, desk, run_blocking):
+        while await write_down(gateway, reception, run_blocking):
             pass
         await cluster.transport.aclose()
 
@@ -175,7 +175,7 @@ def build_cluster(
 ) -> ClusterParts:
     """The gateway to the models that `cluster` names, which are reached through `transport`."""
     way = transport or Connections()
-    return ClusterParts(Gateway(cluster, way, policies, service.ports), ClusterDesk(service, policies), way, embedded)
+    return ClusterParts(Gateway(cluster, way, policies, service.ports), Reception(service, policies), way, embedded)
 
 
 def cluster_of(told: str, service: Service) -> ClusterParts:
@@ -220,7 +220,7 @@ def task_work(cluster: ClusterParts | None) -> TaskWork:
     """Questions go through the gateway; without one nothing can run, so that they wait, and expire by name."""
     if cluster is None:
         return TaskWork(default_policy())
-    return TaskWork(policy_by(cluster.desk.policies), GatewayEngine(cluster.gateway))
+    return TaskWork(policy_by(cluster.reception.policies), GatewayEngine(cluster.gateway))
 
 
 def build_task_workers(service: Service, told: TaskWork | None, run_blocking: RunBlocking) -> list[TaskWorker]:

@@ -71,7 +71,7 @@ def build_app(
     app.include_router(blob_routes(service.attachments, run_blocking))
     app.include_router(update_routes(service.updates, run_blocking))
     _say_problems(app)
-    return app if cluster is None else ClusterApi(app, cluster.gateway, cluster.desk, run_blocking)
+    return app if cluster is None else ClusterApi(app, cluster.gateway, cluster.reception, run_blocking)
 
 
 def _json(body: bytes, request: Request) -> Response:

@@ -21,7 +21,7 @@ from shared.records import Record
 from shared.statements import ReceiptsRoot
 from sync_server.batch.decided import Decided, Settled
 from sync_server.batch.known import Known
-from sync_server.cluster.tasks.rows import add_tasks
+from sync_server.cluster.queue.rows import add_tasks
 from sync_server.store import Entry, Link, TenantHead, Write
 from sync_server.systems.outbox import write_outgoing
 

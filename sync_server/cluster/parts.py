@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from sync_server.cluster.desk import Desk
 from sync_server.cluster.embedded import Embedded
 from sync_server.cluster.gateway import Gateway
+from sync_server.cluster.reception import Reception
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,6 @@ class ClusterParts:
     """The gateway, its side of the database, the way to the engines, and our own engine if there is one."""
 
     gateway: Gateway
-    desk: Desk
+    reception: Reception
     transport: httpx.AsyncBaseTransport
     embedded: Embedded | None = None

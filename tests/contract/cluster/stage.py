@@ -136,7 +136,7 @@ class Stage:
 
     async def audited(self) -> list[dict[str, Any]]:
         """The audit's entries about inference, as they are written."""
-        await write_down(self.parts.gateway, self.parts.desk, in_place)
+        await write_down(self.parts.gateway, self.parts.reception, in_place)
         with self.office.service.store.transaction() as tx:
             bodies = [json.loads(body) for _, _, _, body in tx.audit(TENANT)]
         return [body for body in bodies if body.get("act") == "inference"]

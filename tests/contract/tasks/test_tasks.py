@@ -15,9 +15,9 @@ from shared.records import ANSWER_CHARS_MAX, ApprovalChoice, TaskStatus
 from shared.routing import Route
 from simulators.cluster import Temper, answer, answer_text
 from sync_server.bootstrap import default_policy
-from sync_server.cluster.port import NoEngine
-from sync_server.cluster.tasks.facts import approves
-from sync_server.cluster.tasks.steps import after_run
+from sync_server.cluster.queue.facts import approves
+from sync_server.cluster.queue.port import NoEngine
+from sync_server.cluster.queue.steps import after_run
 from sync_server.standing import go_on
 from tests.builders import JOB
 from tests.contract.tasks.world import COMPLEX_TOKENS, LEASE_S, LIMITS, Deadly, Died, Questions

@@ -15,12 +15,12 @@ from shared.commands.base import Command
 from shared.problems import Code, Refused
 from shared.routing import Boundary, Capability, Consented, DataClass, highest
 from sync_server.authentication import Caller
-from sync_server.cluster import port
 from sync_server.cluster.consents import hold
 from sync_server.cluster.gateway import Gateway
 from sync_server.cluster.policy import Policies
+from sync_server.cluster.queue import port
+from sync_server.cluster.queue.facts import Policy
 from sync_server.cluster.task import Asker, question
-from sync_server.cluster.tasks.facts import Policy
 from sync_server.store import Tx
 
 #: Nothing was sent, or somebody who has a say asks for patience.
@@ -39,7 +39,7 @@ class GatewayEngine:
         """What each place can do now."""
         return self._gateway.known(self._gateway.ports.clock.now())
 
-    async def run(self, task: port.Task) -> port.Result:
+    async def run(self, task: port.QueuedTask) -> port.Result:
         """Have the question answered."""
         asker = Asker(task.tenant, task.device, task.actor, "task")
         request = AssistRequest(

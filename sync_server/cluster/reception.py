@@ -48,7 +48,7 @@ class Claimed:
     digest: str
 
 
-class Desk:
+class Reception:
     """What the gateway asks of the server's database."""
 
     def __init__(self, service: Service, policies: Policies) -> None:

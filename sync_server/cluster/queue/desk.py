@@ -22,9 +22,9 @@ from shared.ids import record_ref
 from shared.outcomes import EFFECTIVE
 from shared.records import TaskStatus
 from shared.routing import Boundary, Capability, Decision
-from sync_server.cluster.port import Task
-from sync_server.cluster.tasks.facts import Policy, asked_in
-from sync_server.cluster.tasks.steps import Done, Later, Limits, Over, Resting, Run, expired, first, waits
+from sync_server.cluster.queue.facts import Policy, asked_in
+from sync_server.cluster.queue.port import QueuedTask
+from sync_server.cluster.queue.steps import Done, Later, Limits, Over, Resting, Run, expired, first, waits
 from sync_server.logs import where
 from sync_server.service import Service, give
 from sync_server.standing import refuse_if_stopped, stopped
@@ -40,10 +40,10 @@ class Dispatched:
 
     row: TaskEntry
     run: Run
-    task: Task
+    task: QueuedTask
 
 
-class Desk:
+class TaskDesk:
     """One worker's access to tasks. Every method blocks and raises as the store does."""
 
     def __init__(self, service: Service, policy: Policy, owner: str, limits: Limits) -> None:
@@ -150,9 +150,9 @@ class Desk:
         assert entry.outcome in EFFECTIVE, f"the record of a task does not follow its row: {entry.outcome}"
 
 
-def _task(row: TaskEntry, entry: Entry, run: Run) -> Task:
+def _task(row: TaskEntry, entry: Entry, run: Run) -> QueuedTask:
     asked = asked_in(entry.command)
-    return Task(
+    return QueuedTask(
         tenant=row.tenant,
         id=row.command,
         fence=row.fence,

@@ -1,4 +1,4 @@
-"""Carries out the steps of `sync_server.cluster.tasks.steps`: one task at a time.
+"""Carries out the steps of `sync_server.cluster.queue.steps`: one task at a time.
 
 Rules
 1. The steps decide; this only does what they say, and looks at the clock before each.
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.ports import Clock, RunBlocking
-from sync_server.cluster.port import Broke, Busy, Engine, Result
-from sync_server.cluster.tasks.desk import Desk, Dispatched
-from sync_server.cluster.tasks.steps import Limits, Resting, after_run, expired
+from sync_server.cluster.queue.desk import Dispatched, TaskDesk
+from sync_server.cluster.queue.port import Broke, Busy, Engine, Result
+from sync_server.cluster.queue.steps import Limits, Resting, after_run, expired
 from sync_server.logs import where
 from sync_server.working import Wait, work_for_ever
 
@@ -42,7 +42,7 @@ class Worker:
     def __init__(
         self,
         engine: Engine,
-        desk: Desk,
+        desk: TaskDesk,
         clock: Clock,
         run_blocking: RunBlocking,
         limits: Limits | None = None,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from reconciliation.decide import Ruling
 from shared.commands.assist_request import TaskRequested, task_ref
 from shared.records import TaskStatus
-from sync_server.cluster.tasks.facts import asked_in
+from sync_server.cluster.queue.facts import asked_in
 from sync_server.store import Entry, TaskEntry, Tx
 
 
