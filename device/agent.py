@@ -33,6 +33,7 @@ from device.core.trust import Trust
 from device.errors import RemoteError, StoreError, TransportError
 from device.intake import Intake
 from device.keys import DeviceKeys
+from device.standing import refused
 from device.store import DeviceStore, Identity, Issue, Outgoing
 from device.transfers import Transfers
 from device.transport import Answered, Begun, Body, SyncClient, read_ending, read_reply
@@ -224,9 +225,12 @@ class Agent:
             if waiting and waiting[0] is each:  # so many may have come meanwhile that it was forgotten
                 waiting.popleft()
 
-    def _note_failure(self, sentence: str) -> None:
+    def _note_failure(self, sentence: str, code: Code | None = None) -> None:
+        """Why no usable answer came; what the refusal `code` says of this laptop is remembered with it."""
         with self._keeping_exchanges():
             self._store.set_meta("last_error", sentence)
+            if code is not None:
+                refused(self._store, code, self._ports.clock.now())
 
     async def _draft(self, this: _Round) -> _Draft | None:
         """The round that may follow `this`, made ready while the server works."""
@@ -309,13 +313,14 @@ class Agent:
 
     async def _failed(self, error: TransportError | RemoteError, action: Act) -> None:
         sentence, at = str(error), self._ports.clock.now()
-        await self._run(lambda: self._note_failure(sentence))
-        if isinstance(error, RemoteError) and error.problem.code in _SHUT_OUT:
+        code = error.problem.code if isinstance(error, RemoteError) else None
+        await self._run(lambda: self._note_failure(sentence, code))
+        if isinstance(error, RemoteError) and code in _SHUT_OUT:
             await self._run(lambda: self._shut_out(error, action))
             self.session.turned_out(at, action)
             return
         self.session.failed(at, self._spread(), error.retry_after)
-        if isinstance(error, RemoteError) and error.problem.code is Code.CURSOR_INVALID:
+        if code is Code.CURSOR_INVALID:
             await self._run(self._store.forget_cursor)
             self.session.send_now()
 

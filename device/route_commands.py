@@ -6,13 +6,16 @@ from datetime import timedelta
 from device.assist import about
 from device.bootstrap import Device
 from device.commands import job_ref, with_device
+from device.consents import Scope
 from device.core.evidence import for_upload
 from device.core.what_if import suppositions
 from device.errors import LocalError
+from device.standing import standing_words
 from device.words import plain
 from policies.explain import PLACES, explain
 from shared.commandline import Report, words_or_input
 from shared.consent import ConsentShown
+from shared.ids import id_of
 from shared.routing import BOUNDARIES, Boundary, DataClass
 
 
@@ -28,7 +31,10 @@ def explained(arguments: argparse.Namespace) -> Report:
         decision = bench.routes.look(question, bench.model, kept=True, suppose=suppose)
         found = bench.routes.classified(question)
         lines = [*explain(decision), f"  class {found.data_class}: {', '.join(found.reasons()) or 'as declared'}"]
+        known, now, days = bench.routes.standing(), device.ports.clock.now(), bench.routes.approved_days_max
+        lines.append(f"  this laptop: {standing_words(known, now, days)}")
         data = {
+            "standing": known and {**known.model_dump(mode="json"), "age_s": round(known.age(now).total_seconds())},
             "decision": decision.model_dump(mode="json"),
             "found": list(found.reasons()),
             "supposed": suppose,
@@ -62,12 +68,9 @@ def given(arguments: argparse.Namespace) -> Report:
             f"Up to {arguments.data_class} data of {arguments.job} may go to {PLACES[target]} "
             f"to {arguments.purpose}, for {arguments.hours} hours."
         )
+        scope = Scope(target, DataClass(arguments.data_class), arguments.purpose, "job", id_of(job.ref))
         consent = bench.routes.consents.give(
-            target,
-            DataClass(arguments.data_class),
-            arguments.purpose,
-            "job",
-            job.ref.partition("/")[2],
+            scope,
             told=told,
             bundle_version=bench.policy_version,
             life=timedelta(hours=arguments.hours),
