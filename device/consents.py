@@ -5,7 +5,8 @@ Rules
    was forged, changed, or copied under another id is not even listed.
 2. A consent names its place, class, purpose, job or task, and end. One for a single task is used up by the first task
    that leaves under it.
-3. Taking back counts from the moment it is saved; the server hears of it with the next question.
+3. Taking back counts here from the moment it is saved; the server hears of it with the next sync round, and with the
+   next question, whichever comes first, and from then on lets nothing leave under that consent.
 4. Giving, using and taking back are evidence.
 
 Which consents a crossing needs is the policies' business (`policies.boundary`).
@@ -118,6 +119,10 @@ class Consents:
             self._store.add_revocation(consent.id, envelope.wire_json)
             self._note(consent, "revoked")
         return consent
+
+    def told(self) -> frozenset[str]:
+        """The consents of which the server is known to have heard that they are taken back."""
+        return self._store.revocations_told()
 
     def listed(self) -> list[ConsentShown]:
         """Every consent that this person really gave, and how it stands now; oldest first."""

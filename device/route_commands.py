@@ -49,9 +49,12 @@ def consents(arguments: argparse.Namespace) -> Report:
     """What was agreed to."""
 
     def work(device: Device) -> Report:
-        shown = device.workbench.routes.consents.listed()
-        lines = [line for each in shown for line in _consent_lines(each)]
-        data = {"consents": [each.model_dump(mode="json") for each in shown]}
+        consents = device.workbench.routes.consents
+        shown, told = consents.listed(), consents.told()
+        lines = [line for each in shown for line in _consent_lines(each, told)]
+        data = {
+            "consents": [{**each.model_dump(mode="json"), "server_told": each.consent.id in told} for each in shown]
+        }
         return Report("tailboard.consents.v1", data, lines or ["No consent was given on this laptop."])
 
     return with_device(arguments, work)
@@ -87,7 +90,8 @@ def revoked(arguments: argparse.Namespace) -> Report:
     def work(device: Device) -> Report:
         consent = device.workbench.routes.consents.revoke(arguments.id)
         said = f"Taken back, from now on: {consent.data_class} data does not go to {PLACES[consent.target]}."
-        return Report("tailboard.consent-revoked.v1", {"consent": consent.id}, [said])
+        then = "What waits there is held back as soon as the server hears of it: tailboard sync"
+        return Report("tailboard.consent-revoked.v1", {"consent": consent.id}, [said, then])
 
     return with_device(arguments, work)
 
@@ -123,13 +127,14 @@ def _boundary(name: str) -> Boundary:
     return found
 
 
-def _consent_lines(shown: ConsentShown) -> list[str]:
+def _consent_lines(shown: ConsentShown, told: frozenset[str]) -> list[str]:
     said = shown.consent
     reach = "one task" if said.reach == "once" else said.conversation
     scope = f"up to {said.data_class} data to {PLACES[said.target]}, to {said.purpose}, {reach}"
     until = f"until {said.expires_at:%Y-%m-%d %H:%M} (UTC), used {shown.used} times"
+    heard = "" if shown.standing != "revoked" or said.id in told else ", the server has not heard of it yet"
     return [
-        f"{said.id}  {shown.standing.replace('_', ' ')}",
+        f"{said.id}  {shown.standing.replace('_', ' ')}{heard}",
         f"    {scope}, {until}",
         f"    {plain(said.told)}",
     ]

@@ -21,10 +21,11 @@ from sync_server.cluster.embedded import Embedded, embedded_cluster
 from sync_server.cluster.gateway import Gateway
 from sync_server.cluster.keeping import probe_for_ever, read_for_ever, write_down, write_for_ever
 from sync_server.cluster.parts import ClusterParts
-from sync_server.cluster.policy import Policies, ServerPolicies, shipped_bundle, shipped_policies
-from sync_server.cluster.queue.by_gateway import GatewayEngine, policy_by
+from sync_server.cluster.policy import Policies, ServerPolicies, shipped_policies
+from sync_server.cluster.queue.by_gateway import GatewayEngine
 from sync_server.cluster.queue.desk import TaskDesk
-from sync_server.cluster.queue.facts import Policy, policy_of
+from sync_server.cluster.queue.facts import Policy
+from sync_server.cluster.queue.in_force import policy_in_force
 from sync_server.cluster.queue.port import Engine, NoEngine
 from sync_server.cluster.queue.steps import Limits as TaskLimits
 from sync_server.cluster.queue.worker import Pace as TaskPace
@@ -33,14 +34,15 @@ from sync_server.cluster.reception import Reception
 from sync_server.cluster.upstreams import Cluster, read_cluster
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
-from sync_server.service import Service
+from sync_server.service import Service, incarnation
 from sync_server.settings import Settings
-from sync_server.store import Store, schema
+from sync_server.store import Store, Tx, schema
 from sync_server.sweeping import sweep_for_ever
 from sync_server.systems.configuration import SystemSettings, read_secret, read_systems
 from sync_server.systems.desk import Desk
 from sync_server.systems.http import HttpSystem
 from sync_server.systems.worker import Worker
+from sync_server.updates.publisher import Publisher
 
 T = TypeVar("T")
 
@@ -66,7 +68,8 @@ def build_service(
 ) -> Service:
     """The service over the database that `tailboard-server init` made; `pooled` as `Store` says.
 
-    `asks` says which commands policy wants approved, whatever their kind says; None is the policy that ships.
+    `asks` says which commands policy wants approved, whatever their kind says; if it is None, the policies say so
+    that each organisation has in force.
 
     Raises:
         Refused: there is no such server here, or its database is not of this program.
@@ -82,14 +85,13 @@ def build_service(
     except BaseException:
         store.close()
         raise
-    judged = asks or default_policy().asks
-    files, ring = blob_files(settings), KeyRing(secret)
-    return Service(store, ring, ports or system_ports(), files, beside, settings.terms, judged)
+    files, ring, ports = blob_files(settings), KeyRing(secret), ports or system_ports()
 
+    def published(tx: Tx, tenant: str) -> Publisher:
+        return Publisher(tx, tenant, ring, ports, settings.terms, incarnation(tx))
 
-def default_policy() -> Policy:
-    """How questions are judged where an organisation has published no policies of its own."""
-    return policy_of(shipped_bundle())
+    judged = asks or policy_in_force(published).asks
+    return Service(store, ring, ports, files, beside, settings.terms, judged)
 
 
 def blob_files(settings: Settings) -> BlobFiles:
@@ -216,11 +218,10 @@ class TaskWork:
     pace: TaskPace = field(default_factory=TaskPace)
 
 
-def task_work(cluster: ClusterParts | None) -> TaskWork:
+def task_work(service: Service, cluster: ClusterParts | None) -> TaskWork:
     """Questions go through the gateway; without one nothing can run, so that they wait, and expire by name."""
-    if cluster is None:
-        return TaskWork(default_policy())
-    return TaskWork(policy_by(cluster.reception.policies), GatewayEngine(cluster.gateway))
+    engine = NoEngine() if cluster is None else GatewayEngine(cluster.gateway)
+    return TaskWork(policy_in_force(service.publisher), engine)
 
 
 def build_task_workers(service: Service, told: TaskWork | None, run_blocking: RunBlocking) -> list[TaskWorker]:

@@ -219,7 +219,7 @@ class Gateway:
             tools=task.tools,
             tier=task.tier,
             within_s=task.within_s,
-            device_approved=asker.kind != "client",  # enrolled by the office; a program is no laptop
+            device_approved=task.laptop_approved,
             link=Link.UP,
             known=self.known(now, task),
             consents=task.consents,

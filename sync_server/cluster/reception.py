@@ -9,9 +9,10 @@ Rules
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -70,7 +71,10 @@ class Reception:
                 raise Refused(Code.ID_REUSED, f"task {request.task} came before and said something else")
             tx.forget_tasks(now - 2 * TASK_AGE_MAX)
             asker = Asker(caller.tenant, caller.device, caller.actor, "device")
-            task = question(asker, request, consents.hold(tx, caller, request, now))
+            notes: list[consents.Note] = []
+            held = consents.hold(tx, caller, request, now, notes.append)
+            self._audit(tx, caller.tenant, notes)
+            task = question(asker, request, held, laptop_approved=True)  # it is active, as was seen just now
             return self._remembered(tx, task.classified(self.policies.classify(caller.tenant, task.text)), now)
 
         return Claimed(self.store.attempt(work), digest)
@@ -140,10 +144,14 @@ class Reception:
         self.store.attempt(lambda tx: self._write(tx, tenant, uses))
 
     def _write(self, tx: Tx, tenant: str, uses: Iterable[Use]) -> None:
-        batch = self.service.batch(tx, tenant)
-        for use in uses:
-            batch.note(**use.note())
-        batch.flush()
+        self._audit(tx, tenant, [use.note() for use in uses])
+
+    def _audit(self, tx: Tx, tenant: str, notes: Sequence[Mapping[str, Any]]) -> None:
+        if notes:
+            batch = self.service.batch(tx, tenant)
+            for note in notes:
+                batch.note(**note)
+            batch.flush()
 
 
 def _question(body: bytes) -> AssistRequest:

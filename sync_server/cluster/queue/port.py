@@ -42,6 +42,7 @@ class QueuedTask:
         disclosure: what its author is told about it.
         consents: those that the decision knew of.
         approved: somebody with the right to approved it.
+        laptop_approved: its author's laptop may do sensitive work.
     """
 
     tenant: str
@@ -62,6 +63,7 @@ class QueuedTask:
     disclosure: str
     consents: tuple[Consented, ...] = ()
     approved: bool = False
+    laptop_approved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from shared.outcomes import Outcome, Reason
 from shared.records import ANSWER_CHARS_MAX, ApprovalChoice, TaskStatus
 from shared.routing import Route
 from simulators.cluster import Temper, answer, answer_text
-from sync_server.bootstrap import default_policy
 from sync_server.cluster.queue.facts import approves
+from sync_server.cluster.queue.in_force import policy_in_force
 from sync_server.cluster.queue.port import NoEngine
 from sync_server.cluster.queue.steps import after_run
 from sync_server.standing import go_on
@@ -445,7 +445,7 @@ async def test_work_on_the_job_goes_on_while_a_question_waits(questions: Questio
 @pytest.fixture
 def shipped(questions: Questions) -> Questions:
     """The same server under the bundle that ships."""
-    questions.follow(default_policy())
+    questions.follow(policy_in_force(questions.office.service.publisher))
     return questions
 
 

@@ -113,7 +113,7 @@ class Questions:
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
-        self.follow(Policy(self.rule.choose))
+        self.follow(Policy(lambda _tx, request, at: self.rule.choose(request, at)))
 
     def follow(self, policy: Policy) -> None:
         """From now on the server judges by this policy."""
