@@ -90,6 +90,11 @@ class TaskDesk:
 
         return self._service.store.attempt(work)
 
+    def holds(self, sent: Dispatched) -> bool:
+        """Whether the task is still ours: nobody took over, and its author did not cancel it."""
+        with self._service.store.transaction() as tx:
+            return tx.holds_task(sent.row)
+
     # -- deciding again
 
     def _judged(

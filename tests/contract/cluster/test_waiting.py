@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 
 from device.assist import Refused, Waiting
-from device.errors import TransportError
+from device.errors import LocalError, TransportError
 from device.routes import Question
 from device.standing import Said
+from device.tasks import cancel
+from device.tasks import left as left_here
 from policies.bundle import CEDAR, MANIFEST, pack
 from shared.assist import Answer, AssistRequest
 from shared.commands.assist_request import TaskRequested
+from shared.records import ApprovalChoice
 from shared.routing import DataClass, Route
 from simulators.engine import Mood
 from sync_server.cluster.policy import shipped_bundle
@@ -243,3 +246,62 @@ async def test_another_organisations_bundle_asks_for_nothing_here(office: Office
     office.roll_out("other", "root", 2, "in_force", Scope(), "theirs")
     await laptop.round(laptop.say("assist.request", JOB, question="which seal fits?", data_class="internal"))
     assert office.approvals(TENANT) == []
+
+
+# -- given up
+
+
+async def test_a_question_that_was_not_sent_is_taken_back_and_never_leaves(pair: Pair) -> None:
+    pair.link(up=False)
+    came = await pair.ask("which seal fits?", job=JOB)
+    assert isinstance(came, Waiting)
+    bench = pair.device.workbench
+    assert [(each.id, each.words()) for each in left_here(bench)] == [
+        (came.command.id, "is saved on this laptop and not sent yet")
+    ]
+    assert cancel(bench, came.command.id) == "withdrawn"
+    assert left_here(bench) == []
+    pair.link(up=True)
+    await pair.sync()
+    assert not await pair.work()
+    assert pair.stage.reached() == 0
+
+
+async def test_a_question_that_waits_at_the_server_is_cancelled_by_its_author(pair: Pair) -> None:
+    came = await left(pair, "which seal fits?")
+    bench = pair.device.workbench
+    assert [each.words() for each in left_here(bench)] == ["waits for the cluster"]
+    assert cancel(bench, came.command.id) == "cancelled"
+    await pair.sync()
+    assert (pair.task(came.command.id).status, await pair.work()) == ("cancelled", False)
+    assert left_here(bench) == []
+    (shown,) = left_here(bench, everything=True)
+    assert shown.words() == "was cancelled"
+    with pytest.raises(LocalError, match="was cancelled"):
+        cancel(bench, came.command.id)
+
+
+async def test_a_question_that_waits_for_a_yes_does_not_run_when_the_yes_comes(pair: Pair, office: Office) -> None:
+    pair.link(up=False)
+    came = await pair.ask("which seal fits?", job=JOB)
+    assert isinstance(came, Waiting)
+    office.publish_bundle(TENANT, "root", stricter(2))
+    office.roll_out(TENANT, "root", 2, "in_force", Scope(), "from now on")
+    pair.link(up=True)
+    await pair.sync()
+    (approval,) = office.approvals(TENANT)
+    assert cancel(pair.device.workbench, f"assist_task/{came.command.id}") == "cancelled"
+    await pair.sync()
+    office.decide_approval(TENANT, "s.vance", approval.ref, ApprovalChoice.APPROVE, "")
+    assert not await pair.work()
+    assert (pair.task(came.command.id).status, pair.stage.reached()) == ("cancelled", 0)
+
+
+async def test_what_was_answered_cannot_be_cancelled_and_says_so(pair: Pair) -> None:
+    came = await left(pair, "which seal fits?")
+    await pair.work()
+    await pair.sync()
+    with pytest.raises(LocalError, match="was answered"):
+        cancel(pair.device.workbench, came.command.id)
+    with pytest.raises(LocalError, match="task list"):
+        cancel(pair.device.workbench, "nothing")
