@@ -4,8 +4,9 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.cluster.connections import Connections
 from sync_server.cluster.embedded import Embedded, embedded_cluster
 from sync_server.cluster.gateway import Gateway
-from sync_server.cluster.keeping import probe_for_ever, read_for_ever, write_down, write_for_ever
+from sync_server.cluster.keeping import bring_back_for_ever, probe_for_ever, read_for_ever, write_down, write_for_ever
 from sync_server.cluster.parts import ClusterParts
 from sync_server.cluster.policy import Policies, ServerPolicies, shipped_policies
 from sync_server.cluster.queue.by_gateway import GatewayEngine
@@ -30,6 +31,7 @@ from sync_server.cluster.queue.port import Engine, NoEngine
 from sync_server.cluster.queue.steps import Limits as TaskLimits
 from sync_server.cluster.queue.worker import Pace as TaskPace
 from sync_server.cluster.queue.worker import Worker as TaskWorker
+from sync_server.cluster.quota_book import StoredBook
 from sync_server.cluster.reception import Reception
 from sync_server.cluster.upstreams import Cluster, read_cluster
 from sync_server.office import Office
@@ -152,6 +154,7 @@ async def _beside_the_cluster(
     tasks = [
         asyncio.create_task(write_for_ever(gateway, reception, run_blocking, wait)),
         asyncio.create_task(probe_for_ever(gateway, wait)),
+        asyncio.create_task(bring_back_for_ever(gateway, wait)),
     ]
     if isinstance(reception.policies, ServerPolicies):
         tasks.append(asyncio.create_task(read_for_ever(reception.policies, reception.service, run_blocking, wait)))
@@ -165,6 +168,8 @@ async def _beside_the_cluster(
         await asyncio.gather(*tasks, return_exceptions=True)
         while await write_down(gateway, reception, run_blocking):
             pass
+        with suppress(Refused):  # then it is worth nothing when its window ends
+            await gateway.bring_back(timedelta())
         await cluster.transport.aclose()
 
 
@@ -172,15 +177,17 @@ def build_cluster(
     service: Service,
     cluster: Cluster,
     policies: Policies,
+    run_blocking: RunBlocking,
     transport: httpx.AsyncBaseTransport | None = None,
     embedded: Embedded | None = None,
 ) -> ClusterParts:
     """The gateway to the models that `cluster` names, which are reached through `transport`."""
-    way = transport or Connections()
-    return ClusterParts(Gateway(cluster, way, policies, service.ports), Reception(service, policies), way, embedded)
+    way, book = transport or Connections(), StoredBook(service.store, run_blocking)
+    gateway = Gateway(cluster, way, policies, service.ports, book)
+    return ClusterParts(gateway, Reception(service, policies), way, embedded)
 
 
-def cluster_of(told: str, service: Service) -> ClusterParts:
+def cluster_of(told: str, service: Service, run_blocking: RunBlocking) -> ClusterParts:
     """The gateway to the model that ships (``embedded``), or to those of the `cluster.toml` that `told` names.
 
     Raises:
@@ -190,8 +197,8 @@ def cluster_of(told: str, service: Service) -> ClusterParts:
     policies.read(service)
     if told == "embedded":
         cluster, embedded = embedded_cluster(service.ports)
-        return build_cluster(service, cluster, policies, embedded=embedded)
-    return build_cluster(service, read_cluster(Path(told), os.environ), policies)
+        return build_cluster(service, cluster, policies, run_blocking, embedded=embedded)
+    return build_cluster(service, read_cluster(Path(told), os.environ), policies, run_blocking)
 
 
 def build_worker(

@@ -8,6 +8,7 @@ question that came to its end goes as long after its time; its record stays.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from reconciliation.expiry import LIMITS, Limits
@@ -30,6 +31,7 @@ def purge(service: Service, limits: Limits = LIMITS) -> dict[str, Purged]:
 
     def nonces(tx: Tx) -> list[str]:
         tx.forget_nonces(now - 3 * TOLERANCE)
+        tx.forget_quota_windows(now - timedelta(days=1))
         return list(tx.tenants())
 
     tenants = service.store.attempt(nonces)

@@ -138,7 +138,7 @@ class Centre:
             return None
         policies = shipped_policies()
         policies.read(service)
-        return build_cluster(service, UPSTREAMS, policies, self.engines)
+        return build_cluster(service, UPSTREAMS, policies, in_place, self.engines)
 
     async def _seldom(self, seconds: float) -> None:
         """What looks for work every few seconds is asked less often: nothing here is in a hurry."""

@@ -37,7 +37,7 @@ from sync_server.cluster.admission import Begun, Line, Overloaded, Ticket, Waiti
 from sync_server.cluster.engine import WELL, Engine, EngineFault, Exchange, Fault, Whole
 from sync_server.cluster.health import Health
 from sync_server.cluster.policy import Policies
-from sync_server.cluster.quota import Quotas
+from sync_server.cluster.quota import IDLE, Book, OneProcess, Quotas, Spent
 from sync_server.cluster.task import ANY_MODEL, Task
 from sync_server.cluster.upstreams import Cluster
 
@@ -158,13 +158,18 @@ class Gateway:
     """The cluster of one server."""
 
     def __init__(
-        self, cluster: Cluster, transport: httpx.AsyncBaseTransport, policies: Policies, ports: Ports
+        self,
+        cluster: Cluster,
+        transport: httpx.AsyncBaseTransport,
+        policies: Policies,
+        ports: Ports,
+        book: Book | None = None,
     ) -> None:
-        """`transport` is closed by whoever made it."""
+        """`transport` is closed by whoever made it. Quotas are counted in `book`, or for this process alone."""
         self.cluster, self.policies, self.ports = cluster, policies, ports
         self.account = Account()
         self.seats = {each.name: Seat(Engine(each, transport)) for each in cluster.upstreams}
-        self._quotas = Quotas()
+        self._quotas, self._book = Quotas(), book or OneProcess()
         self._number = 0
 
     # -- whole tasks
@@ -268,7 +273,7 @@ class Gateway:
         run: Run[T] = Run(task, decision, decision.decided_at, self.ports.clock.monotonic_s(), (), 0)
         try:
             places = _places(task, decision)
-            self._reserve(run)
+            await self._reserve(run)
             await self._somewhere(run, places, exchange, stream=stream)
         except Refused as refused:
             self.finish(run, refused.problem.code)
@@ -278,12 +283,14 @@ class Gateway:
             raise
         return run
 
-    def _reserve(self, run: Run[Any]) -> None:
-        asker = run.task.asker
+    async def _reserve(self, run: Run[Any]) -> None:
+        asker, now = run.task.asker, run.began_at
         allowances = self.cluster.quota.of(asker.tenant, asker.actor)
-        spent = self._quotas.take(allowances, run.task.tokens, run.began_s)
-        if spent is not None:
-            raise Refused(Code.QUOTA_SPENT, f"the quota of {spent.who} is used up", spent.retry_after_s)
+        while wanted := self._quotas.take(allowances, run.task.tokens, now):
+            drawn = await self._book.draw(wanted, now)
+            if isinstance(drawn, Spent):
+                raise Refused(Code.QUOTA_SPENT, f"the quota of {drawn.who} is used up", drawn.retry_after_s)
+            self._quotas.add(drawn, now)
         run.whom, run.reserved = tuple(who for who, _ in allowances), run.task.tokens
 
     async def _somewhere(
@@ -417,6 +424,10 @@ class Gateway:
         )
 
     # -- beside the tasks
+
+    async def bring_back(self, idle: timedelta = IDLE) -> None:
+        """Let other processes have what this one was given of quotas and did not touch for `idle`."""
+        await self._book.bring_back(self._quotas.unused(self.ports.clock.now(), idle))
 
     async def probe(self) -> None:
         """Ask every upstream that is out, and whose time is over, whether it is back."""

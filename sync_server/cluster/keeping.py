@@ -13,6 +13,7 @@ from shared.problems import Refused
 from sync_server.cluster.account import Use
 from sync_server.cluster.gateway import Gateway
 from sync_server.cluster.policy import READ_EVERY_S, ServerPolicies
+from sync_server.cluster.quota import IDLE
 from sync_server.cluster.reception import Reception
 from sync_server.logs import where
 from sync_server.service import Service
@@ -68,6 +69,16 @@ async def read_for_ever(policies: ServerPolicies, service: Service, run_blocking
             await run_blocking(lambda: policies.read(service))
         except Exception as error:  # noqa: BLE001  # the next turn tries again
             log.error("the policies were not read", extra=where(error))
+
+
+async def bring_back_for_ever(gateway: Gateway, wait: Wait) -> None:
+    """Bring back what is not used of quotas, until cancelled."""
+    while True:
+        await wait(IDLE.total_seconds())
+        try:
+            await gateway.bring_back()
+        except Exception as error:  # noqa: BLE001  # it is worth nothing when its window ends
+            log.error("unused quotas were not brought back", extra=where(error))
 
 
 async def probe_for_ever(gateway: Gateway, wait: Wait) -> None:

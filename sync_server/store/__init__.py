@@ -34,6 +34,7 @@ from sync_server.store.lane import Apart, Lane, Undone
 from sync_server.store.ledger import Entry, Ledger
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
+from sync_server.store.quotas import QuotaWindows
 from sync_server.store.records import Page, Records, Write
 from sync_server.store.tasks import TaskEntry, Tasks
 from sync_server.store.updates import UpdateFiles
@@ -83,7 +84,9 @@ _SQLITE = {
 }
 
 
-class Tx(Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles, Inference, Tasks):
+class Tx(
+    Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles, Inference, Tasks, QuotaWindows
+):
     """The open transaction."""
 
     def apart(self, work: Callable[[], T]) -> T:

@@ -186,7 +186,7 @@ async def staged(
     engines = {each.name: Engine(each.told.model) for each in upstreams}
     link, plain = EngineLink(engines), PlainPolicies()
     cluster = replace(Cluster(upstreams), quota=quota or QuotaSettings())
-    parts = build_cluster(office.service, cluster, policies or plain, link)
+    parts = build_cluster(office.service, cluster, policies or plain, in_place, link)
     app = build_app(office.service, in_place, cluster=parts)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
