@@ -15,6 +15,7 @@ import httpx
 
 from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
+from shared.routing import Consented
 from sync_server.batch.known import Asks
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.cluster.connections import Connections
@@ -33,6 +34,7 @@ from sync_server.cluster.queue.worker import Pace as TaskPace
 from sync_server.cluster.queue.worker import Worker as TaskWorker
 from sync_server.cluster.quota_book import StoredBook
 from sync_server.cluster.reception import Reception
+from sync_server.cluster.task import Task
 from sync_server.cluster.upstreams import Cluster, read_cluster
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
@@ -183,8 +185,13 @@ def build_cluster(
 ) -> ClusterParts:
     """The gateway to the models that `cluster` names, which are reached through `transport`."""
     way, book = transport or Connections(), StoredBook(service.store, run_blocking)
-    gateway = Gateway(cluster, way, policies, service.ports, book)
-    return ClusterParts(gateway, Reception(service, policies), way, embedded)
+    reception = Reception(service, policies)
+
+    async def still_given(task: Task) -> tuple[Consented, ...]:
+        return await run_blocking(lambda: reception.still_given(task))
+
+    gateway = Gateway(cluster, way, policies, service.ports, book, still_given)
+    return ClusterParts(gateway, reception, way, embedded)
 
 
 def cluster_of(told: str, service: Service, run_blocking: RunBlocking) -> ClusterParts:

@@ -13,7 +13,7 @@ Not handled here: HTTP, the database, who may ask at all.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +25,7 @@ from shared.problems import Code, Refused
 from shared.routing import (
     Boundary,
     Capability,
+    Consented,
     Decision,
     Link,
     Obstacle,
@@ -42,6 +43,8 @@ from sync_server.cluster.task import ANY_MODEL, Task
 from sync_server.cluster.upstreams import Cluster
 
 T = TypeVar("T")
+#: The consents of a task that hold, as of now.
+StillGiven = Callable[[Task], Awaitable[tuple[Consented, ...]]]
 PLACES: tuple[Boundary, ...] = (Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
 #: How long a task may wait for its turn if it names no time itself.
 WAIT_MAX_S = 120.0
@@ -164,12 +167,16 @@ class Gateway:
         policies: Policies,
         ports: Ports,
         book: Book | None = None,
+        still_given: StillGiven | None = None,
     ) -> None:
-        """`transport` is closed by whoever made it. Quotas are counted in `book`, or for this process alone."""
+        """`transport` is closed by whoever made it. Quotas are counted in `book`, or for this process alone.
+
+        `still_given` says which of a task's consents nobody took back; without it, all that it came with.
+        """
         self.cluster, self.policies, self.ports = cluster, policies, ports
         self.account = Account()
         self.seats = {each.name: Seat(Engine(each, transport)) for each in cluster.upstreams}
-        self._quotas, self._book = Quotas(), book or OneProcess()
+        self._quotas, self._book, self._still_given = Quotas(), book or OneProcess(), still_given
         self._number = 0
 
     # -- whole tasks
@@ -327,8 +334,10 @@ class Gateway:
         ticket = Ticket(_priority(seat, task), self._number, until_s)
         waited = await seat.enter(ticket, now_s)
         run.seat, run.ticket = seat, ticket
-        if waited:  # meanwhile a consent may have ended, or a bundle come into force
+        if waited:  # meanwhile a consent may have ended or been taken back, or a bundle come into force
             run.waited_s += self.ports.clock.monotonic_s() - now_s
+            if task.consents and self._still_given:
+                task = run.task = replace(task, consents=await self._still_given(task))
             run.decision = self.decide(task)
             places = _places(task, run.decision)
             if seat.told.boundary not in places:

@@ -22,7 +22,7 @@ from shared.envelope import CAPABILITY_TYPE, seal
 from shared.ids import sha256_hex
 from shared.problems import Code, Refused
 from shared.request_signature import Message
-from shared.routing import Boundary, Capabilities, Capability, highest
+from shared.routing import Boundary, Capabilities, Capability, Consented, highest
 from sync_server.authentication import Caller, Seen
 from sync_server.cluster import consents
 from sync_server.cluster.account import Use
@@ -100,6 +100,12 @@ class Reception:
         tx.forget_conversations(now - CONVERSATION_KEPT)
         risen = tx.raise_conversation(task.asker.tenant, task.conversation, task.data_class, now)
         return replace(task, conversation_class=risen, data_class=highest(task.data_class, risen))
+
+    def still_given(self, task: Task) -> tuple[Consented, ...]:
+        """Those of a task's consents that were not taken back since it came."""
+        who = task.asker
+        with self.store.transaction() as tx:
+            return tuple(each for each in task.consents if not tx.consent_revoked(who.tenant, who.actor, each.id))
 
     # -- programs
 
