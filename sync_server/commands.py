@@ -273,8 +273,8 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     log_to_stderr(arguments.log_level)
     settings = _settings(arguments)
     service = build_service(settings, beside=beside_on_threads())
-    cluster = cluster_of(arguments.cluster, service) if arguments.cluster else None
-    lifespan = build_lifespan(settings, service, on_thread, cluster=cluster, tasks=task_work(cluster))
+    cluster = cluster_of(arguments.cluster, service, on_thread) if arguments.cluster else None
+    lifespan = build_lifespan(settings, service, on_thread, cluster=cluster, tasks=task_work(service, cluster))
     listener = _listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"

@@ -36,6 +36,7 @@ from sync_server.store.lane import Apart, Lane, Undone
 from sync_server.store.ledger import Entry, Ledger
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
+from sync_server.store.quotas import QuotaWindows
 from sync_server.store.records import Page, Records, Write
 from sync_server.store.tasks import TaskEntry, Tasks
 from sync_server.store.updates import UpdateFiles
@@ -88,7 +89,18 @@ _SQLITE = {
 
 
 class Tx(
-    Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles, Inference, Tasks, Accounts
+    Organisation,
+    Devices,
+    Records,
+    Ledger,
+    Audit,
+    Blobs,
+    OutgoingWrites,
+    UpdateFiles,
+    Inference,
+    Tasks,
+    QuotaWindows,
+    Accounts,
 ):
     """The open transaction."""
 
