@@ -13,8 +13,9 @@ Rules
 6. An answer that could not be written down counts as none: the next try waits, longer each time.
 7. What an exchange was like is kept in the transaction that keeps what came of it.
 8. Updates are looked for where nothing else is left to do, and never make a round fail (`device.updates`).
-9. What was decided and done is told after everything smaller, and before files (`device.telling`).
-10. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
+9. The server hears with every round that asks about nothing which consents were taken back, until one is answered.
+10. What was decided and done is told after everything smaller, and before files (`device.telling`).
+11. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
     but for what the server names as not taken.
 """
 
@@ -34,11 +35,13 @@ from device.core.trust import Trust
 from device.errors import RemoteError, StoreError, TransportError
 from device.intake import Intake
 from device.keys import DeviceKeys
+from device.standing import refused
 from device.store import DeviceStore, Identity, Issue, Outgoing
 from device.telling import Telling
 from device.transfers import Transfers
 from device.transport import Answered, Begun, Body, SyncClient, read_ending, read_reply
 from device.updates.refresher import Refresher
+from shared.envelope import WireEnvelope
 from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
 from shared.problems import Code, problem
@@ -47,6 +50,8 @@ from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, EpochEnd, SyncRe
 #: What an envelope adds to its payload on the wire, rounded up.
 VERSION = metadata.version("tailboard")
 ENVELOPE_BYTES = 512
+#: So many consents that were taken back go along with one round.
+REVOCATIONS_MAX = 16
 _SHUT_OUT = frozenset({Code.DEVICE_FORKED, Code.DEVICE_REVOKED})
 
 
@@ -73,13 +78,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """A round on its way: what it does, what it carries, the cursor that it shows, and the answer to come."""
+    """A round on its way: what it does, what it carries, the cursor that it shows, and the answer to come.
+
+    `taken_back` is the place of the last revocation of a consent that the server hears of with it.
+    """
 
     action: Act
     items: list[Outgoing]
     shown: str | None
     queue: Queue
     answer: Awaitable[bytes]
+    taken_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +184,17 @@ class Agent:
             action = Push(tuple(item.id for item in items))
         shown = await self._run(lambda: self._store.meta("cursor"))
         request = await self._run(lambda: self._request(action, items, shown))
-        return await self._perform(now, _Round(action, items, shown, queue, self._send(request)), hasty=hasty)
+        taken_back, request = await self._run(lambda: self._with_revocations(action, request))
+        this = _Round(action, items, shown, queue, self._send(request), taken_back)
+        return await self._perform(now, this, hasty=hasty)
+
+    def _with_revocations(self, action: Act, request: SyncRequest) -> tuple[int, SyncRequest]:
+        """The request with the consents that were taken back, unless it may carry nothing; the last one's place."""
+        if isinstance(action, Ask):
+            return 0, request
+        place, wires = self._store.untold_revocations(REVOCATIONS_MAX)
+        statements = tuple(WireEnvelope.model_validate_json(each) for each in wires)
+        return place, request.model_copy(update={"withdrawals": request.withdrawals + statements})
 
     async def _look_at_link(self) -> None:
         """Whether the person works online may have changed with every round."""
@@ -204,7 +223,7 @@ class Agent:
         reply, changes = answered.reply, answered.changes
         at = self._ports.clock.now()
         try:
-            ended = await self._run(lambda: self._take(answered, believed, this.shown, at))
+            ended = await self._run(lambda: self._take(answered, believed, this, at))
         except StoreError:
             self.session.failed(at, self._spread())
             raise
@@ -213,9 +232,10 @@ class Agent:
         settled = tuple(receipt.command for receipt, *_ in believed.settled)
         return _step(now, action, settled=settled, changes=len(changes))
 
-    def _take(self, answered: Answered, believed: Believed, shown: str | None, at: datetime) -> EpochEnd | None:
+    def _take(self, answered: Answered, believed: Believed, this: _Round, at: datetime) -> EpochEnd | None:
         with self._keeping_exchanges():
-            return self._intake.take(answered.reply, answered.changes, believed, shown, at.isoformat())
+            self._store.told_revocations(this.taken_back)
+            return self._intake.take(answered.reply, answered.changes, believed, this.shown, at.isoformat())
 
     @contextmanager
     def _keeping_exchanges(self) -> Iterator[None]:
@@ -229,9 +249,12 @@ class Agent:
             if waiting and waiting[0] is each:  # so many may have come meanwhile that it was forgotten
                 waiting.popleft()
 
-    def _note_failure(self, sentence: str) -> None:
+    def _note_failure(self, sentence: str, code: Code | None = None) -> None:
+        """Why no usable answer came; what the refusal `code` says of this laptop is remembered with it."""
         with self._keeping_exchanges():
             self._store.set_meta("last_error", sentence)
+            if code is not None:
+                refused(self._store, code, self._ports.clock.now())
 
     async def _draft(self, this: _Round) -> _Draft | None:
         """The round that may follow `this`, made ready while the server works."""
@@ -321,13 +344,14 @@ class Agent:
 
     async def _failed(self, error: TransportError | RemoteError, action: Act) -> None:
         sentence, at = str(error), self._ports.clock.now()
-        await self._run(lambda: self._note_failure(sentence))
-        if isinstance(error, RemoteError) and error.problem.code in _SHUT_OUT:
+        code = error.problem.code if isinstance(error, RemoteError) else None
+        await self._run(lambda: self._note_failure(sentence, code))
+        if isinstance(error, RemoteError) and code in _SHUT_OUT:
             await self._run(lambda: self._shut_out(error, action))
             self.session.turned_out(at, action)
             return
         self.session.failed(at, self._spread(), error.retry_after)
-        if isinstance(error, RemoteError) and error.problem.code is Code.CURSOR_INVALID:
+        if code is Code.CURSOR_INVALID:
             await self._run(self._store.forget_cursor)
             self.session.send_now()
 

@@ -25,6 +25,7 @@ from device.model import registry
 from device.model.port import LanguageModel
 from device.routes import Routes
 from device.settings import Settings
+from device.standing import approved
 from device.store import DeviceStore, Identity
 from device.telling import Telling
 from device.transfers import Transfers
@@ -192,7 +193,9 @@ async def enrol(
             raise LocalError("This device is enrolled already. Use another --home to enrol another.")
         reply = await _exchange(url, code, name, keys, ports, transport)
         identity = _identity(url, reply)
-        store.set_meta("identity", identity.model_dump_json())
+        with store.transaction():
+            store.set_meta("identity", identity.model_dump_json())
+            approved(store, reply.server_time)
     finally:
         store.close()
     return identity

@@ -14,6 +14,7 @@ _WHERE = (
 _HERE = "device.commands:"
 _OUTBOX = "device.outbox_commands:"
 _TRACE = "device.trace_commands:"
+_TASKS = "device.task_commands:"
 _ROUTE = "device.route_commands:"
 _PURPOSES = ("answer", "summarise", "complete")
 _CLASSES = ("public", "internal", "personal", "restricted")
@@ -168,6 +169,18 @@ PROGRAM = Program(
                 argument("--consent", choices=("once", "job"), help="agree that it leaves this laptop, if it must"),
                 argument("--within", type=float, metavar="SECONDS", help="how long you wait for the answer"),
             ),
+        ),
+        Verb(
+            ("task", "list"),
+            "Your questions that wait for an answer.",
+            f"{_TASKS}listed",
+            (argument("--all", action="store_true", help="also what came to its end, and other people's"),),
+        ),
+        Verb(
+            ("task", "cancel"),
+            "Give a question up: what waits does not run, what runs is stopped.",
+            f"{_TASKS}cancelled",
+            (argument("task", help="as `tailboard task list` shows it"),),
         ),
         Verb(
             ("route", "explain"),

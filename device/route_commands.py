@@ -9,13 +9,16 @@ from pathlib import Path
 from device.assist import about
 from device.bootstrap import Device
 from device.commands import job_ref, with_device
+from device.consents import Scope
 from device.core.what_if import suppositions
 from device.errors import LocalError
+from device.standing import standing_words
 from device.words import plain
 from policies.explain import PLACES, explain
 from shared.commandline import Report, words_or_input
 from shared.consent import ConsentShown
 from shared.evidence import Decided, read_told
+from shared.ids import id_of
 from shared.metrics import BY_NAME, Key, tally
 from shared.routing import BOUNDARIES, Boundary, DataClass
 from shared.spans import otlp
@@ -33,7 +36,10 @@ def explained(arguments: argparse.Namespace) -> Report:
         decision = bench.routes.look(question, bench.model, kept=True, suppose=suppose)
         found = bench.routes.classified(question)
         lines = [*explain(decision), f"  class {found.data_class}: {', '.join(found.reasons()) or 'as declared'}"]
+        known, now, days = bench.routes.standing(), device.ports.clock.now(), bench.routes.approved_days_max
+        lines.append(f"  this laptop: {standing_words(known, now, days)}")
         data = {
+            "standing": known and {**known.model_dump(mode="json"), "age_s": round(known.age(now).total_seconds())},
             "decision": decision.model_dump(mode="json"),
             "found": list(found.reasons()),
             "supposed": suppose,
@@ -48,9 +54,12 @@ def consents(arguments: argparse.Namespace) -> Report:
     """What was agreed to."""
 
     def work(device: Device) -> Report:
-        shown = device.workbench.routes.consents.listed()
-        lines = [line for each in shown for line in _consent_lines(each)]
-        data = {"consents": [each.model_dump(mode="json") for each in shown]}
+        consents = device.workbench.routes.consents
+        shown, told = consents.listed(), consents.told()
+        lines = [line for each in shown for line in _consent_lines(each, told)]
+        data = {
+            "consents": [{**each.model_dump(mode="json"), "server_told": each.consent.id in told} for each in shown]
+        }
         return Report("tailboard.consents.v1", data, lines or ["No consent was given on this laptop."])
 
     return with_device(arguments, work)
@@ -67,12 +76,9 @@ def given(arguments: argparse.Namespace) -> Report:
             f"Up to {arguments.data_class} data of {arguments.job} may go to {PLACES[target]} "
             f"to {arguments.purpose}, for {arguments.hours} hours."
         )
+        scope = Scope(target, DataClass(arguments.data_class), arguments.purpose, "job", id_of(job.ref))
         consent = bench.routes.consents.give(
-            target,
-            DataClass(arguments.data_class),
-            arguments.purpose,
-            "job",
-            job.ref.partition("/")[2],
+            scope,
             told=told,
             bundle_version=bench.policy_version,
             life=timedelta(hours=arguments.hours),
@@ -89,7 +95,8 @@ def revoked(arguments: argparse.Namespace) -> Report:
     def work(device: Device) -> Report:
         consent = device.workbench.routes.consents.revoke(arguments.id)
         said = f"Taken back, from now on: {consent.data_class} data does not go to {PLACES[consent.target]}."
-        return Report("tailboard.consent-revoked.v1", {"consent": consent.id}, [said])
+        then = "What waits there is held back as soon as the server hears of it: tailboard sync"
+        return Report("tailboard.consent-revoked.v1", {"consent": consent.id}, [said, then])
 
     return with_device(arguments, work)
 
@@ -175,13 +182,14 @@ def _boundary(name: str) -> Boundary:
     return found
 
 
-def _consent_lines(shown: ConsentShown) -> list[str]:
+def _consent_lines(shown: ConsentShown, told: frozenset[str]) -> list[str]:
     said = shown.consent
     reach = "one task" if said.reach == "once" else said.conversation
     scope = f"up to {said.data_class} data to {PLACES[said.target]}, to {said.purpose}, {reach}"
     until = f"until {said.expires_at:%Y-%m-%d %H:%M} (UTC), used {shown.used} times"
+    heard = "" if shown.standing != "revoked" or said.id in told else ", the server has not heard of it yet"
     return [
-        f"{said.id}  {shown.standing.replace('_', ' ')}",
+        f"{said.id}  {shown.standing.replace('_', ' ')}{heard}",
         f"    {scope}, {until}",
         f"    {plain(said.told)}",
     ]

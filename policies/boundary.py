@@ -6,16 +6,18 @@ Rules
    Every question is checked against the bundle's schema, so that a missing or unknown attribute is such an error.
 3. A bundle outside its validity permits this laptop at most, whatever its policies say.
 4. The determining policies are named by their `@id`, sorted, because the engine's order differs from call to call.
-5. A denial that nothing but forbids with `@lifts` brought about says what would lift it. That is a hint for people:
+5. The engine is asked the same thing once (`policies.answers`); what holds an error is asked again.
+6. A denial that nothing but forbids with `@lifts` brought about says what would lift it. That is a hint for people:
    with the consent, or the approval, the policies are asked again like any other time.
 
 Source: Cedar policy language, authorization semantics (skip-on-error). ADR 23.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import cedarpy
 
@@ -54,15 +56,30 @@ class Question:
 
 def may_run(bundle: Bundle, question: Question, at: datetime) -> dict[Boundary, Verdict]:
     """Whether the task may run at each place, asked at `at`."""
-    results = cedarpy.is_authorized_batch(questions(bundle, question, at), bundle.policy_set, _NOBODY, bundle.schema)
-    verdicts = {place: _verdict(bundle, result) for place, result in zip(BOUNDARIES, results, strict=True)}
-    return _narrowed(verdicts) if bundle.expired(at) else verdicts
+    contexts = _contexts(bundle, question, at)
+    key = bundle.answers.key(question.request.actor, contexts)
+    verdicts = bundle.answers.get(key)
+    if verdicts is None:
+        verdicts = _ask(bundle, question, contexts)
+        if not any(each.obstacle is Obstacle.POLICY_ERROR for each in verdicts.values()):
+            bundle.answers.keep(key, verdicts)
+    return _narrowed(verdicts) if bundle.expired(at) else dict(verdicts)
+
+
+def _ask(bundle: Bundle, question: Question, contexts: Sequence[Mapping[str, Any]]) -> dict[Boundary, Verdict]:
+    asked = _written(question.request.actor, contexts)
+    results = cedarpy.is_authorized_batch(asked, bundle.policy_set, _NOBODY, bundle.schema)
+    return {place: _verdict(bundle, result) for place, result in zip(BOUNDARIES, results, strict=True)}
 
 
 def questions(bundle: Bundle, question: Question, at: datetime) -> list[dict[str, object]]:
     """What the engine is asked, one question for each of `BOUNDARIES`."""
+    return _written(question.request.actor, _contexts(bundle, question, at))
+
+
+def _contexts(bundle: Bundle, question: Question, at: datetime) -> list[dict[str, Any]]:
+    """What the policies may know, for each of `BOUNDARIES`; places that differ in nothing share one."""
     request, rules = question.request, bundle.rules
-    principal = {"type": "Tailboard::Person", "id": request.actor}
     context = {
         "tenant": request.tenant,
         "device": request.device,
@@ -79,22 +96,25 @@ def questions(bundle: Bundle, question: Question, at: datetime) -> list[dict[str
         "cloud_allowed": request.tenant in rules.cloud.tenants,
         "bundle_expired": bundle.expired(at),
     }
-    asked: dict[tuple[bool, bool], str] = {}  # places mostly differ in nothing else: written out once
-    made: list[dict[str, object]] = []
+    made: dict[tuple[bool, bool], dict[str, Any]] = {}
+    contexts = []
     for place in BOUNDARIES:
         consented = place in question.consented
         within = request.input_chars <= rules.limits.get(place, {}).get(question.data_class, -1)
-        if (consented, within) not in asked:
-            asked[consented, within] = json.dumps({**context, "consented": consented, "within_limits": within})
-        made.append(
-            {
-                "principal": principal,
-                "action": _ACTION,
-                "resource": _RESOURCES[place],
-                "context": asked[consented, within],
-            }
-        )
-    return made
+        if (consented, within) not in made:
+            made[consented, within] = {**context, "consented": consented, "within_limits": within}
+        contexts.append(made[consented, within])
+    return contexts
+
+
+def _written(actor: str, contexts: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
+    """The questions as the engine takes them, each context written out once."""
+    principal = {"type": "Tailboard::Person", "id": actor}
+    texts = {id(each): json.dumps(each) for each in contexts}
+    return [
+        {"principal": principal, "action": _ACTION, "resource": _RESOURCES[place], "context": texts[id(context)]}
+        for place, context in zip(BOUNDARIES, contexts, strict=True)
+    ]
 
 
 def _verdict(bundle: Bundle, result: cedarpy.AuthzResult) -> Verdict:

@@ -14,13 +14,14 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import cedarpy
 from pydantic import Field, ValidationError
 
+from policies.answers import Answers, attributes_read
 from policies.rulebook import Rulebook
 from shared import strict_json
 from shared.contract import Contract, Instant, Name
@@ -70,7 +71,11 @@ class Policy:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Parsed policies. `policies` maps the engine's own names (``policy0``) to what people know of them."""
+    """Parsed policies.
+
+    `policies` maps the engine's own names (``policy0``) to what people know of them. `reads` are the attributes of
+    the context that they read (None: any), and `answers` what the engine said so far (`policies.answers`).
+    """
 
     manifest: Manifest
     policy_set: cedarpy.PolicySet
@@ -78,6 +83,11 @@ class Bundle:
     policies: Mapping[str, Policy]
     rules: Rulebook
     files: Mapping[str, str]
+    reads: frozenset[str] | None = None
+    answers: Answers[Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "answers", Answers(self.reads))
 
     @property
     def version(self) -> str:
@@ -133,9 +143,9 @@ def parse_bundle(files: Mapping[str, str]) -> Bundle:
         raise BadBundle(f"{MANIFEST}: expires_at is not after valid_from")
     rules = _typed(Rulebook, ROUTES, files[ROUTES])
     schema = _schema(files[SCHEMA])
-    policies = _policies(files[CEDAR])
+    policies, reads = _policies(files[CEDAR])
     _fits(files[CEDAR], files[SCHEMA])
-    return Bundle(manifest, cedarpy.PolicySet.from_str(files[CEDAR]), schema, policies, rules, dict(files))
+    return Bundle(manifest, cedarpy.PolicySet.from_str(files[CEDAR]), schema, policies, rules, dict(files), reads)
 
 
 def _typed(kind: type[C], name: str, text: str) -> C:
@@ -168,7 +178,8 @@ def _schema(text: str) -> cedarpy.Schema:
         raise BadBundle(f"{SCHEMA}: {error}") from error
 
 
-def _policies(text: str) -> dict[str, Policy]:
+def _policies(text: str) -> tuple[dict[str, Policy], frozenset[str] | None]:
+    """What people may know of the policies, and what of the context they read."""
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
     except (ValueError, TypeError) as error:
@@ -179,7 +190,7 @@ def _policies(text: str) -> dict[str, Policy]:
     ids = [policy.id for policy in policies.values()]
     if twice := sorted({each for each in ids if ids.count(each) > 1}):
         raise BadBundle(f"{CEDAR}: the @id {twice[0]} stands twice")
-    return policies
+    return policies, attributes_read(parsed)
 
 
 def _policy(name: str, parsed: Mapping[str, object], text: str) -> Policy:

@@ -32,6 +32,7 @@ _UNREADABLE = re.compile(
 )
 _LATIN = "\u0041-\u005a\u0061-\u007a\u00aa-\u024f\u1e00-\u1eff"
 _FOREIGN = re.compile(rf"[^\W\d_{_LATIN}\u0370-\u03ff]")  # neither Latin nor the Greek of formulae
+_DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"[^\W\d_]")
 _MIXED = re.compile(rf"[{_LATIN}][^\W\d_{_LATIN}]|[^\W\d_{_LATIN}][{_LATIN}]")
 
@@ -223,12 +224,17 @@ _STREET = "street|road|avenue|lane|boulevard|crescent|terrace|close|drive|square
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A rule, what it looks like, what must be true of a match besides, and words of which a text must hold one."""
+    """A rule, what it looks like, and what must be true of a match besides.
+
+    `needs` are words of which a text must hold one, `digits` how many digits it must hold: a text that lacks them is
+    not searched.
+    """
 
     rule: str
     looks: re.Pattern[str]
     holds: Callable[[str], bool] = _always
     needs: tuple[str, ...] = ("",)
+    digits: int = 0
 
 
 #: What is looked for. Every repetition is bounded or possessive, so that no pattern goes back over what it passed.
@@ -242,24 +248,26 @@ PATTERNS: tuple[_Pattern, ...] = (
         r"-----BEGIN |\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16}|\bgh[pousr]_[A-Za-z0-9]{20}|\bAKIA[0-9A-Z]{12}"
         r"|\bxox[abprs]-|\beyJ[A-Za-z0-9_-]{10}"
     ), needs=("-----begin ", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "gh", "akia", "xox", "eyj")),
-    _Pattern("secret", re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{32,}+"), _random),
-    _Pattern("account", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), _iban),
-    _Pattern("account", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-])"), _card),
+    _Pattern("secret", re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{32,}+"), _random, digits=1),
+    _Pattern("account", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), _iban, digits=2),
+    _Pattern("account", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-])"), _card, digits=13),
     _Pattern("national_id", re.compile(
         r"\b\d{3}-\d{2}-\d{4}\b|\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b"
-    )),
+    ), digits=6),
     _Pattern("phone", re.compile(
         r"(?<![\w.,-])(?:\+|\(?0)\d{0,3}\)?(?:[ ()./-]{0,2}\d){6,13}(?!\w)"
-    ), _number_to_call, needs=("+", "0")),
-    _Pattern("phone", re.compile(r"(?<![\w.,-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), _number_to_call),
+    ), _number_to_call, needs=("+", "0"), digits=8),
+    _Pattern("phone", re.compile(
+        r"(?<![\w.,-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"
+    ), _number_to_call, digits=10),
     _Pattern("email", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{1,63}"), needs=("@",)),
     _Pattern("address", re.compile(
         rf"\b\d{{1,5}}[A-Za-z]?,? (?:[A-Z][\w'’]{{1,30}} ){{1,3}}(?i:{_STREET})\b"
         r"|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b|\b[A-Z]{2} \d{5}(?:-\d{4})?\b"
-    )),
+    ), digits=1),
     _Pattern("address", re.compile(
         r"\b[^\W\d_]{2,30}(?:straße|strasse|str\.|weg|gasse|platz|allee) \d{1,4}[a-z]?\b", re.IGNORECASE
-    ), needs=("stra", "str.", "weg", "gasse", "platz", "allee")),
+    ), needs=("stra", "str.", "weg", "gasse", "platz", "allee"), digits=1),
     _Pattern("person", re.compile(
         r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau|Sig|Mme)\.? {1,2}[A-Z][\w'’-]{1,40}"
         r"|\b[A-Z]\. ?[A-Z][a-z'’][\w'’-]{1,40}|(?i:\bmy name is) {1,2}[A-Z][\w'’-]{1,40}"
@@ -268,9 +276,9 @@ PATTERNS: tuple[_Pattern, ...] = (
 
 
 def _patterns(text: str, rules: Classifier) -> Iterator[Found]:
-    folded = text.casefold()
+    folded, digits = text.casefold(), len(_DIGIT.findall(text))
     for pattern in PATTERNS:
-        if not any(word in folded for word in pattern.needs):
+        if digits < pattern.digits or not any(word in folded for word in pattern.needs):
             continue
         data_class = rules.classes.get(pattern.rule, DataClass.RESTRICTED)  # type: ignore[call-overload]
         for match in pattern.looks.finditer(text):
@@ -283,6 +291,8 @@ def _patterns(text: str, rules: Classifier) -> Iterator[Found]:
 
 def _vocabulary(text: str, tree: _Branch) -> Iterator[Found]:
     """Known words and names; of those that begin at one word, the longest."""
+    if text.isascii() and _strange(text.lower(), tree):
+        return
     words = [(match.start(), match.end(), _folded(match[0])) for match in _WORD.finditer(text)]
     for index, (start, _, word) in enumerate(words):
         branch = tree.follows.get(word)
@@ -291,6 +301,14 @@ def _vocabulary(text: str, tree: _Branch) -> Iterator[Found]:
         if "/" in word or "-" in word or "." in word:  # joined to something else, it is the same name
             for part in _PARTS.finditer(text[start : words[index][1]]):
                 yield from _alone(tree, part[0], start + part.start())
+
+
+def _strange(text: str, tree: _Branch) -> bool:
+    """Whether no word of a text of ASCII in lower case, and no part of one, begins anything known."""
+    words = _WORD.findall(text)
+    return tree.follows.keys().isdisjoint(_PARTS.findall(text)) and tree.follows.keys().isdisjoint(
+        word.removesuffix("'s") for word in words
+    )
 
 
 def _walk(text: str, words: list[tuple[int, int, str]], index: int, branch: _Branch) -> Iterator[Found]:

@@ -2,51 +2,54 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
-import httpx
 
 from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
+from shared.routing import Consented
 from sync_server.batch.known import Asks
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.cluster.connections import Connections
-from sync_server.cluster.desk import Desk as ClusterDesk
 from sync_server.cluster.embedded import Embedded, embedded_cluster
 from sync_server.cluster.gateway import Gateway
-from sync_server.cluster.keeping import probe_for_ever, read_for_ever, write_down, write_for_ever
+from sync_server.cluster.keeping import bring_back_for_ever, probe_for_ever, read_for_ever, write_down, write_for_ever
 from sync_server.cluster.parts import ClusterParts
 from sync_server.cluster.policy import Policies, ServerPolicies, shipped_policies
-from sync_server.cluster.port import Engine, NoEngine
-from sync_server.cluster.queued import GatewayEngine, policy_by
-from sync_server.cluster.tasks.desk import Desk as TaskDesk
-from sync_server.cluster.tasks.facts import Policy, policy_of
-from sync_server.cluster.tasks.steps import Limits as TaskLimits
-from sync_server.cluster.tasks.worker import Pace as TaskPace
-from sync_server.cluster.tasks.worker import Worker as TaskWorker
+from sync_server.cluster.queue.by_gateway import GatewayEngine
+from sync_server.cluster.queue.desk import TaskDesk
+from sync_server.cluster.queue.facts import Policy
+from sync_server.cluster.queue.in_force import policy_in_force
+from sync_server.cluster.queue.port import Engine, NoEngine
+from sync_server.cluster.queue.steps import Limits as TaskLimits
+from sync_server.cluster.queue.worker import Pace as TaskPace
+from sync_server.cluster.queue.worker import Worker as TaskWorker
+from sync_server.cluster.quota_book import StoredBook
+from sync_server.cluster.reception import Reception
+from sync_server.cluster.task import Task
 from sync_server.cluster.upstreams import Cluster, read_cluster
+from sync_server.cluster.wire import Wire
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
-from sync_server.service import Service
+from sync_server.service import Service, incarnation
 from sync_server.settings import Settings
-from sync_server.store import Store, schema
+from sync_server.store import Store, Tx, schema
 from sync_server.sweeping import sweep_for_ever
 from sync_server.systems.configuration import SystemSettings, read_secret, read_systems
 from sync_server.systems.desk import Desk
-from sync_server.systems.http import HttpSystem
 from sync_server.systems.worker import Worker
-from sync_server.telemetry.exporting import Exporter, export_for_ever
-from sync_server.telemetry.server_spans import engines_of
-from sync_server.updates.bundles import shipped_bundle
+from sync_server.updates.publisher import Publisher
 
 if TYPE_CHECKING:
+    import httpx
     from fastapi import APIRouter
 
 T = TypeVar("T")
@@ -73,7 +76,8 @@ def build_service(
 ) -> Service:
     """The service over the database that `tailboard-server init` made; `pooled` as `Store` says.
 
-    `asks` says which commands policy wants approved, whatever their kind says; None is the policy that ships.
+    `asks` says which commands policy wants approved, whatever their kind says; if it is None, the policies say so
+    that each organisation has in force.
 
     Raises:
         Refused: there is no such server here, or its database is not of this program.
@@ -89,14 +93,13 @@ def build_service(
     except BaseException:
         store.close()
         raise
-    judged = asks or default_policy().asks
-    files, ring = blob_files(settings), KeyRing(secret)
-    return Service(store, ring, ports or system_ports(), files, beside, settings.terms, judged)
+    files, ring, ports = blob_files(settings), KeyRing(secret), ports or system_ports()
 
+    def published(tx: Tx, tenant: str) -> Publisher:
+        return Publisher(tx, tenant, ring, ports, settings.terms, incarnation(tx))
 
-def default_policy() -> Policy:
-    """How questions are judged where an organisation has published no policies of its own."""
-    return policy_of(shipped_bundle())
+    judged = asks or policy_in_force(published).asks
+    return Service(store, ring, ports, files, beside, settings.terms, judged)
 
 
 def blob_files(settings: Settings) -> BlobFiles:
@@ -112,7 +115,7 @@ def build_lifespan(
     service: Service,
     run_blocking: RunBlocking,
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    transport: httpx.AsyncBaseTransport | None = None,
+    transport: "httpx.AsyncBaseTransport | None" = None,
     cluster: ClusterParts | None = None,
     tasks: "TaskWork | None" = None,
 ) -> Lifespan:
@@ -129,16 +132,18 @@ def build_lifespan(
 
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        async with httpx.AsyncClient(trust_env=False, transport=transport) as client:
-            workers = [build_worker(service, each, client, run_blocking) for each in systems]
-            work = [worker.run(wait) for worker in workers]
+        async with AsyncExitStack() as open_clients:
+            work = []
+            if systems:
+                client = await open_clients.enter_async_context(_client(transport))
+                work += [build_worker(service, each, client, run_blocking).run(wait) for each in systems]
             work += [worker.run(wait) for worker in build_task_workers(service, tasks, run_blocking)]
             running = [asyncio.create_task(each) for each in work]
             running.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
             if settings.otlp:
-                engines = engines_of(cluster.gateway.cluster) if cluster else {}
-                exporter = Exporter(service, client, settings.otlp, engines, run_blocking)
-                running.append(asyncio.create_task(export_for_ever(exporter, wait)))
+                collector = await open_clients.enter_async_context(_client(transport))
+                exports = _exports(service, settings.otlp, collector, cluster, run_blocking, wait)
+                running.append(asyncio.create_task(exports))
             try:
                 async with _beside_the_cluster(cluster, run_blocking, wait):
                     yield
@@ -150,6 +155,29 @@ def build_lifespan(
     return lifespan
 
 
+def _exports(
+    service: Service,
+    endpoint: str,
+    client: "httpx.AsyncClient",
+    cluster: ClusterParts | None,
+    run_blocking: RunBlocking,
+    wait: Callable[[float], Awaitable[None]],
+) -> Coroutine[Any, Any, None]:
+    """Sending spans to a collector; nobody else needs what that takes."""
+    from sync_server.telemetry.exporting import Exporter, export_for_ever  # noqa: PLC0415
+    from sync_server.telemetry.server_spans import engines_of  # noqa: PLC0415
+
+    engines = engines_of(cluster.gateway.cluster) if cluster else {}
+    return export_for_ever(Exporter(service, client, endpoint, engines, run_blocking), wait)
+
+
+def _client(transport: "httpx.AsyncBaseTransport | None") -> "httpx.AsyncClient":
+    """A client for what is outside. A server that speaks to nobody there does without httpx, which takes 8 MiB."""
+    import httpx  # noqa: PLC0415
+
+    return httpx.AsyncClient(trust_env=False, transport=transport)
+
+
 @asynccontextmanager
 async def _beside_the_cluster(
     cluster: ClusterParts | None, run_blocking: RunBlocking, wait: Callable[[float], Awaitable[None]]
@@ -157,13 +185,14 @@ async def _beside_the_cluster(
     if cluster is None:
         yield
         return
-    gateway, desk = cluster.gateway, cluster.desk
+    gateway, reception = cluster.gateway, cluster.reception
     tasks = [
-        asyncio.create_task(write_for_ever(gateway, desk, run_blocking, wait)),
+        asyncio.create_task(write_for_ever(gateway, reception, run_blocking, wait)),
         asyncio.create_task(probe_for_ever(gateway, wait)),
+        asyncio.create_task(bring_back_for_ever(gateway, wait)),
     ]
-    if isinstance(desk.policies, ServerPolicies):
-        tasks.append(asyncio.create_task(read_for_ever(desk.policies, desk.service, run_blocking, wait)))
+    if isinstance(reception.policies, ServerPolicies):
+        tasks.append(asyncio.create_task(read_for_ever(reception.policies, reception.service, run_blocking, wait)))
     if cluster.embedded is not None:
         tasks.append(asyncio.create_task(cluster.embedded.run(wait)))
     try:
@@ -172,24 +201,33 @@ async def _beside_the_cluster(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        while await write_down(gateway, desk, run_blocking):
+        while await write_down(gateway, reception, run_blocking):
             pass
-        await cluster.transport.aclose()
+        with suppress(Refused):  # then it is worth nothing when its window ends
+            await gateway.bring_back(timedelta())
+        await cluster.wire.aclose()
 
 
 def build_cluster(
     service: Service,
     cluster: Cluster,
     policies: Policies,
-    transport: httpx.AsyncBaseTransport | None = None,
+    run_blocking: RunBlocking,
+    wire: Wire | None = None,
     embedded: Embedded | None = None,
 ) -> ClusterParts:
-    """The gateway to the models that `cluster` names, which are reached through `transport`."""
-    way = transport or Connections()
-    return ClusterParts(Gateway(cluster, way, policies, service.ports), ClusterDesk(service, policies), way, embedded)
+    """The gateway to the models that `cluster` names, reached over `wire` or the network."""
+    wire, book = wire or Connections(), StoredBook(service.store, run_blocking)
+    reception = Reception(service, policies)
+
+    async def still_given(task: Task) -> tuple[Consented, ...]:
+        return await run_blocking(lambda: reception.still_given(task))
+
+    gateway = Gateway(cluster, wire, policies, service.ports, book, still_given)
+    return ClusterParts(gateway, reception, wire, embedded)
 
 
-def cluster_of(told: str, service: Service) -> ClusterParts:
+def cluster_of(told: str, service: Service, run_blocking: RunBlocking) -> ClusterParts:
     """The gateway to the model that ships (``embedded``), or to those of the `cluster.toml` that `told` names.
 
     Raises:
@@ -199,8 +237,8 @@ def cluster_of(told: str, service: Service) -> ClusterParts:
     policies.read(service)
     if told == "embedded":
         cluster, embedded = embedded_cluster(service.ports)
-        return build_cluster(service, cluster, policies, embedded=embedded)
-    return build_cluster(service, read_cluster(Path(told), os.environ), policies)
+        return build_cluster(service, cluster, policies, run_blocking, embedded=embedded)
+    return build_cluster(service, read_cluster(Path(told), os.environ), policies, run_blocking)
 
 
 def build_console(office: Office, run_blocking: RunBlocking) -> "APIRouter":
@@ -217,10 +255,12 @@ def build_console(office: Office, run_blocking: RunBlocking) -> "APIRouter":
 def build_worker(
     service: Service,
     system: tuple[str, SystemSettings, str | None],
-    client: httpx.AsyncClient,
+    client: "httpx.AsyncClient",
     run_blocking: RunBlocking,
 ) -> Worker:
     """The worker of one configured system: its name, its settings, its secret."""
+    from sync_server.systems.http import HttpSystem  # noqa: PLC0415  # as for `_client`
+
     name, told, secret = system
     desk = Desk(service, name, service.ports.new_id())
     adapter = HttpSystem(told, client, secret)
@@ -238,11 +278,10 @@ class TaskWork:
     pace: TaskPace = field(default_factory=TaskPace)
 
 
-def task_work(cluster: ClusterParts | None) -> TaskWork:
+def task_work(service: Service, cluster: ClusterParts | None) -> TaskWork:
     """Questions go through the gateway; without one nothing can run, so that they wait, and expire by name."""
-    if cluster is None:
-        return TaskWork(default_policy())
-    return TaskWork(policy_by(cluster.desk.policies), GatewayEngine(cluster.gateway))
+    engine = NoEngine() if cluster is None else GatewayEngine(cluster.gateway)
+    return TaskWork(policy_in_force(service.publisher), engine)
 
 
 def build_task_workers(service: Service, told: TaskWork | None, run_blocking: RunBlocking) -> list[TaskWorker]:

@@ -15,7 +15,7 @@ _WHERE = (
 )
 _HERE = "sync_server.commands:"
 _SYSTEMS = "sync_server.systems.commands:"
-_TASKS = "sync_server.cluster.tasks.commands:"
+_TASKS = "sync_server.cluster.queue.commands:"
 _OFFICE = "sync_server.office.commands:"
 _DEVICE = argument("device", help="for example TB-01; see: device list")
 _PERSON = argument("person", help="short name, such as a.okafor")

@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -257,6 +258,7 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     import uvicorn
 
     from sync_server.api.app import build_app
+    from sync_server.api.gathered import GatheredHttp
     from sync_server.bootstrap import (
         beside_on_threads,
         build_console,
@@ -271,8 +273,8 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     log_to_stderr(arguments.log_level)
     settings = _settings(arguments)
     service = build_service(settings, beside=beside_on_threads())
-    cluster = cluster_of(arguments.cluster, service) if arguments.cluster else None
-    lifespan = build_lifespan(settings, service, on_thread, cluster=cluster, tasks=task_work(cluster))
+    cluster = cluster_of(arguments.cluster, service, on_thread) if arguments.cluster else None
+    lifespan = build_lifespan(settings, service, on_thread, cluster=cluster, tasks=task_work(service, cluster))
     listener = _listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"
@@ -284,12 +286,21 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     sys.stdout.flush()
     console = build_console(Office(service), on_thread)
     app = build_app(service, on_thread, lifespan, cluster, console, settings.metrics_token)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
+    config = uvicorn.Config(app, http=GatheredHttp, ws="none", log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
-    with listener:
-        asyncio.run(server.serve(sockets=[listener]))
+    with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listener]))
     service.store.close()
     return None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loop of libuv where there is one (not on Windows): half the time over a socket, and fewer writes."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -31,7 +31,7 @@ from shared.routing import BOUNDARIES, Boundary, DataClass, Route, Tier
 from sync_server.attachments import GRACE
 from sync_server.bootstrap import build_office
 from sync_server.cluster.embedded import embedded_upstream
-from sync_server.cluster.tasks.steps import Limits as TaskLimits
+from sync_server.cluster.queue.steps import Limits as TaskLimits
 from sync_server.cluster.upstreams import ClusterFile, QuotaSettings, UpstreamSettings, private, read_cluster_file
 from sync_server.office import Office
 from sync_server.retention import TRACES_KEPT

@@ -3,8 +3,9 @@
 A settled command is answered for during `Limits.ledger_retention`; afterwards its place in its device's chain says
 that it was settled (`settled_purged`). Removals go with the commands of their time: a copy that was begun before is
 older than any device may be away, and starts over. A withdrawal whose command did not come within
-`Limits.offline_max` is forgotten: were the command to come now, its time would be over. Traces of laptops' decisions
-go after `TRACES_KEPT`; what they came to stays counted, and how far each laptop told stays known.
+`Limits.offline_max` is forgotten: were the command to come now, its time would be over. What the workers knew of a
+question that came to its end goes as long after its time; its record stays. Traces of laptops' decisions go after
+`TRACES_KEPT`; what they came to stays counted, and how far each laptop told stays known.
 """
 
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ def purge(service: Service, limits: Limits = LIMITS) -> dict[str, Purged]:
 
     def nonces(tx: Tx) -> list[str]:
         tx.forget_nonces(now - 3 * TOLERANCE)
+        tx.forget_quota_windows(now - timedelta(days=1))
         return list(tx.tenants())
 
     tenants = service.store.attempt(nonces)
@@ -50,6 +52,7 @@ def _purge(service: Service, tenant: str, limits: Limits, tx: Tx) -> Purged:
         tx.purge(tenant, before), tx.forget_removals(tenant, place), tx.forget_traces(tenant, now - TRACES_KEPT)
     )
     tx.forget_withdrawals(tenant, now - limits.offline_max)
+    tx.forget_ended_tasks(tenant, now - limits.offline_max)
     tx.keep_removals_from(tenant, place)
     if any((purged.commands, purged.removals, purged.traces)):
         batch = service.batch(tx, tenant)

@@ -14,7 +14,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from reconciliation.expiry import datable
-from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, WireEnvelope, seal, verify
+from shared.envelope import (
+    HEAD_TYPE,
+    REVOCATION_TYPE,
+    WITHDRAWAL_TYPE,
+    BadSignature,
+    Envelope,
+    WireEnvelope,
+    seal,
+    verify,
+)
 from shared.metrics import Key
 from shared.outcomes import Hold
 from shared.problems import Code, NotTaken, Problem, Refused
@@ -42,6 +51,7 @@ from sync_server import protocol_1
 from sync_server.admission import Admission, Admitted
 from sync_server.authentication import Caller
 from sync_server.batch import Batch
+from sync_server.cluster.consents import take_back
 from sync_server.reading import envelope_of, read
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.standing import refuse_if_another, refuse_if_stopped, shown
@@ -144,8 +154,11 @@ class Desk:
             self._end_epoch(request.ended)
         if request.in_doubt:
             return [self._recall(command_id) for command_id in request.in_doubt]
-        for wire in request.withdrawals:
-            self._withdraw(envelope_of(wire))
+        for envelope in map(envelope_of, request.withdrawals):
+            if envelope.payload_type == REVOCATION_TYPE:
+                self._take_consent_back(envelope)
+            else:
+                self._withdraw(envelope)
         answers = self._receive(request)
         self.batch.check_withdrawals(self.caller.device)
         return answers
@@ -179,6 +192,11 @@ class Desk:
             raise Refused(Code.NOT_ENROLLED_FOR, "a withdrawal of somebody else's command")
         if self._active() or known is None or known.hold is Hold.QUARANTINED:
             self.batch.withdraw(said.command, said.hash, envelope, self.caller.device)
+
+    def _take_consent_back(self, envelope: Envelope) -> None:
+        """No task leaves under that consent from now on. What is known already changes nothing."""
+        if note := take_back(self.tx, self.caller, envelope, self.now):
+            self.batch.note(**note)
 
     def _active(self) -> bool:
         """Whether the device may do more than bring what is kept for review."""

@@ -52,6 +52,8 @@ class RevocationRow(Table, table=True):
     envelope: str
 
 
+#: The place of the last revocation that the server has heard of.
+_TOLD = "revocations_told"
 _COLUMNS = "number, prev, hash, at, kind, body, told"
 _LAST = "SELECT number, hash FROM evidence ORDER BY number DESC LIMIT 1"
 _RAISE = "INSERT INTO conversation VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data_class = excluded.data_class"
@@ -143,6 +145,26 @@ class EvidenceLog(Values):
     def add_revocation(self, consent: str, envelope: str) -> None:
         """Keep that a consent was taken back."""
         self._write("INSERT INTO consent_revocation (id, envelope) VALUES (?, ?)", (consent, envelope))
+
+    def untold_revocations(self, most: int) -> tuple[int, list[str]]:
+        """The oldest envelopes of what was taken back that the server has not heard of, and the place of the last."""
+        told = int(self.meta(_TOLD) or 0)
+        rows = self._rows(
+            "SELECT rowid, envelope FROM consent_revocation WHERE rowid > ? ORDER BY rowid LIMIT ?", (told, most)
+        )
+        return (int(rows[-1][0]) if rows else told), [str(row[1]) for row in rows]
+
+    def told_revocations(self, place: int) -> None:
+        """The server has heard of everything that was taken back up to `place`."""
+        if place > int(self.meta(_TOLD) or 0):
+            self.set_meta(_TOLD, str(place))
+
+    def revocations_told(self) -> frozenset[str]:
+        """The consents of which the server has heard that they are taken back."""
+        told = int(self.meta(_TOLD) or 0)
+        return frozenset(
+            str(row[0]) for row in self._rows("SELECT id FROM consent_revocation WHERE rowid <= ?", (told,))
+        )
 
     def revocations(self) -> list[str]:
         """The envelopes of what was taken back, oldest first."""

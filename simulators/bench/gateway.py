@@ -1,7 +1,8 @@
 """What the gateway adds: a real server in front of a bare engine, beside the same load straight to the engine.
 
-Policy, quotas and audit are on; requests are a program's chat completions. Server, engine and load generator are
-three processes on this machine's cores. Ways are tried in turns, so that a machine that slows down slows both.
+Policy, quotas and audit are on; requests are a program's chat completions, of which no two in a row say the same or
+are equally long. Server, engine and load generator are three processes on this machine's cores. Ways are tried in
+turns, so that a machine that slows down slows both.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +27,8 @@ from simulators.processes import Running, administer, resident_mb, running_serve
 #: So many at once.
 CROWD = 8
 PROMPT = "Which filter fits the inlet of the pump, and what has to be checked after it was replaced?"
+#: Of which each prompt has one character more than the one before.
+TAIL = "It ran hot for an hour last night, and the seal was dry when it stopped."
 _CLUSTER = """
 hosts = ["127.0.0.1"]
 [upstreams.bench]
@@ -47,28 +51,23 @@ class Measured:
 
 
 class Line:
-    """One kept-open connection that asks the same thing again and again."""
+    """One kept-open connection that asks one thing after the other."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
-        self._reader, self._writer, self._request = reader, writer, request
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: list[bytes]) -> None:
+        self._reader, self._writer, self._requests = reader, writer, cycle(requests)
 
     @classmethod
     async def open(cls, url: str, key: str, *, stream: bool) -> "Line":
         """To the server or engine at `url`."""
         parts = urlsplit(url)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        more = {"stream": True} if stream else {}
-        body = json.dumps(
-            {"model": MODEL, "messages": [{"role": "user", "content": PROMPT}], **more}, separators=(",", ":")
-        ).encode()
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n"
-        head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        return cls(reader, writer, head.encode() + body)
+        prompts = [f"{PROMPT} {TAIL[:length]}" for length in range(len(TAIL) + 1)]
+        return cls(reader, writer, [_asked(key, prompt, stream=stream) for prompt in prompts])
 
     async def ask(self) -> float:
         """Ask once and read the answer to its end; milliseconds to the body's first byte. Raises on a refusal."""
         began = time.perf_counter()
-        self._writer.write(self._request)
+        self._writer.write(next(self._requests))
         head = await self._reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head.split(b"\r\n", 1)[0]:
             raise OSError(f"refused: {head[:400]!r} {await self._reader.read(400)!r}")
@@ -86,6 +85,16 @@ class Line:
     def close(self) -> None:
         """Hang up."""
         self._writer.close()
+
+
+def _asked(key: str, prompt: str, *, stream: bool) -> bytes:
+    more = {"stream": True} if stream else {}
+    body = json.dumps(
+        {"model": MODEL, "messages": [{"role": "user", "content": prompt}], **more}, separators=(",", ":")
+    ).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n"
+    head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def measure(requests: int, seconds: float) -> Measured:

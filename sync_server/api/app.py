@@ -28,6 +28,7 @@ from sync_server.api.metrics import metrics_routes
 from sync_server.api.requests import body_of, message_of
 from sync_server.api.updates import update_routes
 from sync_server.cluster.api import ClusterApi
+from sync_server.cluster.openapi import describe
 from sync_server.cluster.parts import ClusterParts
 from sync_server.service import Service
 
@@ -85,7 +86,10 @@ def build_app(
     if console is not None:
         app.include_router(console)
     _say_problems(app)
-    return app if cluster is None else ClusterApi(app, cluster.gateway, cluster.desk, run_blocking)
+    if cluster is None:
+        return app
+    describe(app)
+    return ClusterApi(app, cluster.gateway, cluster.reception, run_blocking)
 
 
 def _json(body: bytes, request: Request) -> Response:

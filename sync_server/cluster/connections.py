@@ -1,212 +1,291 @@
-"""Kept-open HTTP/1.1 connections to the engines, as an httpx transport.
+"""Kept-open HTTP/1.1 connections to the engines.
 
-httpx's own transport takes 0.7 ms of processor time for an exchange on the machine where this was measured, this one
-a quarter of it; a gateway's whole allowance is 1 ms. So the connections are ours (asyncio, with h11 for the protocol,
-as httpx's are), and everything above speaks httpx's transport interface, which tests and the simulator implement.
+A gateway's whole allowance is a millisecond, of which a general client takes most: ours are an asyncio protocol
+around the parser that Node.js uses (httptools), and nothing else.
 
 Rules
 1. A connection serves one exchange after the other; one whose answer was not read to its end is closed, which is how
-   an engine learns that nobody waits any more.
+   an engine learns that nobody waits any more. Bytes that nobody asked for end it, too.
 2. Over plain http, the address that was really reached must be private, or nothing is sent.
 3. An exchange is sent again only if a kept connection was closed before a byte of the answer came: the engine let go
    of it while it was idle.
+4. What is received and not read yet has a bound, and so has everything that is not body: heads, and what a chunked
+   body has between its chunks.
 
-Source: RFC 9112, sections 9.3 (persistence) and 9.3.1 (retrying).
+Source: RFC 9112, sections 6.3 (where a body ends), 9.3 (persistence) and 9.3.1 (retrying).
 """
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
-import h11
-import httpx
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from sync_server.cluster.upstreams import private
+from sync_server.cluster.wire import Answer, BrokeOff, Header, Origin, Request, Unreached
 
-READ_BYTES = 65_536
+#: So much of an answer may wait to be read before no more is taken from the network.
+UNREAD_BYTES_MAX = 262_144
+#: So much may come without a byte of body in it.
 HEADER_BYTES_MAX = 65_536
-Origin = tuple[str, str, int]
-Answered = tuple[int, list[tuple[bytes, bytes]], httpx.AsyncByteStream]
-
-
-_SENT = h11.Request(method="POST", target="/", headers=[("host", "-")])
-_SENT_WHOLE = h11.EndOfMessage()
+_NOT_HTTP = "not an HTTP answer"
 
 
 class Closed(Exception):
     """A kept connection was closed at the other end before anything of an answer came."""
 
 
-class _Connection:
-    """One open connection."""
+class Connection(asyncio.Protocol):
+    """One open connection. What `Connections` gives out for one exchange is its `Body`."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_BYTES_MAX)
-        self.used = False
+    def __init__(self) -> None:
+        self._parser = HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._asked = self._used = self._surplus = self._paused = False
+        self._fresh()
+
+    def _fresh(self) -> None:
+        """Ready for an answer."""
+        self._headers: dict[bytes, bytes] = {}
+        self._status = self._between = self._unread = 0
+        self._parts: list[bytes] = []
+        self._begun = self._head = self._ended = self._keep = False
+        self._fault: Exception | None = None
+
+    # -- one exchange
 
     @property
     def alive(self) -> bool:
-        """Whether it can take another exchange, as far as this side knows."""
-        return not (self._reader.at_eof() or self._writer.is_closing())
+        """Whether it can take an exchange, as far as this side knows."""
+        return self._transport is not None and not self._transport.is_closing()
 
-    async def exchange(self, request: bytes) -> h11.Response:
-        """Send the request; the head of the answer. Raises `Closed`, `OSError`, `h11.ProtocolError`."""
-        self._http.send(_SENT)  # the bytes are ours; h11 only has to know that a request went out
-        self._http.send(_SENT_WHOLE)
-        self._writer.write(request)
-        await self._writer.drain()
-        event = await self._next()
-        while isinstance(event, h11.InformationalResponse):
-            event = await self._next()
-        if isinstance(event, h11.Response):
-            return event
-        raise h11.RemoteProtocolError("no answer")
+    @property
+    def peer(self) -> str:
+        """The address at the other end."""
+        assert self._transport is not None, "it is connected"
+        return str(self._transport.get_extra_info("peername")[0])
 
-    async def part(self) -> bytes | None:
-        """The next piece of the answer's body; None at its end. Raises `OSError`, `h11.ProtocolError`."""
-        event = await self._next()
-        return bytes(event.data) if isinstance(event, h11.Data) else None
+    async def exchange(self, request: bytes) -> tuple[int, dict[bytes, bytes]]:
+        """Send the request; status and headers of the answer. Raises `Closed`, `BrokeOff`."""
+        if self._asked:
+            self._fresh()
+            self._used = True
+        self._asked = True
+        if self._transport is None:
+            raise Closed
+        self._transport.write(request)
+        while not self._head:
+            if self._fault is not None:
+                raise self._fault
+            await self._wait()
+        return self._status, self._headers
 
-    async def _next(self) -> Any:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
-            data = await self._reader.read(READ_BYTES)
-            if not data and self.used and self._http.their_state is h11.SEND_RESPONSE and not self._begun():
-                raise Closed
-            self._http.receive_data(data)
-        return event
+    async def read(self) -> bytes | None:
+        """What came of the answer's body since last time; None at its end. Raises `BrokeOff`."""
+        while not self._parts:
+            if self._fault is not None:
+                raise self._fault
+            if self._ended:
+                return None
+            await self._wait()
+        part = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        self._unread = 0
+        if self._paused and self._transport is not None and self.alive:
+            self._paused = False
+            self._transport.resume_reading()
+        return part
 
-    def _begun(self) -> bool:
-        return bool(self._http.trailing_data[0])
-
-    def again(self) -> bool:
-        """Make ready for the next exchange; False if this one has to be the last."""
-        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
-            return False
-        self._http.start_next_cycle()
-        self.used = True
-        return self.alive
+    @property
+    def reusable(self) -> bool:
+        """Whether its answer came to an end behind which another exchange may begin."""
+        return self._ended and self._keep and not self._surplus and self.alive
 
     def close(self) -> None:
         """Let go at once."""
-        with suppress(RuntimeError):  # the loop is gone already
-            self._writer.transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, fault: Exception) -> None:
+        """The answer ends here, unless it had ended."""
+        self._surplus = True
+        if not self._ended and self._fault is None:
+            self._fault = fault
+        self.close()
+
+    # -- what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It stands."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        if not self._asked or self._ended:
+            self._fail(BrokeOff("more than was asked for"))
+            return
+        self._begun = True
+        self._between += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade):
+            self._fail(BrokeOff(_NOT_HTTP))
+        if self._between > HEADER_BYTES_MAX and not self._ended:
+            self._fail(BrokeOff(_NOT_HTTP))
+        elif self._unread > UNREAD_BYTES_MAX and not self._paused and self._transport is not None and self.alive:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """It is gone."""
+        self._transport = None
+        lengths = self._headers.keys() & {b"content-length", b"transfer-encoding"}
+        if self._ended or self._fault is not None:
+            pass
+        elif self._head and not lengths and error is None:
+            self._ended = True  # such a body ends where the connection does
+        else:
+            self._fault = Closed() if self._used and not self._begun else BrokeOff("the connection broke")
+        self._wake()
+
+    # -- what the parser calls
+
+    def on_message_begin(self) -> None:
+        """An answer begins; behind ours there is none."""
+        self._surplus |= self._ended
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; those behind a body say nothing that we ask."""
+        if not self._head and not self._ended:
+            self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is there, if it is not that of a mere notice before the answer."""
+        if self._ended:
+            return
+        self._status = self._parser.get_status_code()
+        self._head = self._status >= 200
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if not self._surplus:
+            self._between = 0
+            self._parts.append(body)
+            self._unread += len(body)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole."""
+        if self._head and not self._ended:
+            self._ended, self._keep = True, self._parser.should_keep_alive()
+        elif not self._head:
+            self._headers = {}
 
 
-def origin_of(url: httpx.URL) -> Origin:
-    """Where `url` leads."""
-    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
-
-
-def written(method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """The head of a request as bytes. Raises `httpx.LocalProtocolError` if a header would break out of its line."""
+def written(method: str, target: str, headers: Sequence[Header]) -> bytes:
+    """The head of a request as bytes. Raises `BrokeOff` if a header would break out of its line."""
     lines = [name + b": " + value for name, value in headers]
-    head = b"\r\n".join([method.encode() + b" " + target + b" HTTP/1.1", *lines, b"", b""])
+    head = b"\r\n".join([f"{method} {target} HTTP/1.1".encode(), *lines, b"", b""])
     if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
-        raise httpx.LocalProtocolError("a header with a line break")
+        raise BrokeOff("a header with a line break")
     return head
 
 
-class _Body(httpx.AsyncByteStream, AsyncIterator[bytes]):
+class _Body:
     """An answer's body; read to its end, its connection goes back."""
 
-    def __init__(self, connection: _Connection, origin: Origin, idle: "Connections") -> None:
+    def __init__(self, connection: Connection, origin: Origin, idle: "Connections") -> None:
         self._connection, self._origin, self._idle = connection, origin, idle
         self._done = False
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self  # no generator: there is nothing to finish when nobody reads on
-
-    async def __anext__(self) -> bytes:
+    async def read(self) -> bytes | None:
+        """The next piece; None at the end."""
         if self._done:
-            raise StopAsyncIteration
-        try:
-            part = await self._connection.part()
-        except (h11.ProtocolError, OSError) as error:
-            raise httpx.RemoteProtocolError("the answer ended before its end") from error
+            return None
+        part = await self._connection.read()
         if part is None:
             self._done = True
             self._idle.give_back(self._origin, self._connection)
-            raise StopAsyncIteration
         return part
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Close the connection unless the answer was read to its end."""
         if not self._done:
             self._done = True
             self._connection.close()
 
 
-class Connections(httpx.AsyncBaseTransport):
-    """The transport; `idle_max` connections an engine are kept open while nobody needs them."""
+class Connections:
+    """The `Wire` over the network; `idle_max` connections an engine are kept open while nobody needs them."""
 
     def __init__(self, *, idle_max: int = 64) -> None:
-        self._idle: dict[Origin, list[_Connection]] = {}
+        self._idle: dict[Origin, list[Connection]] = {}
         self._idle_max = idle_max
         self._tls: ssl.SSLContext | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer, its body still to be read. Raises what httpx's transport raises."""
-        head = written(request.method, request.url.raw_path, request.headers.raw)
-        status, headers, body = await self.exchange(origin_of(request.url), head, await request.aread())
-        return httpx.Response(status, headers=headers, stream=body)
-
-    async def exchange(self, origin: Origin, head: bytes, body: bytes) -> Answered:
-        """The same without httpx's objects, which take as long as the exchange: status, headers, and the body.
-
-        `head` is as `written` makes it.
-        """
-        connection = self._kept(origin) or await self._connect(origin)
+    async def exchange(self, request: Request) -> Answer:
+        """Send `request`; the head of the answer. Raises `Unreached`, `BrokeOff`."""
+        sent = written(request.method, request.target, request.headers) + request.body
+        origin = request.origin
+        connection = self._kept(origin) or await self._connect(request)
         try:
             try:
-                answer = await connection.exchange(head + body)
+                status, headers = await connection.exchange(sent)
             except Closed:
                 connection.close()
-                connection = await self._connect(origin)
-                answer = await connection.exchange(head + body)
-        except (OSError, Closed) as error:
-            connection.close()
-            raise httpx.ReadError("the connection broke") from error
-        except h11.ProtocolError as error:
-            connection.close()
-            raise httpx.RemoteProtocolError("not an HTTP answer") from error
+                connection = await self._connect(request)
+                status, headers = await connection.exchange(sent)
+        except Closed as error:
+            raise BrokeOff("the connection broke") from error
         except BaseException:
             connection.close()
             raise
-        return answer.status_code, list(answer.headers), _Body(connection, origin, self)
+        return Answer(status, headers, _Body(connection, origin, self))
 
-    def give_back(self, origin: Origin, connection: _Connection) -> None:
+    def give_back(self, origin: Origin, connection: Connection) -> None:
         """Keep a connection whose answer was read to its end."""
         idle = self._idle.setdefault(origin, [])
-        if connection.again() and len(idle) < self._idle_max:
+        if connection.reusable and len(idle) < self._idle_max:
             idle.append(connection)
         else:
             connection.close()
 
-    def _kept(self, origin: Origin) -> _Connection | None:
+    def _kept(self, origin: Origin) -> Connection | None:
         idle = self._idle.get(origin, [])
         while idle:
             connection = idle.pop()
-            if connection.alive:
+            if connection.reusable:
                 return connection
             connection.close()
         return None
 
-    async def _connect(self, origin: Origin) -> _Connection:
-        scheme, host, port = origin
+    async def _connect(self, request: Request) -> Connection:
+        scheme, host, port = request.origin
         if scheme == "https" and self._tls is None:
             self._tls = ssl.create_default_context()
-        tls = self._tls if scheme == "https" else None
+        tls: Any = self._tls if scheme == "https" else None
+        loop = asyncio.get_running_loop()
         try:
-            reader, writer = await asyncio.open_connection(host, port, ssl=tls, limit=READ_BYTES)
-        except OSError as error:
-            raise httpx.ConnectError("cannot connect") from error
-        connection = _Connection(reader, writer)
-        if scheme == "http" and not private(str(writer.get_extra_info("peername")[0])):
+            async with asyncio.timeout(request.connect_s):
+                _, connection = await loop.create_connection(Connection, host, port, ssl=tls)
+        except OSError as error:  # a time that is over is one, too
+            raise Unreached("cannot connect") from error
+        if scheme == "http" and not private(connection.peer):
             connection.close()
-            raise httpx.ConnectError("plain http to an address that is not private")
+            raise Unreached("plain http to an address that is not private")
         return connection
 
     async def aclose(self) -> None:

@@ -13,16 +13,16 @@ Source: OpenAI API reference, "Create chat completion" and its streaming events;
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 from pydantic_core import from_json
 
-from sync_server.cluster.connections import Connections, origin_of, written
 from sync_server.cluster.upstreams import Upstream, UpstreamSettings
+from sync_server.cluster.wire import Answer, BrokeOff, Header, Request, TooSlow, Unreached, Wire
 
 DONE = b"[DONE]"
 REQUEST_ID = b"x-request-id"
@@ -57,30 +57,21 @@ class EngineFault(Exception):
         self.fault = fault
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The head of an answer, its headers by their names in lower case, and the body that is still to be read."""
-
-    status: int
-    headers: Mapping[bytes, bytes]
-    stream: httpx.AsyncByteStream
-
-
 class Parts:
     """The body of an answer, piece by piece, up to `bytes_max` bytes; `size` are those that came."""
 
     def __init__(self, response: Answer, bytes_max: int) -> None:
-        self._parts = response.stream.__aiter__()
+        self._body = response.body
         self._bytes_max = bytes_max
         self.size = 0
 
     async def read(self) -> bytes | None:
         """The next piece; None at the end. Raises `EngineFault`."""
         try:
-            part = await anext(self._parts, None)
-        except httpx.TimeoutException as error:
+            part = await self._body.read()
+        except TooSlow as error:
             raise EngineFault(Fault.SILENT, "no answer in time") from error
-        except httpx.TransportError as error:
+        except BrokeOff as error:
             raise EngineFault(Fault.BROKE_OFF, "the engine hung up in the middle") from error
         self.size += len(part or b"")
         if self.size > self._bytes_max:
@@ -168,21 +159,20 @@ class Exchange:
 
 
 class Engine:
-    """The way to one upstream over `transport`, which the caller closes."""
+    """The way to one upstream over `wire`, which the caller closes."""
 
-    def __init__(self, upstream: Upstream, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, upstream: Upstream, wire: Wire) -> None:
         self.upstream = upstream
-        self._told, self._transport = upstream.told, transport
-        base = upstream.told.url.rstrip("/")
-        self._url = httpx.URL(f"{base}/v1/chat/completions")
-        self._models = httpx.URL(f"{base}/v1/models")
-        self._origin = origin_of(self._url)
-        self._headers = [(b"host", self._url.netloc), (b"accept-encoding", b"identity")]
+        self._told, self._wire = upstream.told, wire
+        place = urlsplit(upstream.told.url)
+        assert place.hostname is not None, "the file was checked"
+        self._origin = (place.scheme, place.hostname, place.port or (443 if place.scheme == "https" else 80))
+        self._completions, self._models = (
+            f"{place.path.rstrip('/')}/v1/{each}" for each in ("chat/completions", "models")
+        )
+        self._headers: list[Header] = [(b"host", place.netloc.encode()), (b"accept-encoding", b"identity")]
         if upstream.key:
             self._headers.append((b"authorization", b"Bearer " + upstream.key.encode()))
-        told = upstream.told
-        waits = {"connect": told.connect_timeout_s, "pool": told.connect_timeout_s, "write": told.connect_timeout_s}
-        self._waits = {"timeout": {**waits, "read": told.first_byte_timeout_s}}
 
     async def complete(self, body: bytes, task: str) -> "Whole":
         """The whole answer to `body`. Raises `EngineFault`."""
@@ -242,27 +232,20 @@ class Engine:
 
     async def _post(self, body: bytes, task: str, accept: bytes) -> Answer:
         more = [(b"accept", accept), (b"content-type", b"application/json"), (REQUEST_ID, task.encode())]
-        return await self._send("POST", self._url, [*more, (b"content-length", b"%d" % len(body))], body)
+        return await self._send("POST", self._completions, [*more, (b"content-length", b"%d" % len(body))], body)
 
-    async def _send(self, method: str, url: httpx.URL, more: list[tuple[bytes, bytes]], body: bytes = b"") -> Answer:
+    async def _send(self, method: str, target: str, more: list[Header], body: bytes = b"") -> Answer:
         headers = [*self._headers, *more]
         try:
-            if isinstance(self._transport, Connections):
-                head = written(method, url.raw_path, headers)
-                answered = await self._transport.exchange(self._origin, head, body)
-                return Answer(answered[0], dict(answered[1]), answered[2])
-            stream = httpx.ByteStream(body)  # with `content`, httpx would work the headers over
-            request = httpx.Request(method, url, headers=headers, stream=stream, extensions=self._waits)
-            response = await self._transport.handle_async_request(request)
-        except httpx.ConnectError as error:
+            return await self._wire.exchange(
+                Request(method, self._origin, target, headers, body, self._told.connect_timeout_s)
+            )
+        except Unreached as error:
             raise EngineFault(Fault.UNREACHED, "the engine cannot be reached") from error
-        except httpx.TimeoutException as error:
+        except TooSlow as error:
             raise EngineFault(Fault.SILENT, "no answer in time") from error
-        except httpx.TransportError as error:
+        except BrokeOff as error:
             raise EngineFault(Fault.BROKE_OFF, "the engine hung up") from error
-        assert isinstance(response.stream, httpx.AsyncByteStream), "an async transport answers"
-        told = {name.lower(): value for name, value in response.headers.raw}
-        return Answer(response.status_code, told, response.stream)
 
     def _check(self, said: Any, kind: str) -> None:
         if not isinstance(said, dict) or said.get("object") != kind or not isinstance(said.get("choices"), list):
@@ -292,7 +275,7 @@ def _expect(response: Answer, kind: bytes, task: str) -> None:
 
 async def _close(response: Answer | None) -> None:
     if response is not None:
-        await response.stream.aclose()
+        await response.body.close()
 
 
 def _has_token(said: Any) -> bool:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import httpx
-
-from sync_server.cluster.desk import Desk
 from sync_server.cluster.embedded import Embedded
 from sync_server.cluster.gateway import Gateway
+from sync_server.cluster.reception import Reception
+from sync_server.cluster.wire import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +13,6 @@ class ClusterParts:
     """The gateway, its side of the database, the way to the engines, and our own engine if there is one."""
 
     gateway: Gateway
-    desk: Desk
-    transport: httpx.AsyncBaseTransport
+    reception: Reception
+    wire: Wire
     embedded: Embedded | None = None

@@ -37,6 +37,7 @@ from sync_server.store.ledger import Entry, Ledger
 from sync_server.store.measures import Measures
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
+from sync_server.store.quotas import QuotaWindows
 from sync_server.store.records import Page, Records, Write
 from sync_server.store.tasks import TaskEntry, Tasks
 from sync_server.store.traces import Told, Traces
@@ -101,6 +102,7 @@ class Tx(
     UpdateFiles,
     Inference,
     Tasks,
+    QuotaWindows,
     Accounts,
     Traces,
     Measures,

@@ -25,7 +25,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from shared.contract import Contract, Name
 from shared.problems import Code, Refused
-from sync_server.systems.http import HttpSettings
+from sync_server.systems.http_settings import HttpSettings
 from sync_server.systems.steps import Limits
 from sync_server.systems.worker import Pace
 

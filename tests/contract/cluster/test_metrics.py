@@ -35,8 +35,8 @@ async def used(told: Told) -> Readings:
     await told.ask(CANARY, purpose="answer")
     await told.ask(CANARY, purpose="answer", consent="job")
     await told.settle()
-    gateway, desk = told.stage.parts.gateway, told.stage.parts.desk
-    while await write_down(gateway, desk, in_place):
+    gateway, reception = told.stage.parts.gateway, told.stage.parts.reception
+    while await write_down(gateway, reception, in_place):
         pass
     return read_store(told.server.office.service) | read_process(gateway)
 

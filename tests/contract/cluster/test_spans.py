@@ -56,8 +56,8 @@ async def used(told: Told) -> None:
     await told.ask(CANARY, purpose="answer", consent="job")
     await told.ask(CANARY, job=None)
     await told.settle()
-    gateway, desk = told.stage.parts.gateway, told.stage.parts.desk
-    while await write_down(gateway, desk, in_place):
+    gateway, reception = told.stage.parts.gateway, told.stage.parts.reception
+    while await write_down(gateway, reception, in_place):
         pass
     told.server.clock.move(timedelta(minutes=2))
 

@@ -1,10 +1,13 @@
 """The classifier: what raises a class, what does not, and that no word of the text is in what it returns."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.classify import FOUND_MAX, Classified, classify, vocabulary
+from policies import classify as classifier
+from policies.classify import FOUND_MAX, PATTERNS, Classified, classify, vocabulary
 from policies.rulebook import Classifier
 from shared.routing import DataClass
 from tests.routing import shipped
@@ -207,3 +210,23 @@ def test_many_findings_are_cut_and_the_class_is_not() -> None:
 def test_texts_made_to_be_slow_are_read_to_the_end(seed: str) -> None:
     """Hangs, rather than fails, if a pattern goes back over what it passed."""
     look((seed * (RULES.chars_max // len(seed)))[: RULES.chars_max])
+
+
+FRAGMENTS = (
+    "Okafor", "okafor's", "amara", "Amara Okafor", "pump/Okafor", "a.okafor", "C-20417", "x-C-20417",
+    "WO-1042's", "Harrow", "harrow valley water", "Nunez", "Núñez", "injured", "injured's", "sick leave",
+    "12 Mill Lane", "SW1A 1AA", "IL 62704", "078-05-1120", "AB 12 34 56 C", "+4420794609", "0171/2345678",
+    "555-123-4567", "4111 1111 1111 1111", "GB82WEST12345698765432", "A1" * 16, "z" * 40, "7", "20", "Weg 3",
+    "Hauptstraße 12", "2026-11-21", "٣٤٥-١٢٣-٤٥٦٧", "Pump", "-", "/", ".", "Dr. Weber",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=8), st.sampled_from([" ", "", "-", "\n"]))
+def test_what_is_not_searched_could_not_have_been_found(parts: list[str], between: str) -> None:
+    text = between.join(parts)
+    searched = [replace(each, needs=("",), digits=0) for each in PATTERNS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "PATTERNS", searched)
+        patch.setattr(classifier, "_strange", lambda *_: False)
+        whole = look(text)
+    assert look(text) == whole

@@ -153,7 +153,7 @@ def test_a_forbid_that_errs_does_not_become_a_permit(monkeypatch: pytest.MonkeyP
         allowed=True, diagnostics=SimpleNamespace(errors=["missing attribute"], reasons=["policy0"])
     )
     monkeypatch.setattr(cedarpy, "is_authorized_batch", lambda *_: [allowed] * 3)
-    decision = decide()
+    decision = decide(bundle_of())  # which has no answer yet
     assert decision.route is Route.REFUSE
     assert {each.obstacle for each in decision.why_not} == {Obstacle.POLICY_ERROR}
 
@@ -324,7 +324,7 @@ def test_a_class_that_the_limits_do_not_name_does_not_leave() -> None:
 
 
 def test_a_decision_parses_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    bundle = shipped()
+    bundle = bundle_of()
 
     def parsed(*_: Any) -> Any:
         raise AssertionError("policies were parsed for a decision")

@@ -17,7 +17,8 @@ from simulators.erp import Erp, ErpLink, Said
 from sync_server.office import Office
 from sync_server.store import OutgoingEntry
 from sync_server.systems.desk import Desk
-from sync_server.systems.http import HttpSettings, HttpSystem
+from sync_server.systems.http import HttpSystem
+from sync_server.systems.http_settings import HttpSettings
 from sync_server.systems.port import (
     Absent,
     CannotTell,
