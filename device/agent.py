@@ -70,13 +70,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """A round on its way: what it does, what it carries, the cursor that it shows, and the answer to come."""
+    """A round on its way: what it does, what it carries, the cursor that it shows, and the answer to come.
+
+    `draft` is the one that may follow it, if that is made ready already.
+    """
 
     action: Act
     items: list[Outgoing]
     shown: str | None
     queue: Queue
     answer: Awaitable[bytes]
+    draft: "_Draft | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +181,7 @@ class Agent:
         self.session.online = await self._run(lambda: self._store.meta("link")) != "offline"
 
     async def _perform(self, now: datetime, this: _Round, *, hasty: bool) -> Step:
-        action, items = this.action, this.items
-        draft: _Draft | None = None
+        action, items, draft = this.action, this.items, this.draft
         try:
             if hasty:
                 self._on_way = asyncio.ensure_future(this.answer)
@@ -192,10 +195,13 @@ class Agent:
             believed = await self._run(lambda: believe(answered.reply, items, trust))
             believed.check_complete(items)
         except (TransportError, RemoteError) as error:
+            if self._next:
+                draft, self._next = self._next.draft, replace(self._next, draft=None)
             await self._keep_back(draft)
             await self._failed(error, action)
             return _step(now, action, error=str(error))
-        await self._keep_back(draft)
+        if self._next is None:
+            await self._keep_back(draft)
         reply, changes = answered.reply, answered.changes
         at = self._ports.clock.now()
         try:
@@ -229,10 +235,13 @@ class Agent:
             self._store.set_meta("last_error", sentence)
 
     async def _draft(self, this: _Round) -> _Draft | None:
-        """The round that may follow `this`, made ready while the server works."""
+        """The round that may follow `this`, made ready while the server works; what may not follow is kept back."""
         await self._look_at_link()
         following = self.session.ahead(this.action, this.queue, more=True)
-        return await self._run(lambda: self._drafted(following)) if following else None
+        if following is None:
+            await self._keep_back(this.draft)
+            return None
+        return this.draft or await self._run(lambda: self._drafted(following))
 
     def _drafted(self, following: Push) -> _Draft:
         with self._store.transaction():
@@ -252,12 +261,14 @@ class Agent:
         left = asyncio.Event()
         self._on_way = asyncio.ensure_future(self._send(request, left))
         queue = _without(this.queue, this.action)
-        self._next = _Round(draft.action, draft.items, ending.cursor, queue, self._on_way)
+        self._next = following = _Round(draft.action, draft.items, ending.cursor, queue, self._on_way)
         await left.wait()  # the server works while this answer is read, and not after it
+        # a page of changes takes longer to write down than the server takes for a round: what follows must not wait
+        self._next = replace(following, draft=await self._draft(following))
 
     async def _keep_back(self, draft: _Draft | None) -> None:
         """What was made ready and did not leave was not sent."""
-        if draft and draft.items and self._next is None:
+        if draft and draft.items:
             await self._run(lambda: self._store.mark_unknown(draft.action.ids))
 
     async def _look_for_updates(self, now: datetime, queue: Queue) -> Step | None:
