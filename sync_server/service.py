@@ -133,9 +133,7 @@ class Service:
         told = self._round(tx, caller, request, up_first=False)
         return told if isinstance(told, Refused) else told()
 
-    def _round(
-        self, tx: Tx, caller: Caller, request: SyncRequest, *, up_first: bool
-    ) -> sync_round.Reply | Refused:
+    def _round(self, tx: Tx, caller: Caller, request: SyncRequest, *, up_first: bool) -> sync_round.Reply | Refused:
         desk = sync_round.Desk(tx, self.batch(tx, caller.tenant), caller, up_first)
         self._spent = desk, request
         return desk.answer(request)

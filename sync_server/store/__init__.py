@@ -34,7 +34,7 @@ from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
 from sync_server.store.inference import Client, Inference
 from sync_server.store.lane import Apart, Lane, Undone
-from sync_server.store.ledger import Entry, Ledger
+from sync_server.store.ledger import Entry, Ledger, Told
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.records import Page, Records, Write
@@ -59,6 +59,7 @@ __all__ = [
     "TaskEntry",
     "TenantHead",
     "TenantSettings",
+    "Told",
     "Tx",
     "Write",
 ]
