@@ -98,7 +98,7 @@ class Service:
     # -- devices speak
 
     def sync(self, message: Message, body: bytes, packed: Callable[[bytes], T]) -> T:
-        """One sync round of the device that signed `message`: its reply, made and `packed` while the disk is waited for.
+        """One sync round of the device that signed `message`: its reply, `packed`; both while the disk is waited for.
 
         Raises:
             Refused: the whole round. Nothing was done, except where the refusal says that what came was kept.

@@ -237,9 +237,10 @@ class Store:
         path = self.engine.url.database
         if self._lane is None or not path:
             return
-        with self.transaction(), suppress(OSError):  # who may write is the only one who lengthens the log
-            with Path(f"{path}-wal").open("r+b", buffering=0) as log:
-                log_room.lengthen(log, log_room.bytes_of(LOG_PAGES_ROOM), os.fsync)
+        log = Path(f"{path}-wal")
+        # who may write is the only one who lengthens the log
+        with self.transaction(), suppress(OSError), log.open("r+b", buffering=0) as file:
+            log_room.lengthen(file, log_room.bytes_of(LOG_PAGES_ROOM), os.fsync)
 
     def close(self) -> None:
         """Give the connections back."""
