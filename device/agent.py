@@ -18,7 +18,6 @@ Rules
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -26,11 +25,11 @@ from datetime import datetime, timedelta
 from importlib import metadata
 from itertools import accumulate
 
+from device.ahead import Ahead, Draft, Round
 from device.core.belief import Believed, all_settled, believe
 from device.core.clocks import is_doubtful
 from device.core.session import Act, Ask, Close, Push, Queue, Rest, Session
 from device.core.transfers import may_move
-from device.core.trust import Trust
 from device.errors import RemoteError, StoreError, TransportError
 from device.intake import Intake
 from device.keys import DeviceKeys
@@ -67,38 +66,6 @@ class Step:
     rested: bool = False
     file: str | None = None
     update: bool | str = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """The next round while another is on its way: marked as sent and packed, but for the cursor that it will show.
-
-    `queue` is what is left without the round before it; `trust` and `incarnation` are what the answer to that one is
-    held against.
-    """
-
-    action: Push
-    items: list[Outgoing]
-    queue: Queue
-    request: Begun
-    trust: Trust
-    incarnation: int
-
-
-@dataclass(slots=True)
-class _Round:
-    """A round on its way: what it does, what it carries, the cursor that it shows, and the answer to come.
-
-    `draft` is the round that may follow it; `leads`, that it does follow as soon as the answer is here.
-    """
-
-    action: Act
-    items: list[Outgoing]
-    shown: str | None
-    queue: Queue
-    answer: asyncio.Future[bytes]
-    draft: _Draft | None = None
-    leads: bool = False
 
 
 def one_body(items: Sequence[Outgoing]) -> list[Outgoing]:
@@ -146,8 +113,7 @@ class Agent:
         self._store, self._client, self._keys = store, client, keys
         self._ports, self._run = ports, run_blocking
         self._intake = Intake(store, identity)
-        self._awaited: list[asyncio.Future[bytes]] = []
-        self._ahead: deque[_Round] = deque()
+        self._ahead = Ahead()
 
     async def step(self) -> Step:
         """Do the next thing, which may be nothing.
@@ -160,8 +126,8 @@ class Agent:
     async def _step(self, *, further: int) -> Step:
         """`further`: so many rounds may leave before this one's answer is dealt with."""
         now = self._ports.clock.now()
-        if self._ahead:
-            return await self._perform(now, self._ahead.popleft(), further=further)
+        if following := self._ahead.next():
+            return await self._perform(now, following, further=further)
         await self._look_at_link()
         queue = await self._run(self._store.queue)
         action = self.session.next_action(now, queue)
@@ -177,14 +143,13 @@ class Agent:
             action = Push(tuple(item.id for item in items))
         shown = await self._run(lambda: self._store.meta("cursor"))
         request = await self._run(lambda: self._request(action, items, shown))
-        answer = self._await(self._send(request))
-        return await self._perform(now, _Round(action, items, shown, queue, answer), further=further)
+        return await self._perform(now, Round(action, items, shown, queue, self._send(request)), further=further)
 
     async def _look_at_link(self) -> None:
         """Whether the person works online may have changed with every round."""
         self.session.online = await self._run(lambda: self._store.meta("link")) != "offline"
 
-    async def _perform(self, now: datetime, this: _Round, *, further: int) -> Step:
+    async def _perform(self, now: datetime, this: Round, *, further: int) -> Step:
         action, items, is_believed = this.action, this.items, asyncio.Event()
         try:
             raw = await self._answer(this, further, is_believed)
@@ -197,7 +162,7 @@ class Agent:
             await self._failed(error, action)
             return _step(now, action, error=str(error))
         is_believed.set()
-        if not self._ahead:
+        if self._ahead.first is None:
             await self._keep_back(this)
         reply, changes = answered.reply, answered.changes
         at = self._ports.clock.now()
@@ -233,7 +198,7 @@ class Agent:
         with self._keeping_exchanges():
             self._store.set_meta("last_error", sentence)
 
-    async def _answer(self, this: _Round, further: int, is_believed: asyncio.Event) -> bytes:
+    async def _answer(self, this: Round, further: int, is_believed: asyncio.Event) -> bytes:
         """The answer to `this`. What may follow it has left by then, and what may follow that is ready.
 
         The latter leaves only when this answer `is_believed`.
@@ -241,45 +206,38 @@ class Agent:
         if further and not this.leads:
             await self._lead(this, None)
         raw = await this.answer
-        if further > 1 and self._ahead:
-            await self._lead(self._ahead[0], is_believed)
+        if further > 1 and (following := self._ahead.first):
+            await self._lead(following, is_believed)
         return raw
 
-    async def _lead(self, this: _Round, after: asyncio.Event | None) -> None:
+    async def _lead(self, this: Round, after: asyncio.Event | None) -> None:
         """Make the round ready that may follow `this`, and let it leave when the answer is here, and `after`."""
+        on_way = this.answer = self._ahead.awaiting(this.answer)
         this.draft, this.leads = await self._draft(this), True
-        this.answer = self._await(self._led(this, this.answer, after))
+        this.answer = self._ahead.awaiting(self._led(this, on_way, after))
 
-    def _await(self, answer: Awaitable[bytes]) -> asyncio.Future[bytes]:
-        future = asyncio.ensure_future(answer)
-        self._awaited = [*(each for each in self._awaited if not each.done()), future]
-        return future
-
-    async def _led(self, this: _Round, answer: Awaitable[bytes], after: asyncio.Event | None) -> bytes:
+    async def _led(self, this: Round, answer: Awaitable[bytes], after: asyncio.Event | None) -> bytes:
         raw = await answer
         if after is not None:
             await after.wait()
         await self._follow(this, raw)
         return raw
 
-    async def _draft(self, this: _Round) -> _Draft | None:
+    async def _draft(self, this: Round) -> Draft | None:
         """The round that may follow `this`, made ready while the server works."""
         await self._look_at_link()
         following = self.session.ahead(this.action, this.queue, more=True)
-        return (
-            await self._run(lambda: self._drafted(following, _without(this.queue, this.action)))
-            if following
-            else None
-        )
+        return await self._run(lambda: self._drafted(this, following)) if following else None
 
-    def _drafted(self, following: Push, queue: Queue) -> _Draft:
+    def _drafted(self, this: Round, following: Push) -> Draft:
+        queue = _without(this.queue, this.action)
         with self._store.transaction():
             items = one_body(self._store.outgoing(following.ids))
             action = Push(tuple(item.id for item in items))
             request = Begun(self._request(action, items, None))
-            return _Draft(action, items, queue, request, self._intake.trust(), self._store.incarnation())
+            return Draft(action, items, queue, request, self._intake.trust(), self._store.incarnation())
 
-    async def _follow(self, this: _Round, raw: bytes) -> None:
+    async def _follow(self, this: Round, raw: bytes) -> None:
         """Let the next round leave, if the answer to `this` ends with nothing that must be looked at first."""
         draft = this.draft
         ending = read_ending(raw) if draft else None
@@ -289,13 +247,13 @@ class Agent:
             return
         request = draft.request.ended(ending.cursor, self._ports.clock.now())
         left = asyncio.Event()
-        answer = self._await(self._send(request, left))
-        self._ahead.append(_Round(draft.action, draft.items, ending.cursor, draft.queue, answer))
+        answer = self._ahead.awaiting(self._send(request, left))
+        self._ahead.add(Round(draft.action, draft.items, ending.cursor, draft.queue, answer))
         await left.wait()  # the server works while this answer is read, and not after it
 
-    async def _keep_back(self, this: _Round) -> None:
+    async def _keep_back(self, this: Round) -> None:
         """What was made ready to follow `this`, or what has followed it, does not leave any more: it was not sent."""
-        last = self._ahead[-1] if self._ahead else this
+        last = self._ahead.last or this
         draft, last.draft = last.draft, None
         if draft and draft.items:
             await self._run(lambda: self._store.mark_unknown(draft.action.ids))
@@ -338,16 +296,8 @@ class Agent:
                 if step.error and not told_now:
                     break
         finally:
-            self._forget_ahead()
+            self._ahead.forget()
         return steps
-
-    def _forget_ahead(self) -> None:
-        """Nobody waits any more for rounds that are on their way: what they carry is in doubt, as the outbox says."""
-        for answer in (*self._awaited, *(each.answer for each in self._ahead)):
-            if not answer.cancel() and not answer.cancelled():
-                answer.exception()  # what went wrong with it is nobody's business now
-        self._awaited.clear()
-        self._ahead.clear()
 
     async def _failed(self, error: TransportError | RemoteError, action: Act) -> None:
         sentence, at = str(error), self._ports.clock.now()

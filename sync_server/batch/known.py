@@ -90,6 +90,13 @@ class Known:
         """From now on this is what is known of its command."""
         self._entries[entry.command.id] = entry
 
+    def apart(self, entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
+        """Those that the ledger did not know before this unit, and those that it did."""
+        parts: tuple[list[Entry], list[Entry]] = [], []
+        for entry in entries:
+            parts[entry.command.id not in self.new].append(entry)
+        return parts
+
     def new_at(self, epoch: int, seq: int) -> bool:
         """Whether a command that is new in this unit claims that place."""
         places = (entry.command for entry in self._entries.values() if entry and entry.command.id in self.new)
