@@ -16,6 +16,8 @@ from io import RawIOBase
 
 #: What stands before all pages of a log, and what each of them takes. Source: SQLite, "WAL-mode file format".
 _HEADER_BYTES, _PAGE_BYTES = 32, 24 + 4096
+#: A piece of it. Tens of megabytes at once would tell the allocator to give large pieces back late, ever after.
+_NOTHING = bytes(64 << 10)
 
 
 def bytes_of(pages: int) -> int:
@@ -33,7 +35,8 @@ def lengthen(log: RawIOBase, size: int, to_disk: Callable[[int], object]) -> Non
     if here >= size:
         return
     try:
-        log.write(bytes(size - here))  # not a hole: blocks that are still to be found make the file grow again
+        for at in range(here, size, len(_NOTHING)):  # no hole: blocks still to be found make the file grow again
+            log.write(_NOTHING[: size - at])
         to_disk(log.fileno())
     except OSError:
         log.truncate(here)
