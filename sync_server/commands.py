@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,7 @@ from shared.commands.base import Role
 from shared.commands.conflict_resolved import Place, place_of
 from shared.ids import id_of, kind_of, record_ref
 from shared.outcomes import Outcome, Receipt
+from shared.problems import Refused
 from shared.records import Choice, Conflict, Record, record_to_json
 from shared.typed_command import Mistyped, typed_payload, typed_record, typed_value
 from sync_server.bootstrap import build_office, initialise
@@ -273,6 +275,8 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     log_to_stderr(arguments.log_level)
     settings = _settings(arguments)
     service = build_service(settings, beside=beside_on_threads())
+    with suppress(Refused):  # somebody is writing just now: then the log grows as it is used
+        service.store.make_room()
     cluster = cluster_of(arguments.cluster, service, on_thread) if arguments.cluster else None
     lifespan = build_lifespan(settings, service, on_thread, cluster=cluster, tasks=task_work(service, cluster))
     listener = _listen(arguments.host, arguments.port)

@@ -9,7 +9,7 @@ Order
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -66,6 +66,10 @@ COPY_SUSPECTED = timedelta(days=1)
 #: An id that the ledger knows, or why there is none.
 _Answer = str | Unknown | Turned
 
+#: A reply that is decided and asks the store nothing more; calling it makes its JSON, which may be done while the
+#: commit waits for the disk.
+Reply = Callable[[], bytes]
+
 _REFUSALS = {
     DeviceState.FORKED: (Code.DEVICE_FORKED, "what it sends is kept for review"),
     DeviceState.REVOKED: (Code.DEVICE_REVOKED, "what it sends is kept for review"),
@@ -109,8 +113,8 @@ class Desk:
         seal = self.batch.seal
         self.key, self.now, self.incarnation = seal.key, seal.now, seal.incarnation
 
-    def answer(self, request: SyncRequest) -> bytes | Refused:
-        """The reply's JSON, or a refusal that is to be committed together with what it reports."""
+    def answer(self, request: SyncRequest) -> Reply | Refused:
+        """The reply, or a refusal that is to be committed together with what it reports."""
         tenant = self.caller.tenant
         cursor = _cursor(request.cursor)
         _check_clock(request.sent_at)
@@ -231,13 +235,15 @@ class Desk:
         assert entry is not None, "what was received is in the ledger"
         return entry
 
-    def _written(self, answers: "list[_Answer]", protocol: int) -> list[bytes]:
+    def _together(self, answers: "list[_Answer]") -> Counter[int]:
+        """How many of the receipts to be told stand under each root; from now on the roots have their numbers."""
+        proofs = (self._entry(answer).proof for answer in answers if isinstance(answer, str))
+        return Counter(self.roots.number(proof.envelope) for proof in proofs if proof)
+
+    def _written(self, answers: "list[_Answer]", together: Mapping[int, int]) -> list[bytes]:
         """The answers' JSON. Where all receipts of a unit are among them they are its tree, and go without paths."""
-        entries = {answer: self._entry(answer) for answer in answers if isinstance(answer, str)}
-        together = Counter(self.roots.number(each.proof.envelope) for each in entries.values() if each.proof)
-        bare = together if protocol == PROTOCOL else Counter[int]()
         return [
-            self._settled_or_held(entries[each], bare) if isinstance(each, str) else each.to_bytes()
+            self._settled_or_held(self._entry(each), together) if isinstance(each, str) else each.to_bytes()
             for each in answers
         ]
 
@@ -258,14 +264,15 @@ class Desk:
             return _held(entry)
         return Settled(id=answer, receipt=entry.receipt_payload.decode(), proof=WireProof(root=0))
 
-    def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: "list[_Answer]") -> bytes:
+    def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: "list[_Answer]") -> Reply:
         device = self.batch.device(self.caller.device)
         head = self._head(device)
         after, since = self._position(request.protocol, cursor, device, head.change_seq)
         restart, old = since is None, request.protocol == protocol_1.PROTOCOL
         later = self.up_first and not restart and not old and head.change_seq - after < CHANGES_MAX
         page = _nothing_yet(after, head.change_seq) if later else self._page(after, head.change_seq)
-        written = [] if old else self._written(answers, request.protocol)  # it names the roots
+        together = Counter[int]() if old else self._together(answers)  # it names the roots
+        bare = together if request.protocol == PROTOCOL else Counter[int]()
         reply = SyncReply(
             changes=(),
             protocol=request.protocol,
@@ -289,8 +296,8 @@ class Desk:
         )
         self._log(answers, page)
         if old:
-            return protocol_1.reply(reply, page.records, self.key)
-        return with_changes(reply, page.records, written)
+            return lambda: protocol_1.reply(reply, page.records, self.key)
+        return lambda: with_changes(reply, page.records, self._written(answers, bare))
 
     def _page(self, after: int, end: int) -> Page:
         """What changed beyond `after` for the person behind the device."""

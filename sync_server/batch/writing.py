@@ -80,9 +80,9 @@ def _put_entries(known: Known, decided: Decided, settled: list[Entry], root: int
     tx, tenant = known.tx, known.tenant
     if settled and (proof := settled[0].proof) and isinstance(proof.inclusion, Leaf):
         tx.put_root(tenant, root, proof.envelope, proof.inclusion.tree.leaves)
-    entries = [*decided.held.values(), *settled]
-    tx.add_entries(tenant, [e for e in entries if e.command.id in known.new], root)
-    tx.put_entries(tenant, [e for e in entries if e.command.id not in known.new], root)
+    new, moved_on = known.apart([*decided.held.values(), *settled])
+    tx.add_entries(tenant, new, root)
+    tx.put_entries(tenant, moved_on, root)
     for entry in settled:
         known.put(entry)
     moved = decided.freed | {command for command in decided.needs if command not in known.new}

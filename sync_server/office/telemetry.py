@@ -6,7 +6,7 @@ from policies.traces import recorded
 from shared.evidence import Decided, read_told
 from shared.routing import Decision
 from sync_server.office.base import OfficePart
-from sync_server.store import Told
+from sync_server.store import StrandTold
 
 
 class Telemetry(OfficePart):
@@ -23,7 +23,7 @@ class Telemetry(OfficePart):
             if isinstance(told := read_told("decision", text), Decided)
         ]
 
-    def evidence_told(self, tenant: str) -> dict[str, Told]:
+    def evidence_told(self, tenant: str) -> dict[str, StrandTold]:
         """How far each laptop has told its evidence."""
         with self.service.store.transaction() as tx:
-            return tx.all_told(tenant)
+            return tx.strands(tenant)

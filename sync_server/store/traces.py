@@ -78,7 +78,7 @@ def _put(inserted: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StrandTold:
     """How far a laptop has told its evidence.
 
     Args:
@@ -104,17 +104,17 @@ class Told:
 class Traces(Part):
     """What laptops told."""
 
-    def told(self, tenant: str, device: str) -> Told | None:
+    def strand(self, tenant: str, device: str) -> StrandTold | None:
         """How far a laptop has told; None if it never did. Held until the transaction ends."""
         row = self._one(_TOLD, of=tenant, by=device)
         return _told(row) if row else None
 
-    def all_told(self, tenant: str) -> dict[str, Told]:
+    def strands(self, tenant: str) -> dict[str, StrandTold]:
         """How far each laptop has told, by its id."""
         rows = self._all(select(STRAND).where(STRAND.c.tenant == tenant).order_by(STRAND.c.device))
         return {row.device: _told(row) for row in rows}
 
-    def put_told(self, tenant: str, device: str, told: Told) -> None:
+    def put_strand(self, tenant: str, device: str, told: StrandTold) -> None:
         """How far it has told now."""
         values = {name: getattr(told, name) for name in ("strand", "number", "hash", "stated", "lost", "head")}
         values |= {"began_at": _text(told.began_at), "told_at": _text(told.told_at)}
@@ -172,8 +172,8 @@ def _text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _told(row: Any) -> Told:
-    return Told(
+def _told(row: Any) -> StrandTold:
+    return StrandTold(
         strand=row.strand,
         number=row.number,
         hash=row.hash,

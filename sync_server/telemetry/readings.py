@@ -12,7 +12,7 @@ from shared.contract import to_instant
 from shared.metrics import BY_NAME, Key
 from sync_server.cluster.gateway import Gateway
 from sync_server.service import Service
-from sync_server.store import Device, Told, Tx
+from sync_server.store import Device, StrandTold, Tx
 from sync_server.telemetry.counting import count_audit
 
 Readings = dict[Key, float]
@@ -40,7 +40,7 @@ def read_store(service: Service, tenant: str | None = None) -> Readings:
 def _of_tenant(tx: Tx, tenant: str, now: datetime) -> Iterator[tuple[Key, float]]:
     yield from tx.measured(tenant).items()
     yield ("tailboard_audit_uncounted", ()), tx.head(tenant).audit_position - tx.audit_counted(tenant)
-    yield from _evidence(tx.all_told(tenant), now)
+    yield from _evidence(tx.strands(tenant), now)
     for hold, number in tx.held_by_hold(tenant).items():
         yield ("tailboard_commands_held", (hold,)), number
     states, attempts, oldest = tx.task_counts(tenant)
@@ -51,7 +51,7 @@ def _of_tenant(tx: Tx, tenant: str, now: datetime) -> Iterator[tuple[Key, float]
     yield from _outboxes(tx.devices(tenant), now)
 
 
-def _evidence(told: Mapping[str, Told], now: datetime) -> Iterator[tuple[Key, float]]:
+def _evidence(told: Mapping[str, StrandTold], now: datetime) -> Iterator[tuple[Key, float]]:
     missing = {device: max(0, each.stated - each.number) for device, each in told.items()}
     silent = sum(missing[device] > 0 and now - each.told_at > SILENT for device, each in told.items())
     yield ("tailboard_evidence_laptops", ()), len(told)

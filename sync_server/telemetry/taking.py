@@ -3,7 +3,7 @@
 Rules
 1. Only an enrolled and active laptop tells, and only its own: a revoked one has nothing more to say here.
 2. What is told is read strictly before anything is kept: what has no place in a trace is refused as a whole.
-3. Traces, how far they go and what they come to are one transaction. Told again, they change nothing.
+3. Traces, how far they go and what they come to are one transaction. StrandTold again, they change nothing.
 4. A new strand, and why it began, is in the audit: that a laptop was set back is worth knowing.
 """
 
@@ -23,7 +23,7 @@ from sync_server.authentication import Caller, Seen, device_key
 from sync_server.batch import Batch
 from sync_server.reading import envelope_of, read, unpacked
 from sync_server.standing import refuse_if_stopped
-from sync_server.store import DeviceState, Store, Told, Tx
+from sync_server.store import DeviceState, Store, StrandTold, Tx
 from sync_server.telemetry.chain import Taken, Wrong, taken
 
 #: What came later than this after it was made is late.
@@ -70,7 +70,7 @@ class Witness:
     def _take(
         self, tx: Tx, caller: Caller, upload: EvidenceUpload, head: EvidenceHead, told: Sequence[tuple[str, Content]]
     ) -> EvidencePlace:
-        now, held = self._ports.clock.now(), tx.told(caller.tenant, caller.device)
+        now, held = self._ports.clock.now(), tx.strand(caller.tenant, caller.device)
         known = tx.known_traces(caller.tenant, caller.device, hashes(upload.prev, upload.entries))
         place = EvidencePlace(strand=held.strand, number=held.number, hash=held.hash) if held else EvidencePlace()
         ruling = taken(place, upload, head, known)
@@ -78,17 +78,17 @@ class Witness:
             raise Refused(ruling.code, ruling.why)
         if not ruling.came:
             if held and head.number >= held.number:  # it says how much there is to come
-                tx.put_told(caller.tenant, caller.device, replace(held, stated=head.number, head=_wire(upload)))
+                tx.put_strand(caller.tenant, caller.device, replace(held, stated=head.number, head=_wire(upload)))
             return ruling.place
         if ruling.begun and held:
             self._note_strand(tx, caller, upload, held, now)
         self._keep(tx, caller, ruling, dict(zip(hashes(upload.prev, upload.entries), told, strict=True)), known, now)
         begun = now if ruling.begun or held is None else held.began_at
         lost = ruling.lost + (held.lost if held else 0)
-        tx.put_told(
+        tx.put_strand(
             caller.tenant,
             caller.device,
-            Told(
+            StrandTold(
                 strand=ruling.place.strand,
                 number=ruling.place.number,
                 hash=ruling.place.hash,
@@ -118,7 +118,7 @@ class Witness:
             counts["tailboard_traces_late_total", ()] += late
         tx.measure(caller.tenant, counts)
 
-    def _note_strand(self, tx: Tx, caller: Caller, upload: EvidenceUpload, held: Told, now: datetime) -> None:
+    def _note_strand(self, tx: Tx, caller: Caller, upload: EvidenceUpload, held: StrandTold, now: datetime) -> None:
         if now - held.began_at < STRAND_EVERY:
             raise Refused(Code.EVIDENCE_FORK, "another strand began a moment ago", int(STRAND_EVERY.total_seconds()))
         batch = self._batch(tx, caller.tenant)

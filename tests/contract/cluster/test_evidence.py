@@ -95,7 +95,7 @@ class Told:
 
     def here(self) -> Any:
         with self.server.office.service.store.transaction() as tx:
-            return tx.told(TENANT, self.device.identity.device)
+            return tx.strand(TENANT, self.device.identity.device)
 
     def acts(self) -> list[dict[str, Any]]:
         with self.server.office.service.store.transaction() as tx:
