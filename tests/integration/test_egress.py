@@ -107,5 +107,5 @@ def test_not_one_byte_passes_the_socket_for_a_sensitive_question(
 def test_what_may_leave_is_seen_by_that_count(relay: tuple[Relay, list[str], Path]) -> None:
     way, where, folder = relay
     before = way.counts()
-    told(["ask", DOCUMENT, "--purpose", "summarise", "--job", "WO-1042", *where], folder)
+    told(["ask", DOCUMENT, "--purpose", "summarise", "--job", "WO-1043", *where], folder)
     assert all(now > then for now, then in zip(way.counts(), before, strict=True)), "it asked what the cluster can do"
