@@ -1,9 +1,9 @@
 """The five reference rows, through the programs that people use: real processes, the model that ships as the cluster.
 
 Each test has jobs of its own: what was once said on a job counts for everything that is asked about it later. Each
-row is asked with the cluster up; what it falls back to with the cluster down; and a cluster that comes and goes changes
-where a job's questions run at most once in a window. The managed service is an engine of ours behind a socket
-of loopback, declared as `managed_cloud`, for an organisation whose policies switch it on.
+row is asked with the cluster up; what it falls back to, with the cluster down. A cluster that comes and goes changes
+where a job's questions run at most once in a window. The managed service is an engine of ours behind a socket of
+loopback, declared as `managed_cloud`, for an organisation whose policies switch it on.
 """
 
 import asyncio
