@@ -172,7 +172,7 @@ def ran(said: dict[str, Any]) -> tuple[str, str]:
 def test_sensitive_work_stays_on_the_laptop_or_crosses_with_a_consent(stand: Stand) -> None:
     up(stand)
     said = stand.laptop.ask(SENSITIVE, "--job", "WO-1042")
-    assert ran(said) == ("answered", "THIS LAPTOP")
+    assert ran(said) == ("answered", "THIS LAPTOP"), said
     assert said["answer"]["moved"] == []
     assert "nothing goes to the managed cloud" in said["answer"]["disclosure"]
     refused = stand.bare.ask(SENSITIVE, "--job", "WO-1042", code=1)
@@ -186,7 +186,7 @@ def test_sensitive_work_stays_on_the_laptop_or_crosses_with_a_consent(stand: Sta
 def test_the_organisations_documents_go_to_its_own_cluster_and_never_to_a_public_place(stand: Stand) -> None:
     up(stand)
     said = stand.laptop.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1037")
-    assert ran(said) == ("answered", "PRIVATE CLUSTER")
+    assert ran(said) == ("answered", "PRIVATE CLUSTER"), said
     assert "stays with the organisation" in said["answer"]["disclosure"]
     told = stand.laptop.told("route", "explain", DOCUMENT, "--purpose", "summarise", "--what-if", "cloud=high")
     whys = {each["route"]: each["obstacle"] for each in told["decision"]["why_not"]}
@@ -197,7 +197,7 @@ def test_the_organisations_documents_go_to_its_own_cluster_and_never_to_a_public
 def test_what_somebody_waits_for_runs_on_the_laptop_that_can(stand: Stand) -> None:
     up(stand)
     said = stand.laptop.ask("Which filter fits?", "--within", "300", "--job", "WO-1038")
-    assert ran(said) == ("answered", "THIS LAPTOP")
+    assert ran(said) == ("answered", "THIS LAPTOP"), said
     assert "If it fails:" in said["answer"]["disclosure"]
 
 
@@ -207,7 +207,7 @@ def test_offline_the_laptop_answers_and_one_without_a_model_lets_it_wait(stand: 
         laptop.told("work", "offline")
     try:
         said = stand.laptop.ask("Which filter fits?", "--job", "WO-1039")
-        assert ran(said) == ("answered", "THIS LAPTOP")
+        assert ran(said) == ("answered", "THIS LAPTOP"), said
         assert "Answered offline on this laptop by" in said["answer"]["disclosure"]
         assert said["answer"]["model"] in said["answer"]["disclosure"]
         waits = stand.bare.ask("Which filter fits?", "--job", "WO-1039")
@@ -346,7 +346,7 @@ def test_a_large_public_document_goes_to_the_managed_service_where_that_is_allow
             for laptop in (stand.laptop, stand.bare):
                 until(lambda one=laptop: fetched(one), "the bundle does not arrive")  # type: ignore[misc]
             said = stand.laptop.ask(LARGE, *words)
-            assert ran(said) == ("answered", "CLOUD")
+            assert ran(said) == ("answered", "CLOUD"), said
             assert [each["boundary"] for each in said["answer"]["moved"]] == ["managed_cloud"]
             assert "this laptop would give a smaller summary" in said["answer"]["disclosure"]
             assert len(engine.asked) == 1
