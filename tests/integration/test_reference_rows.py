@@ -1,8 +1,9 @@
 """The five reference rows, through the programs that people use: real processes, the model that ships as the cluster.
 
-Each row is asked with the cluster up; what it falls back to with the cluster down; and a cluster that comes and goes
-changes where a job's questions run at most once in a window. The managed service is an engine of ours behind a socket
-of loopback, declared as `managed_cloud`, for an organisation whose policies switch it on.
+Each test has jobs of its own: what was once said on a job counts for everything that is asked about it later. Each
+row is asked with the cluster up; what it falls back to, with the cluster down. A cluster that comes and goes changes
+where a job's questions run at most once in a window. The managed service is an engine of ours behind a socket of
+loopback, declared as `managed_cloud`, for an organisation whose policies switch it on.
 """
 
 import asyncio
@@ -32,7 +33,6 @@ from simulators.engine import Engine, Mood, serve_engine
 
 pytestmark = pytest.mark.requires("model")
 
-JOB = ("--job", "WO-1042")
 SENSITIVE = "Ms Harrington was injured at the pump, what now?"
 DOCUMENT = "The pump ran at 4.2 bar for three weeks. " * 12
 LARGE = "The pump house was opened to visitors, and the water is clear. " * 220
@@ -171,13 +171,13 @@ def ran(said: dict[str, Any]) -> tuple[str, str]:
 
 def test_sensitive_work_stays_on_the_laptop_or_crosses_with_a_consent(stand: Stand) -> None:
     up(stand)
-    said = stand.laptop.ask(SENSITIVE, *JOB)
-    assert ran(said) == ("answered", "THIS LAPTOP")
+    said = stand.laptop.ask(SENSITIVE, "--job", "WO-1042")
+    assert ran(said) == ("answered", "THIS LAPTOP"), said
     assert said["answer"]["moved"] == []
     assert "nothing goes to the managed cloud" in said["answer"]["disclosure"]
-    refused = stand.bare.ask(SENSITIVE, *JOB, code=1)
+    refused = stand.bare.ask(SENSITIVE, "--job", "WO-1042", code=1)
     assert (refused["outcome"], "--consent once" in refused["advice"]) == ("refused", True)
-    agreed = stand.bare.ask(SENSITIVE, *JOB, "--consent", "once")
+    agreed = stand.bare.ask(SENSITIVE, "--job", "WO-1042", "--consent", "once")
     assert ran(agreed) == ("answered", "PRIVATE CLUSTER")
     assert [each["data_class"] for each in agreed["answer"]["moved"]] == ["personal"]
     assert stand.bare.ask(SENSITIVE, "--job", "WO-1043", code=1)["outcome"] == "refused", "it was for that one"
@@ -185,8 +185,8 @@ def test_sensitive_work_stays_on_the_laptop_or_crosses_with_a_consent(stand: Sta
 
 def test_the_organisations_documents_go_to_its_own_cluster_and_never_to_a_public_place(stand: Stand) -> None:
     up(stand)
-    said = stand.laptop.ask(DOCUMENT, "--purpose", "summarise", *JOB)
-    assert ran(said) == ("answered", "PRIVATE CLUSTER")
+    said = stand.laptop.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1037")
+    assert ran(said) == ("answered", "PRIVATE CLUSTER"), said
     assert "stays with the organisation" in said["answer"]["disclosure"]
     told = stand.laptop.told("route", "explain", DOCUMENT, "--purpose", "summarise", "--what-if", "cloud=high")
     whys = {each["route"]: each["obstacle"] for each in told["decision"]["why_not"]}
@@ -196,8 +196,8 @@ def test_the_organisations_documents_go_to_its_own_cluster_and_never_to_a_public
 
 def test_what_somebody_waits_for_runs_on_the_laptop_that_can(stand: Stand) -> None:
     up(stand)
-    said = stand.laptop.ask("Which filter fits?", "--within", "300", *JOB)
-    assert ran(said) == ("answered", "THIS LAPTOP")
+    said = stand.laptop.ask("Which filter fits?", "--within", "300", "--job", "WO-1038")
+    assert ran(said) == ("answered", "THIS LAPTOP"), said
     assert "If it fails:" in said["answer"]["disclosure"]
 
 
@@ -206,11 +206,11 @@ def test_offline_the_laptop_answers_and_one_without_a_model_lets_it_wait(stand: 
     for laptop in (stand.laptop, stand.bare):
         laptop.told("work", "offline")
     try:
-        said = stand.laptop.ask("Which filter fits?", *JOB)
-        assert ran(said) == ("answered", "THIS LAPTOP")
+        said = stand.laptop.ask("Which filter fits?", "--job", "WO-1039")
+        assert ran(said) == ("answered", "THIS LAPTOP"), said
         assert "Answered offline on this laptop by" in said["answer"]["disclosure"]
         assert said["answer"]["model"] in said["answer"]["disclosure"]
-        waits = stand.bare.ask("Which filter fits?", *JOB)
+        waits = stand.bare.ask("Which filter fits?", "--job", "WO-1039")
         assert ran(waits) == ("waiting", "QUEUE")
     finally:
         for laptop in (stand.laptop, stand.bare):
@@ -274,9 +274,9 @@ def test_with_the_cluster_down_nothing_crosses_further_than_before(stand: Stand)
     with down(stand):
         document = stand.laptop.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1045")
         assert ran(document) == ("answered", "THIS LAPTOP")
-        sensitive = stand.laptop.ask(SENSITIVE, "--job", "WO-1045")
+        sensitive = stand.laptop.ask(SENSITIVE, "--job", "WO-1034")
         assert (ran(sensitive), sensitive["answer"]["moved"]) == (("answered", "THIS LAPTOP"), [])
-        closed = stand.bare.ask(SENSITIVE, "--job", "WO-1045", code=1)
+        closed = stand.bare.ask(SENSITIVE, "--job", "WO-1034", code=1)
         assert (closed["outcome"], bool(closed["advice"])) == ("refused", True)
         waits = stand.bare.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1046")
         assert ran(waits)[0] == "waiting"
@@ -346,13 +346,13 @@ def test_a_large_public_document_goes_to_the_managed_service_where_that_is_allow
             for laptop in (stand.laptop, stand.bare):
                 until(lambda one=laptop: fetched(one), "the bundle does not arrive")  # type: ignore[misc]
             said = stand.laptop.ask(LARGE, *words)
-            assert ran(said) == ("answered", "CLOUD")
+            assert ran(said) == ("answered", "CLOUD"), said
             assert [each["boundary"] for each in said["answer"]["moved"]] == ["managed_cloud"]
             assert "this laptop would give a smaller summary" in said["answer"]["disclosure"]
             assert len(engine.asked) == 1
             chosen = stand.bare.ask("Which colour has the sea?", "--class", "public", "--consent", "once")
             assert ran(chosen) == ("answered", "CLOUD"), "the technician chose it"
-            inside = stand.bare.ask(DOCUMENT, "--purpose", "summarise", *JOB, code=1)
+            inside = stand.bare.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1037", code=1)
             assert (inside["outcome"], len(engine.asked)) == ("refused", 2), "never for what is ours"
             engine.mood = Mood.GONE
             smaller = stand.laptop.ask(LARGE, *words)
