@@ -14,7 +14,8 @@ Rules
 7. What an exchange was like is kept in the transaction that keeps what came of it.
 8. Updates are looked for where nothing else is left to do, and never make a round fail (`device.updates`).
 9. The server hears with every round that asks about nothing which consents were taken back, until one is answered.
-10. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
+10. What was decided and done is told after everything smaller, and before files (`device.telling`).
+11. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
     but for what the server names as not taken.
 """
 
@@ -36,6 +37,7 @@ from device.intake import Intake
 from device.keys import DeviceKeys
 from device.standing import refused
 from device.store import DeviceStore, Identity, Issue, Outgoing
+from device.telling import Telling
 from device.transfers import Transfers
 from device.transport import Answered, Begun, Body, SyncClient, read_ending, read_reply
 from device.updates.refresher import Refresher
@@ -55,7 +57,7 @@ _SHUT_OUT = frozenset({Code.DEVICE_FORKED, Code.DEVICE_REVOKED})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step did. `update`: it was about updates, and what went wrong is a sentence.
+    """What one step did. `update`: it was about updates, and what went wrong is a sentence; `evidence` likewise.
 
     `asked` and `sent` are command ids, `file` is the sha256 of a file that moved; `error` is a sentence if no usable
     answer came.
@@ -71,6 +73,7 @@ class Step:
     rested: bool = False
     file: str | None = None
     update: bool | str = False
+    evidence: bool | str = False
 
 
 def one_body(items: Sequence[Outgoing]) -> list[Outgoing]:
@@ -112,9 +115,10 @@ class Agent:
         run_blocking: RunBlocking,
         transfers: Transfers,
         updates: Refresher,
+        telling: Telling,
     ) -> None:
         self.session = Session()
-        self._transfers, self._updates = transfers, updates
+        self._transfers, self._updates, self._telling = transfers, updates, telling
         self._store, self._client, self._keys = store, client, keys
         self._ports, self._run = ports, run_blocking
         self._intake = Intake(store, identity)
@@ -137,8 +141,9 @@ class Agent:
         queue = await self._run(self._store.queue)
         action = self.session.next_action(now, queue)
         if isinstance(action, Rest):
-            moved = await self._look_for_updates(now, queue) or await self._move_files(now, queue)
-            return moved or Step(now, rest_until=action.until, rested=True)
+            done = await self._look_for_updates(now, queue)
+            done = done or await self._tell_evidence(now, queue) or await self._move_files(now, queue)
+            return done or Step(now, rest_until=action.until, rested=True)
         items: list[Outgoing] = []
         if not isinstance(action, Close):
             ids = action.ids
@@ -283,6 +288,13 @@ class Agent:
             return None
         looked = await self._updates.step()
         return Step(now, update=looked.error or True) if looked else None
+
+    async def _tell_evidence(self, now: datetime, queue: Queue) -> Step | None:
+        """One request with evidence, when nothing smaller is left to do; None if there is nothing to tell."""
+        if not may_move(queue, online=self.session.online, failures=self.session.failures):
+            return None
+        told = await self._telling.step()
+        return Step(now, evidence=told.error or True) if told else None
 
     async def _move_files(self, now: datetime, queue: Queue) -> Step | None:
         """One piece of one file, when nothing smaller is left to do; None if no file waits."""

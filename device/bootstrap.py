@@ -27,6 +27,7 @@ from device.routes import Routes
 from device.settings import Settings
 from device.standing import approved
 from device.store import DeviceStore, Identity
+from device.telling import Telling
 from device.transfers import Transfers
 from device.transport import Meter, SyncClient
 from device.updates.bundles import Ruling, accepts, ruling
@@ -66,6 +67,7 @@ class Device:
     meter: Meter
     transfers: Transfers
     updates: Refresher
+    telling: Telling
     cluster: ClusterClient
     run_blocking: RunBlocking
 
@@ -150,8 +152,9 @@ def open_device(
     workbench = Workbench(store, identity, keys, routes, ports, attachments)
     updates.installed = lambda _: workbench.rule_by(ruling(updates.shelf, default_bundle(), identity.device))
     transfers = Transfers(attachments, client, keys, ports, run_blocking)
-    agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates)
-    carried = (client, meter, transfers, updates, cluster)
+    telling = Telling(store, routes.evidence, client, keys, ports, run_blocking)
+    agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates, telling)
+    carried = (client, meter, transfers, updates, telling, cluster)
     return Device(settings, ports, store, keys, identity, workbench, agent, *carried, run_blocking)
 
 

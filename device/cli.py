@@ -228,6 +228,17 @@ PROGRAM = Program(
             "What of it the organisation may be told: times, sizes and words of closed lists.",
             f"{_ROUTE}metadata",
         ),
+        Verb(
+            ("evidence", "summary"),
+            "What was decided and done here, counted: routes, refusals, fallbacks, consents, bytes.",
+            f"{_ROUTE}summary",
+        ),
+        Verb(
+            ("evidence", "spans"),
+            "Write what was decided and done as OpenTelemetry spans, without anybody's words.",
+            f"{_ROUTE}spans",
+            (argument("file", help="a new JSON file (OTLP)"),),
+        ),
         Verb(("status",), "Link, age of the data, outbox, model, policy.", f"{_HERE}status"),
     ),
 )

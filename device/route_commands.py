@@ -1,13 +1,15 @@
 """What `tailboard route`, `tailboard consent` and `tailboard evidence` do: from parsed arguments to a `Report`."""
 
 import argparse
+import json
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 from device.assist import about
 from device.bootstrap import Device
 from device.commands import job_ref, with_device
 from device.consents import Scope
-from device.core.evidence import for_upload
 from device.core.what_if import suppositions
 from device.errors import LocalError
 from device.standing import standing_words
@@ -15,8 +17,11 @@ from device.words import plain
 from policies.explain import PLACES, explain
 from shared.commandline import Report, words_or_input
 from shared.consent import ConsentShown
+from shared.evidence import Decided, read_told
 from shared.ids import id_of
+from shared.metrics import BY_NAME, Key, tally
 from shared.routing import BOUNDARIES, Boundary, DataClass
+from shared.spans import otlp
 
 
 def explained(arguments: argparse.Namespace) -> Report:
@@ -110,14 +115,64 @@ def verified(arguments: argparse.Namespace) -> Report:
 
 
 def metadata(arguments: argparse.Namespace) -> Report:
-    """What of the evidence the organisation may be told."""
+    """What of the evidence the organisation is told."""
 
     def work(device: Device) -> Report:
-        entries = for_upload(device.store.evidence())
-        lines = [f"{each['number']} {each['at']} {each['kind']}" for each in entries]
-        return Report("tailboard.evidence-metadata.v1", {"entries": entries}, lines or ["Nothing was decided yet."])
+        traces = device.workbench.routes.evidence.traces(0, -1)
+        entries = [each.model_dump(mode="json") | {"told": json.loads(each.told)} for each in traces]
+        lines = [f"{each.number} {each.at} {each.kind} {each.told}" for each in traces]
+        data = {"entries": entries, "waiting": device.telling.waiting()}
+        return Report("tailboard.evidence-metadata.v2", data, lines or ["Nothing was decided yet."])
 
     return with_device(arguments, work)
+
+
+def summary(arguments: argparse.Namespace) -> Report:
+    """What the evidence comes to."""
+
+    def work(device: Device) -> Report:
+        traces = device.workbench.routes.evidence.traces(0, -1)
+        told = [(each.kind, read_told(each.kind, each.told)) for each in traces]
+        policies = {name for _, each in told if isinstance(each, Decided) for name in each.policies}
+        counts = tally(told, policies)
+        data = {
+            "counts": [
+                {"name": name, "labels": dict(zip(BY_NAME[name].labels, labels, strict=True)), "value": value}
+                for (name, labels), value in sorted(counts.items())
+            ],
+            "waiting": device.telling.waiting(),
+        }
+        lines = [
+            f"{name.removeprefix('tailboard_')} {' '.join(labels)}: {n}" for (name, labels), n in _ordered(counts)
+        ]
+        lines.append(f"{data['waiting']} entries are not told yet.")
+        return Report("tailboard.evidence-summary.v1", data, lines)
+
+    return with_device(arguments, work)
+
+
+def spans(arguments: argparse.Namespace) -> Report:
+    """Write the evidence as spans."""
+
+    def work(device: Device) -> Report:
+        path = Path(arguments.file)
+        if path.exists():
+            raise LocalError(f"{path} is there already. Give another name.")
+        found = device.workbench.routes.evidence.spans()
+        try:
+            path.write_text(json.dumps(otlp(found, {"service.name": "tailboard-device"})), encoding="utf-8")
+        except OSError as error:
+            raise LocalError(f"{path} cannot be written: {error.strerror}. Give another folder.") from error
+        data = {"file": str(path), "spans": len(found)}
+        return Report("tailboard.evidence-spans.v1", data, [f"{len(found)} spans in {path} (OTLP/JSON)."])
+
+    return with_device(arguments, work)
+
+
+def _ordered(counts: Mapping[Key, int]) -> list[tuple[Key, int]]:
+    """In the order of the table, and the most of each first."""
+    rows = list(BY_NAME)
+    return sorted(counts.items(), key=lambda each: (rows.index(each[0][0]), -each[1], each[0][1]))
 
 
 def _boundary(name: str) -> Boundary:

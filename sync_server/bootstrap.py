@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -121,9 +121,9 @@ def build_lifespan(
 ) -> Lifespan:
     """What runs as long as the application does: the sweep, and a worker for each system of record in `systems.toml`.
 
-    Systems are reached through `transport`; through the network if it is None. With a `cluster`: its audit, its
-    probes, its connections, and the model's process if it is our own. `tasks` says how questions that were left for
-    the cluster are worked off; if it is None, nobody does.
+    If `settings` name a collector of spans, it gets them. Systems are reached through `transport`; through the
+    network if it is None. With a `cluster`: its audit, its probes, its connections, and the model's process if it is
+    our own. `tasks` says how questions that were left for the cluster are worked off; if it is None, nobody does.
 
     Raises:
         Refused: the file or a secret that it names cannot be read.
@@ -140,6 +140,10 @@ def build_lifespan(
             work += [worker.run(wait) for worker in build_task_workers(service, tasks, run_blocking)]
             running = [asyncio.create_task(each) for each in work]
             running.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
+            if settings.otlp:
+                collector = await open_clients.enter_async_context(_client(transport))
+                exports = _exports(service, settings.otlp, collector, cluster, run_blocking, wait)
+                running.append(asyncio.create_task(exports))
             try:
                 async with _beside_the_cluster(cluster, run_blocking, wait):
                     yield
@@ -151,8 +155,24 @@ def build_lifespan(
     return lifespan
 
 
+def _exports(
+    service: Service,
+    endpoint: str,
+    client: "httpx.AsyncClient",
+    cluster: ClusterParts | None,
+    run_blocking: RunBlocking,
+    wait: Callable[[float], Awaitable[None]],
+) -> Coroutine[Any, Any, None]:
+    """Sending spans to a collector; nobody else needs what that takes."""
+    from sync_server.telemetry.exporting import Exporter, export_for_ever  # noqa: PLC0415
+    from sync_server.telemetry.server_spans import engines_of  # noqa: PLC0415
+
+    engines = engines_of(cluster.gateway.cluster) if cluster else {}
+    return export_for_ever(Exporter(service, client, endpoint, engines, run_blocking), wait)
+
+
 def _client(transport: "httpx.AsyncBaseTransport | None") -> "httpx.AsyncClient":
-    """The client of the systems of record. A server that has none does without httpx, which takes 8 MiB."""
+    """A client for what is outside. A server that speaks to nobody there does without httpx, which takes 8 MiB."""
     import httpx  # noqa: PLC0415
 
     return httpx.AsyncClient(trust_env=False, transport=transport)

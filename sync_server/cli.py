@@ -29,6 +29,7 @@ _CLUSTER = "sync_server.cluster.commands:"
 _CLIENT = argument("client", help="short name, such as cmms-assistant")
 _MAINTENANCE = "sync_server.maintenance_commands:"
 _ACCOUNTS = "sync_server.account_commands:"
+_TELEMETRY = "sync_server.telemetry.commands:"
 _POLICY = "sync_server.policy_commands:"
 _BUNDLE = argument(
     "bundle", nargs="?", help="its folder, or the file it was packed into (default: the one that ships)"
@@ -509,10 +510,25 @@ PROGRAM = Program(
             f"{_POLICY}diff",
             (
                 _BUNDLE,
+                argument("--replay", metavar="TRACES", help="recorded decisions, one JSON object a line"),
                 argument(
-                    "--replay", required=True, metavar="TRACES", help="recorded decisions, one JSON object a line"
+                    "--since",
+                    metavar="WHEN",
+                    help="what laptops told since then instead: 1d, 12h, or 2026-05-01 (UTC)",
                 ),
+                _TENANT,
             ),
+        ),
+        Verb(
+            ("metrics",),
+            "What is measured, as the database has it.",
+            f"{_TELEMETRY}metrics",
+            (_TENANT,),
+        ),
+        Verb(
+            ("metrics-token",),
+            "Let whoever shows a new token read GET /metrics.",
+            f"{_TELEMETRY}metrics_token",
         ),
         Verb(
             ("verify-audit",),

@@ -288,7 +288,8 @@ def serve(arguments: argparse.Namespace) -> Report | None:
         else f"Listening on {url}"
     )
     sys.stdout.flush()
-    app = build_app(service, on_thread, lifespan, cluster, build_console(Office(service), on_thread))
+    console = build_console(Office(service), on_thread)
+    app = build_app(service, on_thread, lifespan, cluster, console, settings.metrics_token)
     config = uvicorn.Config(app, http=GatheredHttp, ws="none", log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:

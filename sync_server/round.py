@@ -24,6 +24,7 @@ from shared.envelope import (
     seal,
     verify,
 )
+from shared.metrics import Key
 from shared.outcomes import Hold
 from shared.problems import Code, NotTaken, Problem, Refused
 from shared.statements import Head, Succession, Withdrawal, withdraws
@@ -75,6 +76,10 @@ _REFUSALS = {
 }
 
 
+#: Under which it is counted what came again (`shared.metrics`).
+DUPLICATES: Key = ("tailboard_duplicates_prevented_total", ())
+
+
 @dataclass
 class Roots:
     """The signed envelopes that a reply's proofs name, each once."""
@@ -122,6 +127,8 @@ class Desk:
         self.tx.touch(tenant, self.caller.device, self.now, report)
         state = self.batch.device(self.caller.device).state
         answers = self._answers(request)
+        if self.batch.repeated:
+            self.tx.measure(tenant, {DUPLICATES: self.batch.repeated})
         self.batch.flush()
         if refused := _shut_out(self.caller, state):
             return refused if request.protocol == protocol_1.PROTOCOL else _with_turned(refused, answers)

@@ -43,6 +43,9 @@ from sync_server.reading import envelope_of, read, unpacked
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
 from sync_server.standing import refuse_if_stopped
 from sync_server.store import Device, DeviceState, Entry, Key, Store, Tx
+from sync_server.telemetry.names import PolicyNames
+from sync_server.telemetry.taking import Witness
+from sync_server.updates.bundles import shipped_bundle
 from sync_server.updates.publisher import Publisher
 from sync_server.updates.reading import Updates
 from sync_server.updates.terms import Terms
@@ -80,6 +83,8 @@ class Service:
         self.attachments = Attachments(store, files, self._caller, self.bytes_arrived)
         self._terms = terms or Terms()
         self.updates = Updates(store, self._caller, self.publisher, self._receipt_key, ports)
+        names = PolicyNames(shipped_bundle, self.publisher)
+        self.witness = Witness(store, self._caller, self.batch, names, ports)
         self._files_swept_at: datetime | None = None
         self._spent: object = None
 

@@ -76,7 +76,7 @@ class Attempts:
             moved=self._moved(task, place, before),
         )
         task.attempts.append(attempt)
-        await self._run(lambda: self._note(task, attempt, place, error))
+        await self._run(lambda: self._note(task, attempt, place, answer, error))
         return answer and answer.model_copy(update=self._ended(task))
 
     # -- here
@@ -161,7 +161,9 @@ class Attempts:
         task.moved.append(moved)
         return moved
 
-    def _note(self, task: Task, attempt: Attempt, place: Boundary, error: DeviceError | None) -> None:
+    def _note(
+        self, task: Task, attempt: Attempt, place: Boundary, answer: Answer | None, error: DeviceError | None
+    ) -> None:
         moved, routes = attempt.moved, self._bench.routes
         with self._store.transaction():
             self._store.add_exchanges(self._cluster.met())
@@ -179,6 +181,12 @@ class Attempts:
                 bytes_up=moved.bytes_up if moved else 0,
                 bytes_down=moved.bytes_down if moved else 0,
                 took_s=attempt.took_s,
+                link=task.decision.request.link.value,
+                fallback=len(task.attempts) > 1,
+                first_token_s=task.first_token_s,
+                tokens=answer.tokens if answer else 0,
+                model=answer.model if answer else "",
+                runtime=answer.runtime if answer else "",
             )
 
     def _ended(self, task: Task) -> dict[str, object]:

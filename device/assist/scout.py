@@ -13,6 +13,7 @@ from device.routes import Question, permitted
 from device.store import DeviceStore
 from device.workbench import Workbench
 from shared.ports import Ports, RunBlocking
+from shared.problems import Code
 from shared.routing import Boundary, Decision, Obstacle, Route
 
 #: Why the server may be asked what its places can do.
@@ -41,7 +42,13 @@ class Scout:
         try:
             await self._run(self._load)
         except LocalError:
-            self._bench.routes.laptop.failed()
+            await self._run(self._model_failed)
+
+    def _model_failed(self) -> None:
+        routes = self._bench.routes
+        with self._store.transaction():
+            routes.laptop.failed()
+            routes.evidence.note("probe", route=Route.DEVICE.value, problem="model_failed")
 
     async def listen(self, question: Question) -> None:
         """Know what other places can do, where that could change anything."""
@@ -51,12 +58,18 @@ class Scout:
         try:
             raw = await self._cluster.capabilities()
             await self._run(lambda: routes.take_capabilities(raw))
-        except TransportError:
-            pass  # then nothing is known of them, and the decision says so
-        except RemoteError as error:
-            code = error.problem.code
-            await self._run(lambda: routes.turned_away(code))
+        except (TransportError, RemoteError) as error:  # then nothing is known of them, and the decision says so
+            code = error.problem.code if isinstance(error, RemoteError) else None
+            await self._run(lambda: self._unheard(code))
         await self._run(lambda: self._store.add_exchanges(self._cluster.met()))
+
+    def _unheard(self, code: Code | None) -> None:
+        routes = self._bench.routes
+        with self._store.transaction():
+            if code is not None:
+                routes.turned_away(code)
+            problem = "no_answer" if code is None else code.value
+            routes.evidence.note("probe", route=Route.PRIVATE_CLUSTER.value, problem=problem)
 
     def look(self, question: Question) -> Decision:
         """What would be decided about `question` now; nothing is recorded."""

@@ -13,11 +13,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from importlib import resources
 from typing import Protocol
 
-from policies.bundle import FILES, BadBundle, Bundle, narrowed, parse_bundle, unpack
+from policies.bundle import BadBundle, Bundle, narrowed, unpack
 from policies.classify import Vocabulary, classify, vocabulary
 from policies.rollout import Rollout, applies
 from policies.route import choose, class_of
@@ -26,6 +24,7 @@ from shared.commands.base import Role
 from shared.routing import DataClass, Decision, RouteRequest
 from sync_server.service import Service
 from sync_server.store import Tx
+from sync_server.updates.bundles import shipped_bundle
 from sync_server.updates.publisher import Publisher, mark_of
 
 READ_EVERY_S = 30.0
@@ -134,13 +133,6 @@ class ServerPolicies:
         """The route under the bundle that is in force for such a task."""
         known = self._tenants.get(request.tenant)
         return choose(known.plan.bundle(request) if known else narrowed(self._shipped), request, at)
-
-
-@cache
-def shipped_bundle() -> Bundle:
-    """The bundle that came with the program; parsed once."""
-    folder = resources.files("policies.default")
-    return parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES})
 
 
 def shipped_policies() -> ServerPolicies:

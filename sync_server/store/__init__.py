@@ -37,11 +37,13 @@ from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, E
 from sync_server.store.inference import Client, Inference
 from sync_server.store.lane import Apart, Lane, Undone
 from sync_server.store.ledger import Entry, Ledger, Told
+from sync_server.store.measures import Measures
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.quotas import QuotaWindows
 from sync_server.store.records import Page, Records, Write
 from sync_server.store.tasks import TaskEntry, Tasks
+from sync_server.store.traces import StrandTold, Traces
 from sync_server.store.updates import UpdateFiles
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "Page",
     "Person",
     "Store",
+    "StrandTold",
     "TaskEntry",
     "TenantHead",
     "TenantSettings",
@@ -107,6 +110,8 @@ class Tx(
     Tasks,
     QuotaWindows,
     Accounts,
+    Traces,
+    Measures,
 ):
     """The open transaction."""
 

@@ -18,6 +18,7 @@ from device.keys import DeviceKeys
 from device.model.port import Generation, LanguageModel, ModelError
 from device.settings import Settings
 from device.store import DeviceStore, Identity
+from device.telling import Telling
 from device.transfers import Transfers
 from device.transport import Meter, SyncClient
 from device.updates.bundles import Ruling, accepts
@@ -294,7 +295,8 @@ def build(
     workbench = Workbench(store, who, keys, routes, ports, attachments)
     transfers = Transfers(attachments, client, keys, ports, on_thread)
     updates = Refresher(store, client, keys, who, ports, on_thread, accepts)
-    agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates)
+    telling = Telling(store, routes.evidence, client, keys, ports, on_thread)
+    agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates, telling)
     model = ScriptedModel() if with_model else None
     if model:
         model.gate.set()
@@ -310,6 +312,7 @@ def build(
         meter,
         transfers,
         updates,
+        telling,
         cluster,
         on_thread,
         model,

@@ -20,9 +20,10 @@ from shared.problems import Refused
 from shared.routing import Consented, DataClass, Decision, RouteRequest
 from sync_server.authentication import Caller
 from sync_server.cluster.consents import hold
-from sync_server.cluster.policy import Published, RolledOut, shipped_bundle
+from sync_server.cluster.policy import Published, RolledOut
 from sync_server.cluster.queue.facts import Policy
 from sync_server.store import Tx
+from sync_server.updates.bundles import shipped_bundle
 
 #: Of `assist.request` the laptop's decision is told for the audit alone, if at all.
 _UNTOLD = "0" * 64

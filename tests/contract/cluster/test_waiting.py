@@ -17,10 +17,10 @@ from shared.commands.assist_request import TaskRequested
 from shared.records import ApprovalChoice
 from shared.routing import DataClass, Route
 from simulators.engine import Mood
-from sync_server.cluster.policy import shipped_bundle
 from sync_server.cluster.queue.in_force import consents_of
 from sync_server.office import Office
 from sync_server.office.policies import Scope
+from sync_server.updates.bundles import shipped_bundle
 from tests.contract.cluster.pair import JOB, PERSONAL, Pair
 from tests.served import PEOPLE, TENANT, Laptop, Server
 
