@@ -17,8 +17,14 @@ from simulators.world.options import Habits
 pytestmark = pytest.mark.skipif(obstacle() is not None, reason=f"no simulated disks here: {obstacle()}")
 ROOT = Path(__file__).resolve().parents[2]
 #: Where clocks jump few questions leave at all: these are looked for in worlds whose people ask a lot.
-ROUTES = {"upstream_down", "upstream_closes", "upstream_hangs", "upstream_redirects", "consent_taken_back"}
-ASKING = replace(LOSSY, **{name: getattr(ROUGH, name) for name in ROUTES})
+ROUTES = {
+    "upstream_down": 0.2,
+    "upstream_closes": 0.2,
+    "upstream_hangs": 0.2,
+    "upstream_redirects": 0.5,
+    "consent_taken_back": 0.5,
+}
+ASKING = Options(2, 16, replace(LOSSY, **ROUTES), habits=Habits(wonders=0.6))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,14 +62,13 @@ def test_same_seed_same_world(profile: FaultProfile) -> None:
 def test_every_armed_fault_happens() -> None:
     hits = Hits()
     rough = Options(devices=3, commands=12, profile=ROUGH)
-    asking = Options(devices=2, commands=16, profile=ASKING, habits=Habits(wonders=0.6))
-    for options, seeds in ((rough, range(8)), (asking, range(1, 9))):
+    for options, seeds in ((rough, range(8)), (ASKING, range(1, 7))):
         for seed in seeds:
             result = run(seed, options)
             check(result)
             hits.update(result.hits)
     missed = set(hits.missed(ROUGH))
-    assert not missed & ROUTES
+    assert not missed & ROUTES.keys()
     assert len(missed) <= 6, missed
 
 
