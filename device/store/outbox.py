@@ -134,6 +134,13 @@ _KEEP_FROM = f"""
     SELECT position FROM outbox WHERE position > :after AND position <= :last
     AND (NOT coalesce({_PRUNABLE}, 0) OR position = :last) ORDER BY position LIMIT 1"""  # noqa: S608
 _GONE = "FROM outbox WHERE position > :after AND position < :keep"
+#: The view replays these.
+_PENDING = f"""
+    SELECT payload, receipt, earlier FROM outbox
+    WHERE state IN ('saved', 'sent', 'held') AND withdrawal IS NULL
+    OR outcome IN ({_EFFECTIVE}) AND incarnation >= :life AND change_seq > :absorbed
+    ORDER BY position"""  # noqa: S608
+_BYTES = f"SELECT id, payload, hash FROM outbox WHERE {_UNSETTLED}"  # noqa: S608
 _KEPT = "SELECT count(*), coalesce(sum(bytes), 0) FROM outbox WHERE state IN ('saved', 'sent', 'held', 'turned')"
 
 
@@ -286,8 +293,8 @@ class Outbox(Replica, Proofs):
 
     def set_damaged_apart(self) -> None:
         """Find unsettled commands whose bytes are not what was signed: they are never sent, and are named."""
-        query = select(OUTBOX.c.id, OUTBOX.c.payload, OUTBOX.c.hash).where(OUTBOX.c.state.in_(UNSETTLED))
-        damaged = [row.id for row in self._all(query) if Envelope(COMMAND_TYPE, row.payload, ()).hash != row.hash]
+        rows = self._rows(_BYTES)
+        damaged = [name for name, payload, told in rows if Envelope(COMMAND_TYPE, payload, ()).hash != told]
         if damaged:
             self._each(_LOST, damaged)
 
@@ -331,15 +338,11 @@ class Outbox(Replica, Proofs):
         What its author has taken back is not shown.
         """
         life, absorbed = read_cursor(self.meta("cursor"))
-        unsettled = OUTBOX.c.state.in_([State.SAVED, State.SENT, State.HELD]) & OUTBOX.c.withdrawal.is_(None)
-        told_now = and_(OUTBOX.c.incarnation >= life, OUTBOX.c.change_seq > absorbed)
-        on_the_way = OUTBOX.c.outcome.in_(list(EFFECTIVE)) & told_now
-        query = select(OUTBOX.c["payload", "receipt", "earlier"]).where(or_(unsettled, on_the_way))
-        rows = self._all(query.order_by(OUTBOX.c.position))
-        before = self.of_earlier_life() if any(row.earlier for row in rows) else frozenset()
+        rows = self._rows(_PENDING, {"life": life, "absorbed": absorbed})
+        before = self.of_earlier_life() if any(earlier for *_, earlier in rows) else frozenset()
         return [
-            (read_command(row.payload), _held_already(row.receipt, replica) | _held_before(row.earlier, before))
-            for row in rows
+            (read_command(payload), _held_already(receipt, replica) | _held_before(earlier, before))
+            for payload, receipt, earlier in rows
         ]
 
     def counts(self) -> dict[Standing, int]:

@@ -38,6 +38,8 @@ _REPLACE = (
 )
 _NEWER = f"{_REPLACE} WHERE excluded.version >= replica.version"
 _DROP = "DELETE FROM replica WHERE ref = ?"
+_BODIES = "SELECT body FROM replica"
+_VERSIONS = "SELECT ref, version FROM replica WHERE ref IN (SELECT value FROM json_each(?))"
 
 
 class Replica(Values):
@@ -45,7 +47,7 @@ class Replica(Values):
 
     def replica(self) -> dict[str, Record]:
         """Every record on the device."""
-        records = (record_from_json(json.loads(row.body)) for row in self._all(select(REPLICA.c.body)))
+        records = (record_from_json(json.loads(body)) for (body,) in self._rows(_BODIES))
         return {record.ref: record for record in records}
 
     def absorb(self, records: Iterable[Record], cursor: str) -> None:
@@ -86,8 +88,7 @@ class Replica(Values):
 
     def versions_of(self, refs: Collection[str]) -> dict[str, int]:
         """The versions of the named records that are here."""
-        rows = self._all(select(REPLICA.c.ref, REPLICA.c.version).where(REPLICA.c.ref.in_(list(refs))))
-        return {row.ref: row.version for row in rows}
+        return dict(self._rows(_VERSIONS, (json.dumps([*refs]),)))
 
     def forget_cursor(self) -> None:
         """Start the download again from the beginning; records that are here stay until newer ones come."""

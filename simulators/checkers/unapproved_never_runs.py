@@ -1,8 +1,9 @@
 """What reached the cluster was asked, allowed, approved and in time, under one live lease; a late answer counts not.
 
 It is judged by what the cluster itself says reached it. The rule of the house is the shipped one: what is more
-sensitive than internal goes nowhere without a consent, which nobody in these worlds gives, and what asks for more
-than `COMPLEX_TOKENS` tokens needs an approval.
+sensitive than internal goes nowhere without its author's consent, as they remember giving it, and what asks for more
+than `COMPLEX_TOKENS` tokens needs an approval. What may cross after a consent was taken back is judged elsewhere
+(`nothing_crosses_unpermitted`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 from simulators.checkers.base import Checker, Evidence, Finding
 from simulators.cluster import Reached, answer_text
+from simulators.crossings import Asked, mark_of
 from simulators.evidence import Received, ServerFile
 
 COMPLEX_TOKENS = 2048
@@ -42,7 +44,7 @@ def _out_of_place(evidence: Evidence, came: Reached) -> str | None:
     asked: Any = effective.command["payload"]
     if effective.command["kind"] != "assist.request":
         return f"it is a {effective.command['kind']}"
-    if asked["data_class"] not in OPEN_CLASSES:
+    if asked["data_class"] not in OPEN_CLASSES and not _agreed(evidence, came):
         return f"its class is {asked['data_class'] or 'unknown'}"
     if asked["output_tokens"] > COMPLEX_TOKENS and not _approved(evidence, effective, came.at):
         return "nobody had approved it"
@@ -53,6 +55,18 @@ def _of_its_life(evidence: Evidence, came: Reached) -> Received | None:
     """The command as the server had it in the life that asked: another life measured the clock anew."""
     server = (*evidence.lives, evidence.server)[came.life]
     return server.received.get(came.task) or evidence.forgotten.get(came.task)
+
+
+def _agreed(evidence: Evidence, came: Reached) -> bool:
+    """Whether its author agreed, with this question or for its job. Taking it back may still be on its way."""
+    people = [each for each in evidence.crossings if isinstance(each, Asked)]
+    this = next((each for each in people if each.mark == mark_of(came.prompt.encode())), None)
+    if this is None:
+        return False
+    for_job = [
+        each for each in people if each.consent == "job" and (each.device, each.job) == (this.device, this.job)
+    ]
+    return this.consent is not None or bool(this.job and for_job)
 
 
 def _approved(evidence: Evidence, asked: Received, at: datetime) -> bool:

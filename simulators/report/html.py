@@ -40,9 +40,10 @@ def joined(parts: list[Markup]) -> Markup:
 
 
 def table(caption: str, heads: list[str], rows: list[Markup], **attributes: object) -> Markup:
-    """A table with a caption; `rows` are ``tr`` elements."""
+    """A table with a caption; `rows` are ``tr`` elements. Where it is too wide it scrolls, with keys as well."""
     head = el("thead", el("tr", *(el("th", each, scope="col") for each in heads)))
-    return el("table", el("caption", caption), head, el("tbody", *rows), **attributes)
+    made = el("table", el("caption", caption), head, el("tbody", *rows), **attributes)
+    return el("div", made, class_="scroll", tabindex="0", role="region", aria_label=caption.partition(".")[0])
 
 
 def row(*cells: str | None, **attributes: object) -> Markup:

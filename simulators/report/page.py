@@ -183,7 +183,7 @@ def _faults(account: Account) -> Markup:
     note = f"Never happened, so not tested: {unhit}." if unhit else "Every armed fault happened."
     if not rows:
         return _section("faults", "Faults", el("p", "No fault was armed: good weather only."))
-    heads = ["fault", "times", "probability per occasion", ""]
+    heads = ["fault", "times", "probability per occasion", "share of the most frequent"]
     told = el("p", note, class_="broken" if unhit else None)
     return _section("faults", "Faults", told, table("Armed faults, the rarest first.", heads, rows, class_="tight"))
 
@@ -263,7 +263,7 @@ def _operations(worst: Worst) -> Markup:
     shown = worst.operations[:ROWS_MAX]
     rows = [_operation(number, each) for number, each in enumerate(shown, 1)]
     cut = f" {len(shown):,} of {worst.operations_total:,} are listed." if len(shown) < worst.operations_total else ""
-    heads = ["", "laptop", "command", "saved", "in doubt", "settled", "it ended as"]
+    heads = ["number", "laptop", "command", "saved", "in doubt", "settled", "it ended as"]
     return table(f"Every command, by when it was saved; times since the beginning.{cut}", heads, rows, class_="wide")
 
 

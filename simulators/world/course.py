@@ -175,6 +175,7 @@ class Course:
                 host.crash("to be upgraded", power_cut=False)
         for seat in stage.seats.values():
             await seat.until(technicians.send_now)
+        stage.centre.hurry.set()
         stage.around.trace.note("world", "healed")
         self._counts_healed, self._healed_at_s = Counter(stage.around.trace.counts), current_loop().time()
 

@@ -23,7 +23,7 @@ from simulators.hosts import Host, Incarnation
 from simulators.loop import current_loop
 from simulators.wire import Spell
 from simulators.world import technicians
-from simulators.world.machines import server_settings
+from simulators.world.machines import patiently, server_settings
 from simulators.world.options import SERVER, TENANT, Act, Event
 from simulators.world.staff import revoke
 from simulators.world.stage import Seat, Stage
@@ -148,7 +148,7 @@ async def _live_as_copy(stage: Stage, original: Seat) -> None:
     keeper = stage.begin(keep(stage, seat.host))
     dice = stage.streams.of(f"copy/{seat.name}")
     await technicians.say_some(stage, seat, dice, 1 + dice.below(3))
-    await asyncio.sleep(dice.between(60.0, 3600.0))
+    await patiently(stage.centre.hurry, dice.between(60.0, 3600.0))
     while not (seat.done(technicians.send_now) and _brought(seat)):  # noqa: ASYNC110  # people look again
         await asyncio.sleep(30.0)
     keeper.cancel()

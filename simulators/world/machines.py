@@ -35,6 +35,8 @@ from sync_server.settings import Settings as ServerSettings
 
 T = TypeVar("T")
 REST_S_MAX = 3600.0
+#: Once everything has healed nobody takes their time: so often people and the server look for work.
+HURRY_S = 20.0
 
 
 async def in_place(work: Callable[[], T]) -> T:
@@ -88,6 +90,16 @@ class Laptop:
                 await self.nudge.wait()
 
 
+async def patiently(hurry: asyncio.Event, seconds: float) -> None:
+    """Rest for so many seconds; not beyond the moment in which somebody is in a hurry, and from then on shortly."""
+    if hurry.is_set():
+        await asyncio.sleep(min(seconds, HURRY_S))
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await hurry.wait()
+
+
 async def _until_open(life: Incarnation, open_it: Callable[[], T]) -> T:
     """A person who is told that the disk is full or the file is locked tries again."""
     while True:
@@ -113,6 +125,8 @@ class Centre:
     cluster: Cluster = field(default_factory=Cluster)
     #: The way to the engines that answer at once; without one there are none.
     engines: httpx.AsyncBaseTransport | None = None
+    #: Set once everything has healed: from then on it looks more often.
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
     #: Somebody restored a backup, and says so before the server starts.
     begins_anew: bool = False
 
@@ -143,7 +157,7 @@ class Centre:
 
     async def _seldom(self, seconds: float) -> None:
         """What looks for work every few seconds is asked less often: nothing here is in a hurry."""
-        await asyncio.sleep(max(seconds, self.seldom_s))
+        await patiently(self.hurry, max(seconds, self.seldom_s))
 
 
 def server_settings(home: Path) -> ServerSettings:

@@ -20,6 +20,7 @@ from shared.records import ApprovalChoice, Choice, Record, WriteVerdict
 from simulators.loop import current_loop
 from simulators.streams import Stream
 from simulators.workload import ADMIN, APPROVERS, RESOLVER
+from simulators.world.machines import patiently
 from simulators.world.options import SERVER, TENANT
 from simulators.world.stage import Stage
 from simulators.world.supplier import IN_FLIGHT_S_MAX
@@ -44,7 +45,7 @@ async def rounds(stage: Stage) -> None:
 async def _round(stage: Stage, who: str, turn: Turn) -> None:
     dice = stage.streams.of(who)
     while True:
-        await asyncio.sleep(dice.between(*stage.options.habits.rounds_s))
+        await patiently(stage.centre.hurry, dice.between(*stage.options.habits.rounds_s))
         stage.in_office(partial(turn, dice))
 
 

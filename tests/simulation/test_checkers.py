@@ -12,7 +12,7 @@ import pytest
 from shared.routing import DataClass
 from simulators import world
 from simulators.checkers import CHECKERS, Evidence, judged
-from simulators.crossings import Arrived, Asked, Left, Stated, mark_of
+from simulators.crossings import Arrived, Asked, Left, Stated, mark_of, marked
 from simulators.disks import obstacle
 from simulators.evidence import DeviceFile, Received, Sent
 from simulators.faults import LOSSY
@@ -486,6 +486,16 @@ def run_what_is_too_sensitive(evidence: Evidence) -> Evidence:
     return asked(evidence, data_class=None)
 
 
+def run_what_its_author_agreed_to(evidence: Evidence) -> Evidence:
+    """As seeds 123 and 140 did when consents began to count for questions that wait."""
+    (run, *_) = evidence.reached
+    said = next(each for each in evidence.crossings if isinstance(each, Asked))
+    words = marked(run.prompt, said.mark)
+    agreed = tuple(replace(each, consent="once") if each is said else each for each in evidence.crossings)
+    spoilt = asked(evidence, data_class="personal")
+    return replace(spoilt, reached=(replace(run, prompt=words), *evidence.reached[1:]), crossings=agreed)
+
+
 def run_too_late(evidence: Evidence) -> Evidence:
     return came(evidence, at=evidence.reached[0].at + timedelta(days=4))
 
@@ -646,6 +656,7 @@ def test_an_order_a_purge_and_a_restore_that_went_well_are_no_findings(sound: Ev
     ):
         assert {promise: found for promise, found in judged(went_well(sound)).items() if found} == {}
     assert not judged(an_order(sound))["one-external-effect"]
+    assert not judged(run_what_its_author_agreed_to(sound))["unapproved-never-runs"]
     rejected_anew = replace(order_what_was_rejected(sound), lives=(an_order(sound).server,))
     assert not judged(rejected_anew)["one-external-effect"]
 
