@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from importlib import resources
@@ -14,7 +14,7 @@ from device import keys as device_keys
 from device.agent import Agent
 from device.assist import Assistant
 from device.attachments import Attachments
-from device.capability import Laptop
+from device.capability import Laptop, free_memory_mib
 from device.cluster_client import ClusterClient
 from device.consents import Consents
 from device.core.prompt import INSTRUCTIONS
@@ -22,6 +22,7 @@ from device.errors import LocalError, RemoteError
 from device.evidence import Evidence
 from device.keys import DeviceKeys
 from device.model import registry
+from device.model.keeper import Keeper, Machine, Told
 from device.model.port import LanguageModel
 from device.routes import Routes
 from device.settings import Settings
@@ -70,6 +71,9 @@ class Device:
     telling: Telling
     cluster: ClusterClient
     run_blocking: RunBlocking
+    #: Hears sentences about the model, from any thread: that it was started again, or gave way to another.
+    hear: Callable[[str], None] = field(default=lambda _: None)
+    _keeper: Keeper | None = None
 
     def assistant(self) -> Assistant:
         """What asks questions where they may run."""
@@ -81,13 +85,30 @@ class Device:
         Raises:
             ModelError: the file is missing, damaged or too large. Everything else goes on working.
         """
-        model = registry.load(self.settings.model, self.ports.clock)
+        if self._keeper is None:
+            self._keeper = self._new_keeper()
+        model = self._keeper
         # The first question finds its prefix worked out, and it is known how fast this laptop is.
         tried = model.generate(INSTRUCTIONS, _ANY_ANSWER, tokens_max=8)
         self.workbench.routes.laptop.tried(model, tried)
         self.workbench.model = model
         self.store.set_meta("model", model.name[:120])
         return model
+
+    def _new_keeper(self) -> Keeper:
+        files, wrong = registry.ladder(lambda: registry.find(self.settings.model), registry.embedded)
+        for sentence in wrong:
+            self.hear(f"{sentence} {files[0].name} is used instead.")
+        machine = Machine(free_memory_mib, registry.processors())
+        return Keeper(files, self.ports.clock, machine, told=self._model_told)
+
+    def _model_told(self, told: Told) -> None:
+        self.hear(told.sentence)
+
+    def relieve_memory(self) -> None:
+        """Give the model's memory back if the machine is short of it. To be called every now and then; blocking."""
+        if self._keeper is not None:
+            self._keeper.relieve()
 
     def ruling(self) -> Ruling:
         """Which policy bundle is in force for what, and where it came from."""
@@ -98,7 +119,9 @@ class Device:
         self.client.move_to(url)
 
     async def close(self) -> None:
-        """Close the connections and the database."""
+        """End the model's process, and close the connections and the database."""
+        if self._keeper is not None:
+            self._keeper.close()
         await self.cluster.close()
         await self.client.close()
         self.store.close()

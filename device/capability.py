@@ -26,8 +26,6 @@ from shared.ports import Clock
 from shared.routing import Capability, Tier
 
 LIFE = timedelta(hours=1)
-#: As the models' adapter opens them (`device.model.llama`).
-CONTEXT_TOKENS = 2048
 _STATEMENT = "capability"
 
 
@@ -43,6 +41,11 @@ class Machine:
 def read_machine(root: Path = Path("/")) -> Machine:
     """How this machine is now."""
     return Machine(_memory(root / "proc/meminfo"), _battery(root), _hot(root / "sys/class/thermal"))
+
+
+def free_memory_mib() -> int | None:
+    """Memory that programs could still take, in MiB; None if the machine does not say."""
+    return _memory(Path("/proc/meminfo"))
 
 
 def _memory(meminfo: Path) -> int | None:
@@ -134,7 +137,7 @@ class Laptop:
             model_sha256=model.sha256,
             runtime=_runtime(),
             tier=Tier.BASIC,
-            context_tokens=CONTEXT_TOKENS,
+            context_tokens=model.context_tokens,
             tokens_per_s=round(tokens_per_s, 1),
             measured_at=now,
             expires_at=now + LIFE,

@@ -50,6 +50,8 @@ Answer = TypeVar("Answer")
 WIDTH_MIN, HEIGHT_MIN = 80, 24
 #: How often the age of the data is worked out again.
 REFRESH_S = 20.0
+#: How often it is looked whether the machine is short of memory.
+RELIEVE_S = 10.0
 
 
 class TailboardApp(App[None]):
@@ -105,7 +107,9 @@ class TailboardApp(App[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self.device.hear = self._say_from_anywhere
         self._load_model()
+        self.set_interval(RELIEVE_S, self._relieve_memory)
         if self._carry:
             self._start_carrying()
 
@@ -141,6 +145,14 @@ class TailboardApp(App[None]):
             self.loading = False
             self._model_tried.set()
         self.refresh_page()
+
+    def _say_from_anywhere(self, sentence: str) -> None:
+        """A sentence about the model, which has threads of its own."""
+        self.call_later(self.say, sentence)
+
+    @work(group="model")
+    async def _relieve_memory(self) -> None:
+        await beside(self.device.relieve_memory)
 
     async def assistant_ready(self) -> None:
         """Wait until the model has been loaded, or has failed to."""

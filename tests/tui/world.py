@@ -15,7 +15,7 @@ from device.attachments import Attachments
 from device.bootstrap import Device, build_routes, default_bundle, on_thread
 from device.cluster_client import ClusterClient
 from device.keys import DeviceKeys
-from device.model.port import Generation, LanguageModel, ModelError
+from device.model.port import Generation, LanguageModel, ModelError, Watch
 from device.settings import Settings
 from device.store import DeviceStore, Identity
 from device.telling import Telling
@@ -112,8 +112,12 @@ class ScriptedModel:
     asked: int = 0
     name: str = "scripted-1"
     sha256: str = "0" * 64
+    context_tokens: int = 2048
 
-    def generate(self, prompt: str, schema: Mapping[str, Any], *, tokens_max: int) -> Generation:
+    def generate(
+        self, prompt: str, schema: Mapping[str, Any] | None, *, tokens_max: int, watch: Watch | None = None
+    ) -> Generation:
+        assert schema is not None, "nothing here asks for free text"
         self.asked += 1
         self.gate.wait(10)
         if self.answer is not None:
@@ -315,6 +319,6 @@ def build(
         telling,
         cluster,
         on_thread,
-        model,
+        model=model,
     )
     return World(device, clock, server, model)
