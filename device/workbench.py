@@ -20,6 +20,7 @@ from pydantic import JsonValue
 from device.agent import issue_now
 from device.attachments import Attachments, read_file
 from device.core.bounds import refusal
+from device.core.certainty import sure_answer
 from device.core.interpret import Interpretation, Proposal, ask_for, read
 from device.errors import LocalError
 from device.keys import DeviceKeys
@@ -259,7 +260,11 @@ class Workbench:
         order = self.record(job)
         records = self.view().records
         allowed = steps("work_order", "status", str(order.fields["status"]))
-        ask = ask_for(sentence, order, records.get(str(order.fields["asset"])), self.of_kind("stock_item"), allowed)
+        asset = records.get(str(order.fields["asset"]))
+        ask = ask_for(sentence, order, asset, self.of_kind("stock_item"), allowed)
+        known = [str(order.fields["title"]), *(str(asset.fields[name]) for name in ("name", "type") if asset)]
+        if (sure := sure_answer(ask, known)) is not None:
+            return read(ask, sure)
         generation = self.model.generate(ask.prompt, ask.schema, tokens_max=ask.tokens_max)
         return read(ask, generation.text)
 

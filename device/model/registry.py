@@ -25,7 +25,7 @@ __all__ = ["BYTES", "DISTRIBUTION", "FILE", "SHA256", "ModelFile", "at", "embedd
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model on disk. `context_tokens` is the longest context it was made for, `kv_bytes` what each of them takes."""
+    """A model on disk. `context_tokens` is the longest context it was made for, `kv_bytes` what a token takes."""
 
     name: str
     path: Path

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from device.model import gguf
-from device.model.gguf import Header
 from device.model.port import ModelError
+from shared.gguf import Header
 
 
 def text(value: str) -> bytes:
