@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from device.core.interpret import Ask
 from device.core.prompt import REFUSAL
 
-_WORD = re.compile(r"\w+")
+#: Words, and signs that could mean something.
+_WORD = re.compile(r"\w+|[^\w\s.,;:&+/()-]")
 #: Of no consequence beside words that were understood. None of them denies, plans or asks.
 _FILLERS = frozenset(
     {"a", "all", "an", "and", "at", "in", "is", "it", "now", "of", "on", "same", "the", "then", "with"}

@@ -18,9 +18,21 @@ from pathlib import Path
 
 from device.model import gguf
 from device.model.port import FORMS_WORK, ModelError
-from shared.embedded_model import BYTES, DISTRIBUTION, FILE, SHA256
+from shared.embedded_model import BYTES, DISTRIBUTION, FILE, LICENCE, SHA256
 
-__all__ = ["BYTES", "DISTRIBUTION", "FILE", "SHA256", "ModelFile", "at", "embedded", "find", "ladder", "processors"]
+__all__ = [
+    "BYTES",
+    "DISTRIBUTION",
+    "FILE",
+    "LICENCE",
+    "SHA256",
+    "ModelFile",
+    "at",
+    "embedded",
+    "find",
+    "ladder",
+    "processors",
+]
 
 
 @dataclass(frozen=True, slots=True)

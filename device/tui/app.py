@@ -50,8 +50,8 @@ Answer = TypeVar("Answer")
 WIDTH_MIN, HEIGHT_MIN = 80, 24
 #: How often the age of the data is worked out again.
 REFRESH_S = 20.0
-#: How often it is looked whether the machine is short of memory.
-RELIEVE_S = 10.0
+#: How often it is looked whether memory is short, and whether there is another model to be tried.
+TEND_S = 10.0
 
 
 class TailboardApp(App[None]):
@@ -88,6 +88,7 @@ class TailboardApp(App[None]):
         self.animation_level = "none"
         self._carry, self._first_theme = carry, theme
         self._online = True
+        self._tending = False
         self._model_tried = asyncio.Event()
         self._last_fault = ""
         self._last_job: str | None = None
@@ -109,7 +110,7 @@ class TailboardApp(App[None]):
     def _begin(self) -> None:
         self.device.hear = self._say_from_anywhere
         self._load_model()
-        self.set_interval(RELIEVE_S, self._relieve_memory)
+        self.set_interval(TEND_S, self._tend_model)
         if self._carry:
             self._start_carrying()
 
@@ -151,8 +152,16 @@ class TailboardApp(App[None]):
         self.call_later(self.say, sentence)
 
     @work(group="model")
-    async def _relieve_memory(self) -> None:
-        await beside(self.device.relieve_memory)
+    async def _tend_model(self) -> None:
+        if self._tending or self.loading:
+            return
+        self._tending = True
+        try:
+            await beside(self.device.tend_model)
+        except DeviceError as error:
+            self.tell(error)
+        finally:
+            self._tending = False
 
     async def assistant_ready(self) -> None:
         """Wait until the model has been loaded, or has failed to."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from device.capability import peak_memory_mib
 from device.core.asking import SCHEMA
 from device.core.certainty import sure_answer
 from device.core.interpret import Ask, ask_for, read
@@ -67,7 +68,7 @@ def measure(rounds: int) -> tuple[Figures, dict[str, Any]]:
             _decode(raw, engine, keeper, seen)
             _prompts(keeper, seen, number)
         notes = _proposals(keeper)
-        peak_mib = _peak_mib(keeper.pid or 0)
+        peak_mib = peak_memory_mib(keeper.pid) or 0.0
     size_mib = file.size_bytes / (1 << 20)
     figures = {
         "decode_rate": figure(median(seen.our_rate), "1/s", median(seen.raw_rate)),
@@ -244,9 +245,3 @@ def _asked(note: str) -> Ask:
     asset = record("asset/P-7", name="Pump 7", type="pump", site="Works", location="Hall", limits=limits)
     stock = [record("stock_item/FLT-200", name="Inlet filter", part_no="IF200", unit="pcs", on_hand=4)]
     return ask_for(note, job, asset, stock, ("done", "on_hold"))
-
-
-def _peak_mib(pid: int) -> float:
-    """The most memory that a process ever had. Source: proc(5), VmHWM."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024

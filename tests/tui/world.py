@@ -15,6 +15,7 @@ from device.attachments import Attachments
 from device.bootstrap import Device, build_routes, default_bundle, on_thread
 from device.cluster_client import ClusterClient
 from device.keys import DeviceKeys
+from device.model.models import Models
 from device.model.port import Generation, LanguageModel, ModelError, Watch
 from device.settings import Settings
 from device.store import DeviceStore, Identity
@@ -318,6 +319,7 @@ def build(
         updates,
         telling,
         cluster,
+        Models(store, settings.models, "TB-07", lambda: None),
         on_thread,
         model=model,
     )

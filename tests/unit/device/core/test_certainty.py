@@ -36,7 +36,7 @@ def test_what_was_understood_to_the_last_word_needs_no_model(note: str, kinds: l
     "note",
     [
         "never replaced the seal, done",  # a word that turns it round
-        "replaced seal? done",  # nothing but words is looked at, and "?" asks
+        "replaced seal? done",  # a sign can do that, too
         "replaced the gland, done",  # a part that nobody knows
         "gate code has changed",
         "ersetzt, done",
