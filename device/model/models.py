@@ -4,7 +4,7 @@ Rules
 1. A model is used only after it passed the gate (`device.model.evals.gate`) here, for the prompts of this program.
    The one that ships needs no promotion: it is where everything ends.
 2. The model that was used before is kept as the last good one, and comes back by itself when the new one is given up;
-   one that was given up is not taken again before a person, or another publication, says so.
+   one that was given up is not taken again before a person promotes it.
 3. A file is here when all of it is on the disk under its sha256, its header makes sense, and it was called in: half a
    copy is none.
 4. What the office withdrew is used no more, from the next start on.

@@ -1,8 +1,8 @@
 """Models for laptops: published, tried in the shadow, put in force, withdrawn.
 
 Rules
-1. A file is looked at before it is published: a GGUF file, whole, of a kind that says what it is. Its bytes are on the
-   disk, verified, before the catalogue names them.
+1. A file is looked at before it is published: a GGUF file, whole, of a kind that says what it is. Its bytes are on
+   the disk, verified, before the catalogue names them.
 2. A number is used once, and what is in force for everything only goes up; to go back, the older file is published
    again. Every laptop still evaluates a model itself before it uses it.
 3. What is withdrawn is rolled out nowhere and handed out no more; laptops go back to what they used before.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -88,7 +88,7 @@ class Models(OfficePart):
     def roll_out_model(
         self, tenant: str, actor: str, number: int, mode: Mode, groups: frozenset[str], reason: str
     ) -> ModelCatalogue:
-        """Put a model in the shadow or in force, for every laptop or for `groups` (devices or teams). Raises `Refused`."""
+        """Put a model in the shadow or in force, for all laptops or for `groups` (devices, teams). Raises `Refused`."""
         why = reason_of(reason)
         with self.service.store.transaction() as tx:
             devices = devices_of(tx, tenant, groups) if groups else None
@@ -155,10 +155,10 @@ class Models(OfficePart):
                 header = header_of(stream, size)
             except BadModelFile as why:
                 raise Refused(Code.MALFORMED, f"{path.name} {why}") from why
-            sha256 = hashlib.file_digest(_from_start(stream), "sha256").hexdigest()
-            self._store(
-                tenant, sha256, size, iter(lambda: stream.read(_PIECE_BYTES), b"") if _from_start(stream) else ()
-            )
+            stream.seek(0)
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            stream.seek(0)
+            self._store(tenant, sha256, size, iter(lambda: stream.read(_PIECE_BYTES), b""))
         tokens = min(_CONTEXT_TOKENS, header.context_tokens)
         return sha256, size, (size + tokens * header.kv_bytes >> 20) + _PROCESS_MIB
 
@@ -171,11 +171,6 @@ class Models(OfficePart):
             at += len(piece)
         if not files.finish(tenant, sha256, size):
             raise Refused(Code.BYTES_WRONG, "what was written is not what was read; check the disk and try again")
-
-
-def _from_start(stream: BinaryIO) -> BinaryIO:
-    stream.seek(0)
-    return stream
 
 
 def _named(catalogue: ModelCatalogue, number: int) -> ApprovedModel:

@@ -22,8 +22,8 @@ from shared.ports import Ports
 from shared.problems import Code, Refused
 from shared.request_signature import Message, claimed_nonce
 from shared.updates import FIRST_ROOT, FirstRoot
-from sync_server.blob_files import BlobFiles
 from sync_server.authentication import Caller, Seen
+from sync_server.blob_files import BlobFiles
 from sync_server.store import DeviceState, Store, Tx
 from sync_server.updates.publisher import Publisher
 
