@@ -88,7 +88,7 @@ class Models(OfficePart):
     def roll_out_model(
         self, tenant: str, actor: str, number: int, mode: Mode, groups: frozenset[str], reason: str
     ) -> ModelCatalogue:
-        """Put a model in the shadow or in force, for all laptops or for `groups` (devices, teams). Raises `Refused`."""
+        """Put a model in the shadow or in force, for all or for `groups` (devices, teams). Raises `Refused`."""
         why = reason_of(reason)
         with self.service.store.transaction() as tx:
             devices = devices_of(tx, tenant, groups) if groups else None
