@@ -53,6 +53,7 @@ class Rounds:
     gap_ms: list[float]
     cold_ms: list[float]
     next_ms: list[float]
+    cpu_ms: list[float]
 
 
 def measure(rounds: int) -> tuple[Figures, dict[str, Any]]:
@@ -62,7 +63,7 @@ def measure(rounds: int) -> tuple[Figures, dict[str, Any]]:
     assert room is not None, "nobody said how much is free"
     with _raw(file.path, room.threads, room.context_tokens) as raw, _kept(file) as keeper:
         engine = Engine(file.path, room.threads, room.context_tokens)
-        seen = Rounds([], [], [], [], [], [], [])
+        seen = Rounds([], [], [], [], [], [], [], [])
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
             _decode(raw, engine, keeper, seen)
@@ -75,6 +76,7 @@ def measure(rounds: int) -> tuple[Figures, dict[str, Any]]:
         "constrained_rate": figure(median(seen.held_rate), "1/s", median(seen.our_rate)),
         "next_question_ttft": figure(median(seen.next_ms), "ms", median(seen.cold_ms)),
         "isolation_per_token": figure(median(seen.gap_ms), "ms", 1000 / median(seen.same_rate)),
+        "isolation_cpu_per_token": figure(median(seen.cpu_ms), "ms", 1000 / median(seen.same_rate)),
         "proposal_p50": figure(median(notes.ms), "ms", median(notes.tokens) * 1000 / median(seen.raw_rate)),
         "shorthand_p50": figure(median(notes.sure_ms), "ms", median(notes.rules_ms)),
         "peak_memory": figure(peak_mib, "MiB", size_mib),
@@ -158,7 +160,9 @@ def _raw(path: Path, threads: int, context_tokens: int) -> Iterator[_Raw]:
 
 def _decode(raw: _Raw, engine: Engine, keeper: LanguageModel, seen: Rounds) -> None:
     seen.raw_rate.append(raw.rate(_LEAD, ANSWER_TOKENS))
+    began_s = time.process_time()
     seen.our_rate.append(_rate(keeper, None))
+    seen.cpu_ms.append((time.process_time() - began_s) * 1000 / ANSWER_TOKENS)
     seen.same_rate.append(_same_process(engine))
     seen.held_rate.append(_rate(keeper, SCHEMA))
     seen.gap_ms.append(1000 / seen.our_rate[-1] - 1000 / seen.same_rate[-1])
