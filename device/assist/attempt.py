@@ -74,7 +74,9 @@ class Attempts:
     async def make(self, task: Task, place: Boundary, heard: Heard) -> Answer | None:
         """One try at one place; None if it gave no answer, which is noted."""
         began, began_s, before = self._clock.now(), self._clock.monotonic_s(), self._cluster.passed()
-        answer, error = await _caught(self._here(task, heard) if place is Route.DEVICE else self._there(task, place, heard))
+        answer, error = await _caught(
+            self._here(task, heard) if place is Route.DEVICE else self._there(task, place, heard)
+        )
         attempt = Attempt(
             route=place,
             began_at=began,

@@ -2,7 +2,8 @@
 
 Raw is the bindings and nothing else: tokens decoded in this process, the likeliest taken by llama.cpp's own sampler.
 Ours is what the laptop runs: the keeper, the process, the frames. Of each round every way has one turn, so that a
-machine that slows down slows all of them; medians over the rounds.
+machine that slows down slows all of them; medians over the rounds. Where others work on the machine, the figures in
+processor time are the ones to believe.
 """
 
 import ctypes
@@ -10,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,7 +33,7 @@ from simulators.demo.notes import shipped
 #: Tokens of the long prompt about one job, and of an answer.
 PROMPT_TOKENS, ANSWER_TOKENS = 800, 48
 _LEAD = "The technician asks and the assistant answers at length.\n\n"
-_NOTES = 24
+_NOTES = 12
 _SHORTHAND = (
     "Replaced seal, done",
     "REPAIRED, DONE",
@@ -53,7 +54,10 @@ class Rounds:
     gap_ms: list[float]
     cold_ms: list[float]
     next_ms: list[float]
-    cpu_ms: list[float]
+    raw_cpu_ms: list[float]
+    our_cpu_ms: list[float]
+    held_cpu_ms: list[float]
+    here_cpu_ms: list[float]
 
 
 def measure(rounds: int) -> tuple[Figures, dict[str, Any]]:
@@ -63,7 +67,7 @@ def measure(rounds: int) -> tuple[Figures, dict[str, Any]]:
     assert room is not None, "nobody said how much is free"
     with _raw(file.path, room.threads, room.context_tokens) as raw, _kept(file) as keeper:
         engine = Engine(file.path, room.threads, room.context_tokens)
-        seen = Rounds([], [], [], [], [], [], [], [])
+        seen = Rounds(*([] for _ in fields(Rounds)))
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
             _decode(raw, engine, keeper, seen)
@@ -76,7 +80,9 @@ def measure(rounds: int) -> tuple[Figures, dict[str, Any]]:
         "constrained_rate": figure(median(seen.held_rate), "1/s", median(seen.our_rate)),
         "next_question_ttft": figure(median(seen.next_ms), "ms", median(seen.cold_ms)),
         "isolation_per_token": figure(median(seen.gap_ms), "ms", 1000 / median(seen.same_rate)),
-        "isolation_cpu_per_token": figure(median(seen.cpu_ms), "ms", 1000 / median(seen.same_rate)),
+        "isolation_cpu_per_token": figure(median(seen.here_cpu_ms), "ms", median(seen.raw_cpu_ms)),
+        "decode_cpu_per_token": figure(median(seen.our_cpu_ms), "ms", median(seen.raw_cpu_ms)),
+        "constrained_cpu_per_token": figure(median(seen.held_cpu_ms), "ms", median(seen.our_cpu_ms)),
         "proposal_p50": figure(median(notes.ms), "ms", median(notes.tokens) * 1000 / median(seen.raw_rate)),
         "shorthand_p50": figure(median(notes.sure_ms), "ms", median(notes.rules_ms)),
         "peak_memory": figure(peak_mib, "MiB", size_mib),
@@ -113,8 +119,8 @@ class _Raw:
         self._api, self._context, self._vocab = api, context, vocab
         self._greedy = api.llama_sampler_init_greedy()
 
-    def rate(self, text: str, tokens: int) -> float:
-        """Tokens a second, after the first, of an answer to `text`."""
+    def answer(self, text: str, tokens: int) -> tuple[float, float]:
+        """Of an answer to `text`, after its first token: tokens a second, and ms of processor time for each."""
         api = self._api
         raw = text.encode()
         room = (api.llama_token * (len(raw) + 8))()
@@ -122,11 +128,12 @@ class _Raw:
         api.llama_memory_clear(api.llama_get_memory(self._context), True)
         self._decode(room[:count])
         token = api.llama_sampler_sample(self._greedy, self._context, -1)
-        began = time.perf_counter()
+        began_s, cpu_s = time.perf_counter(), time.process_time()
         for _ in range(tokens - 1):
             self._decode([token])
             token = api.llama_sampler_sample(self._greedy, self._context, -1)
-        return (tokens - 1) / (time.perf_counter() - began)
+        cpu_ms = (time.process_time() - cpu_s) * 1000 / (tokens - 1)
+        return (tokens - 1) / (time.perf_counter() - began_s), cpu_ms
 
     def _decode(self, tokens: Sequence[int]) -> None:
         array = (self._api.llama_token * len(tokens))(*tokens)
@@ -158,18 +165,35 @@ def _raw(path: Path, threads: int, context_tokens: int) -> Iterator[_Raw]:
 # -- turns
 
 
-def _decode(raw: _Raw, engine: Engine, keeper: LanguageModel, seen: Rounds) -> None:
-    seen.raw_rate.append(raw.rate(_LEAD, ANSWER_TOKENS))
-    began_s = time.process_time()
-    seen.our_rate.append(_rate(keeper, None))
-    seen.cpu_ms.append((time.process_time() - began_s) * 1000 / ANSWER_TOKENS)
+def _decode(raw: _Raw, engine: Engine, keeper: Keeper, seen: Rounds) -> None:
+    keeper.generate(_LEAD, None, tokens_max=2)  # the prompt is read before anything is counted
+    rate, cpu_ms = raw.answer(_LEAD, ANSWER_TOKENS)
+    seen.raw_rate.append(rate)
+    seen.raw_cpu_ms.append(cpu_ms)
+    rate, cpu_ms, here_ms = _answer(keeper, None)
+    seen.our_rate.append(rate)
+    seen.our_cpu_ms.append(cpu_ms)
+    seen.here_cpu_ms.append(here_ms)
     seen.same_rate.append(_same_process(engine))
-    seen.held_rate.append(_rate(keeper, SCHEMA))
+    rate, cpu_ms, _ = _answer(keeper, SCHEMA)
+    seen.held_rate.append(rate)
+    seen.held_cpu_ms.append(cpu_ms)
     seen.gap_ms.append(1000 / seen.our_rate[-1] - 1000 / seen.same_rate[-1])
 
 
-def _rate(keeper: LanguageModel, schema: Any) -> float:
-    return keeper.generate(_LEAD, schema, tokens_max=ANSWER_TOKENS).tokens_per_s
+def _answer(keeper: Keeper, schema: Any) -> tuple[float, float, float]:
+    """Tokens a second; milliseconds of processor time for a token, of both processes, and of this one alone."""
+    here_s, child_s = time.process_time(), _cpu_s(keeper.pid)
+    written = keeper.generate(_LEAD, schema, tokens_max=ANSWER_TOKENS)
+    here_ms = (time.process_time() - here_s) * 1000 / written.tokens
+    child_ms = (_cpu_s(keeper.pid) - child_s) * 1000 / written.tokens
+    return written.tokens_per_s, here_ms + child_ms, here_ms
+
+
+def _cpu_s(pid: int | None) -> float:
+    """Processor seconds of a process's threads. Source: Linux, Documentation/scheduler/sched-stats, schedstat."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(each.read_text(encoding="ascii").split()[0]) for each in threads) / 1e9
 
 
 def _same_process(engine: Engine) -> float:

@@ -111,6 +111,7 @@ class ScriptedModel:
     answer: Callable[[Mapping[str, Any]], str] | None = None
     gate: threading.Event = field(default_factory=threading.Event)
     asked: int = 0
+    watch: Watch | None = None
     name: str = "scripted-1"
     sha256: str = "0" * 64
     context_tokens: int = 2048
@@ -120,6 +121,7 @@ class ScriptedModel:
     ) -> Generation:
         assert schema is not None, "nothing here asks for free text"
         self.asked += 1
+        self.watch = watch
         self.gate.wait(10)
         if self.answer is not None:
             return Generation(self.answer(schema), 1, 0.0, 0.0)
