@@ -147,8 +147,11 @@ class Device:
 
     def _change_model(self) -> None:
         before, self._keeper = self._keeper, None
-        if before is not None:
+        if before is None:
+            return
+        try:
             self.load_model()
+        finally:
             before.close()
 
     def ruling(self) -> Ruling:
