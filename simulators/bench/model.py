@@ -33,6 +33,7 @@ from simulators.demo.notes import shipped
 #: Tokens of the long prompt about one job, and of an answer.
 PROMPT_TOKENS, ANSWER_TOKENS = 800, 48
 _LEAD = "The technician asks and the assistant answers at length.\n\n"
+_FACT, _FACT_TOKENS = "The pump was checked and the pressure was written down. ", 11
 _NOTES = 12
 _SHORTHAND = (
     "Replaced seal, done",
@@ -209,7 +210,7 @@ def _same_process(engine: Engine) -> float:
 
 def _prompts(keeper: LanguageModel, seen: Rounds, number: int) -> None:
     """A prompt about a job that nothing is known of, then the next question about the same job."""
-    facts = f"Job {number}. " + "The pump was checked and the pressure was written down. " * 72
+    facts = f"Job {number}. " + _FACT * (PROMPT_TOKENS // _FACT_TOKENS)
     begun = keeper.generate(f"{facts}\nWhich filter fits?\n", None, tokens_max=2)
     assert begun.computed > 0.9 * PROMPT_TOKENS, "the prompt is as long as it is said to be"
     following = keeper.generate(f"{facts}\nHow tight are the bolts?\n", None, tokens_max=2)
