@@ -12,6 +12,7 @@ It neither builds prompts nor believes answers, and answers one question at a ti
 """
 
 import ctypes
+import math
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -27,8 +28,8 @@ from device.model.port import FORMS_WORK, ModelError
 
 #: Prompt tokens that llama.cpp works out at a time: small, so that it takes little room and hears a stop soon.
 BATCH_TOKENS = 128
-#: Tokens that are asked after the likeliest one was refused, before the whole vocabulary is.
-_SHORTLIST = 64
+#: How many of the likeliest tokens are asked after the first was refused, before the whole vocabulary is.
+_SHORTLISTS = (64, 1024, 8192)
 _PIECE_BYTES = 256
 _ABORTED = 2  # what llama_decode returns then
 _TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
@@ -191,6 +192,11 @@ class Grammar:
         if not self._sampler:
             raise ModelError(f"The model cannot be held to this form of answer; {FORMS_WORK}.")
 
+        self._one = self._api.llama_token_data()
+        self._of_one = self._api.llama_token_data_array()
+        self._of_one.data = ctypes.pointer(self._one)
+        self._of_one_ref = ctypes.byref(self._of_one)
+
     def close(self) -> None:
         """Free llama.cpp's part."""
         self._api.llama_sampler_free(self._sampler)
@@ -198,13 +204,15 @@ class Grammar:
     def choose(self, logits: NDArray[np.float32]) -> int:
         """The likeliest token that is allowed."""
         likeliest = int(logits.argmax())
-        if self._allowed(np.array([likeliest]), logits) is not None:
+        if self._takes(likeliest):
             return likeliest
-        shortlist = np.argpartition(logits, -_SHORTLIST)[-_SHORTLIST:]
-        chosen = self._allowed(shortlist, logits)
-        if chosen is None:
-            self.searched += 1
-            chosen = self._allowed(np.arange(self._engine.vocab_size), logits)
+        for count in _SHORTLISTS:
+            if count < self._engine.vocab_size:
+                chosen = self._allowed(np.argpartition(logits, -count)[-count:], logits)
+                if chosen is not None:
+                    return chosen
+        self.searched += 1
+        chosen = self._allowed(np.arange(self._engine.vocab_size), logits)
         return self._engine.end_token() if chosen is None else chosen
 
     def accept(self, token: int) -> None:
@@ -215,13 +223,20 @@ class Grammar:
         """Whether the answer may end here, and nothing but blanks could follow."""
         if not written.rstrip().endswith((b"}", b"]", b'"')):
             return False
-        return self._allowed(np.array([self._engine.end_token()]), None) is not None
+        return self._takes(self._engine.end_token())
 
-    def _allowed(self, tokens: NDArray[np.int64], logits: NDArray[np.float32] | None) -> int | None:
+    def _takes(self, token: int) -> bool:
+        """Whether one token is allowed: asked for each that is written, so nothing is made anew for it."""
+        self._one.id, self._one.logit = token, 0.0
+        self._of_one.size, self._of_one.selected = 1, -1
+        self._api.llama_sampler_apply(self._sampler, self._of_one_ref)
+        return math.isfinite(self._one.logit)
+
+    def _allowed(self, tokens: NDArray[np.int64], logits: NDArray[np.float32]) -> int | None:
         """The likeliest of `tokens` that the grammar allows, if it allows any."""
         data = np.zeros(len(tokens), _TOKEN_DATA)
         data["id"] = tokens
-        data["logit"] = 0.0 if logits is None else logits[tokens]
+        data["logit"] = logits[tokens]
         array = self._api.llama_token_data_array()
         array.data = data.ctypes.data_as(ctypes.POINTER(self._api.llama_token_data))
         array.size, array.selected, array.sorted = len(tokens), -1, False
