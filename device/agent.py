@@ -20,7 +20,7 @@ Rules
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -40,7 +40,7 @@ from device.store import DeviceStore, Identity, Issue, Outgoing
 from device.telling import Telling
 from device.transfers import Transfers
 from device.transport import Answered, Begun, Body, SyncClient, read_ending, read_reply
-from device.updates.refresher import Refresher
+from device.updates.refresher import Looked, Refresher
 from shared.envelope import WireEnvelope
 from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
@@ -141,8 +141,9 @@ class Agent:
         queue = await self._run(self._store.queue)
         action = self.session.next_action(now, queue)
         if isinstance(action, Rest):
-            done = await self._look_for_updates(now, queue)
+            done = await self._look_for_updates(now, queue, self._updates.step)
             done = done or await self._tell_evidence(now, queue) or await self._move_files(now, queue)
+            done = done or await self._look_for_updates(now, queue, self._updates.fetch_step)
             return done or Step(now, rest_until=action.until, rested=True)
         items: list[Outgoing] = []
         if not isinstance(action, Close):
@@ -282,11 +283,13 @@ class Agent:
         if draft and draft.items:
             await self._run(lambda: self._store.mark_unknown(draft.action.ids))
 
-    async def _look_for_updates(self, now: datetime, queue: Queue) -> Step | None:
+    async def _look_for_updates(
+        self, now: datetime, queue: Queue, step: Callable[[], Awaitable[Looked | None]]
+    ) -> Step | None:
         """One request for updates, when nothing smaller is left to do; None if it is not time to look."""
         if not may_move(queue, online=self.session.online, failures=self.session.failures):
             return None
-        looked = await self._updates.step()
+        looked = await step()
         return Step(now, update=looked.error or True) if looked else None
 
     async def _tell_evidence(self, now: datetime, queue: Queue) -> Step | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from importlib import resources
@@ -14,7 +14,7 @@ from device import keys as device_keys
 from device.agent import Agent
 from device.assist import Assistant
 from device.attachments import Attachments
-from device.capability import Laptop
+from device.capability import Laptop, free_memory_mib, peak_memory_mib
 from device.cluster_client import ClusterClient
 from device.consents import Consents
 from device.core.prompt import INSTRUCTIONS
@@ -22,7 +22,10 @@ from device.errors import LocalError, RemoteError
 from device.evidence import Evidence
 from device.keys import DeviceKeys
 from device.model import registry
-from device.model.port import LanguageModel
+from device.model.evals.gate import EvalReport, evaluate, failure
+from device.model.keeper import Keeper, Machine, Told
+from device.model.models import Models
+from device.model.port import LanguageModel, ModelError
 from device.routes import Routes
 from device.settings import Settings
 from device.standing import approved
@@ -32,6 +35,7 @@ from device.transfers import Transfers
 from device.transport import Meter, SyncClient
 from device.updates.bundles import Ruling, accepts, ruling
 from device.updates.refresher import Refresher
+from device.updates.shelf import Shelf
 from device.workbench import Workbench
 from policies.bundle import FILES, Bundle, parse_bundle
 from shared.envelope import ENROLMENT_TYPE, seal
@@ -69,7 +73,11 @@ class Device:
     updates: Refresher
     telling: Telling
     cluster: ClusterClient
+    models: Models
     run_blocking: RunBlocking
+    #: Hears sentences about the model, from any thread: that it was started again, or gave way to another.
+    hear: Callable[[str], None] = field(default=lambda _: None)
+    _keeper: Keeper | None = None
 
     def assistant(self) -> Assistant:
         """What asks questions where they may run."""
@@ -81,13 +89,70 @@ class Device:
         Raises:
             ModelError: the file is missing, damaged or too large. Everything else goes on working.
         """
-        model = registry.load(self.settings.model, self.ports.clock)
+        if self._keeper is None:
+            self._keeper = self._new_keeper()
+        model = self._keeper
         # The first question finds its prefix worked out, and it is known how fast this laptop is.
         tried = model.generate(INSTRUCTIONS, _ANY_ANSWER, tokens_max=8)
         self.workbench.routes.laptop.tried(model, tried)
         self.workbench.model = model
         self.store.set_meta("model", model.name[:120])
         return model
+
+    def _new_keeper(self) -> Keeper:
+        configured = self.settings.model
+        chosen = [lambda: registry.at(configured)] if configured is not None else []
+        files, wrong = registry.ladder(*chosen, *self.models.to_use())
+        for sentence in wrong:
+            self.hear(f"{sentence} {files[0].name} is used instead.")
+        return Keeper(files, self.ports.clock, _machine(), told=self._model_told)
+
+    def _model_told(self, told: Told) -> None:
+        if told.given_up is not None:
+            self.models.give_up(told.given_up.sha256, told.sentence)
+        self.hear(told.sentence)
+
+    def evaluate_model(self, sha256: str) -> EvalReport:
+        """What a model that is here shows in the suites; it is kept. Blocking: tens of seconds.
+
+        Raises:
+            ModelError: its file is not here, or is damaged.
+        """
+        file = self.models.file(sha256)
+        keeper, clock = Keeper([file], self.ports.clock, _machine()), self.ports.clock
+        try:
+            report = evaluate(keeper, clock, lambda: peak_memory_mib(keeper.pid), file.size_bytes / (1 << 20))
+        except ModelError as error:
+            report = failure(file.name, sha256, str(error), clock.now())
+        finally:
+            keeper.close()
+        self.models.note(report)
+        return report
+
+    def tend_model(self) -> None:
+        """Give the model's memory back if the machine is short of it; evaluate and use what the office rolled out.
+
+        To be called every now and then, away from the screen; blocking.
+        """
+        if self._keeper is not None:
+            self._keeper.relieve()
+        if (due := self.models.due()) is None:
+            return
+        report = self.evaluate_model(due)
+        if (name := self.models.settle(due)) is not None:
+            self.hear(f"The model {name} passed its evaluation and is used from now on.")
+            self._change_model()
+        elif report.failed:
+            self.hear(f"The model {report.model} is not used: {report.failed[0]}.")
+
+    def _change_model(self) -> None:
+        before, self._keeper = self._keeper, None
+        if before is None:
+            return
+        try:
+            self.load_model()
+        finally:
+            before.close()
 
     def ruling(self) -> Ruling:
         """Which policy bundle is in force for what, and where it came from."""
@@ -98,10 +163,16 @@ class Device:
         self.client.move_to(url)
 
     async def close(self) -> None:
-        """Close the connections and the database."""
+        """End the model's process, and close the connections and the database."""
+        if self._keeper is not None:
+            self._keeper.close()
         await self.cluster.close()
         await self.client.close()
         self.store.close()
+
+
+def _machine() -> Machine:
+    return Machine(free_memory_mib, registry.processors())
 
 
 @cache
@@ -144,7 +215,9 @@ def open_device(
     cluster = ClusterClient(client, carrier, meter, keys, ports)
     client.offset = timedelta(seconds=float(store.meta("clock_offset_s") or 0))
     attachments = Attachments(store)
-    updates = Refresher(store, client, keys, identity, ports, run_blocking, accepts)
+    shelf = Shelf(store)
+    models = Models(store, settings.models, identity.device, shelf.catalogue)
+    updates = Refresher(store, client, keys, identity, ports, run_blocking, accepts, models)
     told = ruling(updates.shelf, default_bundle(), identity.device)
     store.set_meta("bundle", told.bundle.version)
     routes = build_routes(store, identity, keys, told, ports)
@@ -154,7 +227,8 @@ def open_device(
     transfers = Transfers(attachments, client, keys, ports, run_blocking)
     telling = Telling(store, routes.evidence, client, keys, ports, run_blocking)
     agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates, telling)
-    carried = (client, meter, transfers, updates, telling, cluster)
+    routes.laptop.tier_of = models.tier_of
+    carried = (client, meter, transfers, updates, telling, cluster, models)
     return Device(settings, ports, store, keys, identity, workbench, agent, *carried, run_blocking)
 
 

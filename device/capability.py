@@ -26,8 +26,6 @@ from shared.ports import Clock
 from shared.routing import Capability, Tier
 
 LIFE = timedelta(hours=1)
-#: As the models' adapter opens them (`device.model.llama`).
-CONTEXT_TOKENS = 2048
 _STATEMENT = "capability"
 
 
@@ -43,6 +41,20 @@ class Machine:
 def read_machine(root: Path = Path("/")) -> Machine:
     """How this machine is now."""
     return Machine(_memory(root / "proc/meminfo"), _battery(root), _hot(root / "sys/class/thermal"))
+
+
+def free_memory_mib() -> int | None:
+    """Memory that programs could still take, in MiB; None if the machine does not say."""
+    return _memory(Path("/proc/meminfo"))
+
+
+def peak_memory_mib(pid: int | None) -> float | None:
+    """The most memory that a process of this machine ever had, in MiB; None if the machine does not say."""
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return None
 
 
 def _memory(meminfo: Path) -> int | None:
@@ -91,6 +103,8 @@ class Laptop:
         self, store: DeviceStore, keys: DeviceKeys, clock: Clock, machine: Callable[[], Machine] = read_machine
     ) -> None:
         self._store, self._key, self._clock, self._machine = store, keys.device, clock, machine
+        #: How good the organisation says that a model's answers are, by its sha256.
+        self.tier_of: Callable[[str], Tier] = lambda _: Tier.BASIC
 
     def tried(self, model: LanguageModel, generation: Generation) -> Capability:
         """The model loaded and answered: state it, signed, for a while."""
@@ -133,8 +147,8 @@ class Laptop:
             model=model.name[:120],
             model_sha256=model.sha256,
             runtime=_runtime(),
-            tier=Tier.BASIC,
-            context_tokens=CONTEXT_TOKENS,
+            tier=self.tier_of(model.sha256),
+            context_tokens=model.context_tokens,
             tokens_per_s=round(tokens_per_s, 1),
             measured_at=now,
             expires_at=now + LIFE,

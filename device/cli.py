@@ -14,6 +14,7 @@ _WHERE = (
 _HERE = "device.commands:"
 _OUTBOX = "device.outbox_commands:"
 _TRACE = "device.trace_commands:"
+_MODEL = "device.model_commands:"
 _TASKS = "device.task_commands:"
 _ROUTE = "device.route_commands:"
 _PURPOSES = ("answer", "summarise", "complete")
@@ -239,6 +240,26 @@ PROGRAM = Program(
             f"{_ROUTE}spans",
             (argument("file", help="a new JSON file (OTLP)"),),
         ),
+        Verb(("model", "list"), "The models that this laptop knows of, and how each stands.", f"{_MODEL}listed"),
+        Verb(
+            ("model", "add"),
+            "Copy a model's file in. It is not used before it was evaluated and promoted.",
+            f"{_MODEL}added",
+            (argument("file", help="a GGUF file"),),
+        ),
+        Verb(
+            ("model", "eval"),
+            "Try a model in the suites; no is the answer if it does not pass.",
+            f"{_MODEL}evaluated",
+            (argument("model", nargs="?", help="its name, number or hash (default: the one that is used)"),),
+        ),
+        Verb(
+            ("model", "promote"),
+            "Use a model that passed from now on; the one before stays as the last good one.",
+            f"{_MODEL}promoted",
+            (argument("model", help="its name, number or hash; see: tailboard model list"),),
+        ),
+        Verb(("model", "rollback"), "Use the last good model again.", f"{_MODEL}rolled_back"),
         Verb(("status",), "Link, age of the data, outbox, model, policy.", f"{_HERE}status"),
     ),
 )

@@ -340,6 +340,7 @@ def with_device(arguments: argparse.Namespace, work: Callable[[Device], T]) -> T
 def with_device_async(arguments: argparse.Namespace, work: Callable[[Device], Awaitable[T]]) -> T:
     """As `with_device`, on an event loop."""
     device = _open(arguments)
+    device.hear = lambda sentence: print(plain(sentence), file=sys.stderr, flush=True)
 
     async def run() -> T:
         try:

@@ -23,6 +23,11 @@ class Settings:
         return self.home / "device.db"
 
     @property
+    def models(self) -> Path:
+        """The files of models that came later than the program."""
+        return self.home / "models"
+
+    @property
     def keys(self) -> Path:
         """The sealed keys."""
         return self.home / "keys.json"

@@ -20,10 +20,11 @@ from pydantic import JsonValue
 from device.agent import issue_now
 from device.attachments import Attachments, read_file
 from device.core.bounds import refusal
+from device.core.certainty import sure_answer
 from device.core.interpret import Interpretation, Proposal, ask_for, read
 from device.errors import LocalError
 from device.keys import DeviceKeys
-from device.model.port import LanguageModel
+from device.model.port import LanguageModel, Watch
 from device.routes import Question, Routes
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
 from device.updates.bundles import Ruling
@@ -246,7 +247,7 @@ class Workbench:
 
     # -- proposing
 
-    def propose(self, sentence: str, job: str) -> Interpretation:
+    def propose(self, sentence: str, job: str, watch: Watch | None = None) -> Interpretation:
         """What the on-device model makes of a sentence about `job`. Blocking: run it away from the screen.
 
         Raises:
@@ -259,8 +260,12 @@ class Workbench:
         order = self.record(job)
         records = self.view().records
         allowed = steps("work_order", "status", str(order.fields["status"]))
-        ask = ask_for(sentence, order, records.get(str(order.fields["asset"])), self.of_kind("stock_item"), allowed)
-        generation = self.model.generate(ask.prompt, ask.schema, tokens_max=ask.tokens_max)
+        asset = records.get(str(order.fields["asset"]))
+        ask = ask_for(sentence, order, asset, self.of_kind("stock_item"), allowed)
+        known = [str(order.fields["title"]), *(str(asset.fields[name]) for name in ("name", "type") if asset)]
+        if (sure := sure_answer(ask, known)) is not None:
+            return read(ask, sure)
+        generation = self.model.generate(ask.prompt, ask.schema, tokens_max=ask.tokens_max, watch=watch)
         return read(ask, generation.text)
 
     def _question(self, sentence: str, job: str) -> Question:

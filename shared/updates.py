@@ -16,6 +16,8 @@ UPDATES_PATH = "/v1/updates/"
 FIRST_ROOT = "first-root"
 TIMESTAMP = "metadata/timestamp.json"
 ROLLOUT_TARGET = "rollout.json"
+#: The catalogue of approved models (`policies.models`).
+MODELS_TARGET = "models.json"
 
 ROOT_BYTES_MAX = 64 << 10
 TIMESTAMP_BYTES_MAX = 16 << 10
@@ -24,6 +26,7 @@ TARGETS_BYTES_MAX = 1 << 20
 ROLLOUT_BYTES_MAX = 1 << 20
 #: The largest packed policy bundle.
 BUNDLE_BYTES_MAX = 1 << 20
+MODELS_BYTES_MAX = 1 << 18
 FIRST_ROOT_BYTES_MAX = 8 << 10
 
 
@@ -35,6 +38,11 @@ def metadata_path(role: str, version: int) -> str:
 def bundle_target(version: int) -> str:
     """The target's name of bundle `version`."""
     return f"bundles/{version}.json"
+
+
+def model_path(sha256: str) -> str:
+    """The file of a model. Its hash stands in the catalogue, which is a target; the file is no target of its own."""
+    return f"models/{sha256}"
 
 
 def target_path(target: str, sha256: str) -> str:

@@ -23,6 +23,7 @@ PROGRAM = Program(
   tailboard-sim bench save --json
   tailboard-sim bench sync --full --json
   tailboard-sim bench route --json
+  tailboard-sim bench model --json
   tailboard-sim run --seed 7 --profile rough --trace seven.txt
   tailboard-sim explore --seeds 1000 --jobs 2 --out campaign.json
   tailboard-sim replay trace.json --profile lossy --seed 3
@@ -62,6 +63,16 @@ PROGRAM = Program(
             "How long a route takes to decide, beside the policy engine's bare calls for the same candidates.",
             f"{_HERE}bench_route",
             (argument("--decisions", type=int, default=5000, metavar="N", help="how many (default: %(default)s)"),),
+        ),
+        Verb(
+            ("bench", "model"),
+            "The laptop's model beside raw llama.cpp in the same run: speed, the next question, proposals, memory.",
+            f"{_HERE}bench_model",
+            (
+                argument(
+                    "--rounds", type=int, default=7, metavar="N", help="turns of each way (default: %(default)s)"
+                ),
+            ),
         ),
         Verb(
             ("bench", "gateway"),

@@ -89,6 +89,22 @@ def bench_sync(arguments: argparse.Namespace) -> Report:
     return Report("tailboard.bench.v1", data, lines, ok=measured.whole)
 
 
+def bench_model(arguments: argparse.Namespace) -> Report:
+    """The laptop's model beside raw llama.cpp."""
+    from device.errors import LocalError
+    from simulators.bench.model import measure
+
+    if arguments.rounds < 3:
+        raise UsageError("--rounds needs at least 3 to say anything.")
+    try:
+        figures, counts = measure(arguments.rounds)
+    except LocalError as error:
+        raise UsageError(str(error)) from error
+    data = {"bench": "model", "cores": os.cpu_count(), "figures": figures, "counts": counts}
+    lines = [*as_lines(figures), *(f"{name}: {counted}" for name, counted in counts.items())]
+    return Report("tailboard.bench.v1", data, lines)
+
+
 def bench_gateway(arguments: argparse.Namespace) -> Report:
     """What the gateway adds."""
     from simulators.bench.figures import as_lines

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
 
+from policies.models import MODEL_BYTES_MAX, MODELS_MAX
 from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
 from shared.routing import Consented
@@ -94,12 +95,13 @@ def build_service(
         store.close()
         raise
     files, ring, ports = blob_files(settings), KeyRing(secret), ports or system_ports()
+    models = BlobFiles(settings.models, BlobLimits(MODEL_BYTES_MAX, MODEL_BYTES_MAX * MODELS_MAX))
 
     def published(tx: Tx, tenant: str) -> Publisher:
         return Publisher(tx, tenant, ring, ports, settings.terms, incarnation(tx))
 
     judged = asks or policy_in_force(published).asks
-    return Service(store, ring, ports, files, beside, settings.terms, judged)
+    return Service(store, ring, ports, files, beside, settings.terms, judged, models)
 
 
 def blob_files(settings: Settings) -> BlobFiles:

@@ -35,6 +35,8 @@ _BUNDLE = argument(
     "bundle", nargs="?", help="its folder, or the file it was packed into (default: the one that ships)"
 )
 _UPDATES = "sync_server.update_commands:"
+_MODELS = "sync_server.model_commands:"
+_MODEL = argument("model", type=int, help="its number; see: model list")
 _EMBEDDED_OR_FILE = "embedded|FILE"
 _CLUSTER_FILE = argument("--cluster", metavar=_EMBEDDED_OR_FILE, help="what serve --cluster is told")
 _NUMBER = argument("version", type=int, help="the bundle's number; see: policy list")
@@ -456,6 +458,54 @@ PROGRAM = Program(
                 _AS,
                 _TENANT,
             ),
+        ),
+        Verb(
+            ("model", "publish"),
+            "Publish a model's file for laptops; it is rolled out nowhere until you say so.",
+            f"{_MODELS}publish",
+            (
+                argument("file", help="a GGUF file"),
+                argument("--name", required=True, help="short name: letters, digits, . _ -"),
+                argument("--licence", required=True, help="for example Apache-2.0"),
+                argument(
+                    "--tier",
+                    choices=("basic", "standard", "high"),
+                    default="basic",
+                    help="how good its answers are (default: %(default)s)",
+                ),
+                argument("--evals", metavar="FILE", help="the report of: tailboard model eval --json"),
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(
+            ("model", "list"), "The models for laptops, and where each is rolled out.", f"{_MODELS}listed", (_TENANT,)
+        ),
+        Verb(
+            ("model", "rollout"),
+            "Put a model in the shadow or in force, for every laptop or for some.",
+            f"{_MODELS}rollout",
+            (
+                _MODEL,
+                argument("--shadow", action="store_true", help="fetch and evaluate it only; never used"),
+                argument("--force", action="store_true", help="use it on every laptop where it passes"),
+                argument(
+                    "--group",
+                    action="append",
+                    default=[],
+                    metavar="DEVICE|TEAM",
+                    help="only this device, or those of this team as it is now; may be repeated",
+                ),
+                _WHY,
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(
+            ("model", "withdraw"),
+            "Take a model out of the catalogue; laptops go back to what they used before.",
+            f"{_MODELS}withdraw",
+            (_MODEL, _WHY, _AS, _TENANT),
         ),
         Verb(
             ("policy", "withdraw"),

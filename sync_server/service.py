@@ -78,11 +78,14 @@ class Service:
         beside: Beside = in_place,
         terms: Terms | None = None,
         asks: Asks = nobody_asks,
+        models: BlobFiles | None = None,
     ) -> None:
+        """`models` are the files of published models; None where there can be none."""
         self.store, self.ring, self.ports, self._beside, self._asks = store, ring, ports, beside, asks
         self.attachments = Attachments(store, files, self._caller, self.bytes_arrived)
         self._terms = terms or Terms()
-        self.updates = Updates(store, self._caller, self.publisher, self._receipt_key, ports)
+        self.models = models
+        self.updates = Updates(store, self._caller, self.publisher, self._receipt_key, ports, models)
         names = PolicyNames(shipped_bundle, self.publisher)
         self.witness = Witness(store, self._caller, self.batch, names, ports)
         self._files_swept_at: datetime | None = None

@@ -40,6 +40,11 @@ class Settings:
         return self.home / "metrics.token"
 
     @property
+    def models(self) -> Path:
+        """The folder with the files of published models. Publishing again brings them back."""
+        return self.home / "models"
+
+    @property
     def blobs(self) -> Path:
         """The folder with the bytes of attachments. Back it up with the database."""
         return self.home / "blobs"

@@ -12,7 +12,7 @@ import httpx
 from device.assist import Assistant
 from device.cluster_client import ASSIST_PATH, CAPABILITIES_PATH, EVENTS, ClusterClient
 from device.keys import DeviceKeys
-from device.model.port import Generation, ModelError
+from device.model.port import Generation, ModelError, Watch
 from device.routes import Routes
 from device.transport import Meter
 from shared.assist import Answer, AssistRequest
@@ -37,11 +37,16 @@ class Writes:
     asked: list[str] = field(default_factory=list)
     name: str = "small-q4"
     sha256: str = "ab" * 32
+    context_tokens: int = 2048
 
-    def generate(self, prompt: str, schema: Mapping[str, Any], *, tokens_max: int) -> Generation:
+    def generate(
+        self, prompt: str, schema: Mapping[str, Any] | None, *, tokens_max: int, watch: Watch | None = None
+    ) -> Generation:
         self.asked.append(prompt)
         if self.fails:
             raise ModelError("The model fell over; forms still work.")
+        if watch is not None:
+            watch.piece(self.text)
         return Generation(self.text, 9, 0.1, 0.5)
 
 

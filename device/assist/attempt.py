@@ -1,12 +1,13 @@
 """One try of one question at one place: run here or sent, timed, counted, and noted in the evidence."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from device.cluster_client import ClusterClient, Passed
-from device.core.asking import SCHEMA, prompt_for, read_answer
+from device.core.asking import SCHEMA, Spoken, prompt_for, read_answer
 from device.errors import DeviceError, LocalError, RemoteError, TransportError
-from device.model.port import LanguageModel
+from device.model.port import LanguageModel, Watch
 from device.routes import Question, permitted
 from device.store import DeviceStore
 from device.workbench import Workbench
@@ -43,6 +44,12 @@ class Heard:
     piece: Callable[[str], None] = lambda _: None
 
 
+def _hand_over(loop: asyncio.AbstractEventLoop, piece: Callable[[str], None], text: str) -> None:
+    """Tell `piece` where the question was asked, not on the model's thread."""
+    if text:
+        loop.call_soon_threadsafe(piece, text)
+
+
 def next_place(task: Task) -> Boundary | None:
     """The best place of the present decision that the first one names too, and that was not tried yet."""
     meant, tried = permitted(task.first), task.tried()
@@ -67,7 +74,9 @@ class Attempts:
     async def make(self, task: Task, place: Boundary, heard: Heard) -> Answer | None:
         """One try at one place; None if it gave no answer, which is noted."""
         began, began_s, before = self._clock.now(), self._clock.monotonic_s(), self._cluster.passed()
-        answer, error = await _caught(self._here(task) if place is Route.DEVICE else self._there(task, place, heard))
+        answer, error = await _caught(
+            self._here(task, heard) if place is Route.DEVICE else self._there(task, place, heard)
+        )
         attempt = Attempt(
             route=place,
             began_at=began,
@@ -81,16 +90,23 @@ class Attempts:
 
     # -- here
 
-    async def _here(self, task: Task) -> Answer:
-        return await self._run(lambda: self._answer_here(task))
+    async def _here(self, task: Task, heard: Heard) -> Answer:
+        """Ask this laptop's model. Who stops waiting stops the model."""
+        loop, spoken = asyncio.get_running_loop(), Spoken()
+        watch = Watch(lambda piece: _hand_over(loop, heard.piece, spoken.hear(piece)))
+        try:
+            return await self._run(lambda: self._answer_here(task, watch))
+        except asyncio.CancelledError:
+            watch.stop()
+            raise
 
-    def _answer_here(self, task: Task) -> Answer:
+    def _answer_here(self, task: Task, watch: Watch) -> Answer:
         laptop = self._bench.routes.laptop
         try:
             model = self._bench.model or self._load()
             known = laptop.loaded(model)
             prompt = prompt_for(task.question.words, known.context_tokens, task.question.output_tokens)
-            written = model.generate(prompt, SCHEMA, tokens_max=task.question.output_tokens)
+            written = model.generate(prompt, SCHEMA, tokens_max=task.question.output_tokens, watch=watch)
         except LocalError:
             laptop.failed()  # what was stated of it does not hold
             raise

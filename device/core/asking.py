@@ -52,6 +52,22 @@ def prompt_for(words: str, context_tokens: int, output_tokens: int) -> str:
     return f"Answer the question of a maintenance technician in one or two short sentences.\n\n{words[:room]}\n\n"
 
 
+class Spoken:
+    """The words of an answer under `SCHEMA`, while it is being written."""
+
+    def __init__(self) -> None:
+        self._written, self._told = "", 0
+
+    def hear(self, piece: str) -> str:
+        """What `piece` adds to the words."""
+        self._written += piece
+        if not self._written.startswith(_OPENS):
+            return ""
+        words = self._written[len(_OPENS) :].partition('"')[0]
+        new, self._told = words[self._told :], len(words)
+        return new
+
+
 def read_answer(written: str) -> str:
     """The text in what a model wrote under `SCHEMA`, complete or cut short."""
     try:

@@ -12,11 +12,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+Schema = Mapping[str, Any]
+
 #: A JSON string in which nothing needs a backslash.
 _TEXT = r'"\"" [^"\\\x00-\x1f\x7f]* "\""'
 
 
-def grammar_of(schema: Mapping[str, Any]) -> str:
+def grammar_of(schema: Schema) -> str:
     """The GBNF for `schema`, with the start rule ``root``. Raises `ValueError` for a schema of another kind."""
     return "root ::= " + " ".join(_terms(schema)) + "\n"
 

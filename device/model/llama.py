@@ -1,255 +1,218 @@
-"""llama.cpp behind the `LanguageModel` port.
+"""llama.cpp: tokens in, likelihoods out, and which token a grammar allows. Runs in the model's own process only.
 
 Rules
 1. llama.cpp is imported when a model is loaded and not before, and it writes nothing to the terminal.
-2. A file that is not `pinned` is first loaded in a process of its own (`device.model.probe`): llama.cpp trusts what
-   stands in a file and may take the process down with it.
-3. Greedy and deterministic: of the tokens that the grammar allows, the likeliest. The likeliest of all is asked
+2. Greedy and deterministic: of the tokens that the grammar allows, the likeliest. The likeliest of all is asked
    first, and the grammar is applied to more of the vocabulary only when it refuses; the result is the same, faster.
-4. The prompt is text: nothing in it is read as a control token.
-5. What a prompt shares with the one before is not computed again.
+3. The prompt is text: nothing in it is read as a control token.
+4. What a prompt shares with the one before is not computed again, also if that one was interrupted.
+5. An interruption is heard inside a computation, between two operations of the model's graph.
 
-One question at a time; a second caller waits. It neither builds prompts nor believes answers.
+It neither builds prompts nor believes answers, and answers one question at a time (`device.model.child`).
 """
 
 import ctypes
+import math
 import os
-import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from device.model import probe
-from device.model.grammar import grammar_of
-from device.model.port import FORMS_WORK, Generation, ModelError
-from device.model.registry import ModelFile
-from shared.ports import Clock
+from device.model.port import FORMS_WORK, ModelError
 
-CONTEXT_TOKENS = 2048
-#: Prompt tokens that llama.cpp works out at a time.
-_BATCH_TOKENS = 512
-#: Tokens that are asked after the likeliest one was refused, before the whole vocabulary is.
-_SHORTLIST = 64
+#: Prompt tokens that llama.cpp works out at a time: small, so that it takes little room and hears a stop soon.
+BATCH_TOKENS = 128
+#: How many of the likeliest tokens are asked after the first was refused, before the whole vocabulary is.
+_SHORTLISTS = (64, 1024, 8192)
 _PIECE_BYTES = 256
+_ABORTED = 2  # what llama_decode returns then
 _TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
-class LlamaModel:
-    """A loaded model. Made by `load`."""
-
-    def __init__(self, file: ModelFile, clock: Clock, engine: "_Engine") -> None:
-        self._file = file
-        self._clock = clock
-        self._engine = engine
-        self._one_at_a_time = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        """The file's name without its ending."""
-        return self._file.name
-
-    @property
-    def sha256(self) -> str:
-        """Of the file that was loaded."""
-        return self._file.sha256
-
-    def generate(self, prompt: str, schema: Mapping[str, Any], *, tokens_max: int) -> Generation:
-        """See `LanguageModel.generate`."""
-        with self._one_at_a_time:
-            return self._generate(prompt, schema, tokens_max)
-
-    def close(self) -> None:
-        """Give the memory back. The model must not be used afterwards."""
-        with self._one_at_a_time:
-            self._engine.close()
-
-    def _generate(self, prompt: str, schema: Mapping[str, Any], tokens_max: int) -> Generation:
-        asked_s = self._clock.monotonic_s()
-        self._engine.read(self._engine.tokens_of(prompt), room=tokens_max)
-        written, count, first_s = b"", 0, asked_s
-        for piece in self._pieces(schema, tokens_max):
-            if count == 0:
-                first_s = self._clock.monotonic_s()
-            written += piece
-            count += 1
-        done_s = self._clock.monotonic_s()
-        return Generation(written.decode("utf-8", "replace"), count, first_s - asked_s, done_s - asked_s)
-
-    def _pieces(self, schema: Mapping[str, Any], tokens_max: int) -> Iterator[bytes]:
-        """What the model writes after what it holds, piece by piece, until the schema is fulfilled."""
-        engine = self._engine
-        written = b""
-        with _Grammar(engine, schema) as grammar:
-            for left in range(tokens_max - 1, -1, -1):
-                token = grammar.choose(engine.logits())
-                if engine.ends(token):
-                    return
-                grammar.accept(token)
-                piece = engine.piece(token)
-                yield piece
-                written += piece
-                if left == 0 or grammar.complete(written):
-                    return
-                engine.extend([token])
+class Interrupted(Exception):
+    """`Engine.interrupt` was called. What was worked out before is kept."""
 
 
-def load(
-    file: ModelFile, clock: Clock, *, threads: int | None = None, context_tokens: int = CONTEXT_TOKENS
-) -> LlamaModel:
-    """The model in `file`, ready to answer.
+class Engine:
+    """One llama.cpp model with one context."""
 
-    Args:
-        file: from `device.model.registry`.
-        clock: measures how long answers take.
-        threads: processors to use; all but one if None.
-        context_tokens: longest prompt and answer together.
-
-    Raises:
-        ModelError: llama.cpp is not installed, or the file is damaged or of a kind that it does not know.
-    """
-    if not file.pinned:
-        probe.run(file.path)
-    return LlamaModel(file, clock, _Engine(file, threads or _spare_processors(), context_tokens))
-
-
-def _spare_processors() -> int:
-    """All but one.
-
-    llama.cpp's threads wait for each other spinning, so one that must share its processor with the screen or a sync
-    round holds up all the others.
-    """
-    return max(1, (os.cpu_count() or 1) - 1)
-
-
-class _Engine:
-    """One llama.cpp model with one context: tokens in, logits out."""
-
-    def __init__(self, file: ModelFile, threads: int, context_tokens: int) -> None:
+    def __init__(self, path: Path, threads: int, context_tokens: int) -> None:
         self.api = _llama_cpp()
-        self._file = file
+        self._path = path
         self._held: list[int] = []
-        self._context_tokens = context_tokens
+        self.context_tokens = context_tokens
         self._model = self._open_model()
         self._context = self._open_context(threads)
+        self._flag = _stop_flag(self.api, self._context)
         self.vocab = self.api.llama_model_get_vocab(self._model)
         self.vocab_size: int = self.api.llama_vocab_n_tokens(self.vocab)
         self._piece = ctypes.create_string_buffer(_PIECE_BYTES)
 
-    def close(self) -> None:
-        if self._context is not None:
-            self.api.llama_free(self._context)
-            self.api.llama_model_free(self._model)
-        self._context = self._model = None
+    # -- being interrupted, from another thread
+
+    def interrupt(self) -> None:
+        """End what is being worked out with `Interrupted`."""
+        self._flag[0] = b"\x01"
+
+    def resume(self) -> None:
+        """Forget an interruption."""
+        self._flag[0] = b"\x00"
+
+    # -- tokens
 
     def tokens_of(self, text: str) -> list[int]:
-        self._open()  # the vocabulary is the model's, and goes with it
+        """The tokens of a text. Raises `ModelError` if the model cannot read it."""
         raw = text.encode("utf-8", "replace")
         room = len(raw) + 8
         tokens = (self.api.llama_token * room)()
         count: int = self.api.llama_tokenize(self.vocab, raw, len(raw), tokens, room, True, False)
         if count < 0:
-            raise ModelError(f"The model {self._file.name} cannot read this text; {FORMS_WORK}.")
+            raise ModelError(f"The model {self._path.stem} cannot read this text; {FORMS_WORK}.")
         return list(tokens[:count])
 
-    def read(self, tokens: Sequence[int], *, room: int) -> None:
-        """Hold exactly `tokens`, computing only those that differ from what is held, with `room` for more."""
-        if len(tokens) + room > self._context_tokens:
-            raise ModelError(f"The text is too long for the model {self._file.name}; {FORMS_WORK}.")
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._held, tokens, strict=False)))
-        # The last token is always computed: its logits are what the answer starts from.
-        keep = min(same, len(tokens) - 1)
-        self._forget(keep)
-        for start in range(keep, len(tokens), _BATCH_TOKENS):
-            self.extend(tokens[start : start + _BATCH_TOKENS])
-
-    def extend(self, tokens: Sequence[int]) -> None:
-        """Hold `tokens` too."""
-        array = (self.api.llama_token * len(tokens))(*tokens)
-        if self.api.llama_decode(self._open(), self.api.llama_batch_get_one(array, len(tokens))) != 0:
-            self._forget(0)
-            raise ModelError(f"The model {self._file.name} failed while answering; {FORMS_WORK}.")
-        self._held.extend(tokens)
-
-    def logits(self) -> NDArray[np.float32]:
-        """How likely each token of the vocabulary is to come next. Valid until the next `extend`."""
-        pointer = self.api.llama_get_logits_ith(self._open(), -1)
-        return np.ctypeslib.as_array(pointer, shape=(self.vocab_size,))
-
     def ends(self, token: int) -> bool:
+        """Whether an answer ends with `token`."""
         return bool(self.api.llama_vocab_is_eog(self.vocab, token))
 
     def piece(self, token: int) -> bytes:
+        """What `token` stands for; it may be a part of a sign."""
         count: int = self.api.llama_token_to_piece(self.vocab, token, self._piece, _PIECE_BYTES, 0, False)
         return self._piece.raw[: max(count, 0)]
 
     def end_token(self) -> int:
+        """The token that ends a text."""
         return int(self.api.llama_vocab_eos(self.vocab))
 
-    def _open(self) -> Any:
-        if self._context is None:
-            raise ModelError(f"The model {self._file.name} is not loaded any more; {FORMS_WORK}.")
-        return self._context
+    # -- working out
+
+    def read(self, tokens: Sequence[int], *, room: int) -> Iterator[int]:
+        """Hold exactly `tokens`, computing only those that differ from what is held, with `room` for more.
+
+        Yields:
+            How many are held: first those that were kept, then after each batch.
+
+        Raises:
+            ModelError: there is no room for so many.
+            Interrupted: see `interrupt`.
+        """
+        if len(tokens) + room > self.context_tokens:
+            raise ModelError(f"The text is too long for the model {self._path.stem}; {FORMS_WORK}.")
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._held, tokens, strict=False)))
+        # The last token is always computed: its logits are what the answer starts from.
+        keep = min(same, len(tokens) - 1)
+        self._forget(keep)
+        yield keep
+        for start in range(keep, len(tokens), BATCH_TOKENS):
+            self.extend(tokens[start : start + BATCH_TOKENS])
+            yield len(self._held)
+
+    def extend(self, tokens: Sequence[int]) -> None:
+        """Hold `tokens` too. Raises `Interrupted`, `ModelError`."""
+        array = (self.api.llama_token * len(tokens))(*tokens)
+        failed = self.api.llama_decode(self._context, self.api.llama_batch_get_one(array, len(tokens)))
+        if failed == _ABORTED:
+            self._forget(len(self._held))  # of the batch, parts may be there
+            raise Interrupted
+        if failed:
+            self._forget(0)
+            raise ModelError(f"The model {self._path.stem} failed while answering; {FORMS_WORK}.")
+        self._held.extend(tokens)
+
+    def logits(self) -> NDArray[np.float32]:
+        """How likely each token of the vocabulary is to come next. Valid until the next `extend`."""
+        pointer = self.api.llama_get_logits_ith(self._context, -1)
+        return np.ctypeslib.as_array(pointer, shape=(self.vocab_size,))
+
+    def use(self, threads: int) -> None:
+        """Work with so many processors from now on."""
+        self.api.llama_set_n_threads(self._context, threads, threads)
+
+    # -- inside
 
     def _forget(self, keep: int) -> None:
-        memory = self.api.llama_get_memory(self._open())
+        memory = self.api.llama_get_memory(self._context)
         if not self.api.llama_memory_seq_rm(memory, 0, keep, -1):
-            raise ModelError(f"The model {self._file.name} failed while answering; {FORMS_WORK}.")
+            # A model whose memory has no positions: it begins anew.
+            self.api.llama_memory_clear(memory, True)
+            keep = 0
         del self._held[keep:]
 
     def _open_model(self) -> Any:
         _LOG.clear()
         params = self.api.llama_model_default_params()
         params.n_gpu_layers = 0
-        model = self.api.llama_model_load_from_file(os.fsencode(self._file.path), params)
+        model = self.api.llama_model_load_from_file(os.fsencode(self._path), params)
         if not model:
-            raise _unusable(self._file.path.name)
+            raise _unusable(self._path.name)
         return model
 
     def _open_context(self, threads: int) -> Any:
         params = self.api.llama_context_default_params()
-        params.n_ctx = self._context_tokens
-        params.n_batch = params.n_ubatch = _BATCH_TOKENS
+        params.n_ctx = self.context_tokens
+        params.n_batch = params.n_ubatch = BATCH_TOKENS
         params.n_threads = params.n_threads_batch = threads
         context = self.api.llama_init_from_model(self._model, params)
         if not context:
-            self.api.llama_model_free(self._model)
-            raise _unusable(self._file.path.name)
+            raise _unusable(self._path.name)
         return context
 
 
-class _Grammar:
-    """What may come next, for one answer. A context manager: llama.cpp's part is freed on leaving."""
+class Free:
+    """No grammar: whatever is likeliest."""
 
-    def __init__(self, engine: _Engine, schema: Mapping[str, Any]) -> None:
-        self._engine = engine
-        self._api = engine.api
-        try:
-            source = grammar_of(schema)
-        except ValueError as error:
-            raise ModelError(f"The model cannot be held to this form of answer ({error}); {FORMS_WORK}.") from error
+    def choose(self, logits: NDArray[np.float32]) -> int:
+        """The likeliest token."""
+        return int(logits.argmax())
+
+    def accept(self, token: int) -> None:
+        """Nothing is held to anything."""
+
+    def complete(self, written: bytes) -> bool:
+        """Only the model knows."""
+        return False
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class Grammar:
+    """What may come next, for one answer. To be closed."""
+
+    def __init__(self, engine: Engine, source: str) -> None:
+        self._engine, self._api = engine, engine.api
+        #: How often the whole vocabulary had to be asked.
+        self.searched = 0
         self._sampler = self._api.llama_sampler_init_grammar(engine.vocab, source.encode(), b"root")
-        assert self._sampler, "llama.cpp reads the grammars that we write"
+        if not self._sampler:
+            raise ModelError(f"The model cannot be held to this form of answer; {FORMS_WORK}.")
 
-    def __enter__(self) -> "_Grammar":
-        return self
+        self._one = self._api.llama_token_data()
+        self._of_one = self._api.llama_token_data_array()
+        self._of_one.data = ctypes.pointer(self._one)
+        self._of_one_ref = ctypes.byref(self._of_one)
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Free llama.cpp's part."""
         self._api.llama_sampler_free(self._sampler)
 
     def choose(self, logits: NDArray[np.float32]) -> int:
         """The likeliest token that is allowed."""
         likeliest = int(logits.argmax())
-        if self._allowed(np.array([likeliest]), logits) is not None:
+        if self._takes(likeliest):
             return likeliest
-        shortlist = np.argpartition(logits, -_SHORTLIST)[-_SHORTLIST:]
-        chosen = self._allowed(shortlist, logits)
-        if chosen is None:
-            chosen = self._allowed(np.arange(self._engine.vocab_size), logits)
+        for count in _SHORTLISTS:
+            if count < self._engine.vocab_size:
+                chosen = self._allowed(np.argpartition(logits, -count)[-count:], logits)
+                if chosen is not None:
+                    return chosen
+        self.searched += 1
+        chosen = self._allowed(np.arange(self._engine.vocab_size), logits)
         return self._engine.end_token() if chosen is None else chosen
 
     def accept(self, token: int) -> None:
@@ -260,19 +223,56 @@ class _Grammar:
         """Whether the answer may end here, and nothing but blanks could follow."""
         if not written.rstrip().endswith((b"}", b"]", b'"')):
             return False
-        return self._allowed(np.array([self._engine.end_token()]), None) is not None
+        return self._takes(self._engine.end_token())
 
-    def _allowed(self, tokens: NDArray[np.int64], logits: NDArray[np.float32] | None) -> int | None:
+    def _takes(self, token: int) -> bool:
+        """Whether one token is allowed: asked for each that is written, so nothing is made anew for it."""
+        self._one.id, self._one.logit = token, 0.0
+        self._of_one.size, self._of_one.selected = 1, -1
+        self._api.llama_sampler_apply(self._sampler, self._of_one_ref)
+        return math.isfinite(self._one.logit)
+
+    def _allowed(self, tokens: NDArray[np.int64], logits: NDArray[np.float32]) -> int | None:
         """The likeliest of `tokens` that the grammar allows, if it allows any."""
         data = np.zeros(len(tokens), _TOKEN_DATA)
         data["id"] = tokens
-        data["logit"] = 0.0 if logits is None else logits[tokens]
+        data["logit"] = logits[tokens]
         array = self._api.llama_token_data_array()
         array.data = data.ctypes.data_as(ctypes.POINTER(self._api.llama_token_data))
         array.size, array.selected, array.sorted = len(tokens), -1, False
         self._api.llama_sampler_apply(self._sampler, ctypes.byref(array))
         best = int(data["logit"].argmax())
         return int(data["id"][best]) if np.isfinite(data["logit"][best]) else None
+
+
+def write(engine: Engine, rule: Free | Grammar, tokens_max: int) -> Iterator[bytes]:
+    """What the model writes after what it holds, token by token, until `rule` is fulfilled. Raises `Interrupted`."""
+    written = b""
+    for left in range(tokens_max - 1, -1, -1):
+        token = rule.choose(engine.logits())
+        if engine.ends(token):
+            return
+        rule.accept(token)
+        piece = engine.piece(token)
+        yield piece
+        written = (written + piece)[-16:]
+        if left == 0 or rule.complete(written):
+            return
+        engine.extend([token])
+
+
+def _stop_flag(api: ModuleType, context: Any) -> Any:
+    """Two bytes; once the first one is not zero, llama.cpp aborts what it is computing in `context`.
+
+    It asks a C function between any two operations, thousands of times a token: one of Python would halve its speed.
+    `strlen` over these two bytes is the answer: 0 goes on, 1 aborts.
+    """
+    flag = (ctypes.c_char * 2)()
+    library = ctypes.CDLL("msvcrt" if os.name == "nt" else None)
+    ask = ctypes.cast(library.strlen, api.ggml_abort_callback)
+    api.llama_set_abort_callback(context, ask, ctypes.cast(flag, ctypes.c_void_p))
+    _KEEP.extend((flag, library, ask))
+    return flag
 
 
 #: What llama.cpp said last, kept for the sentence about why a file is unusable; never printed.
@@ -305,5 +305,6 @@ def _unusable(name: str) -> ModelError:
     # llama.cpp says the cause first and then what it could not do because of it, each after "function: ".
     cause = _LOG[0].rpartition(": ")[2].strip("' ") if _LOG else ""
     return ModelError(
-        f"The model file {name} is damaged or of an unknown kind ({cause or 'llama.cpp refuses it'}); {FORMS_WORK}."
+        f"The model file {name} is damaged or of an unknown kind ({cause[:200] or 'llama.cpp refuses it'}); "
+        f"{FORMS_WORK}."
     )

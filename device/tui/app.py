@@ -50,6 +50,8 @@ Answer = TypeVar("Answer")
 WIDTH_MIN, HEIGHT_MIN = 80, 24
 #: How often the age of the data is worked out again.
 REFRESH_S = 20.0
+#: How often it is looked whether memory is short, and whether there is another model to be tried.
+TEND_S = 10.0
 
 
 class TailboardApp(App[None]):
@@ -86,6 +88,7 @@ class TailboardApp(App[None]):
         self.animation_level = "none"
         self._carry, self._first_theme = carry, theme
         self._online = True
+        self._tending = False
         self._model_tried = asyncio.Event()
         self._last_fault = ""
         self._last_job: str | None = None
@@ -105,7 +108,9 @@ class TailboardApp(App[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self.device.hear = self._say_from_anywhere
         self._load_model()
+        self.set_interval(TEND_S, self._tend_model)
         if self._carry:
             self._start_carrying()
 
@@ -141,6 +146,22 @@ class TailboardApp(App[None]):
             self.loading = False
             self._model_tried.set()
         self.refresh_page()
+
+    def _say_from_anywhere(self, sentence: str) -> None:
+        """A sentence about the model, which has threads of its own."""
+        self.call_later(self.say, sentence)
+
+    @work(group="model")
+    async def _tend_model(self) -> None:
+        if self._tending or self.loading:
+            return
+        self._tending = True
+        try:
+            await beside(self.device.tend_model)
+        except DeviceError as error:
+            self.tell(error)
+        finally:
+            self._tending = False
 
     async def assistant_ready(self) -> None:
         """Wait until the model has been loaded, or has failed to."""

@@ -36,6 +36,7 @@ from tuf.ngclient.config import EnvelopeType
 from device.core.trust import Trust
 from device.errors import UpdateRefused
 from device.updates.shelf import Shelf
+from policies.models import ModelCatalogue
 from policies.rollout import Rollout
 from shared import strict_json
 from shared.blobs import RANGE_BYTES_MAX
@@ -45,6 +46,8 @@ from shared.updates import (
     BUNDLE_BYTES_MAX,
     FIRST_ROOT,
     FIRST_ROOT_BYTES_MAX,
+    MODELS_BYTES_MAX,
+    MODELS_TARGET,
     ROLLOUT_BYTES_MAX,
     ROLLOUT_TARGET,
     ROOT_BYTES_MAX,
@@ -146,12 +149,13 @@ def _look(laptop: Laptop, now: datetime) -> Look:
     missing = [version for version in wanted if shelf.bundle(version) is None]
     for version in set(wanted) - set(missing):
         _same(_told(trusted, bundle_target(version)), shelf.bundle(version))
-    if raw == before and not missing:
+    models = yield from _models(trusted, shelf)
+    if raw == before and not missing and models is None:
         return None
     bundles: dict[int, bytes] = {}
     for version in missing:
         bundles[version] = yield from _bundle(laptop, version, _told(trusted, bundle_target(version)))
-    shelf.install(rollout, raw, bundles)
+    shelf.install(rollout, raw, bundles, models)
     return rollout
 
 
@@ -296,6 +300,22 @@ def _same(told: TargetFile, here: bytes | None) -> None:
         raise UpdateRefused(
             f"{told.path} is here with another content: a number is used once. What is in force stays in force."
         )
+
+
+def _models(trusted: TrustedMetadataSet, shelf: Shelf) -> Generator[Want, Got, bytes | None]:
+    """The catalogue of models, if there is another one than before that this program can read."""
+    told, here = trusted.targets.targets.get(MODELS_TARGET), shelf.read(MODELS_TARGET)
+    if told is None or (here is not None and sha256_hex(here) == told.hashes.get("sha256")):
+        return None
+    raw = yield from _fetch(_told(trusted, MODELS_TARGET), shelf, MODELS_BYTES_MAX)
+    try:
+        new = ModelCatalogue.model_validate(strict_json.parse(raw))
+    except ValueError:
+        return None  # of a later program: the models that are here go on, and so do the policies
+    before = ModelCatalogue.model_validate_json(here) if here is not None else ModelCatalogue()
+    if new.rollout.serial < before.rollout.serial:
+        raise UpdateRefused("An older state of the office's models was offered. What is in force stays in force.")
+    return raw
 
 
 def _bundle(laptop: Laptop, version: int, told: TargetFile) -> Generator[Want, Got, bytes]:

@@ -6,6 +6,7 @@ Rules
 2. It never hinders a sync round: no request of it is made while a command waits, and what goes wrong is noted, rests,
    and is tried again.
 3. Whatever goes wrong, what is in force stays in force.
+4. Files of models come last, piece by piece; a piece is one request.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,9 @@ from shared.ports import Ports, RunBlocking
 from shared.problems import Code
 
 if TYPE_CHECKING:
+    from device.model.models import Models
     from device.updates.client import Got, Look, Want
+    from device.updates.model_files import Fetch
 
 EVERY = timedelta(days=1)
 #: How long it rests after something went wrong.
@@ -51,8 +54,9 @@ class Refresher:
         ports: Ports,
         run_blocking: RunBlocking,
         accepts: Callable[[int, bytes], object],
+        models: "Models | None" = None,
     ) -> None:
-        """`accepts` as `device.updates.client.Laptop` says."""
+        """`accepts` as `device.updates.client.Laptop` says; `models` is where files of models go, if anywhere."""
         self.shelf = Shelf(store)
         #: Called with what was put in force, right after.
         self.installed: Callable[[Rollout], object] = lambda _: None
@@ -61,6 +65,10 @@ class Refresher:
         self._look: Look | None = None
         self._want: Want | None = None
         self._hint = ""
+        self._models = models
+        self._files: Fetch | None = None
+        self._piece: Want | None = None
+        self._files_due = models is not None
         self._rests_until: datetime | None = None
 
     async def refresh(self) -> Rollout | None:
@@ -95,6 +103,40 @@ class Refresher:
             self._rests_until = self._ports.clock.now() + REST
             return Looked(error=str(error))
         return Looked(rollout)
+
+    async def fetch_step(self) -> Looked | None:
+        """Ask for the next piece of a model's file; None if there is none to ask for. Nothing is raised."""
+        if not self._files_due or self._rests(self._ports.clock.now()):
+            return None
+        try:
+            return Looked() if await self._next_piece() else None
+        except DeviceError as error:
+            self._rests_until = self._ports.clock.now() + REST
+            sentence = str(error)
+            await self._run(lambda: self._note(sentence))
+            return Looked(error=sentence)
+
+    async def _next_piece(self) -> bool:
+        if self._piece is None:
+            self._files, self._piece = await self._run(self._first_piece)
+        if self._files is None or self._piece is None:
+            self._files_due = False
+            return False
+        files, piece = self._files, self._piece
+        self._piece = None  # if this goes wrong, it begins anew with what is here
+        got = await self._get(piece)
+        following = await self._run(lambda: _sent(files, got))
+        self._files_due = not isinstance(following, _Ended)
+        self._piece = None if isinstance(following, _Ended) else following
+        return True
+
+    def _first_piece(self) -> "tuple[Fetch | None, Want | None]":
+        if self._models is None or not self._models.missing():
+            return None, None
+        from device.updates.model_files import fetch  # noqa: PLC0415  # as for `client`
+
+        files = fetch(self._models)
+        return files, next(files, None)
 
     def _rests(self, now: datetime) -> bool:
         until = self._rests_until
@@ -143,6 +185,7 @@ class Refresher:
             raise
         if isinstance(following, _Ended):
             await self._run(self._finished)
+            self._files_due = self._models is not None
             if following.rollout is not None:
                 self.installed(following.rollout)
             return True, following.rollout
@@ -178,7 +221,7 @@ class _Ended:
     rollout: Rollout | None
 
 
-def _sent(this: "Look", got: "Got") -> "Want | _Ended":
+def _sent(this: "Look | Fetch", got: "Got") -> "Want | _Ended":
     try:
         return this.send(got)
     except StopIteration as end:

@@ -18,9 +18,10 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Field, MetaData, SQLModel
 
 from device.store import DeviceStore
+from policies.models import ModelCatalogue
 from policies.rollout import Rollout
 from shared.contract import to_instant
-from shared.updates import ROLLOUT_TARGET, bundle_target
+from shared.updates import MODELS_TARGET, ROLLOUT_TARGET, bundle_target
 
 BUNDLES_KEPT = 6
 
@@ -83,12 +84,21 @@ class Shelf:
         named = {version: self.bundle(version) for version in rollout.versions()}
         return InForce(rollout, {version: raw for version, raw in named.items() if raw is not None})
 
+    def catalogue(self) -> ModelCatalogue | None:
+        """The office's models; None if it published none that this program can read."""
+        raw = self.read(MODELS_TARGET) if self.serial() is not None else None
+        return ModelCatalogue.model_validate_json(raw) if raw else None
+
     def bundle(self, version: int) -> bytes | None:
         """A bundle that is, or lately was, in force here; None if it is not here."""
         return self.read(bundle_target(version))
 
-    def install(self, rollout: Rollout, raw: bytes, bundles: Mapping[int, bytes]) -> None:
+    def install(
+        self, rollout: Rollout, raw: bytes, bundles: Mapping[int, bytes], models: bytes | None = None
+    ) -> None:
         """Put `rollout` in force, which came as `raw`, with the new ones of its bundles. Everything or nothing.
+
+        `models` is the catalogue of models, if there is another one.
 
         Raises:
             StoreError: the disk is full, or failed; what was in force still is.
@@ -97,6 +107,8 @@ class Shelf:
             self._write(ROLLOUT_TARGET, raw)
             for version, content in bundles.items():
                 self._write(bundle_target(version), content)
+            if models is not None:
+                self._write(MODELS_TARGET, models)
             connection.execute(delete(PIECE))
             self._forget_old(rollout)
             self._store.set_meta(_SERIAL, str(rollout.serial))

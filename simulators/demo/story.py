@@ -18,7 +18,7 @@ import httpx
 from device.bootstrap import Device
 from device.core.interpret import Interpretation, Proposal
 from device.errors import LocalError
-from device.model.port import Generation, LanguageModel
+from device.model.port import Generation, LanguageModel, Watch
 from device.store import State
 from shared.commands import payload_class
 from shared.commands.base import Command
@@ -70,11 +70,13 @@ class Watched:
 
     def __init__(self, inner: LanguageModel, seen: list[Generation]) -> None:
         self._inner, self._seen = inner, seen
-        self.name, self.sha256 = inner.name, inner.sha256
+        self.name, self.sha256, self.context_tokens = inner.name, inner.sha256, inner.context_tokens
 
-    def generate(self, prompt: str, schema: Mapping[str, Any], *, tokens_max: int) -> Generation:
+    def generate(
+        self, prompt: str, schema: Mapping[str, Any] | None, *, tokens_max: int, watch: Watch | None = None
+    ) -> Generation:
         """Ask the model behind."""
-        generation = self._inner.generate(prompt, schema, tokens_max=tokens_max)
+        generation = self._inner.generate(prompt, schema, tokens_max=tokens_max, watch=watch)
         self._seen.append(generation)
         return generation
 

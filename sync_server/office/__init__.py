@@ -21,6 +21,7 @@ from sync_server.office.conflicts import Conflicts, Pick
 from sync_server.office.devices import Devices
 from sync_server.office.external import ExternalWrites
 from sync_server.office.imports import Imports
+from sync_server.office.models import Models
 from sync_server.office.organisations import Organisations
 from sync_server.office.people import People
 from sync_server.office.policies import Policies
@@ -51,6 +52,7 @@ class Office(
     Audits,
     Policies,
     Telemetry,
+    Models,
 ):
     """Everything that a person at the office can do on one server."""
 

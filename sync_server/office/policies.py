@@ -118,7 +118,7 @@ class Policies(OfficePart):
                 mode=mode,
                 purposes=scope.purposes,
                 classes=scope.classes,
-                groups=_devices(tx, tenant, scope.groups) if scope.groups else None,
+                groups=devices_of(tx, tenant, scope.groups) if scope.groups else None,
             )
             kept = tuple(each for each in before.stages if each != stage)
             newest_first = sorted((stage, *kept), key=lambda each: -each.version)
@@ -225,7 +225,7 @@ def _refuse_used(publisher: Publisher, version: int) -> None:
         raise Refused(Code.STALE, f"number {version} is not above {newest}, the newest one; give it a higher number")
 
 
-def _devices(tx: Tx, tenant: str, groups: Iterable[str]) -> frozenset[str]:
+def devices_of(tx: Tx, tenant: str, groups: Iterable[str]) -> frozenset[str]:
     """The devices behind names of devices and teams. Raises `Refused` for a name that stands for none."""
     devices, people = tx.devices(tenant), {each.id: each for each in tx.people(tenant)}
     found: set[str] = set()

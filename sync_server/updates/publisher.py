@@ -13,11 +13,12 @@ looked at here.
 
 from dataclasses import dataclass
 
+from policies.models import ModelCatalogue
 from policies.rollout import Rollout
 from shared.envelope import SigningKey
 from shared.ports import Ports
 from shared.problems import Code, Refused
-from shared.updates import ROLLOUT_TARGET, bundle_target
+from shared.updates import MODELS_TARGET, ROLLOUT_TARGET, bundle_target
 from sync_server.server_keys import KeyRing
 from sync_server.store import Tx
 from sync_server.updates.repository import VERSIONS_A_LIFE, Repository, Signers
@@ -88,7 +89,12 @@ class Publisher:
     def versions(self) -> list[int]:
         """The numbers of all bundles, rising."""
         names = self._repository.target_names() if self.begun else []
-        return sorted(int(name[len("bundles/") : -len(".json")]) for name in names if name != ROLLOUT_TARGET)
+        return sorted(int(name[len("bundles/") : -len(".json")]) for name in names if name.startswith("bundles/"))
+
+    def models(self) -> ModelCatalogue:
+        """The models that are published; none before the first publication."""
+        raw = self._repository.target(MODELS_TARGET) if self.begun else None
+        return ModelCatalogue.model_validate_json(raw) if raw else ModelCatalogue()
 
     def bundle(self, version: int) -> bytes:
         """A bundle as it was published. Raises `Refused` if there is none of that number."""
@@ -100,8 +106,13 @@ class Publisher:
 
     # -- writing
 
-    def publish(self, bundles: dict[int, bytes], rollout: Rollout | None = None) -> Rollout:
-        """Publish `bundles` (number → bytes), and `rollout` under the next serial if it says something new."""
+    def publish(
+        self, bundles: dict[int, bytes], rollout: Rollout | None = None, models: ModelCatalogue | None = None
+    ) -> Rollout:
+        """Publish `bundles` (number → bytes), and `rollout` and `models` if they say something new.
+
+        The roll-out gets the next serial in any case: it is what devices look by. So do the models.
+        """
         self._tx.lock_head(self._tenant)
         if not self.begun:
             self._begin()
@@ -109,6 +120,9 @@ class Publisher:
         serial = max(before.serial, self._floor) + 1
         now = (rollout or before).model_copy(update={"serial": serial})
         contents = {bundle_target(version): raw for version, raw in bundles.items()}
+        if models is not None:
+            numbered = models.rollout.model_copy(update={"serial": serial})
+            contents[MODELS_TARGET] = models.model_copy(update={"rollout": numbered}).to_bytes()
         self._repository.publish(self._signers(), {**contents, ROLLOUT_TARGET: now.to_bytes()})
         self._tx.set_server_value(_mark(self._tenant), str(serial))
         return now

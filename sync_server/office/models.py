@@ -1,0 +1,197 @@
+"""Models for laptops: published, tried in the shadow, put in force, withdrawn.
+
+Rules
+1. A file is looked at before it is published: a GGUF file, whole, of a kind that says what it is. Its bytes are on
+   the disk, verified, before the catalogue names them.
+2. A number is used once, and what is in force for everything only goes up; to go back, the older file is published
+   again. Every laptop still evaluates a model itself before it uses it.
+3. What is withdrawn is rolled out nowhere and handed out no more; laptops go back to what they used before.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from policies.models import MODEL_BYTES_MAX, ApprovedModel, ModelCatalogue
+from policies.rollout import Mode, Rollout, Stage
+from shared.blobs import in_mib
+from shared.commands.base import Role
+from shared.gguf import BadModelFile, header_of
+from shared.problems import Code, Refused
+from shared.routing import Tier
+from sync_server.batch import Batch
+from sync_server.blob_files import BlobFiles
+from sync_server.office.base import OfficePart, check_name, permit, reason_of
+from sync_server.office.policies import devices_of
+from sync_server.store import Tx
+from sync_server.updates.publisher import Publisher
+
+T = TypeVar("T")
+_PIECE_BYTES = 8 << 20
+#: For which a model's memory is told; as the laptop opens it.
+_CONTEXT_TOKENS, _PROCESS_MIB = 4096, 200
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDraft:
+    """A model as somebody wants to publish it. `prompts` and `evals` are of the report about it, if there is one."""
+
+    path: Path
+    name: str
+    licence: str
+    tier: Tier
+    prompts: int | None = None
+    evals: tuple[str, ...] = ()
+
+
+class Models(OfficePart):
+    """Models and their roll-out."""
+
+    def models(self, tenant: str) -> list[tuple[ApprovedModel, bool]]:
+        """Every published model, and whether its file is on this server."""
+        catalogue, files = self.model_catalogue(tenant), self._files()
+        return [(each, files.whole(tenant, each.sha256) is not None) for each in catalogue.models]
+
+    def model_catalogue(self, tenant: str) -> ModelCatalogue:
+        """What is published, and where it is rolled out."""
+        with self.service.store.transaction() as tx:
+            return self.service.publisher(tx, tenant).models()
+
+    def publish_model(self, tenant: str, actor: str, draft: ModelDraft) -> ApprovedModel:
+        """Publish a model; it is rolled out nowhere yet. Raises `Refused`, `OSError`."""
+        check_name("model", draft.name)
+        with self.service.store.transaction() as tx:
+            permit(tx, tenant, actor, Role.ADMIN)
+        sha256, size, memory_mib = self._keep(tenant, draft.path)
+
+        def change(before: ModelCatalogue) -> tuple[ModelCatalogue, ApprovedModel]:
+            model = ApprovedModel(
+                number=max([0, before.rollout.in_force or 0, *(each.number for each in before.models)]) + 1,
+                name=draft.name,
+                sha256=sha256,
+                size_bytes=size,
+                memory_mib=memory_mib,
+                licence=draft.licence,
+                tier=draft.tier,
+                prompts=draft.prompts,
+                evals=draft.evals,
+            )
+            return _with(before, models=(*before.models, model)), model
+
+        return self._change_models(tenant, actor, change, act="model published", model=draft.name, sha256=sha256)
+
+    def roll_out_model(
+        self, tenant: str, actor: str, number: int, mode: Mode, groups: frozenset[str], reason: str
+    ) -> ModelCatalogue:
+        """Put a model in the shadow or in force, for all or for `groups` (devices, teams). Raises `Refused`."""
+        why = reason_of(reason)
+        with self.service.store.transaction() as tx:
+            devices = devices_of(tx, tenant, groups) if groups else None
+
+        def change(before: ModelCatalogue) -> tuple[ModelCatalogue, ModelCatalogue]:
+            _named(before, number)
+            if number <= (before.rollout.in_force or 0):
+                raise Refused(
+                    Code.STALE,
+                    f"model {before.rollout.in_force} is in force already; to go back, publish the older file again",
+                )
+            after = _with(before, rollout=_rolled_out(before.rollout, number, mode, devices))
+            return after, after
+
+        return self._change_models(tenant, actor, change, act="model rolled out", why=why, number=number, mode=mode)
+
+    def withdraw_model(self, tenant: str, actor: str, number: int, reason: str) -> ModelCatalogue:
+        """Take a model out of the catalogue. Raises `Refused`."""
+        why = reason_of(reason)
+
+        def change(before: ModelCatalogue) -> tuple[ModelCatalogue, ApprovedModel]:
+            model, rollout = _named(before, number), before.rollout
+            stages = tuple(each for each in rollout.stages if each.version != number)
+            in_force = None if rollout.in_force == number else rollout.in_force
+            told = Rollout(serial=rollout.serial, in_force=in_force, stages=stages)
+            left = tuple(each for each in before.models if each.number != number)
+            return _with(before, models=left, rollout=told), model
+
+        gone = self._change_models(tenant, actor, change, act="model withdrawn", why=why, number=number)
+        after = self.model_catalogue(tenant)
+        if all(each.sha256 != gone.sha256 for each in after.models):
+            with suppress(OSError):  # the catalogue does not name it any more; that is what counts
+                self._files().give_up(tenant, gone.sha256)
+        return after
+
+    def _change_models(
+        self, tenant: str, actor: str, change: Callable[[ModelCatalogue], tuple[ModelCatalogue, T]], **told: object
+    ) -> T:
+        def work(tx: Tx, batch: Batch) -> T:
+            permit(tx, tenant, actor, Role.ADMIN)
+            tx.lock_head(tenant)  # whoever else publishes here waits
+            publisher: Publisher = self.service.publisher(tx, tenant)
+            after, result = change(publisher.models())
+            publisher.publish({}, models=after)
+            batch.note(actor=actor, **told)
+            return result
+
+        return self._unit(tenant, work)
+
+    def _files(self) -> BlobFiles:
+        if self.service.models is None:
+            raise Refused(Code.INTERNAL, "this server has no folder for models")
+        return self.service.models
+
+    def _keep(self, tenant: str, path: Path) -> tuple[str, int, int]:
+        """The file's bytes under their sha256; that, its size, and the memory that it takes in MiB."""
+        size = path.stat().st_size
+        if size > MODEL_BYTES_MAX:
+            raise Refused(
+                Code.TOO_LARGE, f"{path.name} has {in_mib(size)}; a model has up to {in_mib(MODEL_BYTES_MAX)}"
+            )
+        with path.open("rb") as stream:
+            try:
+                header = header_of(stream, size)
+            except BadModelFile as why:
+                raise Refused(Code.MALFORMED, f"{path.name} {why}") from why
+            stream.seek(0)
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            stream.seek(0)
+            self._store(tenant, sha256, size, iter(lambda: stream.read(_PIECE_BYTES), b""))
+        tokens = min(_CONTEXT_TOKENS, header.context_tokens)
+        return sha256, size, (size + tokens * header.kv_bytes >> 20) + _PROCESS_MIB
+
+    def _store(self, tenant: str, sha256: str, size: int, pieces: Iterable[bytes]) -> None:
+        files, at = self._files(), 0
+        if files.whole(tenant, sha256) is not None:
+            return
+        for piece in pieces:
+            files.write(tenant, sha256, at, piece)
+            at += len(piece)
+        if not files.finish(tenant, sha256, size):
+            raise Refused(Code.BYTES_WRONG, "what was written is not what was read; check the disk and try again")
+
+
+def _named(catalogue: ModelCatalogue, number: int) -> ApprovedModel:
+    found = catalogue.model(number)
+    if found is None:
+        raise Refused(Code.NOT_FOUND, f"there is no model {number}; see: tailboard-server model list")
+    return found
+
+
+def _with(before: ModelCatalogue, **changes: object) -> ModelCatalogue:
+    try:
+        return ModelCatalogue.model_validate({**dict(before), **changes})
+    except ValidationError as error:
+        raise Refused(Code.MALFORMED, f"the catalogue would not hold together: {error.errors()[0]['msg']}") from error
+
+
+def _rolled_out(before: Rollout, number: int, mode: Mode, devices: frozenset[str] | None) -> Rollout:
+    if mode == "in_force" and devices is None:
+        kept = tuple(each for each in before.stages if each.version > number)
+        return Rollout(serial=before.serial, in_force=number, stages=kept)
+    stage = Stage(version=number, mode=mode, groups=devices)
+    kept = tuple(each for each in before.stages if each != stage)
+    newest_first = sorted((stage, *kept), key=lambda each: -each.version)
+    return before.model_copy(update={"stages": tuple(newest_first)})
