@@ -47,6 +47,18 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "external.decided": ("external_write/x", {"verdict": "retry", "reason": "they lost it"}),
     "assist.request": (JOB, {"question": "which seal?", "data_class": "internal"}),
     "assist.recorded": ("assist_task/x", {"status": "running", "attempts": 1}),
+    "document.added": (
+        "document/nx-pumps",
+        {
+            "title": "NX pumps",
+            "file": "nx.md",
+            "media_type": "text/markdown",
+            "sha256": "a" * 64,
+            "size": 9,
+            "revision": "7",
+        },
+    ),
+    "document.withdrawn": ("document/nx-pumps", {"reason": "replaced by another"}),
     "record.imported": ("asset/NEW", {"fields": {"name": "New", "type": "pump"}}),
 }
 
