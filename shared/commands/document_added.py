@@ -49,7 +49,7 @@ class DocumentAdded(Payload):
         fields: dict[str, Any] = self.to_json()
         if command.base_version == 0:
             return (Creation(command.record, fields),)
-        changed: dict[str, JsonValue] = {**fields, "status": DocumentStatus.IN_FORCE}
+        changed: dict[str, JsonValue] = {**fields, "status": DocumentStatus.IN_FORCE, "reason": ""}
         return tuple(Edit(command.record, name, value) for name, value in changed.items())
 
     def objection(self, command: Command, records: Records) -> str | None:
