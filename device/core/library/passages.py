@@ -44,12 +44,14 @@ class Unit:
         quote: words of the page, white space aside.
         said: the same for reading: a row with the names of its columns.
         header: the header of the row's table, as it stands there; empty for anything else.
+        label: the name of the row's first column with what stands in it, as in "frame 2".
         step: it is an item of a list.
     """
 
     quote: str
     said: str
     header: str = ""
+    label: str = ""
     step: bool = False
 
 
@@ -185,7 +187,12 @@ def units_of(body: str) -> list[Unit]:
 def _rows(lines: Sequence[str]) -> list[Unit]:
     header, *rows = (line for line in lines if not _RULE.match(line))
     names = _cells(header)
-    return [Unit(_bounded_quote(row), _row_said(names, _cells(row)), _bounded_quote(header)) for row in rows]
+    return [_row(row, _bounded_quote(header), names, _cells(row)) for row in rows]
+
+
+def _row(row: str, header: str, names: Sequence[str], cells: Sequence[str]) -> Unit:
+    label = f"{names[0]} {cells[0]}" if names and cells else ""
+    return Unit(_bounded_quote(row), _row_said(names, cells), header, label)
 
 
 def _cells(line: str) -> list[str]:

@@ -23,17 +23,22 @@ _FRAME = frozenset(
     under until up upon us use used using very was way we were what when where whether which while who whom whose why
     will with within without would you your correct recommended required proper properly specified specification
     value number page manual manuals section handbook document according kind type sort there's what's must that's
-    happen happens want wants work works fitted""".split()
+    happen happens want wants work works fitted because goes going done being often cause causes reason reasons wrong
+    allowed necessary""".split()
+)
+#: What people do with everything: it says less of what a question is about than what they do it to.
+_ACTS = frozenset(
+    """replace change changed clean check measure set adjust fit remove open close wait look turn hold run keep start stop
+    enter exchange reset add act acts fill carry carried drive cause lie stand store act keep kept contain contains have
+    hold holds cover covers come comes stay stays break show shows""".split()
 )
 #: Groups of words that stand for one another in maintenance texts.
 _SAME = (
     "replace change renew swap exchange replacement",
     "torque tighten tightening tightness nm",
-    "often interval frequency frequently",
-    "maximum max highest most limit",
-    "minimum min lowest least",
+    "maximum max highest most limit high upper",
+    "minimum min lowest least low lower",
     "remedy cure fix repair solve",
-    "cause reason why",
     "amount fill quantity volume capacity litre liter litres l",
     "isolate lockout lock isolation",
     "clean cleaning wash rinse",
@@ -68,19 +73,62 @@ _SAME = (
     "remove dismantle disassemble",
 )
 _ENDINGS = (
-    "ations", "ation", "ments", "ment", "ings", "ing", "ions", "ion", "ness", "edly", "ably", "ally", "ers", "er",
+    "ations", "ation", "ating", "ators", "ator", "ated", "ates", "ate", "ages", "age", "ments", "ment", "ings", "ing", "ions", "ion", "ness", "edly", "ably", "ally", "ers", "er",
     "ies", "ied", "ed", "es", "ly", "s", "e", "y",
 )  # fmt: skip
+_IRREGULAR = {
+    "kept": "keep", "held": "hold", "broken": "break", "broke": "break", "worn": "wear", "torn": "tear",
+    "blown": "blow", "blew": "blow", "ran": "run", "burnt": "burn", "stuck": "stick", "spun": "spin", "bent": "bend",
+    "fed": "feed", "cut": "cut", "lost": "lose", "driven": "drive", "drove": "drive", "wound": "wind", "swung": "swing",
+    "feet": "foot", "teeth": "tooth", "heavier": "heavy", "heaviest": "heavy",
+}  # fmt: skip
 #: As much of a stem as must be left.
 _STEM_CHARS_MIN = 3
-_HOW = frozenset("often long much many high low far large big hot deep thick fast heavy old tight wide small few".split())
-_ASKS_NUMBER = frozenset(
-    """torque pressure current voltage temperature speed flow interval limit range clearance gap amount capacity weight
-    setting setpoint power size rating level frequency distance depth thickness deflection tension maximum
-    minimum""".split()
+_HOW = frozenset("often long much many high low far large big hot deep thick fast heavy old tight wide small few loud".split())
+_STEPS = re.compile(r"\bhow (?:do|can|should|must) (?:i|we|you)\b|\bhow to\b|\bsteps?\b|\bprocedure\b|\bhow is\b", re.I)
+_CAUSES = re.compile(r"\bwhy\b|\bcauses?\b|\breasons?\b|\bremed(?:y|ies)\b|\bwhat(?: is|'s) wrong\b", re.I)
+#: What kind of thing answers a question, by how it is asked; the first that fits.
+_WANTED = (
+    ("interval", re.compile(r"\bhow often\b|\bintervals?\b|\bhow frequent", re.I)),
+    ("duration", re.compile(r"\bhow long\b|\bhow many (?:seconds|minutes|hours|days|weeks|months|years)\b", re.I)),
+    ("volume", re.compile(r"\b(?:how many lit(?:re|er)s|how much (?:oil|water|coolant|fuel|refrigerant|glycol))\b", re.I)),
+    ("mass", re.compile(r"\bhow heavy\b|\bweighs?\b|\bweight\b|\bhow many (?:grams|kilograms|kg)\b", re.I)),
+    ("torque", re.compile(r"\btorques?\b|\bhow tight\b", re.I)),
+    ("temperature", re.compile(r"\btemperatures?\b|\bhow (?:hot|warm|cold)\b", re.I)),
+    ("pressure", re.compile(r"\bpressures?\b", re.I)),
+    ("vibration", re.compile(r"\bvibrations?\b", re.I)),
+    ("current", re.compile(r"\bcurrents?\b|\bhow many amp", re.I)),
+    ("voltage", re.compile(r"\bvoltages?\b|\bhow many volts\b", re.I)),
+    ("speed", re.compile(r"\bhow fast\b|\bspeeds?\b", re.I)),
+    ("length", re.compile(r"\bhow (?:far|deep|thick|wide|high|large)\b|\bgaps?\b|\bclearances?\b|\bdistances?\b|\bdeflection\b", re.I)),
+    ("noise", re.compile(r"\bhow loud\b", re.I)),
+    ("condition", re.compile(r"\bwhen\b", re.I)),
+    ("number", re.compile(r"\bhow (?:many|much)\b", re.I)),
 )
-_STEPS = re.compile(r"\bhow (?:do|does|can|should|is|are|must)\b|\bhow to\b|\bsteps?\b|\bprocedure\b|\border of\b", re.I)
-_COUNTS = re.compile(r"\bhow (?:often|long|much|many|high|low|far|large|big|hot|deep|thick|fast|heavy|old|tight|wide)\b", re.I)
+_TIME = r"s|seconds?|min|minutes?|h|hours?|days?|weeks?|months?|years?"
+_AMOUNT = r"(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|twelve|half)"
+#: What stands where such a thing stands: in the words themselves or in the head of their table.
+SHAPES = {
+    "interval": re.compile(rf"\bevery\b|\b(?:dai|week|month|quarter|year|half-year)ly\b|\beach\b|\d\s?(?:{_TIME})\b", re.I),
+    "duration": re.compile(rf"{_AMOUNT}[\w.]*\s*(?:{_TIME})\b", re.I),
+    "volume": re.compile(r"\b(?:l|ml|litres?|liters?|m3|kg)\b", re.I),
+    "mass": re.compile(r"\b(?:kg|g|grams?|t)\b", re.I),
+    "torque": re.compile(r"\bNm\b|\bturns?\b"),
+    "temperature": re.compile(r"\b[CKF]\b|°"),
+    "pressure": re.compile(r"\bm?bar\b|\b[kM]?Pa\b", re.I),
+    "vibration": re.compile(r"\bmm/s\b"),
+    "current": re.compile(r"\bm?A\b"),
+    "voltage": re.compile(r"\bk?V\b"),
+    "speed": re.compile(r"\brpm\b|\bm/s\b|\bper second\b|\bHz\b", re.I),
+    "length": re.compile(r"\b(?:mm|cm|m)\b"),
+    "noise": re.compile(r"\bdB\b"),
+    "condition": re.compile(r"\b(?:at \d|when|if|above|below|after|before|every|at least|until|within|once|as soon|more than|less than|\w+ly)\b", re.I),
+    "number": re.compile(r"\d"),
+}
+#: Kinds that no number need stand for.
+WORDLESS = frozenset({"", "condition", "interval", "duration"})
+_MEASURED = frozenset({"duration", "volume", "mass", "length", "speed", "noise", "temperature", "voltage", "current"})
+_HOW_MUCH = re.compile(r"\bhow\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +140,26 @@ class Term:
         forms: how it may stand on a page, as `forms_of` writes it.
         similar: stems that count for it, a little less.
         named: it names one thing, so that no similar word counts for it.
+        act: it is something that is done with everything.
     """
 
     word: str
     forms: frozenset[str]
     similar: frozenset[str] = frozenset()
     named: bool = False
+    act: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a question is about: its terms, whether a number is asked for, and whether steps are."""
+    """What a question is about: its terms; the kind of thing that answers it, a key of `SHAPES` or nothing; and
+    whether steps are asked for, or causes; `measured`: only such a thing can answer it."""
 
     terms: tuple[Term, ...]
-    number: bool
+    wants: str
     steps: bool
+    causes: bool
+    measured: bool = False
 
 
 def tokens(text: str) -> list[str]:
@@ -117,6 +170,7 @@ def tokens(text: str) -> list[str]:
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """A lower-case word without its ending."""
+    word = _IRREGULAR.get(word, word)
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= _STEM_CHARS_MIN:
             return _bare(word[: -len(ending)])
@@ -177,34 +231,33 @@ def asked(question: str) -> Asked:
     """What a question is about."""
     found: dict[str, Term] = {}
     words = tokens(question)
-    counted = bool(_COUNTS.search(question))
     for at, token in enumerate(words):
-        low = token.lower()
-        if low in _FRAME or (low in _HOW and at and words[at - 1].lower() == "how" and low != "often"):
+        low, before = token.lower(), words[at - 1].lower() if at else ""
+        if low in _FRAME or (low in _HOW and before == "how"):
             continue
-        if token.isdigit() and at and words[at - 1].isalpha() and words[at - 1].lower() not in _FRAME:
-            joined = f"{words[at - 1]}{token}".lower()  # pump 7 is PUMP-7
-            found.pop(words[at - 1].lower(), None)
-            found[joined] = Term(f"{words[at - 1]} {token}", frozenset({joined}), named=True)
+        if token.isdigit() and before.isalpha() and before not in _FRAME:
+            found.pop(before, None)
+            found[f"{before}{token}"] = Term(f"{before} {token}", frozenset({f"{before}{token}"}), named=True)
             continue
         found[low] = _term(low)
-    terms = tuple(found.values())
-    numeric = counted or any(stem(word.lower()) in _NUMERIC for word in words)
-    return Asked(terms, numeric, bool(_STEPS.search(question)) and not counted)
+    wants = next((kind for kind, asks in _WANTED if asks.search(question)), "")
+    steps = bool(_STEPS.search(question))
+    measured = wants in _MEASURED and bool(_HOW_MUCH.search(question))
+    return Asked(tuple(found.values()), wants, steps, bool(_CAUSES.search(question)), measured)
 
 
-_NUMERIC = frozenset(stem(word) for word in _ASKS_NUMBER)
+_ACT_STEMS = frozenset(stem(word) for word in _ACTS)
 
 
 def _term(low: str) -> Term:
     if names(low):
-        return Term(low, frozenset({low, re.sub(r"[-./,]", "", low)}), named=True)
+        return Term(low, frozenset({low, re.sub(r"[-./,]", "", low)}), named=low[0].isalpha())
     if "-" in low or "/" in low or "." in low:
         return Term(low, forms_of(low) if low[0].isdigit() else frozenset({stem(re.sub(r"[-./,]", "", low))}),
                     frozenset(forms_of(low)))
     forms = forms_of(low)
     similar = frozenset(other for form in forms for other in _SIMILAR.get(form, ()))
-    return Term(low, forms, similar)
+    return Term(low, forms, similar, act=bool(forms & _ACT_STEMS))
 
 
 def queried(terms: Iterable[Term]) -> str:
