@@ -15,6 +15,7 @@ Rules
 8. Updates are looked for where nothing else is left to do, and never make a round fail (`device.updates`).
 9. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
    but for what the server names as not taken.
+10. Documents come and are read in the background, never while somebody waits for a round (`device.library`).
 """
 
 import asyncio
@@ -33,6 +34,7 @@ from device.core.trust import Trust
 from device.errors import RemoteError, StoreError, TransportError
 from device.intake import Intake
 from device.keys import DeviceKeys
+from device.library.librarian import Librarian
 from device.store import DeviceStore, Identity, Issue, Outgoing
 from device.transfers import Transfers
 from device.transport import Answered, Begun, Body, SyncClient, read_ending, read_reply
@@ -52,8 +54,8 @@ _SHUT_OUT = frozenset({Code.DEVICE_FORKED, Code.DEVICE_REVOKED})
 class Step:
     """What one step did. `update`: it was about updates, and what went wrong is a sentence.
 
-    `asked` and `sent` are command ids, `file` is the sha256 of a file that moved; `error` is a sentence if no usable
-    answer came.
+    `asked` and `sent` are command ids, `file` is the sha256 of a file that moved; `library` says what was done about
+    a document; `error` is a sentence if no usable answer came.
     """
 
     at: datetime
@@ -66,6 +68,7 @@ class Step:
     rested: bool = False
     file: str | None = None
     update: bool | str = False
+    library: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +135,10 @@ class Agent:
         run_blocking: RunBlocking,
         transfers: Transfers,
         updates: Refresher,
+        librarian: Librarian | None = None,
     ) -> None:
         self.session = Session()
-        self._transfers, self._updates = transfers, updates
+        self._transfers, self._updates, self.librarian = transfers, updates, librarian
         self._store, self._client, self._keys = store, client, keys
         self._ports, self._run = ports, run_blocking
         self._intake = Intake(store, identity)
@@ -147,7 +151,22 @@ class Agent:
         Raises:
             StoreError: the device's database failed; nothing that was saved is lost.
         """
-        return await self._step(hasty=False)
+        step = await self._step(hasty=False)
+        if not step.rested or self.librarian is None or not self.librarian.wanted:
+            return step
+        return await self._tend(self.librarian) or step
+
+    async def _tend(self, librarian: Librarian) -> Step | None:
+        """One step of the library, when nothing smaller is left to do; None if it has none."""
+        queue = await self._run(self._store.queue)
+        may_fetch = may_move(queue, online=self.session.online, failures=self.session.failures)
+        did = await librarian.step(may_fetch=may_fetch)
+        if did is None:
+            return None
+        if sentence := did.error:
+            self.session.failed(self._ports.clock.now(), self._spread())
+            await self._run(lambda: self._note_failure(sentence))
+        return Step(self._ports.clock.now(), library=did.said, error=did.error)
 
     async def _step(self, *, hasty: bool) -> Step:
         """`hasty`: the next round may leave before this one's answer is read."""

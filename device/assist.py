@@ -11,6 +11,9 @@ Rules
 4. A question that failed everywhere, or may run nowhere, ends in the queue, if it may wait there, or in a sentence
    that says what the person can do.
 5. No word of the question is in the evidence, in an error, or in anything that is told of an attempt.
+6. Where there are manuals on this laptop, a question about them takes the passages along that were found for it;
+   their classes count in the decision. Of what comes back, from wherever, only what stands in those passages is said,
+   with the places; and quoting them here needs no model, so that it is done where nothing else may, or can, answer.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +21,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from device.cluster_client import ClusterClient, Passed
-from device.core.asking import SCHEMA, composed, field_classes, prompt_for, read_answer
+from device.core.asking import SCHEMA, composed, field_classes, prompt_for, read_answer, with_passages
 from device.core.interpret import Proposal
 from device.core.what_if import place_up, with_consent
 from device.errors import DeviceError, LocalError, RemoteError, TransportError
+from device.library.answering import Answering, Context, Given
 from device.model.port import LanguageModel
 from device.routes import Question, permitted
 from device.store import DeviceStore
@@ -42,10 +46,14 @@ from shared.routing import (
     Obstacle,
     Purpose,
     Route,
+    Tier,
     highest,
 )
 
 OUTPUT_TOKENS = 128
+#: What stands where a model's name would, if none was asked.
+QUOTED = "no model: quoted from the manuals"
+_QUOTED_HERE = "Quoted from the manuals on this laptop. No model was asked, and nothing left it."
 #: Why the server may be asked what its places can do.
 _UNHEARD = frozenset({Obstacle.UNKNOWN, Obstacle.STALE})
 
@@ -80,6 +88,7 @@ class _Task:
     began_s: float
     first: Decision
     decision: Decision
+    context: Context | None = None
     first_token_s: float | None = None
     attempts: list[Attempt] = field(default_factory=list)
     moved: list[Moved] = field(default_factory=list)
@@ -104,6 +113,7 @@ def about(
     purpose: Purpose = "answer",
     declared: DataClass | None = None,
     task: str | None = None,
+    context: Context | None = None,
 ) -> Question:
     """`text` as a question, with what of its job goes along.
 
@@ -114,6 +124,7 @@ def about(
         purpose: what it is for.
         declared: what the person says of its class, instead of what the policies take words for.
         task: the id under which it may leave.
+        context: what the manuals have about it (`retrieved`); it goes along.
 
     Raises:
         LocalError: there is no such job here, or nothing was asked.
@@ -125,12 +136,24 @@ def about(
     typed = declared or bench.routes.bundle.rules.words.data_class
     return Question(
         purpose,
-        composed(text, order, asset),
-        highest(typed, *field_classes(order, asset)),
+        with_passages(composed(text, order, asset), context.passages if context else ""),
+        highest(typed, *field_classes(order, asset), *(context.classes if context else ())),
         conversation=id_of(job) if job else task,
         task=task,
         output_tokens=OUTPUT_TOKENS,
     )
+
+
+def retrieved(
+    bench: Workbench, answering: Answering | None, text: str, *, job: str | None, purpose: Purpose
+) -> Context | None:
+    """What the manuals on this laptop have about a question; None if it is not about them, or there are none."""
+    if answering is None or purpose != "answer" or not text.strip() or not answering.ready():
+        return None
+    order = bench.record(job) if job else None
+    assets = bench.of_kind("asset")
+    asset = next((each for each in assets if order and each.ref == order.fields["asset"]), None)
+    return answering.look(text, asset, assets)
 
 
 class Assistant:
@@ -144,8 +167,10 @@ class Assistant:
         load: Callable[[], LanguageModel],
         ports: Ports,
         run_blocking: RunBlocking,
+        answering: Answering | None = None,
     ) -> None:
         self._bench, self._store, self._cluster, self._load = bench, store, cluster, load
+        self._answering = answering
         self._ports, self._run = ports, run_blocking
 
     async def ask(
@@ -175,8 +200,12 @@ class Assistant:
             TransportError: it may run elsewhere, and every permitted place failed.
         """
         heard, task_id = heard or Heard(), self._ports.new_id()
+        bench, answering, context = self._bench, self._answering, None
+        if answering is not None:
+            context = await self._run(lambda: retrieved(bench, answering, text, job=job, purpose=purpose))
         question = replace(
-            about(self._bench, text, job=job, purpose=purpose, declared=declared, task=task_id), within_s=within_s
+            about(bench, text, job=job, purpose=purpose, declared=declared, task=task_id, context=context),
+            within_s=within_s,
         )
         question = await self._run(partial(self._bench.routes.begin, question))
         await self._know_here()
@@ -184,7 +213,7 @@ class Assistant:
             await self._run(lambda: self._agree(question, consent, job))
         await self._listen(question)
         decision = await self._run(lambda: self._decide(question))
-        task = _Task(task_id, question, job, text, self._ports.clock.monotonic_s(), decision, decision)
+        task = _Task(task_id, question, job, text, self._ports.clock.monotonic_s(), decision, decision, context)
         while (place := _next_place(task)) is not None:
             heard.say(f"{PLACES[place]}: {task.decision.reason}")
             answer = await self._attempt(task, place, heard)
@@ -289,7 +318,10 @@ class Assistant:
         )
         task.attempts.append(attempt)
         await self._run(lambda: self._note(task, attempt, code))
-        return answer and answer.model_copy(update=self._ended(task))
+        if answer is None:
+            return None
+        told = {"disclosure": answer.disclosure} if answer.model == QUOTED else {}
+        return answer.model_copy(update={**self._ended(task), **told})
 
     def _ended(self, task: _Task) -> dict[str, object]:
         """What the envelope says besides what the place itself said."""
@@ -350,15 +382,21 @@ class Assistant:
         try:
             model = self._bench.model or self._load()
             known = laptop.loaded(model)
+            if task.context and known.tier is Tier.BASIC:
+                return self._quoted(
+                    task, task.context
+                )  # a model that small answers worse than the manuals do (ADR 31)
             prompt = prompt_for(task.question.words, known.context_tokens, task.question.output_tokens)
             written = model.generate(prompt, SCHEMA, tokens_max=task.question.output_tokens)
         except LocalError:
             laptop.failed()  # what was stated of it does not hold
             raise
         task.first_token_s = round(written.ttft_s, 3)
+        given = self._checked(task, read_answer(written.text))
         return Answer(
             task=task.id,
-            text=read_answer(written.text),
+            text=given.text,
+            citations=given.citations,
             route=Route.DEVICE,
             model=known.model,
             runtime=known.runtime,
@@ -371,6 +409,33 @@ class Assistant:
             disclosure=task.decision.disclosure,
         )
 
+    def _checked(self, task: _Task, written: str) -> Given:
+        """What may be said of what a model wrote: all of it, if there are no manuals that it was asked about."""
+        if task.context is None or self._answering is None:
+            return Given(written, ())
+        given = self._answering.grounded(task.context, written)
+        return given if given.citations else self._answering.extracted(task.context)
+
+    def _quoted(self, task: _Task, context: Context) -> Answer:
+        """The manuals' own words. Nothing runs for it, and nothing moves."""
+        assert self._answering is not None, "a context comes from there"
+        given = self._answering.extracted(context)
+        return Answer(
+            task=task.id,
+            text=given.text,
+            citations=given.citations,
+            route=Route.DEVICE,
+            model=QUOTED,
+            runtime="tailboard",
+            tier=Tier.BASIC,
+            data_class=highest(task.decision.data_class),
+            decision=task.decision.hash,
+            bundle_version=task.decision.bundle_version,
+            took_s=0,
+            tokens=0,
+            disclosure=_QUOTED_HERE,
+        )
+
     async def _there(self, task: _Task, place: Boundary, heard: Heard) -> Answer:
         asked = await self._run(lambda: self._leaves(task, place))
 
@@ -379,7 +444,11 @@ class Assistant:
                 task.first_token_s = round(self._ports.clock.monotonic_s() - task.began_s, 3)
             heard.piece(text)
 
-        return await self._cluster.assist(asked, piece)
+        answer = await self._cluster.assist(asked, piece)
+        if task.context is None:
+            return answer
+        given = await self._run(lambda: self._checked(task, answer.text))
+        return answer.model_copy(update={"text": given.text, "citations": given.citations})
 
     def _leaves(self, task: _Task, place: Boundary) -> AssistRequest:
         """The question as it leaves; the consents that it leaves under are used from here on."""
@@ -407,8 +476,11 @@ class Assistant:
 
     # -- nowhere
 
-    def _nowhere(self, task: _Task) -> Waiting | Refused:
+    def _nowhere(self, task: _Task) -> Answer | Waiting | Refused:
         attempts = tuple(task.attempts)
+        quoted = self._quoted(task, task.context) if task.context else None
+        if quoted and quoted.citations:
+            return self._instead(task, quoted)
         waits_for = tuple(each for each in task.first.waits_for or task.decision.waits_for)
         failed = [each for each in task.tried() if each is not Route.DEVICE]
         if task.question.purpose != "propose" and (waits_for or self._may_wait(task, failed)):
@@ -418,7 +490,15 @@ class Assistant:
             return Refused(task.decision, command[0], command[1], attempts)
         decision = task.decision if not permitted(task.first) else task.first
         why = attempts[-1].problem if attempts else decision.reason
+        if quoted:
+            return self._instead(task, quoted)
         return Refused(decision, f"Not run anywhere: {why}", decision.advice or _TRY_AGAIN, attempts)
+
+    def _instead(self, task: _Task, quoted: Answer) -> Answer:
+        """What the manuals say where nothing may, or can, answer."""
+        why = task.attempts[-1].problem if task.attempts else task.decision.reason
+        kept = {"disclosure": quoted.disclosure, "fallback": f"Not run anywhere: {why}"[:400]}
+        return quoted.model_copy(update={**self._ended(task), **kept})
 
     def _may_wait(self, task: _Task, failed: Sequence[Route]) -> bool:
         """Whether a place that failed may be waited for."""

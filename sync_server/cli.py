@@ -256,7 +256,8 @@ PROGRAM = Program(
             (
                 argument(
                     "kind",
-                    help="asset, work_order, stock_item, reading, conflict, approval, external_write, assist_task, document",
+                    help="asset, work_order, stock_item, reading, conflict, approval, external_write, assist_task, "
+                    "document",
                 ),
                 _TENANT,
             ),

@@ -108,7 +108,9 @@ def _read(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > DOCUMENT_BYTES_MAX:
-            raise UsageError(f"{path} has {in_mib(size)}; a document has up to {in_mib(DOCUMENT_BYTES_MAX)}. Split it.")
+            raise UsageError(
+                f"{path} has {in_mib(size)}; a document has up to {in_mib(DOCUMENT_BYTES_MAX)}. Split it."
+            )
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}.") from error

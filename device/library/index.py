@@ -21,19 +21,18 @@ from device.store import DeviceStore
 READER = 1
 _META = "library_reader"
 
-_TABLES = ("library_document", "library_page", "library_passage", "library_words")
-_MADE = (
-    "CREATE TABLE IF NOT EXISTS library_document (sha256 TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL,"
-    " following INTEGER NOT NULL, total INTEGER NOT NULL, bad INTEGER NOT NULL, path TEXT NOT NULL,"
-    " note TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS library_page (sha256 TEXT NOT NULL, page INTEGER NOT NULL, body TEXT NOT NULL,"
-    " PRIMARY KEY (sha256, page)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS library_passage (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 TEXT NOT NULL,"
-    " page INTEGER NOT NULL, section TEXT NOT NULL, body TEXT NOT NULL, vector BLOB)",
-    "CREATE INDEX IF NOT EXISTS ix_library_passage ON library_passage (sha256)",
-    "CREATE VIRTUAL TABLE IF NOT EXISTS library_words USING fts5 (section, body, content='', contentless_delete=1,"
-    " tokenize=\"porter unicode61 remove_diacritics 2\")",
-)
+_TABLES = {
+    "library_document": """CREATE TABLE library_document (sha256 TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL,
+        following INTEGER NOT NULL, total INTEGER NOT NULL, bad INTEGER NOT NULL, path TEXT NOT NULL,
+        note TEXT NOT NULL) WITHOUT ROWID""",
+    "library_page": """CREATE TABLE library_page (sha256 TEXT NOT NULL, page INTEGER NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (sha256, page)) WITHOUT ROWID""",
+    "library_passage": """CREATE TABLE library_passage (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 TEXT NOT NULL,
+        page INTEGER NOT NULL, section TEXT NOT NULL, body TEXT NOT NULL, vector BLOB)""",
+    "library_words": """CREATE VIRTUAL TABLE library_words USING fts5 (section, body, content='',
+        contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2')""",
+}
+_BY_DOCUMENT = "CREATE INDEX ix_library_passage ON library_passage (sha256)"
 
 #: Makes vectors of texts, one row of bytes each; None where this laptop has no vectors.
 Embed = Callable[[Sequence[str]], Sequence[bytes | None]]
@@ -91,10 +90,10 @@ class LibraryIndex:
         if self.there():
             return
         with self._store.transaction() as connection:
-            for table in _TABLES:
+            for table, made in _TABLES.items():
                 connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
-            for statement in _MADE:
-                connection.exec_driver_sql(statement)
+                connection.exec_driver_sql(made)
+            connection.exec_driver_sql(_BY_DOCUMENT)
             self._store.set_meta(_META, str(READER))
         self._made = True
 
@@ -176,9 +175,7 @@ class LibraryIndex:
 
     def count(self, word: str, most: int = 5000) -> int:
         """In how many passages a word stands; counted to `most`."""
-        sql = (
-            "SELECT count(*) FROM (SELECT 1 FROM library_words WHERE library_words MATCH ? LIMIT ?)"  # counted no further
-        )
+        sql = "SELECT count(*) FROM (SELECT 1 FROM library_words WHERE library_words MATCH ? LIMIT ?)"
         quoted = word.replace('"', '""')
         return int(self._store.read(sql, (f'"{quoted}"', most))[0][0]) if self.there() else 0
 
@@ -209,6 +206,7 @@ class LibraryIndex:
         """(id, vector) of every passage that has one."""
         if not self.there():
             return []
-        return [(row[0], row[1]) for row in self._store.read(
-            "SELECT id, vector FROM library_passage WHERE vector IS NOT NULL ORDER BY id"
-        )]
+        return [
+            (row[0], row[1])
+            for row in self._store.read("SELECT id, vector FROM library_passage WHERE vector IS NOT NULL ORDER BY id")
+        ]

@@ -152,7 +152,9 @@ class Library:
         if not step.ended and not given_up:
             return Indexed(IndexState.READING, step.following, step.total, bad, note)
         if not step.pages and not self.index.pages(document.sha256):
-            return Indexed(IndexState.FAILED, step.following, step.total, bad, SENTENCES["pages" if bad else "scanned"])
+            return Indexed(
+                IndexState.FAILED, step.following, step.total, bad, SENTENCES["pages" if bad else "scanned"]
+            )
         if given_up:
             note = f"Read up to page {step.following}: the pages behind it end the reader."
         elif bad:

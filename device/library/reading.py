@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from device.core.library.pages import PAGE_CHARS_MAX, PAGES_MAX, Page, clean, pages_of
 from shared.documents import DOCUMENT_BYTES_MAX, PDF, TYPES
@@ -59,7 +60,9 @@ class Step:
         return bool(self.problem) or self.following >= self.total
 
 
-def read_step(content: bytes, media_type: str, first: int, *, count: int = STEP_PAGES, within_s: float = STEP_S) -> Step:
+def read_step(
+    content: bytes, media_type: str, first: int, *, count: int = STEP_PAGES, within_s: float = STEP_S
+) -> Step:
     """The next pages of a document.
 
     Args:
@@ -106,9 +109,7 @@ def _pdf(content: bytes, first: int, count: int, within_s: float) -> Step:
 def _worked(content: bytes, first: int, count: int, within_s: float) -> bytes:
     """What the child wrote before it ended, or was ended."""
     command = [sys.executable, "-m", "device.library.pdf_worker", str(first), str(count)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as child:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         try:
             return child.communicate(content, timeout=within_s)[0]
         except subprocess.TimeoutExpired:
@@ -119,7 +120,7 @@ def _worked(content: bytes, first: int, count: int, within_s: float) -> bytes:
             raise
 
 
-def _spoken(output: bytes) -> Iterator[dict[str, object]]:
+def _spoken(output: bytes) -> Iterator[dict[str, Any]]:
     """The child's lines; the last one may have been cut."""
     for line in output.splitlines():
         try:

@@ -46,7 +46,11 @@ class Search:
         by_sha = {each.sha256: each for each in documents}
         ids = fused([self._by_words(question), self._by_meaning(text)])
         found = self._index.passages(ids[: 2 * DEPTH])
-        hits = (Hit(found[each], by_sha[found[each].sha256]) for each in ids if each in found and found[each].sha256 in by_sha)
+        hits = (
+            Hit(found[each], by_sha[found[each].sha256])
+            for each in ids
+            if each in found and found[each].sha256 in by_sha
+        )
         return [hit for hit, _ in zip(hits, range(most), strict=False)]
 
     def _by_words(self, question: Asked) -> list[int]:

@@ -60,7 +60,7 @@ class Shelf:
         ]
 
     def lacking(self, documents: list[Document]) -> list[Document]:
-        """Those of `documents` whose bytes are not here, the smallest first; none that is larger than a laptop reads."""
+        """Those of `documents` whose bytes are not here, the smallest first; none that is too large for a laptop."""
         here = self.attachments.whole([each.sha256 for each in documents])
         lacking = [each for each in documents if each.sha256 not in here and each.file.size <= DOCUMENT_BYTES_MAX]
         return sorted(lacking, key=lambda each: (each.file.size, each.sha256))
@@ -72,9 +72,7 @@ def _document(name: str, fields: dict[str, object]) -> Document:
         name,
         str(fields["title"]),
         str(fields["revision"]),
-        Attachment(
-            sha256=str(fields["sha256"]), size=int(str(fields["size"])), media_type=str(fields["media_type"])
-        ),
+        Attachment(sha256=str(fields["sha256"]), size=int(str(fields["size"])), media_type=str(fields["media_type"])),
         DataClass(str(fields["data_class"])),
         date.fromisoformat(str(valid_until)) if valid_until else None,
         str(fields["team"]) if fields.get("team") else None,

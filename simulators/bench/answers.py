@@ -17,11 +17,16 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+from pydantic import JsonValue
+
+from device.assist import OUTPUT_TOKENS
 from device.attachments import Attachments, FileDraft
+from device.core.asking import SCHEMA, composed, prompt_for, read_answer, with_passages
 from device.core.library.quotes import flat
 from device.library import vectors
 from device.library.answering import Answering, Context, Given
 from device.library.library import Library
+from device.model.port import LanguageModel
 from device.store import DeviceStore
 from shared.attachments import Attachment
 from shared.documents import PDF, told, type_of
@@ -29,11 +34,12 @@ from shared.ids import record_ref
 from shared.ports import system_ports
 from shared.records import Record, Stamp, check_fields
 from simulators.bench.figures import Figures, scratch
-from simulators.bench.pdf import HEIGHT, Box, PdfPage, Words, write_pdf
+from simulators.bench.pdf import HEIGHT, Box, Words, write_pdf
 
 _FIGURE = "[figure] "
 _LEFT, _TOP, _STEP = 55, HEIGHT - 60, 15
-_COLUMNS = 130
+#: As much as the model is loaded with on a laptop.
+CONTEXT_TOKENS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,7 @@ def put(attachments: Attachments, manual: Manual) -> Record:
     digest = hashlib.sha256(manual.content).hexdigest()
     file = Attachment(sha256=digest, size=len(manual.content), media_type=media_type)
     attachments.add(FileDraft(manual.file, file, manual.content), system_ports().new_id())
-    fields = {
+    fields: dict[str, JsonValue] = {
         "title": manual.title,
         "file": manual.file,
         "media_type": media_type,
@@ -207,6 +213,18 @@ def judge(library: Library, answer: Answer = lambda answering, context: answerin
     return judged
 
 
+def generated(model: LanguageModel, *, context_tokens: int) -> Answer:
+    """Answers that `model` writes from the passages, of which only what stands in them is said."""
+
+    def answer(answering: Answering, context: Context) -> Given:
+        words = with_passages(composed(context.question, None, None), context.passages)
+        prompt = prompt_for(words, context_tokens, OUTPUT_TOKENS)
+        written = model.generate(prompt, SCHEMA, tokens_max=OUTPUT_TOKENS)
+        return answering.grounded(context, read_answer(written.text))
+
+    return answer
+
+
 def unverified(library: Library, given: Given) -> int:
     """How many quotes of an answer do not stand on the page that they name."""
     documents = {each.id: each for each in library.documents()}
@@ -230,12 +248,16 @@ def _share(held: Sequence[bool]) -> float:
     return sum(held) / len(held) if held else 0.0
 
 
-def measure() -> Figures:
-    """All figures, and those of the odd-numbered questions apart; the floor is the bound that must hold."""
+def measure(model: LanguageModel | None = None) -> Figures:
+    """All figures, and those of the odd-numbered questions apart; the floor is the bound that must hold.
+
+    With a `model`, those of its own answers too: what is left of them when they were checked.
+    """
     with shelved(manuals()) as library:
         index_all(library)
         judged = judge(library)
-    figures = _figures(shares(judged), "")
+        written = judge(library, generated(model, context_tokens=CONTEXT_TOKENS)) if model else []
+    figures = _figures(shares(judged), "") | (_figures(shares(written), "_model") if written else {})
     return figures | _figures(shares([each for each in judged if each.number % 2]), "_odd")
 
 

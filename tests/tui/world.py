@@ -15,6 +15,8 @@ from device.attachments import Attachments
 from device.bootstrap import Device, build_routes, default_bundle, on_thread
 from device.cluster_client import ClusterClient
 from device.keys import DeviceKeys
+from device.library.librarian import Librarian
+from device.library.library import Library
 from device.model.port import Generation, LanguageModel, ModelError
 from device.settings import Settings
 from device.store import DeviceStore, Identity
@@ -294,7 +296,9 @@ def build(
     workbench = Workbench(store, who, keys, routes, ports, attachments)
     transfers = Transfers(attachments, client, keys, ports, on_thread)
     updates = Refresher(store, client, keys, who, ports, on_thread, accepts)
-    agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates)
+    library = Library(store, attachments)
+    librarian = Librarian(library, store, client, keys, ports, on_thread)
+    agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates, librarian)
     model = ScriptedModel() if with_model else None
     if model:
         model.gate.set()
@@ -311,6 +315,7 @@ def build(
         transfers,
         updates,
         cluster,
+        library,
         on_thread,
         model,
     )

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
-from device.core.library.passages import Unit, units_of
+from device.core.library.kinds import SHAPES, WORDLESS
+from device.core.library.passages import SEPARATOR, Unit, units_of
 from device.core.library.quotes import Claim, Quote
-from device.core.library.terms import SHAPES, WORDLESS, Asked, Term, all_forms, tokens
+from device.core.library.terms import Asked, Term, all_forms, tokens
 
 #: So much of the question, by weight, must be covered; and so much near the answer itself.
 COVERED_MIN, NEAR_MIN = 0.72, 0.5
@@ -99,8 +100,13 @@ def extract(
     best = scored[0]
     if question.steps and (steps := _steps(best)):
         return tuple(_claim(best.candidate, unit) for unit in steps)
-    near = [each for each in scored if each.score >= best.score * ALSO and each.candidate.page == best.candidate.page
-            and each.candidate.document == best.candidate.document]
+    near = [
+        each
+        for each in scored
+        if each.score >= best.score * ALSO
+        and each.candidate.page == best.candidate.page
+        and each.candidate.document == best.candidate.document
+    ]
     if question.causes and (rows := _causes(best)):
         return tuple(_claim(best.candidate, unit) for unit in rows)
     return tuple(_claim(each.candidate, each.unit) for each in near[:UNITS_MAX])
@@ -152,11 +158,13 @@ def _scored(
 
 def _headed(terms: Sequence[Weighed], section: str, total: float) -> float:
     """How much of the question the nearest heading says."""
-    last = all_forms(section.rpartition(" › ")[2])
+    last = all_forms(section.rpartition(SEPARATOR)[2])
     return sum(each.weight for each in terms if (each.term.forms | each.also) & last) / total
 
 
-def _credit(each: Weighed, places: Sequence[tuple[frozenset[str], float]], holds: frozenset[str]) -> tuple[float, float]:
+def _credit(
+    each: Weighed, places: Sequence[tuple[frozenset[str], float]], holds: frozenset[str]
+) -> tuple[float, float]:
     """What a term is worth at its best place, and whether it is covered at all."""
     wanted = each.term.forms | each.also
     score = there = 0.0
@@ -213,7 +221,9 @@ def _claim(candidate: Candidate, unit: Unit) -> Claim:
     return Claim(unit.said, (Quote(*place, unit.quote), *header))
 
 
-def weigh(terms: Sequence[Term], counts: Mapping[str, int], size: int, also: Mapping[str, frozenset[str]]) -> list[Weighed]:
+def weigh(
+    terms: Sequence[Term], counts: Mapping[str, int], size: int, also: Mapping[str, frozenset[str]]
+) -> list[Weighed]:
     """The terms with their weights.
 
     Args:
@@ -223,7 +233,8 @@ def weigh(terms: Sequence[Term], counts: Mapping[str, int], size: int, also: Map
         also: for each term's word, other names of the same thing.
     """
     return [
-        Weighed(term, _weight(term, counts.get(term.word, 0), size), also.get(term.word, frozenset())) for term in terms
+        Weighed(term, _weight(term, counts.get(term.word, 0), size), also.get(term.word, frozenset()))
+        for term in terms
     ]
 
 

@@ -1,7 +1,8 @@
 """A model's own words, each sentence beside the words of a passage that it can only come from.
 
-A model is not asked where it has something from: what it says of that is as made up as the rest. Each of its sentences
-gets the unit of the passages that says most of the same, with all of its numbers; one that finds none is not said.
+A model is not asked where it has something from: what it says of that is as made up as the rest. Each of its
+sentences gets the unit of the passages that says most of the same, with all of its numbers; one that finds none is
+not said.
 """
 
 from collections.abc import Sequence

@@ -2,9 +2,9 @@
 
 Rules
 1. A passage stays below one heading and on one page; it keeps the path of headings above it, from page to page.
-2. A table is never parted from its header: where it is too long for a passage, the next one repeats the header.
-3. A unit is what can be quoted by itself: a sentence, an item of a list, a row of a table. Its quote stands on the page
-   word for word, white space aside.
+2. A table is never parted from its header: if it is too long for a passage, the next one repeats the header.
+3. A unit is what can be quoted by itself: a sentence, an item of a list, a row of a table. Its quote stands on the
+   page word for word, white space aside.
 """
 
 import re
@@ -24,6 +24,9 @@ _COLUMNS = re.compile(r"\S {2,}\S|\t")
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"(\[])")
 #: Ends that end no sentence.
 _ABBREVIATED = re.compile(r"(?:\b(?:e\.g|i\.e|approx|max|min|no|fig|nos|vs|ca|resp)|\b[A-Z])\.$", re.IGNORECASE)
+
+#: Between the headings of a path.
+SEPARATOR = " > "
 
 Path = tuple[tuple[int, str], ...]
 
@@ -86,7 +89,7 @@ class _Builder:
 
 def shown(path: Path) -> str:
     """A path of headings for people."""
-    return " › ".join(title for _, title in path)
+    return SEPARATOR.join(title for _, title in path)
 
 
 def passages_of(text: str, path: Path = ()) -> tuple[list[Passage], Path]:

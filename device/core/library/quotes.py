@@ -18,12 +18,15 @@ from device.core.library.terms import Term, all_forms, asked
 QUOTE_CHARS_MIN = 3
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _WORDS = {
-    word: str(number)
-    for number, word in enumerate(
-        "two three four five six seven eight nine ten eleven twelve".split(), start=2
-    )
-} | {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "hundred": "100", "thousand": "1000"}
-_NOT = re.compile(r"(?<!part )(?<!serial )(?<!item )(?<!stock )\b(?:no(?!\.)|not|never|none|without|cannot|nothing|neither|nor|must\s?n.t|do\s?n.t|is\s?n.t)\b", re.I)
+    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "ten": "10", "eleven": "11", "twelve": "12", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50",
+    "hundred": "100", "thousand": "1000",
+}  # fmt: skip
+_NOT = re.compile(
+    r"(?<!part )(?<!serial )(?<!item )(?<!stock )\b(?:no(?!\.)|not|never|none|without|cannot|nothing|neither|nor"
+    r"|must\s?n.t|do\s?n.t|is\s?n.t)\b",
+    re.IGNORECASE,
+)
 
 #: Document, revision and page, as a citation names them.
 Place = tuple[str, str, int]
