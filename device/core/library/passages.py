@@ -16,7 +16,7 @@ PASSAGE_CHARS = 900
 QUOTE_CHARS_MAX = 380
 
 _MARKED = re.compile(r"^(#{1,6})\s+(.{1,200}?)\s*#*\s*$")
-_NUMBERED = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,3})\.?\s+([A-Z][^\d.|]{2,70})$")
+_NUMBERED = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){1,3}(?=[.\s])|\d{1,2}(?=\s))\.?\s+([A-Z][^\d.,;:|]{2,70})$")
 _SHOUTED = re.compile(r"^(?=.{4,60}$)[A-Z][A-Z &/,()–-]*[A-Z)]$")
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)]|[a-z]\))\s+")
 _RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$")
