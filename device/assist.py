@@ -325,7 +325,7 @@ class Assistant:
 
     def _ended(self, task: _Task) -> dict[str, object]:
         """What the envelope says besides what the place itself said."""
-        ran_as_meant = len(task.attempts) == 1
+        ran_as_meant = len(task.attempts) <= 1
         return {
             "moved": tuple(task.moved),
             "attempts": tuple(task.attempts),

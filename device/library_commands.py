@@ -44,7 +44,7 @@ def _words(standing: Standing, *, late: bool) -> str:
         return "; ".join([*words, standing.problem])
     if not standing.here:
         return "; ".join([*words, "not here yet: tailboard sync"])
-    if indexed is None:
+    if indexed is None or not indexed.total:
         return "; ".join([*words, "not read yet: tailboard library index"])
     read = (
         f"{indexed.total} pages"

@@ -198,7 +198,7 @@ PROGRAM = Program(
         ),
         Verb(
             ("sample", "load"),
-            "Load the sample organisation's people, assets, stock and work orders.",
+            "Load the sample organisation's people, assets, stock, work orders and manuals.",
             f"{_HERE}sample_load",
             (_TENANT,),
         ),

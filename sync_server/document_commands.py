@@ -77,7 +77,7 @@ def withdrawn(arguments: argparse.Namespace) -> Report:
     return Report("tailboard.document.v1", data, [said], ok=ok)
 
 
-def drafted(path: Path, arguments: argparse.Namespace) -> DocumentDraft:
+def drafted(path: Path, arguments: argparse.Namespace | None = None) -> DocumentDraft:
     """The file at `path` as a document, with what was typed about it. Raises `UsageError`."""
     content = _read(path)
     own = _told(path, content)

@@ -82,6 +82,8 @@ class Librarian:
         file, shelf = document.file, self.library.shelf.attachments
         here = await self._run(lambda: shelf.fetched(file))
         wanted = next_range(file.size, here)
+        if not here:
+            await self._run(lambda: self.library.expect(document))
         try:
             if wanted is not None:
                 start, length = wanted

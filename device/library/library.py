@@ -117,6 +117,11 @@ class Library:
             self.index.forget(sha256)
             self._attachments.forget_fetched(sha256)
 
+    def expect(self, document: Document) -> None:
+        """Its bytes begin to come: from now on there is something to forget."""
+        if document.sha256 not in self.index.standings():
+            self.index.keep(document.sha256, (), Indexed(IndexState.READING, 0, 0, 0, ""))
+
     def index_step(self) -> Progress | None:
         """Read the next part of a document that waits for it; None if none does."""
         waiting = next((each for each in self.standings() if each.waits), None)

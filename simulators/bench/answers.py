@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from device.assist import OUTPUT_TOKENS
-from device.attachments import Attachments, FileDraft
+from device.attachments import Attachments
 from device.core.asking import SCHEMA, composed, prompt_for, read_answer, with_passages
 from device.core.library.quotes import flat
 from device.library import vectors
@@ -149,7 +149,8 @@ def put(attachments: Attachments, manual: Manual) -> Record:
     media_type = type_of(manual.file) or PDF
     digest = hashlib.sha256(manual.content).hexdigest()
     file = Attachment(sha256=digest, size=len(manual.content), media_type=media_type)
-    attachments.add(FileDraft(manual.file, file, manual.content), system_ports().new_id())
+    attachments.take(file, 0, manual.content)  # as it would have come down
+    assert attachments.finish(file)
     fields: dict[str, JsonValue] = {
         "title": manual.title,
         "file": manual.file,

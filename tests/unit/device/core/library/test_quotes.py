@@ -40,7 +40,9 @@ def test_a_sentence_that_does_not_stand_in_its_quotes_is_dropped(claim: Claim) -
 
 
 def test_words_of_the_question_may_be_repeated() -> None:
-    claim = Claim("Wait ten minutes because drive capacitors keep their voltage.", (Quote(*PLACE, "Wait ten minutes"),))
+    claim = Claim(
+        "Wait ten minutes because drive capacitors keep their voltage.", (Quote(*PLACE, "Wait ten minutes"),)
+    )
     assert verified([claim], PAGES) == ()
     assert verified([claim], PAGES, "How long do drive capacitors keep voltage?") == (claim,)
 
