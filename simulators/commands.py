@@ -89,6 +89,27 @@ def bench_sync(arguments: argparse.Namespace) -> Report:
     return Report("tailboard.bench.v1", data, lines, ok=measured.whole)
 
 
+def bench_library(arguments: argparse.Namespace) -> Report:
+    """Reading manuals and searching them."""
+    from simulators.bench.library import Shelf, measure
+
+    if arguments.pages < 200:
+        raise UsageError("--pages needs at least 200 to say anything.")
+    figures = measure(Shelf(pages=arguments.pages))
+    return Report("tailboard.bench.v1", {"bench": "library", "figures": figures}, as_lines(figures))
+
+
+def bench_answers(arguments: argparse.Namespace) -> Report:
+    """Answers from manuals; the answer is yes if every bound holds."""
+    from device.model import registry
+    from shared.ports import SystemClock
+    from simulators.bench.answers import holds, measure
+
+    figures = measure(registry.load(None, SystemClock()) if arguments.model else None)
+    data = {"bench": "answers", "figures": figures}
+    return Report("tailboard.bench.v1", data, as_lines(figures), ok=holds(figures))
+
+
 def bench_gateway(arguments: argparse.Namespace) -> Report:
     """What the gateway adds."""
     from simulators.bench.figures import as_lines

@@ -166,12 +166,13 @@ class LibraryIndex:
     # -- finding
 
     def matches(self, query: str, most: int) -> list[int]:
-        """The passages that an FTS5 `query` finds, the best first; a heading counts twice."""
+        """The passages that an FTS5 `query` finds, the best first; a heading counts twice. None for no query."""
         sql = (
             "SELECT rowid FROM library_words WHERE library_words MATCH ?"
             " ORDER BY bm25(library_words, 2.0, 1.0) LIMIT ?"
         )
-        return [int(row[0]) for row in self._store.read(sql, (query, most))] if self.there() else []
+        found = self._store.read(sql, (query, most)) if query and self.there() else ()
+        return [int(row[0]) for row in found]
 
     def count(self, word: str, most: int = 5000) -> int:
         """In how many passages a word stands; counted to `most`."""

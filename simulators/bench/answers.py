@@ -262,6 +262,12 @@ def measure(model: LanguageModel | None = None) -> Figures:
     return figures | _figures(shares([each for each in judged if each.number % 2]), "_odd")
 
 
+def holds(figures: Figures) -> bool:
+    """Whether the figures of all questions keep their bounds."""
+    shares = ("cited_page", "answer", "refused")
+    return figures["unverified"]["value"] == 0 and all(figures[name]["value"] >= _BOUNDS[name] for name in shares)
+
+
 _BOUNDS = {"cited_page": 0.9, "answer": 0.9, "refused": 0.9, "unverified": 0.0}
 
 

@@ -289,7 +289,7 @@ async def test_what_is_withdrawn_or_left_the_scope_is_forgotten(laptop: Place) -
 async def test_what_is_withdrawn_while_it_comes_leaves_nothing(laptop: Place) -> None:
     large = replace(NX, content=TEXT + b"word " * (RANGE_BYTES_MAX // 4))
     without_bytes(laptop, large)
-    library, store = laptop.world.device.library, laptop.world.device.store
+    store = laptop.world.device.store
     tends = librarian(laptop, Server(large.content))
     assert "bytes are here" in (await tends.step(may_fetch=True)).said
     record = store.replica()["document/nx"]
