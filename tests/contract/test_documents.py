@@ -12,7 +12,9 @@ from shared.outcomes import Outcome
 from shared.problems import Code, Refused
 from shared.request_signature import sign_request
 from shared.routing import DataClass
+from sync_server.batch import Batch
 from sync_server.office.documents import DocumentDraft
+from sync_server.store import Tx
 from tests.served import PEOPLE, TENANT, Laptop, Server, new_laptop
 
 TEXT = b"# 1 Seals\n\nThe gland takes 3 rings.\n" * 50
@@ -94,12 +96,16 @@ def test_two_revisions_at_once_are_a_conflict_and_not_mixed(server: Server) -> N
     theirs = _payload(replace(DRAFT, content=b"theirs", revision="9", title="Theirs"))
     office.service.attachments.files.write(TENANT, theirs.sha256, 0, b"theirs")
     office.service.attachments.files.finish(TENANT, theirs.sha256, 6)
+
+    def arrived(tx: Tx, _: Batch) -> None:
+        tx.bring_blob(TENANT, theirs.sha256, 6)
+
     (entry,) = office.service.confirm(
         TENANT,
         "root",
         [("document/nx", theirs)],
         {"document/nx": seen},
-        lambda tx, _: tx.bring_blob(TENANT, theirs.sha256, 6),
+        arrived,
     )
     assert entry.receipt is not None
     assert entry.receipt.outcome is Outcome.CONFLICT

@@ -17,7 +17,6 @@ from device.library.reading import SENTENCES
 from shared.assist import Answer, AssistRequest
 from shared.blobs import RANGE_BYTES_MAX
 from shared.problems import Code
-from shared.records import Record
 from shared.routing import DataClass, Route
 from simulators.bench.answers import Manual, index_all, put, shelved
 from tests.laptops import JOB, Place, place
@@ -197,16 +196,14 @@ class Server:
 def without_bytes(laptop: Place, *manuals: Manual) -> None:
     """The records of documents whose bytes are still at the server."""
     with shelved(manuals) as other:
-        records = [Record(f"document/{each.id}", 1, dict(fields), born) for each, fields, born in _rows(other)]
+        records = [each for each in other._store.replica().values() if each.kind == "document"]
     laptop.world.device.store.absorb(records, "1:3")
 
 
-def _rows(library: Library) -> list[tuple[object, dict[str, object], object]]:
-    replica = library._store.replica()
-    return [
-        (each, replica[f"document/{each.id}"].fields, replica[f"document/{each.id}"].born)
-        for each in library.documents()
-    ]
+async def said(tends: Librarian, *, may_fetch: bool = True) -> str:
+    did = await tends.step(may_fetch=may_fetch)
+    assert did
+    return did.said
 
 
 def librarian(laptop: Place, server: Server) -> Librarian:
@@ -230,19 +227,22 @@ async def test_bytes_come_in_pieces_the_smallest_document_first_and_go_on_where_
     server = Server(TEXT, large.content)
     without_bytes(laptop, large, NX)
     tends = librarian(laptop, server)
-    assert (await tends.step(may_fetch=True)).said == "nx: it is here"
-    first = await tends.step(may_fetch=True)
-    assert first.said == f"large: {RANGE_BYTES_MAX} of {len(large.content)} bytes are here"
+    assert await said(tends, may_fetch=True) == "nx: it is here"
+    assert await said(tends) == f"large: {RANGE_BYTES_MAX} of {len(large.content)} bytes are here"
     server.breaks = True
-    assert (await tends.step(may_fetch=True)).error
+    broken = await tends.step(may_fetch=True)
+    assert broken
+    assert broken.error
     server.breaks = False
     again = librarian(laptop, server)  # another life of the program
-    assert (await again.step(may_fetch=True)).said == "large: it is here"
+    assert await said(again, may_fetch=True) == "large: it is here"
     assert server.asked[-1][1].startswith(f"bytes={RANGE_BYTES_MAX}-")
     while await again.step(may_fetch=True):
         pass
     assert not again.wanted
-    assert {each.document.id: each.indexed.state for each in laptop.world.device.library.standings()} == {
+    assert {
+        each.document.id: str(each.indexed and each.indexed.state) for each in laptop.world.device.library.standings()
+    } == {
         "large": "ready",
         "nx": "ready",
     }
@@ -253,12 +253,12 @@ async def test_wrong_bytes_are_thrown_away_and_hold_up_no_other(laptop: Place) -
     without_bytes(laptop, NX)
     server.lies = TEXT[::-1]
     tends = librarian(laptop, server)
-    assert "thrown away" in (await tends.step(may_fetch=True)).said
+    assert "thrown away" in await said(tends, may_fetch=True)
     assert await tends.step(may_fetch=True) is None, "it rests"
     assert laptop.world.device.library.standings()[0].here is False
     server.lies = b""
     laptop.clock.at += REST_AFTER_REFUSAL + timedelta(seconds=1)
-    assert (await tends.step(may_fetch=True)).said == "nx: it is here"
+    assert await said(tends, may_fetch=True) == "nx: it is here"
 
 
 async def test_offline_nothing_is_asked_and_what_is_here_is_read(laptop: Place) -> None:
@@ -267,7 +267,7 @@ async def test_offline_nothing_is_asked_and_what_is_here_is_read(laptop: Place) 
     device = laptop.world.device
     device.store.absorb([put(device.library.shelf.attachments, NX)], "1:2")
     tends = librarian(laptop, server)
-    assert (await tends.step(may_fetch=False)).said == "nx: page 1 of 1 is read"
+    assert await said(tends, may_fetch=False) == "nx: page 1 of 1 is read"
     assert server.asked == []
 
 
@@ -291,7 +291,7 @@ async def test_what_is_withdrawn_while_it_comes_leaves_nothing(laptop: Place) ->
     without_bytes(laptop, large)
     store = laptop.world.device.store
     tends = librarian(laptop, Server(large.content))
-    assert "bytes are here" in (await tends.step(may_fetch=True)).said
+    assert "bytes are here" in await said(tends, may_fetch=True)
     record = store.replica()["document/nx"]
     store.absorb([replace(record, version=2, fields={**record.fields, "status": "withdrawn"})], "1:4")
     assert await tends.step(may_fetch=True) is None
@@ -310,6 +310,7 @@ def test_reading_goes_on_where_it_was_stopped() -> None:
         again = Library(library._store, library._attachments)
         index_all(again)
         (standing,) = again.standings()
+        assert standing.indexed
         assert (standing.indexed.state, standing.indexed.following) == ("ready", 250)
         assert again.index.pages(standing.document.sha256) == list(range(1, 251))
         assert again.index.size() == 250, "no page twice"

@@ -1,5 +1,6 @@
 """Pages out of whatever bytes come. What a hostile PDF does to its reader happens in another process."""
 
+import sys
 import zlib
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def test_a_reader_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_
     stuck = tmp_path / "stuck"
     stuck.write_text('#!/bin/sh\necho \'{"pages": 9}\'\necho \'{"page": 0, "text": "one"}\'\nexec sleep 600\n')
     stuck.chmod(0o700)
-    monkeypatch.setattr(reading.sys, "executable", str(stuck))
+    monkeypatch.setattr(sys, "executable", str(stuck))
     step = read_step(b"x", PDF, 0, within_s=1.0)
     assert (texts(step), step.following, step.bad) == ([(1, 1, "one")], 2, 1)
 
