@@ -68,7 +68,7 @@ class Answering:
 
     def ready(self) -> bool:
         """Whether there is anything to answer from."""
-        return self._library.index.size() > 0 and bool(self._library.documents())
+        return self._library.index.change() > 0 and bool(self._library.documents())
 
     def look(self, question: str, asset: Record | None = None, assets: Sequence[Record] = ()) -> Context:
         """What the manuals have about a question; `asset` is what its job is about, `assets` are all there are."""

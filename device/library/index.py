@@ -185,10 +185,11 @@ class LibraryIndex:
         return int(self._store.read("SELECT count(*) FROM library_passage")[0][0]) if self.there() else 0
 
     def change(self) -> int:
-        """Another number whenever passages came or went: ids are not given twice while the last one stands."""
+        """Another number whenever passages came. Ids are never given twice; that passages went does not show here."""
         if not self.there():
             return 0
-        return int(self._store.read("SELECT coalesce(max(id), 0) * 1000003 + count(*) FROM library_passage")[0][0])
+        rows = self._store.read("SELECT seq FROM sqlite_sequence WHERE name = 'library_passage'")
+        return int(rows[0][0]) if rows else 0
 
     def passages(self, ids: Collection[int]) -> dict[int, Found]:
         """Passages by id."""
