@@ -8,37 +8,42 @@ Rules
 4. If the server tells its signed time because this device's clock is too far off, the same request is signed again at
    that time, once.
 5. A settling device makes its next round ready while the server works on this one, and sends it when the answer is
-   here and before it is read, where `Session.ahead` and the server's signed head allow it. What was made ready and
-   never left is no longer in doubt.
+   here, where `Session.ahead` and the server's signed head allow it: before it is read, and while the answer before
+   it, which is believed, is being written down. What was made ready and never left is no longer in doubt.
 6. An answer that could not be written down counts as none: the next try waits, longer each time.
 7. What an exchange was like is kept in the transaction that keeps what came of it.
 8. Updates are looked for where nothing else is left to do, and never make a round fail (`device.updates`).
-9. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
-   but for what the server names as not taken.
-10. Documents come and are read in the background, never while somebody waits for a round (`device.library`).
+9. The server hears with every round that asks about nothing which consents were taken back, until one is answered.
+10. What was decided and done is told after everything smaller, and before files (`device.telling`).
+11. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
+    but for what the server names as not taken.
+12. Documents come and are read in the background, never while somebody waits for a round (`device.library`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib import metadata
 from itertools import accumulate
 
+from device.ahead import Ahead, Draft, Round
 from device.core.belief import Believed, all_settled, believe
 from device.core.clocks import is_doubtful
 from device.core.session import Act, Ask, Close, Push, Queue, Rest, Session
 from device.core.transfers import may_move
-from device.core.trust import Trust
 from device.errors import RemoteError, StoreError, TransportError
 from device.intake import Intake
 from device.keys import DeviceKeys
 from device.library.librarian import Librarian
+from device.standing import refused
 from device.store import DeviceStore, Identity, Issue, Outgoing
+from device.telling import Telling
 from device.transfers import Transfers
 from device.transport import Answered, Begun, Body, SyncClient, read_ending, read_reply
 from device.updates.refresher import Refresher
+from shared.envelope import WireEnvelope
 from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
 from shared.problems import Code, problem
@@ -47,12 +52,14 @@ from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, EpochEnd, SyncRe
 #: What an envelope adds to its payload on the wire, rounded up.
 VERSION = metadata.version("tailboard")
 ENVELOPE_BYTES = 512
+#: So many consents that were taken back go along with one round.
+REVOCATIONS_MAX = 16
 _SHUT_OUT = frozenset({Code.DEVICE_FORKED, Code.DEVICE_REVOKED})
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step did. `update`: it was about updates, and what went wrong is a sentence.
+    """What one step did. `update`: it was about updates, and what went wrong is a sentence; `evidence` likewise.
 
     `asked` and `sent` are command ids, `file` is the sha256 of a file that moved; `library` says what was done about
     a document; `error` is a sentence if no usable answer came.
@@ -68,32 +75,8 @@ class Step:
     rested: bool = False
     file: str | None = None
     update: bool | str = False
+    evidence: bool | str = False
     library: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """A round on its way: what it does, what it carries, the cursor that it shows, and the answer to come."""
-
-    action: Act
-    items: list[Outgoing]
-    shown: str | None
-    queue: Queue
-    answer: Awaitable[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """The next round while another is on its way: marked as sent and packed, but for the cursor that it will show.
-
-    `trust` and `incarnation` are what the answer to the one before is held against.
-    """
-
-    action: Push
-    items: list[Outgoing]
-    request: Begun
-    trust: Trust
-    incarnation: int
 
 
 def one_body(items: Sequence[Outgoing]) -> list[Outgoing]:
@@ -135,15 +118,16 @@ class Agent:
         run_blocking: RunBlocking,
         transfers: Transfers,
         updates: Refresher,
+        telling: Telling,
         librarian: Librarian | None = None,
     ) -> None:
         self.session = Session()
-        self._transfers, self._updates, self.librarian = transfers, updates, librarian
+        self._transfers, self._updates, self._telling = transfers, updates, telling
+        self.librarian = librarian
         self._store, self._client, self._keys = store, client, keys
         self._ports, self._run = ports, run_blocking
         self._intake = Intake(store, identity)
-        self._on_way: asyncio.Future[bytes] | None = None
-        self._next: _Round | None = None
+        self._ahead = Ahead()
 
     async def step(self) -> Step:
         """Do the next thing, which may be nothing.
@@ -151,7 +135,7 @@ class Agent:
         Raises:
             StoreError: the device's database failed; nothing that was saved is lost.
         """
-        step = await self._step(hasty=False)
+        step = await self._step(further=0)
         if not step.rested or self.librarian is None or not self.librarian.wanted:
             return step
         return await self._tend(self.librarian) or step
@@ -168,18 +152,18 @@ class Agent:
             await self._run(lambda: self._note_failure(sentence))
         return Step(self._ports.clock.now(), library=did.said, error=did.error)
 
-    async def _step(self, *, hasty: bool) -> Step:
-        """`hasty`: the next round may leave before this one's answer is read."""
+    async def _step(self, *, further: int) -> Step:
+        """`further`: so many rounds may leave before this one's answer is dealt with."""
         now = self._ports.clock.now()
-        if following := self._next:
-            self._next = None
-            return await self._perform(now, following, hasty=hasty)
+        if following := self._ahead.next():
+            return await self._perform(now, following, further=further)
         await self._look_at_link()
         queue = await self._run(self._store.queue)
         action = self.session.next_action(now, queue)
         if isinstance(action, Rest):
-            moved = await self._look_for_updates(now, queue) or await self._move_files(now, queue)
-            return moved or Step(now, rest_until=action.until, rested=True)
+            done = await self._look_for_updates(now, queue)
+            done = done or await self._tell_evidence(now, queue) or await self._move_files(now, queue)
+            return done or Step(now, rest_until=action.until, rested=True)
         items: list[Outgoing] = []
         if not isinstance(action, Close):
             ids = action.ids
@@ -189,37 +173,44 @@ class Agent:
             action = Push(tuple(item.id for item in items))
         shown = await self._run(lambda: self._store.meta("cursor"))
         request = await self._run(lambda: self._request(action, items, shown))
-        return await self._perform(now, _Round(action, items, shown, queue, self._send(request)), hasty=hasty)
+        taken_back, request = await self._run(lambda: self._with_revocations(action, request))
+        this = Round(action, items, shown, queue, self._send(request), taken_back=taken_back)
+        return await self._perform(now, this, further=further)
+
+    def _with_revocations(self, action: Act, request: SyncRequest) -> tuple[int, SyncRequest]:
+        """The request with the consents that were taken back, unless it may carry nothing; the last one's place."""
+        if isinstance(action, Ask):
+            return 0, request
+        place, wires = self._store.untold_revocations(REVOCATIONS_MAX)
+        statements = tuple(WireEnvelope.model_validate_json(each) for each in wires)
+        return place, request.model_copy(update={"withdrawals": request.withdrawals + statements})
 
     async def _look_at_link(self) -> None:
         """Whether the person works online may have changed with every round."""
         self.session.online = await self._run(lambda: self._store.meta("link")) != "offline"
 
-    async def _perform(self, now: datetime, this: _Round, *, hasty: bool) -> Step:
-        action, items = this.action, this.items
-        draft: _Draft | None = None
+    async def _perform(self, now: datetime, this: Round, *, further: int) -> Step:
+        action, items, is_believed = this.action, this.items, asyncio.Event()
         try:
-            if hasty:
-                self._on_way = asyncio.ensure_future(this.answer)
-                draft = await self._draft(this)
-                raw = await self._on_way
-                await self._follow(this, draft, raw)
-            else:
-                raw = await this.answer
+            raw = await self._answer(this, further, is_believed)
             answered = await self._run(lambda: read_reply(raw))
             trust = await self._run(self._intake.trust)
             believed = await self._run(lambda: believe(answered.reply, items, trust))
             believed.check_complete(items)
         except (TransportError, RemoteError) as error:
-            await self._keep_back(draft)
+            await self._keep_back(this)
             await self._failed(error, action)
             return _step(now, action, error=str(error))
-        await self._keep_back(draft)
+        is_believed.set()
+        if self._ahead.first is None:
+            await self._keep_back(this)
         reply, changes = answered.reply, answered.changes
         at = self._ports.clock.now()
         try:
-            ended = await self._run(lambda: self._take(answered, believed, this.shown, at))
+            ended = await self._run(lambda: self._take(answered, believed, this, at))
         except StoreError:
+            with suppress(StoreError):  # what cannot be written down either is in doubt, and will be asked about
+                await self._keep_back(this)
             self.session.failed(at, self._spread())
             raise
         wait = timedelta(seconds=reply.retry_after_s) if reply.retry_after_s else None
@@ -227,9 +218,10 @@ class Agent:
         settled = tuple(receipt.command for receipt, *_ in believed.settled)
         return _step(now, action, settled=settled, changes=len(changes))
 
-    def _take(self, answered: Answered, believed: Believed, shown: str | None, at: datetime) -> EpochEnd | None:
+    def _take(self, answered: Answered, believed: Believed, this: Round, at: datetime) -> EpochEnd | None:
         with self._keeping_exchanges():
-            return self._intake.take(answered.reply, answered.changes, believed, shown, at.isoformat())
+            self._store.told_revocations(this.taken_back)
+            return self._intake.take(answered.reply, answered.changes, believed, this.shown, at.isoformat())
 
     @contextmanager
     def _keeping_exchanges(self) -> Iterator[None]:
@@ -243,40 +235,71 @@ class Agent:
             if waiting and waiting[0] is each:  # so many may have come meanwhile that it was forgotten
                 waiting.popleft()
 
-    def _note_failure(self, sentence: str) -> None:
+    def _note_failure(self, sentence: str, code: Code | None = None) -> None:
+        """Why no usable answer came; what the refusal `code` says of this laptop is remembered with it."""
         with self._keeping_exchanges():
             self._store.set_meta("last_error", sentence)
+            if code is not None:
+                refused(self._store, code, self._ports.clock.now())
 
-    async def _draft(self, this: _Round) -> _Draft | None:
+    async def _answer(self, this: Round, further: int, is_believed: asyncio.Event) -> bytes:
+        """The answer to `this`. What may follow it has left by then, and what may follow that is ready.
+
+        The latter leaves only when this answer `is_believed`.
+        """
+        if further and not this.leads:
+            await self._lead(this, None)
+        raw = await this.answer
+        if further > 1 and (following := self._ahead.first):
+            await self._lead(following, is_believed)
+        return raw
+
+    async def _lead(self, this: Round, after: asyncio.Event | None) -> None:
+        """Make the round ready that may follow `this`, and let it leave when the answer is here, and `after`."""
+        on_way = this.answer = self._ahead.awaiting(this.answer)
+        this.draft, this.leads = await self._draft(this), True
+        this.answer = self._ahead.awaiting(self._led(this, on_way, after))
+
+    async def _led(self, this: Round, answer: Awaitable[bytes], after: asyncio.Event | None) -> bytes:
+        raw = await answer
+        if after is not None:
+            await after.wait()
+        await self._follow(this, raw)
+        return raw
+
+    async def _draft(self, this: Round) -> Draft | None:
         """The round that may follow `this`, made ready while the server works."""
         await self._look_at_link()
         following = self.session.ahead(this.action, this.queue, more=True)
-        return await self._run(lambda: self._drafted(following)) if following else None
+        return await self._run(lambda: self._drafted(this, following)) if following else None
 
-    def _drafted(self, following: Push) -> _Draft:
+    def _drafted(self, this: Round, following: Push) -> Draft:
+        queue = _without(this.queue, this.action)
         with self._store.transaction():
             items = one_body(self._store.outgoing(following.ids))
             action = Push(tuple(item.id for item in items))
             request = Begun(self._request(action, items, None))
-            return _Draft(action, items, request, self._intake.trust(), self._store.incarnation())
+            return Draft(action, items, queue, request, self._intake.trust(), self._store.incarnation())
 
-    async def _follow(self, this: _Round, draft: _Draft | None, raw: bytes) -> None:
+    async def _follow(self, this: Round, raw: bytes) -> None:
         """Let the next round leave, if the answer to `this` ends with nothing that must be looked at first."""
+        draft = this.draft
         ending = read_ending(raw) if draft else None
         if draft is None or ending is None or ending.retry_after_s or not (draft.items or ending.more):
             return
-        if not all_settled(ending, this.items, draft.trust, draft.incarnation):
+        if not self.session.steady or not all_settled(ending, this.items, draft.trust, draft.incarnation):
             return
         request = draft.request.ended(ending.cursor, self._ports.clock.now())
         left = asyncio.Event()
-        self._on_way = asyncio.ensure_future(self._send(request, left))
-        queue = _without(this.queue, this.action)
-        self._next = _Round(draft.action, draft.items, ending.cursor, queue, self._on_way)
+        answer = self._ahead.awaiting(self._send(request, left))
+        self._ahead.add(Round(draft.action, draft.items, ending.cursor, draft.queue, answer))
         await left.wait()  # the server works while this answer is read, and not after it
 
-    async def _keep_back(self, draft: _Draft | None) -> None:
-        """What was made ready and did not leave was not sent."""
-        if draft and draft.items and self._next is None:
+    async def _keep_back(self, this: Round) -> None:
+        """What was made ready to follow `this`, or what has followed it, does not leave any more: it was not sent."""
+        last = self._ahead.last or this
+        draft, last.draft = last.draft, None
+        if draft and draft.items:
             await self._run(lambda: self._store.mark_unknown(draft.action.ids))
 
     async def _look_for_updates(self, now: datetime, queue: Queue) -> Step | None:
@@ -285,6 +308,13 @@ class Agent:
             return None
         looked = await self._updates.step()
         return Step(now, update=looked.error or True) if looked else None
+
+    async def _tell_evidence(self, now: datetime, queue: Queue) -> Step | None:
+        """One request with evidence, when nothing smaller is left to do; None if there is nothing to tell."""
+        if not may_move(queue, online=self.session.online, failures=self.session.failures):
+            return None
+        told = await self._telling.step()
+        return Step(now, evidence=told.error or True) if told else None
 
     async def _move_files(self, now: datetime, queue: Queue) -> Step | None:
         """One piece of one file, when nothing smaller is left to do; None if no file waits."""
@@ -309,7 +339,7 @@ class Agent:
         try:
             while len(steps) < rounds_max:
                 known = self.session.shut_out
-                step = await self._step(hasty=len(steps) + 1 < rounds_max)
+                step = await self._step(further=rounds_max - len(steps) - 1)
                 if step.rested:
                     break
                 steps.append(step)
@@ -317,24 +347,19 @@ class Agent:
                 if step.error and not told_now:
                     break
         finally:
-            self._forget_ahead()
+            self._ahead.forget()
         return steps
-
-    def _forget_ahead(self) -> None:
-        """Nobody waits any more for a round that is on its way: what it carries is in doubt, as the outbox says."""
-        if self._on_way is not None:
-            self._on_way.cancel()
-        self._on_way = self._next = None
 
     async def _failed(self, error: TransportError | RemoteError, action: Act) -> None:
         sentence, at = str(error), self._ports.clock.now()
-        await self._run(lambda: self._note_failure(sentence))
-        if isinstance(error, RemoteError) and error.problem.code in _SHUT_OUT:
+        code = error.problem.code if isinstance(error, RemoteError) else None
+        await self._run(lambda: self._note_failure(sentence, code))
+        if isinstance(error, RemoteError) and code in _SHUT_OUT:
             await self._run(lambda: self._shut_out(error, action))
             self.session.turned_out(at, action)
             return
         self.session.failed(at, self._spread(), error.retry_after)
-        if isinstance(error, RemoteError) and error.problem.code is Code.CURSOR_INVALID:
+        if code is Code.CURSOR_INVALID:
             await self._run(self._store.forget_cursor)
             self.session.send_now()
 

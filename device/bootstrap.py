@@ -29,7 +29,9 @@ from device.model import registry
 from device.model.port import LanguageModel
 from device.routes import Routes
 from device.settings import Settings
+from device.standing import approved
 from device.store import DeviceStore, Identity
+from device.telling import Telling
 from device.transfers import Transfers
 from device.transport import Meter, SyncClient
 from device.updates.bundles import Ruling, accepts, ruling
@@ -69,6 +71,7 @@ class Device:
     meter: Meter
     transfers: Transfers
     updates: Refresher
+    telling: Telling
     cluster: ClusterClient
     library: Library
     run_blocking: RunBlocking
@@ -161,8 +164,9 @@ def open_device(
     transfers = Transfers(attachments, client, keys, ports, run_blocking)
     library = Library(store, attachments, vectors.find)
     librarian = Librarian(library, store, client, keys, ports, run_blocking)
-    agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates, librarian)
-    carried = (client, meter, transfers, updates, cluster, library)
+    telling = Telling(store, routes.evidence, client, keys, ports, run_blocking)
+    agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates, telling, librarian)
+    carried = (client, meter, transfers, updates, telling, cluster, library)
     return Device(settings, ports, store, keys, identity, workbench, agent, *carried, run_blocking)
 
 
@@ -201,7 +205,9 @@ async def enrol(
             raise LocalError("This device is enrolled already. Use another --home to enrol another.")
         reply = await _exchange(url, code, name, keys, ports, transport)
         identity = _identity(url, reply)
-        store.set_meta("identity", identity.model_dump_json())
+        with store.transaction():
+            store.set_meta("identity", identity.model_dump_json())
+            approved(store, reply.server_time)
     finally:
         store.close()
     return identity

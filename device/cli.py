@@ -15,6 +15,7 @@ _HERE = "device.commands:"
 _OUTBOX = "device.outbox_commands:"
 _LIBRARY = "device.library_commands:"
 _TRACE = "device.trace_commands:"
+_TASKS = "device.task_commands:"
 _ROUTE = "device.route_commands:"
 _PURPOSES = ("answer", "summarise", "complete")
 _CLASSES = ("public", "internal", "personal", "restricted")
@@ -172,6 +173,18 @@ PROGRAM = Program(
             ),
         ),
         Verb(
+            ("task", "list"),
+            "Your questions that wait for an answer.",
+            f"{_TASKS}listed",
+            (argument("--all", action="store_true", help="also what came to its end, and other people's"),),
+        ),
+        Verb(
+            ("task", "cancel"),
+            "Give a question up: what waits does not run, what runs is stopped.",
+            f"{_TASKS}cancelled",
+            (argument("task", help="as `tailboard task list` shows it"),),
+        ),
+        Verb(
             ("route", "explain"),
             "Where a question would run, and why nowhere else. Nothing runs, and nothing is recorded.",
             f"{_ROUTE}explained",
@@ -244,6 +257,17 @@ PROGRAM = Program(
             ("evidence", "metadata"),
             "What of it the organisation may be told: times, sizes and words of closed lists.",
             f"{_ROUTE}metadata",
+        ),
+        Verb(
+            ("evidence", "summary"),
+            "What was decided and done here, counted: routes, refusals, fallbacks, consents, bytes.",
+            f"{_ROUTE}summary",
+        ),
+        Verb(
+            ("evidence", "spans"),
+            "Write what was decided and done as OpenTelemetry spans, without anybody's words.",
+            f"{_ROUTE}spans",
+            (argument("file", help="a new JSON file (OTLP)"),),
         ),
         Verb(("status",), "Link, age of the data, outbox, model, policy.", f"{_HERE}status"),
     ),

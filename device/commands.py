@@ -272,7 +272,7 @@ def _sync_report(device: Device, result: SendResult, steps: list[Step], outbox: 
     items = [item for item in outbox if item.command.id in asked]
     lines = [line for item in items for line in item_lines(device, item, outbox)]
     data = {
-        "rounds": sum(not step.update for step in steps),
+        "rounds": sum(not (step.update or step.evidence) for step in steps),
         "accepted": result.accepted,
         "kept": result.kept,
         "in_review": result.in_review,

@@ -5,7 +5,8 @@ Rules
    was forged, changed, or copied under another id is not even listed.
 2. A consent names its place, class, purpose, job or task, and end. One for a single task is used up by the first task
    that leaves under it.
-3. Taking back counts from the moment it is saved; the server hears of it with the next question.
+3. Taking back counts here from the moment it is saved; the server hears of it with the next sync round, and with the
+   next question, whichever comes first, and from then on lets nothing leave under that consent.
 4. Giving, using and taking back are evidence.
 
 Which consents a crossing needs is the policies' business (`policies.boundary`).
@@ -13,6 +14,7 @@ Which consents a crossing needs is the policies' business (`policies.boundary`).
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -36,6 +38,25 @@ SENT_MAX = 16
 C = TypeVar("C", bound=Contract)
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a consent is for.
+
+    Args:
+        target: the place that it lets data go to.
+        data_class: up to which class.
+        purpose: for which work.
+        reach: one task, or one job.
+        conversation: the task's id, or the job's.
+    """
+
+    target: Boundary
+    data_class: DataClass
+    purpose: Purpose
+    reach: Reach
+    conversation: str
+
+
 class Consents:
     """The consents of one laptop."""
 
@@ -45,26 +66,11 @@ class Consents:
         self._store, self._identity, self._key = store, identity, keys.technician
         self._evidence, self._ports = evidence, ports
 
-    def give(
-        self,
-        target: Boundary,
-        data_class: DataClass,
-        purpose: Purpose,
-        reach: Reach,
-        conversation: str,
-        *,
-        told: str,
-        bundle_version: str,
-        life: timedelta | None = None,
-    ) -> Consent:
+    def give(self, scope: Scope, *, told: str, bundle_version: str, life: timedelta | None = None) -> Consent:
         """Sign and keep a consent.
 
         Args:
-            target: the place that it lets data go to.
-            data_class: up to which class.
-            purpose: for which work.
-            reach: one task, or one job.
-            conversation: the task's id, or the job's.
+            scope: what it is for.
             told: the words of disclosure that the person saw.
             bundle_version: of the policies that asked for it.
             life: how long it holds; `LIFE` if None.
@@ -72,7 +78,7 @@ class Consents:
         Raises:
             LocalError: it would hold for too long, or not at all.
         """
-        life, now = LIFE[reach] if life is None else life, self._ports.clock.now()
+        life, now = LIFE[scope.reach] if life is None else life, self._ports.clock.now()
         if not timedelta() < life <= LIFE_MAX:
             raise LocalError(f"A consent holds for at least a moment and at most {LIFE_MAX.days} days.")
         consent = Consent(
@@ -80,11 +86,11 @@ class Consents:
             tenant=self._identity.tenant,
             device=self._identity.device,
             actor=self._identity.actor,
-            target=target,
-            data_class=data_class,
-            purpose=purpose,
-            reach=reach,
-            conversation=conversation,
+            target=scope.target,
+            data_class=scope.data_class,
+            purpose=scope.purpose,
+            reach=scope.reach,
+            conversation=scope.conversation,
             given_at=now,
             expires_at=now + life,
             told=told[:400],
@@ -108,12 +114,15 @@ class Consents:
             if shown.standing == "revoked":
                 raise LocalError("That consent is taken back already.")
             consent = shown.consent
-            whose = {"tenant": consent.tenant, "device": consent.device, "actor": consent.actor}
-            said = ConsentRevocation(consent=consent.id, at=self._ports.clock.now(), **whose)
+            said = ConsentRevocation(consent=consent.id, at=self._ports.clock.now(), **self._whose())
             envelope = seal(REVOCATION_TYPE, said.to_bytes(), self._key)
             self._store.add_revocation(consent.id, envelope.wire_json)
             self._note(consent, "revoked")
         return consent
+
+    def told(self) -> frozenset[str]:
+        """The consents of which the server is known to have heard that they are taken back."""
+        return self._store.revocations_told()
 
     def listed(self) -> list[ConsentShown]:
         """Every consent that this person really gave, and how it stands now; oldest first."""
@@ -129,9 +138,8 @@ class Consents:
 
         One that was given for a single task is for that task's conversation, and for no other task in it.
         """
-        who = self._identity
         shown = [_for_this(each) for each in self.listed() if _reaches(each.consent, task, conversation)]
-        facts = as_facts(shown, tenant=who.tenant, device=who.device, actor=who.actor)
+        facts = as_facts(shown, **self._whose())
         return tuple(each.model_copy(update={"conversation": conversation}) for each in facts)
 
     def use(self, decision: Decision, target: Boundary) -> None:
@@ -166,9 +174,12 @@ class Consents:
             if said and self._ours(said):
                 yield wire, said
 
-    def _ours(self, said: Consent | ConsentRevocation) -> bool:
+    def _whose(self) -> dict[str, str]:
         who = self._identity
-        return (said.tenant, said.device, said.actor) == (who.tenant, who.device, who.actor)
+        return {"tenant": who.tenant, "device": who.device, "actor": who.actor}
+
+    def _ours(self, said: Consent | ConsentRevocation) -> bool:
+        return {"tenant": said.tenant, "device": said.device, "actor": said.actor} == self._whose()
 
     def _read(self, wire: str, payload_type: str, shape: type[C]) -> C | None:
         try:

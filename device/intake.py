@@ -16,6 +16,7 @@ from typing import Any
 from device.core.belief import Believed
 from device.core.chain import Ours, why_ended
 from device.core.trust import Trust
+from device.standing import approved
 from device.store import DeviceStore, Identity
 from reconciliation.expiry import LIMITS, Limits
 from shared.envelope import WireEnvelope
@@ -80,6 +81,7 @@ class Intake:
         if not self._is_older(head):
             store.set_meta("head", reply.head.model_dump_json())
             store.set_meta("head_at", f"{head.incarnation}:{head.audit_position}")
+            approved(store, head.at)
         if believed.trust.keys != store.receipt_keys():
             store.set_receipt_keys(believed.trust.keys)
         if head.incarnation > store.incarnation():

@@ -1,19 +1,27 @@
 """What `tailboard route`, `tailboard consent` and `tailboard evidence` do: from parsed arguments to a `Report`."""
 
 import argparse
+import json
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 from device.assist import about, retrieved
 from device.bootstrap import Device
 from device.commands import job_ref, with_device
-from device.core.evidence import for_upload
+from device.consents import Scope
 from device.core.what_if import suppositions
 from device.errors import LocalError
+from device.standing import standing_words
 from device.words import plain
 from policies.explain import PLACES, explain
 from shared.commandline import Report, words_or_input
 from shared.consent import ConsentShown
+from shared.evidence import Decided, read_told
+from shared.ids import id_of
+from shared.metrics import BY_NAME, Key, tally
 from shared.routing import BOUNDARIES, Boundary, DataClass
+from shared.spans import otlp
 
 
 def explained(arguments: argparse.Namespace) -> Report:
@@ -30,7 +38,10 @@ def explained(arguments: argparse.Namespace) -> Report:
         decision = bench.routes.look(question, bench.model, kept=True, suppose=suppose)
         found = bench.routes.classified(question)
         lines = [*explain(decision), f"  class {found.data_class}: {', '.join(found.reasons()) or 'as declared'}"]
+        known, now, days = bench.routes.standing(), device.ports.clock.now(), bench.routes.approved_days_max
+        lines.append(f"  this laptop: {standing_words(known, now, days)}")
         data = {
+            "standing": known and {**known.model_dump(mode="json"), "age_s": round(known.age(now).total_seconds())},
             "decision": decision.model_dump(mode="json"),
             "found": list(found.reasons()),
             "supposed": suppose,
@@ -45,9 +56,12 @@ def consents(arguments: argparse.Namespace) -> Report:
     """What was agreed to."""
 
     def work(device: Device) -> Report:
-        shown = device.workbench.routes.consents.listed()
-        lines = [line for each in shown for line in _consent_lines(each)]
-        data = {"consents": [each.model_dump(mode="json") for each in shown]}
+        consents = device.workbench.routes.consents
+        shown, told = consents.listed(), consents.told()
+        lines = [line for each in shown for line in _consent_lines(each, told)]
+        data = {
+            "consents": [{**each.model_dump(mode="json"), "server_told": each.consent.id in told} for each in shown]
+        }
         return Report("tailboard.consents.v1", data, lines or ["No consent was given on this laptop."])
 
     return with_device(arguments, work)
@@ -64,12 +78,9 @@ def given(arguments: argparse.Namespace) -> Report:
             f"Up to {arguments.data_class} data of {arguments.job} may go to {PLACES[target]} "
             f"to {arguments.purpose}, for {arguments.hours} hours."
         )
+        scope = Scope(target, DataClass(arguments.data_class), arguments.purpose, "job", id_of(job.ref))
         consent = bench.routes.consents.give(
-            target,
-            DataClass(arguments.data_class),
-            arguments.purpose,
-            "job",
-            job.ref.partition("/")[2],
+            scope,
             told=told,
             bundle_version=bench.policy_version,
             life=timedelta(hours=arguments.hours),
@@ -86,7 +97,8 @@ def revoked(arguments: argparse.Namespace) -> Report:
     def work(device: Device) -> Report:
         consent = device.workbench.routes.consents.revoke(arguments.id)
         said = f"Taken back, from now on: {consent.data_class} data does not go to {PLACES[consent.target]}."
-        return Report("tailboard.consent-revoked.v1", {"consent": consent.id}, [said])
+        then = "What waits there is held back as soon as the server hears of it: tailboard sync"
+        return Report("tailboard.consent-revoked.v1", {"consent": consent.id}, [said, then])
 
     return with_device(arguments, work)
 
@@ -105,14 +117,64 @@ def verified(arguments: argparse.Namespace) -> Report:
 
 
 def metadata(arguments: argparse.Namespace) -> Report:
-    """What of the evidence the organisation may be told."""
+    """What of the evidence the organisation is told."""
 
     def work(device: Device) -> Report:
-        entries = for_upload(device.store.evidence())
-        lines = [f"{each['number']} {each['at']} {each['kind']}" for each in entries]
-        return Report("tailboard.evidence-metadata.v1", {"entries": entries}, lines or ["Nothing was decided yet."])
+        traces = device.workbench.routes.evidence.traces(0, -1)
+        entries = [each.model_dump(mode="json") | {"told": json.loads(each.told)} for each in traces]
+        lines = [f"{each.number} {each.at} {each.kind} {each.told}" for each in traces]
+        data = {"entries": entries, "waiting": device.telling.waiting()}
+        return Report("tailboard.evidence-metadata.v2", data, lines or ["Nothing was decided yet."])
 
     return with_device(arguments, work)
+
+
+def summary(arguments: argparse.Namespace) -> Report:
+    """What the evidence comes to."""
+
+    def work(device: Device) -> Report:
+        traces = device.workbench.routes.evidence.traces(0, -1)
+        told = [(each.kind, read_told(each.kind, each.told)) for each in traces]
+        policies = {name for _, each in told if isinstance(each, Decided) for name in each.policies}
+        counts = tally(told, policies)
+        data = {
+            "counts": [
+                {"name": name, "labels": dict(zip(BY_NAME[name].labels, labels, strict=True)), "value": value}
+                for (name, labels), value in sorted(counts.items())
+            ],
+            "waiting": device.telling.waiting(),
+        }
+        lines = [
+            f"{name.removeprefix('tailboard_')} {' '.join(labels)}: {n}" for (name, labels), n in _ordered(counts)
+        ]
+        lines.append(f"{data['waiting']} entries are not told yet.")
+        return Report("tailboard.evidence-summary.v1", data, lines)
+
+    return with_device(arguments, work)
+
+
+def spans(arguments: argparse.Namespace) -> Report:
+    """Write the evidence as spans."""
+
+    def work(device: Device) -> Report:
+        path = Path(arguments.file)
+        if path.exists():
+            raise LocalError(f"{path} is there already. Give another name.")
+        found = device.workbench.routes.evidence.spans()
+        try:
+            path.write_text(json.dumps(otlp(found, {"service.name": "tailboard-device"})), encoding="utf-8")
+        except OSError as error:
+            raise LocalError(f"{path} cannot be written: {error.strerror}. Give another folder.") from error
+        data = {"file": str(path), "spans": len(found)}
+        return Report("tailboard.evidence-spans.v1", data, [f"{len(found)} spans in {path} (OTLP/JSON)."])
+
+    return with_device(arguments, work)
+
+
+def _ordered(counts: Mapping[Key, int]) -> list[tuple[Key, int]]:
+    """In the order of the table, and the most of each first."""
+    rows = list(BY_NAME)
+    return sorted(counts.items(), key=lambda each: (rows.index(each[0][0]), -each[1], each[0][1]))
 
 
 def _boundary(name: str) -> Boundary:
@@ -122,13 +184,14 @@ def _boundary(name: str) -> Boundary:
     return found
 
 
-def _consent_lines(shown: ConsentShown) -> list[str]:
+def _consent_lines(shown: ConsentShown, told: frozenset[str]) -> list[str]:
     said = shown.consent
     reach = "one task" if said.reach == "once" else said.conversation
     scope = f"up to {said.data_class} data to {PLACES[said.target]}, to {said.purpose}, {reach}"
     until = f"until {said.expires_at:%Y-%m-%d %H:%M} (UTC), used {shown.used} times"
+    heard = "" if shown.standing != "revoked" or said.id in told else ", the server has not heard of it yet"
     return [
-        f"{said.id}  {shown.standing.replace('_', ' ')}",
+        f"{said.id}  {shown.standing.replace('_', ' ')}{heard}",
         f"    {scope}, {until}",
         f"    {plain(said.told)}",
     ]

@@ -13,6 +13,7 @@ Rules
    the same facts; it is recorded, and nothing else comes of it. A task that began keeps its bundle to its end.
 6. The class is found with the rules that are in force for everything, as on the server: what is tried may depend on
    the class, and the class not on what is tried.
+7. Whether the organisation approves of this laptop is what its server last said (`device.standing`).
 
 Not handled here: running anything (`device.assist`), what is permitted (`policies`).
 """
@@ -31,6 +32,7 @@ from device.core.trust import Trust
 from device.core.what_if import supposed
 from device.evidence import Evidence
 from device.model.port import LanguageModel
+from device.standing import Standing, refused, standing
 from device.store import DeviceStore, Identity
 from device.updates.bundles import Judges, Ruling
 from policies.bundle import Bundle
@@ -41,6 +43,7 @@ from shared import strict_json
 from shared.contract import to_instant
 from shared.envelope import CAPABILITY_TYPE, BadSignature, WireEnvelope
 from shared.ports import Clock
+from shared.problems import Code
 from shared.routing import (
     BOUNDARIES,
     Boundary,
@@ -181,6 +184,24 @@ class Routes:
 
     # -- the facts
 
+    @property
+    def approved_days_max(self) -> int:
+        """For so many days an approval of this laptop holds without being confirmed."""
+        return self.bundle.rules.device.approved_days_max
+
+    def standing(self) -> Standing | None:
+        """What the server last said of this laptop."""
+        return standing(self._store)
+
+    def _approved(self) -> bool:
+        known = self.standing()
+        return known is not None and known.approved(self._clock.now(), self.approved_days_max)
+
+    def turned_away(self, code: Code) -> None:
+        """The server refused a question with `code`, which may be about this laptop itself."""
+        with self._store.transaction():
+            refused(self._store, code, self._clock.now())
+
     def _request(self, question: Question, model: LanguageModel | None, *, kept: bool) -> RouteRequest:
         who = self._identity
         return RouteRequest(
@@ -196,7 +217,7 @@ class Routes:
             tools=question.tools,
             tier=question.tier,
             within_s=question.within_s,
-            device_approved=True,  # the office enrolled it
+            device_approved=self._approved(),
             link=self.link(),
             known=self._known(model, kept=kept),
             consents=self.consents.facts(task=question.task, conversation=question.conversation),

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from device.agent import carrying, issue_now, one_body
+from device.agent import REVOCATIONS_MAX, carrying, issue_now, one_body
 from device.core.belief import believe
 from device.errors import LocalError, TransportError
 from device.intake import Intake
@@ -79,6 +79,10 @@ class Transfer:
         yield bare.model_copy(update={"head": head, "in_doubt": tuple(asked[:COMMANDS_MAX])})
         for start in range(COMMANDS_MAX, len(asked), COMMANDS_MAX):
             yield bare.model_copy(update={"in_doubt": tuple(asked[start : start + COMMANDS_MAX])})
+        _, taken_back = self._store.untold_revocations(REVOCATIONS_MAX)
+        if taken_back:
+            statements = tuple(WireEnvelope.model_validate_json(each) for each in taken_back)
+            yield bare.model_copy(update={"withdrawals": statements})
         left = list(sent)
         while left:
             body = one_body(left[:COMMANDS_MAX])

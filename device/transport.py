@@ -36,6 +36,7 @@ from shared.blobs import (
 from shared.compression import ENCODING, WORTH_BYTES, Packing, pack
 from shared.contract import Contract, to_instant
 from shared.envelope import SigningKey
+from shared.evidence import EVIDENCE_PATH, EvidencePlace, EvidenceUpload
 from shared.ports import Ports
 from shared.problems import MEDIA_TYPE, Code, Problem, problem
 from shared.records import WireRecord, WireStamp
@@ -229,6 +230,10 @@ class SyncClient:
     async def check(self, request: CheckRequest, key: SigningKey) -> CheckReply:
         """What would become of commands, were they sent now. Raises as `sync` does; nothing is in doubt after it."""
         return _read(await self._post("/v1/check", _body_of(request), key), CheckReply)
+
+    async def tell(self, upload: EvidenceUpload, key: SigningKey) -> EvidencePlace:
+        """A piece of the evidence: up to where the server has it now. Raises as `sync` does; nothing is in doubt."""
+        return _read(await self._post(EVIDENCE_PATH, _body_of(upload), key), EvidencePlace)
 
     async def enrol(self, request: EnrolRequest, key: SigningKey) -> EnrolReply:
         """Exchange a one-time code for an identity. Raises as `sync` does."""

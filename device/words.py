@@ -257,6 +257,8 @@ def task_words(task: AssistTask) -> str:
             return f"came too late: {task.detail}"
         case TaskStatus.REFUSED:
             return f"did not run: {task.detail}"
+        case TaskStatus.CANCELLED:
+            return "was cancelled"
         case _:
             assert_never(task.status)
 

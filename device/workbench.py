@@ -289,13 +289,16 @@ class Workbench:
 
     # -- confirming
 
-    def confirm(self, proposals: Sequence[Proposal], *, sentence: str, source: str) -> tuple[Command, ...]:
+    def confirm(
+        self, proposals: Sequence[Proposal], *, sentence: str, source: str, named: str | None = None
+    ) -> tuple[Command, ...]:
         """Sign `proposals` and save them with the words they came from, all or none.
 
         Args:
             proposals: in the order in which they shall take effect.
             sentence: what the person typed.
             source: ``assistant``, ``form`` or ``cli``.
+            named: the id of the first command, where it has one already; a fresh one if None.
 
         Raises:
             LocalError: one of them cannot be; nothing was saved.
@@ -306,7 +309,7 @@ class Workbench:
                 commands: list[Command] = []
                 for proposal in proposals:
                     words = (source, sentence) if len(commands) == len(proposals) - 1 else None
-                    commands.append(self._append(proposal, commands, words))
+                    commands.append(self._append(proposal, commands, words, None if commands else named))
         except BaseException:
             self._view = None  # it may show commands that were not kept
             raise
@@ -345,14 +348,16 @@ class Workbench:
             raise LocalError(f"There is no file {name} on {id_of(job)}. Its files: {names}.")
         return Attachment(sha256=found[-1].sha256, size=found[-1].size, media_type=found[-1].media_type)
 
-    def _append(self, proposal: Proposal, earlier: Sequence[Command], words: tuple[str, str] | None) -> Command:
+    def _append(
+        self, proposal: Proposal, earlier: Sequence[Command], words: tuple[str, str] | None, named: str | None
+    ) -> Command:
         """Save one command; with the last of a confirmation the `words` behind it, its source and its sentence."""
         view = self.view()
         end = self._store.end()
         try:
             payload = payload_class(proposal.kind, _version(proposal.kind)).model_validate(proposal.payload)
             place = (end.head.epoch, end.head.next_seq, end.head.prev)
-            draft = compose_draft(payload, proposal.record, self._author(place), view)
+            draft = compose_draft(payload, proposal.record, self._author(place, named), view)
         except (UnknownKind, ValueError) as error:
             raise LocalError(f"This cannot be saved: {_words(error)}") from error
         command, seen = draft.command, preview(draft, view)
@@ -385,9 +390,9 @@ class Workbench:
             "confirm it; or leave it as a note"
         )
 
-    def _author(self, chain: tuple[int, int, str | None] | None) -> Author:
+    def _author(self, chain: tuple[int, int, str | None] | None, named: str | None = None) -> Author:
         return Author(
-            id=self._ports.new_id(),
+            id=named or self._ports.new_id(),
             tenant=self.identity.tenant,
             device=self.identity.device,
             actor=self.identity.actor,

@@ -91,7 +91,13 @@ def choose(bundle: Bundle, request: RouteRequest, decided_at: datetime, steady: 
         advice="" if ranked else _advice(weighed),
         hash=_UNHASHED,
     )
-    return draft.model_copy(update={"hash": sha256_hex(draft.to_bytes())})
+    return seal_decision(draft)
+
+
+def seal_decision(draft: Decision) -> Decision:
+    """`draft`, whose hash counts for nothing, with the hash of everything else in it."""
+    bare = draft if draft.hash == _UNHASHED else draft.model_copy(update={"hash": _UNHASHED})
+    return draft.model_copy(update={"hash": sha256_hex(bare.to_bytes())})
 
 
 def sealed(decision: Decision) -> bool:

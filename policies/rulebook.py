@@ -107,11 +107,15 @@ class Estimate(Contract):
 
 
 class Laptop(Contract):
-    """When this laptop runs nothing, and when it is spared."""
+    """When this laptop runs nothing, when it is spared, and for how many days an approval of it holds unconfirmed.
+
+    `approved_days_max` need not be said, so that bundles of before it are as good as ever.
+    """
 
     battery_pct_min: Percent
     battery_pct_spare: Percent
     memory_free_mib_min: Count
+    approved_days_max: Annotated[int, Field(ge=1, le=3650)] = 120
 
 
 class Marginal(Contract):

@@ -38,12 +38,13 @@ EXTERNAL_WRITE_STATUS: Mapping[str, frozenset[str]] = {
 }
 
 ASSIST_TASK_STATUS: Mapping[str, frozenset[str]] = {
-    "queued": frozenset({"running", "failed", "expired", "refused"}),
-    "running": frozenset({"queued", "done", "failed", "expired", "refused"}),
+    "queued": frozenset({"running", "failed", "expired", "refused", "cancelled"}),
+    "running": frozenset({"queued", "done", "failed", "expired", "refused", "cancelled"}),
     "done": frozenset(),
     "failed": frozenset(),
     "expired": frozenset(),
     "refused": frozenset(),
+    "cancelled": frozenset(),
 }
 
 DOCUMENT_STATUS: Mapping[str, frozenset[str]] = {

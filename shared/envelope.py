@@ -165,6 +165,6 @@ def _check(public_key: bytes, signature: bytes, message: bytes) -> None:
 
 def _unbase64(text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:  # binascii's is one
         raise ValueError("not base64") from error

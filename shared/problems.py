@@ -36,6 +36,8 @@ class Code(StrEnum):
     KIND_UNKNOWN = "kind_unknown"
     CHAIN_GAP = "chain_gap"
     CHAIN_FORK = "chain_fork"
+    EVIDENCE_GAP = "evidence_gap"
+    EVIDENCE_FORK = "evidence_fork"
     CLOCK_DOUBT = "clock_doubt"
     APPROVAL_NEEDED = "approval_needed"
     BYTES_MISSING = "bytes_missing"
@@ -111,6 +113,14 @@ TABLE: dict[Code, Row] = {
         409,
         "Another command holds this place in the device's chain",
         "The office reviews it; nothing is lost.",
+    ),
+    Code.EVIDENCE_GAP: Row(
+        409, "Traces before these are missing", "Ask how far they got and go on from there; what is gone is counted."
+    ),
+    Code.EVIDENCE_FORK: Row(
+        409,
+        "These traces do not follow from those that were told before",
+        "They are told again as a strand of their own; the office sees both.",
     ),
     Code.CLOCK_DOUBT: Row(
         409,

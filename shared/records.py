@@ -528,6 +528,11 @@ class TaskStatus(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
+#: From these a question goes nowhere any more.
+TASK_ENDS = frozenset(TaskStatus) - {TaskStatus.QUEUED, TaskStatus.RUNNING}
 
 
 def _fits(answer: Answer) -> Answer:

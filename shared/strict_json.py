@@ -20,6 +20,8 @@ DEPTH_MAX = 24
 DIGITS_MAX = 64
 _NESTING = (dict, list)
 _ALL_DIGITS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+_NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
+_OF_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _TOO_MANY_DIGITS = b"0" * (DIGITS_MAX + 1)
 
 
@@ -38,7 +40,7 @@ def parse(raw: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX)
     value = _as_we_write(raw)
     if value is None:
         value = _word_by_word(raw)
-    if raw.count(b"[") + raw.count(b"{") > depth_max and _deeper(value, depth_max):
+    if raw.count(b"[") + raw.count(b"{") > depth_max and _is_deeper(raw, value, depth_max):
         raise BadJson(f"document nested deeper than {depth_max} levels")
     return value
 
@@ -46,7 +48,7 @@ def parse(raw: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX)
 def _as_we_write(raw: bytes) -> Any:
     """The document, if writing it gives the same bytes again; None for any other, and for `null`."""
     try:
-        value = from_json(raw, allow_inf_nan=False)
+        value = from_json(raw, allow_inf_nan=False, cache_strings="keys")  # names come again, words seldom
         same = to_json(value) == raw
     except ValueError:
         return None
@@ -74,6 +76,23 @@ def _word_by_word(raw: bytes) -> Any:
     except RecursionError as error:  # what opens and never closes has no depth above
         raise BadJson("document nested deeper than can be read") from error
     return value
+
+
+def _is_deeper(raw: bytes, value: Any, depth_max: int) -> bool:
+    """Whether lists and objects nest deeper than `depth_max`: by the brackets alone, if none of them is in a word."""
+    brackets = _brackets(raw)
+    if b'"' in brackets:
+        return _deeper(value, depth_max)
+    for _ in range(depth_max):
+        brackets = brackets.replace(b"[]", b"")
+    return bool(brackets)
+
+
+def _brackets(raw: bytes) -> bytes:
+    """The brackets of a document in their order, all of one kind; of words that hold some, their quotes as well."""
+    if b"\\" in raw:
+        raw = raw.replace(rb"\\", b"").replace(rb"\"", b"")
+    return raw.translate(_OF_ONE_KIND, _NO_BRACKETS).replace(b'""', b"")
 
 
 def _deeper(value: Any, depth_max: int) -> bool:

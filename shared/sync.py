@@ -102,7 +102,8 @@ class SyncRequest(Contract):
     """What a device says: where its replica stands, what it is in doubt about, or what is new.
 
     Args:
-        withdrawals: signed by the author, each beside its command or for one sent before.
+        withdrawals: what is taken back, each signed by its author: a command, beside it or sent before
+            (`shared.statements.Withdrawal`), or a consent (`shared.consent.ConsentRevocation`).
         doubtful: commands confirmed before the device's clock stepped or it rebooted.
         head: the newest signed head that the device holds, shown once a session.
         sent_at: the device's own clock.

@@ -16,7 +16,7 @@ from shared.assist import Answer, Moved
 from shared.ports import Clock
 from shared.records import ANSWER_CHARS_MAX
 from shared.routing import Boundary, Capability, Route, Tier
-from sync_server.cluster.port import Answered, Broke, Busy, Result, Task, Unfit
+from sync_server.cluster.queue.port import Answered, Broke, Busy, QueuedTask, Result, Unfit
 
 #: What this engine's model can read, and how fast it writes.
 CONTEXT_TOKENS, TOKENS_PER_S = 8192, 40.0
@@ -98,7 +98,7 @@ class Cluster:
 
 @dataclass
 class ScriptedEngine:
-    """One server's way to the cluster (`sync_server.cluster.port.Engine`)."""
+    """One server's way to the cluster (`sync_server.cluster.queue.port.Engine`)."""
 
     cluster: Cluster
     clock: Clock
@@ -108,7 +108,7 @@ class ScriptedEngine:
         """What the cluster can do now."""
         return self.cluster.capability(self.clock.now())
 
-    async def run(self, task: Task) -> Result:
+    async def run(self, task: QueuedTask) -> Result:
         """Note that it came, and deal with it."""
         temper = self.cluster.choose_temper()
         if temper is Temper.BUSY:
@@ -120,7 +120,7 @@ class ScriptedEngine:
         finally:  # also when the server gave up; one that crashed comes to no end
             came.ended_at = self.clock.now()
 
-    async def _deal(self, task: Task, temper: Temper) -> Result:
+    async def _deal(self, task: QueuedTask, temper: Temper) -> Result:
         match temper:
             case Temper.SILENT:
                 while True:
@@ -146,7 +146,7 @@ class ScriptedEngine:
             await self.wait(left)
 
 
-def answer(task: Task, temper: Temper = Temper.HONEST) -> Answered:
+def answer(task: QueuedTask, temper: Temper = Temper.HONEST) -> Answered:
     """The answer to `task`, or, of the wrong temper, to another."""
     about = OTHER if temper is Temper.WRONG else task.id
     text = answer_text(about, task.fence) + (" and so on" * ANSWER_CHARS_MAX if temper is Temper.LONG else "")

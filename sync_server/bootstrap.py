@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,33 +15,38 @@ import anyio.to_thread
 
 from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
+from shared.routing import Consented
 from sync_server.batch.known import Asks
 from sync_server.blob_files import BlobFiles, BlobLimits
 from sync_server.cluster.connections import Connections
-from sync_server.cluster.desk import Desk as ClusterDesk
 from sync_server.cluster.embedded import Embedded, embedded_cluster
 from sync_server.cluster.gateway import Gateway
-from sync_server.cluster.keeping import probe_for_ever, read_for_ever, write_down, write_for_ever
+from sync_server.cluster.keeping import bring_back_for_ever, probe_for_ever, read_for_ever, write_down, write_for_ever
 from sync_server.cluster.parts import ClusterParts
-from sync_server.cluster.policy import Policies, ServerPolicies, shipped_bundle, shipped_policies
-from sync_server.cluster.port import Engine, NoEngine
-from sync_server.cluster.queued import GatewayEngine, policy_by
-from sync_server.cluster.tasks.desk import Desk as TaskDesk
-from sync_server.cluster.tasks.facts import Policy, policy_of
-from sync_server.cluster.tasks.steps import Limits as TaskLimits
-from sync_server.cluster.tasks.worker import Pace as TaskPace
-from sync_server.cluster.tasks.worker import Worker as TaskWorker
+from sync_server.cluster.policy import Policies, ServerPolicies, shipped_policies
+from sync_server.cluster.queue.by_gateway import GatewayEngine
+from sync_server.cluster.queue.desk import TaskDesk
+from sync_server.cluster.queue.facts import Policy
+from sync_server.cluster.queue.in_force import policy_in_force
+from sync_server.cluster.queue.port import Engine, NoEngine
+from sync_server.cluster.queue.steps import Limits as TaskLimits
+from sync_server.cluster.queue.worker import Pace as TaskPace
+from sync_server.cluster.queue.worker import Worker as TaskWorker
+from sync_server.cluster.quota_book import StoredBook
+from sync_server.cluster.reception import Reception
+from sync_server.cluster.task import Task
 from sync_server.cluster.upstreams import Cluster, read_cluster
 from sync_server.cluster.wire import Wire
 from sync_server.office import Office
 from sync_server.server_keys import SECRET_BYTES, KeyRing
-from sync_server.service import Service
+from sync_server.service import Service, incarnation
 from sync_server.settings import Settings
-from sync_server.store import Store, schema
+from sync_server.store import Store, Tx, schema
 from sync_server.sweeping import sweep_for_ever
 from sync_server.systems.configuration import SystemSettings, read_secret, read_systems
 from sync_server.systems.desk import Desk
 from sync_server.systems.worker import Worker
+from sync_server.updates.publisher import Publisher
 
 if TYPE_CHECKING:
     import httpx
@@ -70,7 +76,8 @@ def build_service(
 ) -> Service:
     """The service over the database that `tailboard-server init` made; `pooled` as `Store` says.
 
-    `asks` says which commands policy wants approved, whatever their kind says; None is the policy that ships.
+    `asks` says which commands policy wants approved, whatever their kind says; if it is None, the policies say so
+    that each organisation has in force.
 
     Raises:
         Refused: there is no such server here, or its database is not of this program.
@@ -86,14 +93,13 @@ def build_service(
     except BaseException:
         store.close()
         raise
-    judged = asks or default_policy().asks
-    files, ring = blob_files(settings), KeyRing(secret)
-    return Service(store, ring, ports or system_ports(), files, beside, settings.terms, judged)
+    files, ring, ports = blob_files(settings), KeyRing(secret), ports or system_ports()
 
+    def published(tx: Tx, tenant: str) -> Publisher:
+        return Publisher(tx, tenant, ring, ports, settings.terms, incarnation(tx))
 
-def default_policy() -> Policy:
-    """How questions are judged where an organisation has published no policies of its own."""
-    return policy_of(shipped_bundle())
+    judged = asks or policy_in_force(published).asks
+    return Service(store, ring, ports, files, beside, settings.terms, judged)
 
 
 def blob_files(settings: Settings) -> BlobFiles:
@@ -115,9 +121,9 @@ def build_lifespan(
 ) -> Lifespan:
     """What runs as long as the application does: the sweep, and a worker for each system of record in `systems.toml`.
 
-    Systems are reached through `transport`; through the network if it is None. With a `cluster`: its audit, its
-    probes, its connections, and the model's process if it is our own. `tasks` says how questions that were left for
-    the cluster are worked off; if it is None, nobody does.
+    If `settings` name a collector of spans, it gets them. Systems are reached through `transport`; through the
+    network if it is None. With a `cluster`: its audit, its probes, its connections, and the model's process if it is
+    our own. `tasks` says how questions that were left for the cluster are worked off; if it is None, nobody does.
 
     Raises:
         Refused: the file or a secret that it names cannot be read.
@@ -134,6 +140,10 @@ def build_lifespan(
             work += [worker.run(wait) for worker in build_task_workers(service, tasks, run_blocking)]
             running = [asyncio.create_task(each) for each in work]
             running.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
+            if settings.otlp:
+                collector = await open_clients.enter_async_context(_client(transport))
+                exports = _exports(service, settings.otlp, collector, cluster, run_blocking, wait)
+                running.append(asyncio.create_task(exports))
             try:
                 async with _beside_the_cluster(cluster, run_blocking, wait):
                     yield
@@ -145,8 +155,24 @@ def build_lifespan(
     return lifespan
 
 
+def _exports(
+    service: Service,
+    endpoint: str,
+    client: "httpx.AsyncClient",
+    cluster: ClusterParts | None,
+    run_blocking: RunBlocking,
+    wait: Callable[[float], Awaitable[None]],
+) -> Coroutine[Any, Any, None]:
+    """Sending spans to a collector; nobody else needs what that takes."""
+    from sync_server.telemetry.exporting import Exporter, export_for_ever  # noqa: PLC0415
+    from sync_server.telemetry.server_spans import engines_of  # noqa: PLC0415
+
+    engines = engines_of(cluster.gateway.cluster) if cluster else {}
+    return export_for_ever(Exporter(service, client, endpoint, engines, run_blocking), wait)
+
+
 def _client(transport: "httpx.AsyncBaseTransport | None") -> "httpx.AsyncClient":
-    """The client of the systems of record. A server that has none does without httpx, which takes 8 MiB."""
+    """A client for what is outside. A server that speaks to nobody there does without httpx, which takes 8 MiB."""
     import httpx  # noqa: PLC0415
 
     return httpx.AsyncClient(trust_env=False, transport=transport)
@@ -159,13 +185,14 @@ async def _beside_the_cluster(
     if cluster is None:
         yield
         return
-    gateway, desk = cluster.gateway, cluster.desk
+    gateway, reception = cluster.gateway, cluster.reception
     tasks = [
-        asyncio.create_task(write_for_ever(gateway, desk, run_blocking, wait)),
+        asyncio.create_task(write_for_ever(gateway, reception, run_blocking, wait)),
         asyncio.create_task(probe_for_ever(gateway, wait)),
+        asyncio.create_task(bring_back_for_ever(gateway, wait)),
     ]
-    if isinstance(desk.policies, ServerPolicies):
-        tasks.append(asyncio.create_task(read_for_ever(desk.policies, desk.service, run_blocking, wait)))
+    if isinstance(reception.policies, ServerPolicies):
+        tasks.append(asyncio.create_task(read_for_ever(reception.policies, reception.service, run_blocking, wait)))
     if cluster.embedded is not None:
         tasks.append(asyncio.create_task(cluster.embedded.run(wait)))
     try:
@@ -174,8 +201,10 @@ async def _beside_the_cluster(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        while await write_down(gateway, desk, run_blocking):
+        while await write_down(gateway, reception, run_blocking):
             pass
+        with suppress(Refused):  # then it is worth nothing when its window ends
+            await gateway.bring_back(timedelta())
         await cluster.wire.aclose()
 
 
@@ -183,17 +212,22 @@ def build_cluster(
     service: Service,
     cluster: Cluster,
     policies: Policies,
+    run_blocking: RunBlocking,
     wire: Wire | None = None,
     embedded: Embedded | None = None,
 ) -> ClusterParts:
     """The gateway to the models that `cluster` names, reached over `wire` or the network."""
-    wire = wire or Connections()
-    return ClusterParts(
-        Gateway(cluster, wire, policies, service.ports), ClusterDesk(service, policies), wire, embedded
-    )
+    wire, book = wire or Connections(), StoredBook(service.store, run_blocking)
+    reception = Reception(service, policies)
+
+    async def still_given(task: Task) -> tuple[Consented, ...]:
+        return await run_blocking(lambda: reception.still_given(task))
+
+    gateway = Gateway(cluster, wire, policies, service.ports, book, still_given)
+    return ClusterParts(gateway, reception, wire, embedded)
 
 
-def cluster_of(told: str, service: Service) -> ClusterParts:
+def cluster_of(told: str, service: Service, run_blocking: RunBlocking) -> ClusterParts:
     """The gateway to the model that ships (``embedded``), or to those of the `cluster.toml` that `told` names.
 
     Raises:
@@ -203,8 +237,8 @@ def cluster_of(told: str, service: Service) -> ClusterParts:
     policies.read(service)
     if told == "embedded":
         cluster, embedded = embedded_cluster(service.ports)
-        return build_cluster(service, cluster, policies, embedded=embedded)
-    return build_cluster(service, read_cluster(Path(told), os.environ), policies)
+        return build_cluster(service, cluster, policies, run_blocking, embedded=embedded)
+    return build_cluster(service, read_cluster(Path(told), os.environ), policies, run_blocking)
 
 
 def build_console(office: Office, run_blocking: RunBlocking) -> "APIRouter":
@@ -244,11 +278,10 @@ class TaskWork:
     pace: TaskPace = field(default_factory=TaskPace)
 
 
-def task_work(cluster: ClusterParts | None) -> TaskWork:
+def task_work(service: Service, cluster: ClusterParts | None) -> TaskWork:
     """Questions go through the gateway; without one nothing can run, so that they wait, and expire by name."""
-    if cluster is None:
-        return TaskWork(default_policy())
-    return TaskWork(policy_by(cluster.desk.policies), GatewayEngine(cluster.gateway))
+    engine = NoEngine() if cluster is None else GatewayEngine(cluster.gateway)
+    return TaskWork(policy_in_force(service.publisher), engine)
 
 
 def build_task_workers(service: Service, told: TaskWork | None, run_blocking: RunBlocking) -> list[TaskWorker]:

@@ -15,8 +15,8 @@ _WHERE = (
 )
 _HERE = "sync_server.commands:"
 _SYSTEMS = "sync_server.systems.commands:"
+_TASKS = "sync_server.cluster.queue.commands:"
 _DOCUMENTS = "sync_server.document_commands:"
-_TASKS = "sync_server.cluster.tasks.commands:"
 _OFFICE = "sync_server.office.commands:"
 _DEVICE = argument("device", help="for example TB-01; see: device list")
 _PERSON = argument("person", help="short name, such as a.okafor")
@@ -30,6 +30,7 @@ _CLUSTER = "sync_server.cluster.commands:"
 _CLIENT = argument("client", help="short name, such as cmms-assistant")
 _MAINTENANCE = "sync_server.maintenance_commands:"
 _ACCOUNTS = "sync_server.account_commands:"
+_TELEMETRY = "sync_server.telemetry.commands:"
 _POLICY = "sync_server.policy_commands:"
 _BUNDLE = argument(
     "bundle", nargs="?", help="its folder, or the file it was packed into (default: the one that ships)"
@@ -539,10 +540,25 @@ PROGRAM = Program(
             f"{_POLICY}diff",
             (
                 _BUNDLE,
+                argument("--replay", metavar="TRACES", help="recorded decisions, one JSON object a line"),
                 argument(
-                    "--replay", required=True, metavar="TRACES", help="recorded decisions, one JSON object a line"
+                    "--since",
+                    metavar="WHEN",
+                    help="what laptops told since then instead: 1d, 12h, or 2026-05-01 (UTC)",
                 ),
+                _TENANT,
             ),
+        ),
+        Verb(
+            ("metrics",),
+            "What is measured, as the database has it.",
+            f"{_TELEMETRY}metrics",
+            (_TENANT,),
+        ),
+        Verb(
+            ("metrics-token",),
+            "Let whoever shows a new token read GET /metrics.",
+            f"{_TELEMETRY}metrics_token",
         ),
         Verb(
             ("verify-audit",),

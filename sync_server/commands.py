@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,7 @@ from shared.commands.base import Role
 from shared.commands.conflict_resolved import Place, place_of
 from shared.ids import id_of, kind_of, record_ref
 from shared.outcomes import Outcome, Receipt
+from shared.problems import Refused
 from shared.records import Choice, Conflict, Record, record_to_json
 from shared.typed_command import Mistyped, typed_payload, typed_record, typed_value
 from sync_server.bootstrap import build_office, initialise
@@ -287,8 +289,10 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     log_to_stderr(arguments.log_level)
     settings = _settings(arguments)
     service = build_service(settings, beside=beside_on_threads())
-    cluster = cluster_of(arguments.cluster, service) if arguments.cluster else None
-    lifespan = build_lifespan(settings, service, on_thread, cluster=cluster, tasks=task_work(cluster))
+    with suppress(Refused):  # somebody is writing just now: then the log grows as it is used
+        service.store.make_room()
+    cluster = cluster_of(arguments.cluster, service, on_thread) if arguments.cluster else None
+    lifespan = build_lifespan(settings, service, on_thread, cluster=cluster, tasks=task_work(service, cluster))
     listener = _listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"
@@ -298,7 +302,8 @@ def serve(arguments: argparse.Namespace) -> Report | None:
         else f"Listening on {url}"
     )
     sys.stdout.flush()
-    app = build_app(service, on_thread, lifespan, cluster, build_console(Office(service), on_thread))
+    console = build_console(Office(service), on_thread)
+    app = build_app(service, on_thread, lifespan, cluster, console, settings.metrics_token)
     config = uvicorn.Config(app, http=GatheredHttp, ws="none", log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 from shared.commandline import Report
@@ -105,8 +106,11 @@ def purge(arguments: argparse.Namespace) -> Report:
     service = build_service(_settings(arguments), pooled=False)
     with closing(service.store):
         done = purge_all(service)
-    data = {tenant: {"commands": each.commands, "removals": each.removals} for tenant, each in done.items()}
-    lines = [f"{tenant}: {each.commands} commands, {each.removals} removals" for tenant, each in done.items()]
+    data = {tenant: asdict(each) for tenant, each in done.items()}
+    lines = [
+        f"{tenant}: {each.commands} commands, {each.removals} removals, {each.traces} traces"
+        for tenant, each in done.items()
+    ]
     return Report("tailboard.purge.v1", {"purged": data}, lines or ["There is nothing here yet."])
 
 

@@ -5,6 +5,7 @@ A bundle that cannot be used is an answer of no, with the file and the place, no
 """
 
 import argparse
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from policies.corpus import BadCorpus, read_corpus, run_corpus
 from policies.flips import Flip, replay
 from shared.commandline import Report, UsageError
 from shared.routing import Decision
+from sync_server.settings import from_environment
 
 #: So many are shown on a screen; `--json` has them all.
 SHOWN = 40
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def check(arguments: argparse.Namespace) -> Report:
@@ -74,7 +77,7 @@ def diff(arguments: argparse.Namespace) -> Report:
         bundle = read_bundle(arguments.bundle)
     except BadBundle as error:
         return Report("tailboard.policy.diff.v1", {"error": str(error)}, [str(error)], ok=False)
-    told = replay(bundle, read_decisions(Path(arguments.replay)))
+    told = replay(bundle, _recorded(arguments))
     wider = sum(flip.wider for flip in told.flips)
     lines = [
         f"{bundle.version}: {told.replayed} decisions made again, {len(told.flips)} flip, {wider} of them wider",
@@ -92,6 +95,31 @@ def diff(arguments: argparse.Namespace) -> Report:
         "damaged": told.damaged,
     }
     return Report("tailboard.policy.diff.v1", data, lines, ok=not told.flips and not told.damaged)
+
+
+def _recorded(arguments: argparse.Namespace) -> list[Decision]:
+    """What to decide again: from a file, or what laptops told. Raises `UsageError`."""
+    if (arguments.replay is None) == (arguments.since is None):
+        raise UsageError("Say either --replay FILE, or --since WHEN for what laptops told.")
+    if arguments.replay is not None:
+        return read_decisions(Path(arguments.replay))
+    from sync_server.bootstrap import build_office  # noqa: PLC0415  # a file needs no server
+
+    office = build_office(from_environment(home=arguments.home, database=arguments.database), pooled=False)
+    since = read_since(arguments.since, office.service.ports.clock.now())
+    return office.decisions_told(office.the_tenant(arguments.tenant), since)
+
+
+def read_since(text: str, now: datetime) -> datetime:
+    """The instant that ``12h``, ``3d`` or a date names. Raises `UsageError`."""
+    number, unit = text[:-1], text[-1:]
+    if number.isascii() and number.isdigit() and unit in _UNITS and len(number) < 6:
+        return now - int(number) * _UNITS[unit]
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--since {text}: write 12h, 3d, or a date such as 2026-05-01.") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _line(flip: Flip) -> str:

@@ -31,13 +31,15 @@ from shared.routing import BOUNDARIES, Boundary, DataClass, Route, Tier
 from sync_server.attachments import GRACE
 from sync_server.bootstrap import build_office
 from sync_server.cluster.embedded import embedded_upstream
-from sync_server.cluster.policy import shipped_bundle
-from sync_server.cluster.tasks.steps import Limits as TaskLimits
+from sync_server.cluster.queue.steps import Limits as TaskLimits
 from sync_server.cluster.upstreams import ClusterFile, QuotaSettings, UpstreamSettings, private, read_cluster_file
 from sync_server.office import Office
+from sync_server.retention import TRACES_KEPT
 from sync_server.settings import Settings, from_environment
 from sync_server.systems.configuration import SystemSettings, read_systems
+from sync_server.telemetry.exporting import EVERY_S
 from sync_server.update_commands import stage_words
+from sync_server.updates.bundles import shipped_bundle
 
 _HERE: Boundary = Route.PRIVATE_CLUSTER
 _LAPTOP = "each laptop"
@@ -256,6 +258,14 @@ def _evidence(settings: Settings) -> Iterator[Location]:
         holds="a hash-chained log of what was decided, run, approved and published; no word of a question",
         keeps="for good",
     )
+    yield Location(
+        role="evidence",
+        name="traces",
+        where=where,
+        boundary=boundary,
+        holds="what laptops told of their decisions: words of closed lists, numbers, keyed digests",
+        keeps=f"{TRACES_KEPT.days} days; what they came to stays counted",
+    )
 
 
 def _database(settings: Settings) -> tuple[str, Boundary]:
@@ -319,6 +329,29 @@ def _own_transfers(settings: Settings) -> Iterator[Transfer]:
         when="questions that wait; any class up to this one, decided anew before they run",
         deadline=f"{TaskRequested.kind.lifetime.days} days, {task.run_s:g} s for one try",
         on_failure=f"up to {task.attempts_max} tries, then it has failed; what is past its time never runs",
+    )
+    yield Transfer(
+        source="the decision log of a laptop",
+        target="this server",
+        boundary=_HERE,
+        data_class=DataClass.INTERNAL,
+        when="after a sync, before files: what was decided and done, without words, names or ids",
+        deadline="none",
+        on_failure="it goes on from where this server is; what can never come is counted as lost",
+    )
+    if settings.otlp:
+        yield _spans(settings.otlp)
+
+
+def _spans(collector: str) -> Transfer:
+    return Transfer(
+        source="this server",
+        target=f"the collector of spans, {collector}"[:400],
+        boundary=_boundary(urlsplit(collector).hostname),
+        data_class=DataClass.INTERNAL,
+        when=f"every {EVERY_S:g} s: what was decided and run, without words or names of people",
+        deadline="none",
+        on_failure="it waits in the database; what the collector refuses for good is counted",
     )
 
 

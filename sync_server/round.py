@@ -9,12 +9,22 @@ Order
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from reconciliation.expiry import datable
-from shared.envelope import HEAD_TYPE, WITHDRAWAL_TYPE, BadSignature, Envelope, WireEnvelope, seal, verify
+from shared.envelope import (
+    HEAD_TYPE,
+    REVOCATION_TYPE,
+    WITHDRAWAL_TYPE,
+    BadSignature,
+    Envelope,
+    WireEnvelope,
+    seal,
+    verify,
+)
+from shared.metrics import Key
 from shared.outcomes import Hold
 from shared.problems import Code, NotTaken, Problem, Refused
 from shared.statements import Head, Succession, Withdrawal, withdraws
@@ -41,6 +51,7 @@ from sync_server import protocol_1
 from sync_server.admission import Admission, Admitted
 from sync_server.authentication import Caller
 from sync_server.batch import Batch
+from sync_server.cluster.consents import take_back
 from sync_server.reading import envelope_of, read
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.standing import refuse_if_another, refuse_if_stopped, shown
@@ -55,10 +66,18 @@ COPY_SUSPECTED = timedelta(days=1)
 #: An id that the ledger knows, or why there is none.
 _Answer = str | Unknown | Turned
 
+#: A reply that is decided and asks the store nothing more; calling it makes its JSON, which may be done while the
+#: commit waits for the disk.
+Reply = Callable[[], bytes]
+
 _REFUSALS = {
     DeviceState.FORKED: (Code.DEVICE_FORKED, "what it sends is kept for review"),
     DeviceState.REVOKED: (Code.DEVICE_REVOKED, "what it sends is kept for review"),
 }
+
+
+#: Under which it is counted what came again (`shared.metrics`).
+DUPLICATES: Key = ("tailboard_duplicates_prevented_total", ())
 
 
 @dataclass
@@ -94,8 +113,8 @@ class Desk:
         seal = self.batch.seal
         self.key, self.now, self.incarnation = seal.key, seal.now, seal.incarnation
 
-    def answer(self, request: SyncRequest) -> bytes | Refused:
-        """The reply's JSON, or a refusal that is to be committed together with what it reports."""
+    def answer(self, request: SyncRequest) -> Reply | Refused:
+        """The reply, or a refusal that is to be committed together with what it reports."""
         tenant = self.caller.tenant
         cursor = _cursor(request.cursor)
         _check_clock(request.sent_at)
@@ -108,6 +127,8 @@ class Desk:
         self.tx.touch(tenant, self.caller.device, self.now, report)
         state = self.batch.device(self.caller.device).state
         answers = self._answers(request)
+        if self.batch.repeated:
+            self.tx.measure(tenant, {DUPLICATES: self.batch.repeated})
         self.batch.flush()
         if refused := _shut_out(self.caller, state):
             return refused if request.protocol == protocol_1.PROTOCOL else _with_turned(refused, answers)
@@ -137,8 +158,11 @@ class Desk:
             self._end_epoch(request.ended)
         if request.in_doubt:
             return [self._recall(command_id) for command_id in request.in_doubt]
-        for wire in request.withdrawals:
-            self._withdraw(envelope_of(wire))
+        for envelope in map(envelope_of, request.withdrawals):
+            if envelope.payload_type == REVOCATION_TYPE:
+                self._take_consent_back(envelope)
+            else:
+                self._withdraw(envelope)
         answers = self._receive(request)
         self.batch.check_withdrawals(self.caller.device)
         return answers
@@ -173,6 +197,11 @@ class Desk:
         if self._active() or known is None or known.hold is Hold.QUARANTINED:
             self.batch.withdraw(said.command, said.hash, envelope, self.caller.device)
 
+    def _take_consent_back(self, envelope: Envelope) -> None:
+        """No task leaves under that consent from now on. What is known already changes nothing."""
+        if note := take_back(self.tx, self.caller, envelope, self.now):
+            self.batch.note(**note)
+
     def _active(self) -> bool:
         """Whether the device may do more than bring what is kept for review."""
         return self.batch.device(self.caller.device).state is DeviceState.ACTIVE
@@ -206,13 +235,15 @@ class Desk:
         assert entry is not None, "what was received is in the ledger"
         return entry
 
-    def _written(self, answers: "list[_Answer]", protocol: int) -> list[bytes]:
+    def _together(self, answers: "list[_Answer]") -> Counter[int]:
+        """How many of the receipts to be told stand under each root; from now on the roots have their numbers."""
+        proofs = (self._entry(answer).proof for answer in answers if isinstance(answer, str))
+        return Counter(self.roots.number(proof.envelope) for proof in proofs if proof)
+
+    def _written(self, answers: "list[_Answer]", together: Mapping[int, int]) -> list[bytes]:
         """The answers' JSON. Where all receipts of a unit are among them they are its tree, and go without paths."""
-        entries = {answer: self._entry(answer) for answer in answers if isinstance(answer, str)}
-        together = Counter(self.roots.number(each.proof.envelope) for each in entries.values() if each.proof)
-        bare = together if protocol == PROTOCOL else Counter[int]()
         return [
-            self._settled_or_held(entries[each], bare) if isinstance(each, str) else each.to_bytes()
+            self._settled_or_held(self._entry(each), together) if isinstance(each, str) else each.to_bytes()
             for each in answers
         ]
 
@@ -233,14 +264,15 @@ class Desk:
             return _held(entry)
         return Settled(id=answer, receipt=entry.receipt_payload.decode(), proof=WireProof(root=0))
 
-    def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: "list[_Answer]") -> bytes:
+    def _reply(self, request: SyncRequest, cursor: tuple[int, int, int], answers: "list[_Answer]") -> Reply:
         device = self.batch.device(self.caller.device)
         head = self._head(device)
         after, since = self._position(request.protocol, cursor, device, head.change_seq)
         restart, old = since is None, request.protocol == protocol_1.PROTOCOL
         later = self.up_first and not restart and not old and head.change_seq - after < CHANGES_MAX
         page = _nothing_yet(after, head.change_seq) if later else self._page(after, head.change_seq)
-        written = [] if old else self._written(answers, request.protocol)  # it names the roots
+        together = Counter[int]() if old else self._together(answers)  # it names the roots
+        bare = together if request.protocol == PROTOCOL else Counter[int]()
         reply = SyncReply(
             changes=(),
             protocol=request.protocol,
@@ -264,8 +296,8 @@ class Desk:
         )
         self._log(answers, page)
         if old:
-            return protocol_1.reply(reply, page.records, self.key)
-        return with_changes(reply, page.records, written)
+            return lambda: protocol_1.reply(reply, page.records, self.key)
+        return lambda: with_changes(reply, page.records, self._written(answers, bare))
 
     def _page(self, after: int, end: int) -> Page:
         """What changed beyond `after` for the person behind the device."""

@@ -43,6 +43,9 @@ from sync_server.reading import envelope_of, read, unpacked
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
 from sync_server.standing import refuse_if_stopped
 from sync_server.store import Device, DeviceState, Entry, Key, Store, Tx
+from sync_server.telemetry.names import PolicyNames
+from sync_server.telemetry.taking import Witness
+from sync_server.updates.bundles import shipped_bundle
 from sync_server.updates.publisher import Publisher
 from sync_server.updates.reading import Updates
 from sync_server.updates.terms import Terms
@@ -80,6 +83,8 @@ class Service:
         self.attachments = Attachments(store, files, self._caller, self.bytes_arrived)
         self._terms = terms or Terms()
         self.updates = Updates(store, self._caller, self.publisher, self._receipt_key, ports)
+        names = PolicyNames(shipped_bundle, self.publisher)
+        self.witness = Witness(store, self._caller, self.batch, names, ports)
         self._files_swept_at: datetime | None = None
         self._spent: object = None
 
@@ -98,7 +103,7 @@ class Service:
     # -- devices speak
 
     def sync(self, message: Message, body: bytes, packed: Callable[[bytes], T]) -> T:
-        """One sync round of the device that signed `message`: its reply, `packed` while the disk is waited for.
+        """One sync round of the device that signed `message`: its reply, `packed`; both while the disk is waited for.
 
         Raises:
             Refused: the whole round. Nothing was done, except where the refusal says that what came was kept.
@@ -110,8 +115,8 @@ class Service:
         full = len(request.commands) == COMMANDS_MAX  # so there is likely more
 
         def work(tx: Tx) -> Callable[[], T] | Refused:
-            told = self.round(tx, self._caller(tx, message, body, seen), request, up_first=full)
-            return told if isinstance(told, Refused) else self._beside(lambda: packed(told))
+            told = self._round(tx, self._caller(tx, message, body, seen), request, up_first=full)
+            return told if isinstance(told, Refused) else self._beside(lambda: packed(told()))
 
         outcome = self.store.attempt(work)  # nobody is answered before it is committed
         if isinstance(outcome, Refused):
@@ -128,11 +133,12 @@ class Service:
             forecasts = sync_round.forecast(self.batch(tx, caller.tenant), tx, caller, request.commands)
         return CheckReply(forecasts=forecasts, server_time=self.ports.clock.now()).to_bytes()
 
-    def round(self, tx: Tx, caller: Caller, request: SyncRequest, *, up_first: bool = False) -> bytes | Refused:
-        """One round of a device that is known to be `caller`; a refusal that is returned is to be committed.
+    def round(self, tx: Tx, caller: Caller, request: SyncRequest) -> bytes | Refused:
+        """One round of a device that is known to be `caller`; a refusal that is returned is to be committed."""
+        told = self._round(tx, caller, request, up_first=False)
+        return told if isinstance(told, Refused) else told()
 
-        `up_first`: as `sync_server.round.Desk` says.
-        """
+    def _round(self, tx: Tx, caller: Caller, request: SyncRequest, *, up_first: bool) -> sync_round.Reply | Refused:
         desk = sync_round.Desk(tx, self.batch(tx, caller.tenant), caller, up_first)
         self._spent = desk, request
         return desk.answer(request)

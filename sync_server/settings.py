@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from shared.attachments import ATTACHMENT_BYTES_MAX
 from shared.commandline import UsageError
@@ -18,6 +19,7 @@ class Settings:
     """`database` is a SQLAlchemy URL; the default is SQLite inside `home`.
 
     `file_bytes_max` is the largest attachment, `tenant_files_bytes_max` the room for all of one organisation's.
+    `otlp` is the address of a collector of spans; None sends them to nobody.
     """
 
     home: Path
@@ -25,11 +27,17 @@ class Settings:
     file_bytes_max: int = ATTACHMENT_BYTES_MAX
     tenant_files_bytes_max: int = FILES_BYTES_MAX
     terms: Terms = field(default_factory=Terms)
+    otlp: str | None = None
 
     @property
     def secret(self) -> Path:
         """The 32-byte secret that opens the server's keys. Back it up apart from the database."""
         return self.home / "server.secret"
+
+    @property
+    def metrics_token(self) -> Path:
+        """The file whose content whoever reads the metrics has to show; without it nobody reads them."""
+        return self.home / "metrics.token"
 
     @property
     def blobs(self) -> Path:
@@ -49,7 +57,16 @@ def read_settings(
         _number(environment, "TAILBOARD_SERVER_FILE_MIB", ATTACHMENT_BYTES_MAX >> 20) << 20,
         _number(environment, "TAILBOARD_SERVER_FILES_GIB", FILES_BYTES_MAX >> 30) << 30,
         _terms(environment),
+        _collector(environment),
     )
+
+
+def _collector(environment: Mapping[str, str]) -> str | None:
+    """The address of the collector; a variable of our own, so that nothing leaves because of somebody else's."""
+    url = environment.get("TAILBOARD_SERVER_OTLP")
+    if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname):
+        raise UsageError("TAILBOARD_SERVER_OTLP is the address of a collector, for example http://localhost:4318.")
+    return url or None
 
 
 def _terms(environment: Mapping[str, str]) -> Terms:

@@ -161,6 +161,8 @@ class Place:
     model: Writes
     assistant: Assistant
     meter: Meter
+    load: Callable[[], Writes]
+    cluster: ClusterClient
 
     @property
     def routes(self) -> Routes:
@@ -189,7 +191,7 @@ def place(folder: Path, *, online: bool = True, loads: bool = True) -> Place:
     bench = device.workbench
     bench.routes.laptop = replace_machine(bench.routes.laptop)
     assistant = Assistant(bench, device.store, cluster, load, ports, in_place, device.answering())
-    return Place(world, elsewhere, model, assistant, meter)
+    return Place(world, elsewhere, model, assistant, meter, load, cluster)
 
 
 def replace_machine(laptop: Any) -> Any:

@@ -14,7 +14,8 @@ Rules
    server says how long to wait, at least that long.
 8. Offline means that nothing is tried.
 9. The next round may leave as soon as the server has signed that everything that was sent is settled, before the
-   answer's receipts are read and written down. Should that fail, both rounds are in doubt, and rule 1 holds.
+   answer's receipts are read; and one more while that answer, by then believed, is written down. Should either fail,
+   all of these rounds are in doubt, and rule 1 holds.
 
 Not handled here: clocks, sockets, the database. The caller passes the time and the queue, performs the action, and
 reports what came of it.
@@ -131,12 +132,16 @@ class Session:
             queue: as it was when `act` was chosen.
             more: the server may have further changes at hand.
         """
-        steady = self.online and self.greeted and not self.shut_out and not self.ended
-        if not steady or not isinstance(act, Push) or queue.in_doubt or queue.turned or queue.held:
+        if not self.steady or not isinstance(act, Push) or queue.in_doubt or queue.turned or queue.held:
             return None
         sent = frozenset(act.ids)
         left = tuple(each for each in queue.saved if each not in sent)
         return Push(left[: _share(len(left))]) if left or more else None
+
+    @property
+    def steady(self) -> bool:
+        """Whether rounds may follow each other: nothing was said that must be looked at first."""
+        return self.online and self.greeted and not self.shut_out and self.ended is None
 
     def _sendable(self, queue: Queue) -> tuple[str, ...]:
         return (*(each for each in queue.turned if each not in self.retried), *queue.saved)

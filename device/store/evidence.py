@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 from sqlmodel import Field
 
-from device.core.evidence import NOTHING, Entry, linked
+from device.core.evidence import Entry, Said, linked
 from device.store.base import Table
 from device.store.values import Values
+from shared.evidence import NOTHING, Blind
 from shared.routing import DataClass, Decision, highest
 
 
 class EvidenceRow(Table, table=True):
-    """One entry; `at` and `body` are the text that was hashed."""
+    """One entry; `at`, `body` and `told` are the text that was hashed."""
 
     __tablename__ = "evidence"
     number: int = Field(primary_key=True)
@@ -23,6 +24,7 @@ class EvidenceRow(Table, table=True):
     at: str
     kind: str
     body: str
+    told: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class ConversationRow(Table, table=True):
@@ -50,7 +52,9 @@ class RevocationRow(Table, table=True):
     envelope: str
 
 
-_COLUMNS = "number, prev, hash, at, kind, body"
+#: The place of the last revocation that the server has heard of.
+_TOLD = "revocations_told"
+_COLUMNS = "number, prev, hash, at, kind, body, told"
 _LAST = "SELECT number, hash FROM evidence ORDER BY number DESC LIMIT 1"
 _RAISE = "INSERT INTO conversation VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data_class = excluded.data_class"
 
@@ -58,19 +62,32 @@ _RAISE = "INSERT INTO conversation VALUES (?, ?) ON CONFLICT (name) DO UPDATE SE
 class EvidenceLog(Values):
     """The chain, conversations' classes, and consents."""
 
-    def add_evidence(self, at: str, kind: str, body: str, *, base: tuple[int, str] = (0, NOTHING)) -> Entry:
+    def add_evidence(self, at: str, said: Said, blind: Blind, *, base: tuple[int, str] = (0, NOTHING)) -> Entry:
         """Add an entry behind the last one, or behind `base` if none is kept."""
         with self.transaction():
             found = self._rows(_LAST)
             number, prev = found[0] if found else base
-            entry = linked(number + 1, prev, at, kind, body)
-            values = (entry.number, entry.prev, entry.hash, entry.at, entry.kind, entry.body)
-            self._write(f"INSERT INTO evidence ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", values)  # noqa: S608
+            entry = linked(number + 1, prev, said, at, blind)
+            values = (entry.number, entry.prev, entry.hash, entry.at, entry.kind, entry.body, entry.told)
+            self._write(f"INSERT INTO evidence ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608
         return entry
 
-    def evidence(self) -> list[Entry]:
-        """Every entry that is kept, in the order of their numbers."""
-        return [Entry(*row) for row in self._rows(f"SELECT {_COLUMNS} FROM evidence ORDER BY number")]  # noqa: S608
+    def evidence(self, after: int = 0, most: int = -1) -> list[Entry]:
+        """The entries behind number `after` that are kept, in the order of their numbers; at most so many."""
+        query = f"SELECT {_COLUMNS} FROM evidence WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
+        return [Entry(*row) for row in self._rows(query, (after, most))]
+
+    def evidence_hash(self, number: int) -> str | None:
+        """The hash of one entry; None if it is not kept."""
+        found = self._rows("SELECT hash FROM evidence WHERE number = ?", (number,))
+        return str(found[0][0]) if found else None
+
+    def told_range(self) -> tuple[tuple[int, str] | None, int | None]:
+        """Of the entries that may be told: the first one's number and what it follows, and the last one's number."""
+        first = self._rows("SELECT number, prev FROM evidence WHERE told <> '' ORDER BY number LIMIT 1")
+        if not first:
+            return None, None
+        return (int(first[0][0]), str(first[0][1])), int(self._rows(_LAST)[0][0])
 
     def old_decisions(self) -> list[str]:
         """The bodies of decisions from before the chain, oldest first."""
@@ -128,6 +145,26 @@ class EvidenceLog(Values):
     def add_revocation(self, consent: str, envelope: str) -> None:
         """Keep that a consent was taken back."""
         self._write("INSERT INTO consent_revocation (id, envelope) VALUES (?, ?)", (consent, envelope))
+
+    def untold_revocations(self, most: int) -> tuple[int, list[str]]:
+        """The oldest envelopes of what was taken back that the server has not heard of, and the place of the last."""
+        told = int(self.meta(_TOLD) or 0)
+        rows = self._rows(
+            "SELECT rowid, envelope FROM consent_revocation WHERE rowid > ? ORDER BY rowid LIMIT ?", (told, most)
+        )
+        return (int(rows[-1][0]) if rows else told), [str(row[1]) for row in rows]
+
+    def told_revocations(self, place: int) -> None:
+        """The server has heard of everything that was taken back up to `place`."""
+        if place > int(self.meta(_TOLD) or 0):
+            self.set_meta(_TOLD, str(place))
+
+    def revocations_told(self) -> frozenset[str]:
+        """The consents of which the server has heard that they are taken back."""
+        told = int(self.meta(_TOLD) or 0)
+        return frozenset(
+            str(row[0]) for row in self._rows("SELECT id FROM consent_revocation WHERE rowid <= ?", (told,))
+        )
 
     def revocations(self) -> list[str]:
         """The envelopes of what was taken back, oldest first."""

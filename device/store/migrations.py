@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from device.core.evidence import NOTHING, linked, told_before
+from device.core.evidence import old_hash, told_before
 from device.errors import StoreError
 from shared.contract import to_instant
+from shared.evidence import NOTHING
 
 Step = Callable[[Connection], None]
 
@@ -162,9 +163,14 @@ def _evidence_chained(connection: Connection) -> None:
     run("CREATE TABLE consent_revocation (id VARCHAR NOT NULL PRIMARY KEY, envelope VARCHAR NOT NULL)")
     old = [row.body for row in run("SELECT body FROM decision ORDER BY position")]
     if old:
-        first = linked(1, NOTHING, "", "before", json.dumps(told_before(old)))
-        values = (first.number, first.prev, first.hash, first.at, first.kind, first.body)
+        body = json.dumps(told_before(old))
+        values = (1, NOTHING, old_hash(1, NOTHING, "", "before", body), "", "before", body)
         run("INSERT INTO evidence (number, prev, hash, at, kind, body) VALUES (?, ?, ?, ?, ?, ?)", values)
+
+
+def _evidence_told(connection: Connection) -> None:
+    """What may be told of an entry stands beside it. Of those that are here nothing is."""
+    connection.exec_driver_sql("ALTER TABLE evidence ADD COLUMN told VARCHAR NOT NULL DEFAULT ''")
 
 
 STEPS: tuple[Step, ...] = (
@@ -174,5 +180,6 @@ STEPS: tuple[Step, ...] = (
     _fewer_pages,
     _the_link_remembered,
     _evidence_chained,
+    _evidence_told,
 )
 SCHEMA_VERSION = 1 + len(STEPS)

@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from device.assist import OUTPUT_TOKENS
+from device.assist.question import OUTPUT_TOKENS
 from device.attachments import Attachments
 from device.core.asking import SCHEMA, composed, prompt_for, read_answer, with_passages
 from device.core.library.quotes import flat

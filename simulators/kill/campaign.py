@@ -286,8 +286,11 @@ def play(home: Path, order: Order, say: Callable[[str], None], nursery: Nursery 
         for number, point in enumerate(points_of(order)):
             rounds, found = campaign.play(number, point)
             _count(tallies[point.name], rounds, found)
-            findings += [f"round {number}, {point.name}: {each}" for each in found]
             say(f"round {number + 1}/{order.rounds} {point.name}: settled in {rounds}, {len(found)} findings")
+            told = [f"round {number + 1}, {point.name}: {each}" for each in found]
+            findings += told
+            for each in told:  # at once: what ends the campaign must not take them along
+                say(each)
         return Result(list(tallies.values()), campaign.evidence(), findings)
 
 

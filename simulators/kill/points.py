@@ -22,6 +22,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 from device.store import DeviceStore
+from sync_server import commands
 from sync_server.batch import Batch
 
 Act = Callable[[], None]
@@ -43,6 +44,10 @@ COMMITS: Name = (DefaultDialect, "do_commit")
 BYTES_LEAVE_DEVICE: Name = (httpx.AsyncHTTPTransport, "handle_async_request")
 #: Private, but the only place where half of a reply can leave.
 BYTES_LEAVE_SERVER: Name = (getattr(selector_events, "_SelectorSocketTransport"), "write")  # noqa: B009
+
+
+#: Which loop the server runs on: where half of a reply is to leave it is Python's own, for no other can be watched.
+SERVER_LOOP: Name = (commands, "_loop_factory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +186,7 @@ def _after_commit(after: Name, commits: Name = COMMITS) -> Callable[[Act], None]
 
 
 def _in_the_reply(act: Act) -> None:
+    setattr(*SERVER_LOOP, lambda: None)
     _after_commit(SERVER_RECEIVES)(lambda: when_half_written(act))
 
 

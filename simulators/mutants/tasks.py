@@ -6,8 +6,8 @@ from sqlalchemy import update
 
 from shared.routing import Decision, Obstacle, Route
 from simulators.mutants.base import put
-from sync_server.cluster.tasks import desk, facts, steps, worker
-from sync_server.cluster.tasks.facts import Policy
+from sync_server.cluster.queue import desk, facts, steps, worker
+from sync_server.cluster.queue.facts import Policy
 from sync_server.store import tasks as rows
 from sync_server.store.tasks import TASK, Tasks
 

@@ -24,9 +24,10 @@ from simulators.world.engines import UPSTREAMS
 from simulators.world.options import ADDRESS, PIN
 from sync_server.api.app import build_app
 from sync_server.backup import raise_incarnation
-from sync_server.bootstrap import TaskWork, build_cluster, build_lifespan, build_service, default_policy
+from sync_server.bootstrap import TaskWork, build_cluster, build_lifespan, build_service
 from sync_server.cluster.parts import ClusterParts
 from sync_server.cluster.policy import shipped_policies
+from sync_server.cluster.queue.in_force import policy_in_force
 from sync_server.cluster.through_httpx import ThroughHttpx
 from sync_server.office import Office
 from sync_server.service import Service
@@ -127,7 +128,7 @@ class Centre:
         app = build_app(service, in_place, cluster=parts)
         outside = self.wire.link(life, once=True)
         engine = ScriptedEngine(self.cluster, life.ports.clock, asyncio.sleep)
-        tasks = TaskWork(default_policy(), engine)
+        tasks = TaskWork(policy_in_force(service.publisher), engine)
         async with build_lifespan(settings, service, in_place, self._seldom, outside, parts, tasks)(app):
             self.wire.listen(ADDRESS, app)
             self.office = Office(service)
@@ -138,7 +139,7 @@ class Centre:
             return None
         policies = shipped_policies()
         policies.read(service)
-        return build_cluster(service, UPSTREAMS, policies, ThroughHttpx(self.engines))
+        return build_cluster(service, UPSTREAMS, policies, in_place, ThroughHttpx(self.engines))
 
     async def _seldom(self, seconds: float) -> None:
         """What looks for work every few seconds is asked less often: nothing here is in a hurry."""

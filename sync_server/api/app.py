@@ -11,6 +11,7 @@ Source: RFC 9457.
 
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -22,9 +23,12 @@ from shared.compression import ENCODING, WORTH_BYTES, pack
 from shared.ports import RunBlocking
 from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
 from sync_server.api.blobs import blob_routes
+from sync_server.api.evidence import evidence_routes
+from sync_server.api.metrics import metrics_routes
 from sync_server.api.requests import body_of, message_of
 from sync_server.api.updates import update_routes
 from sync_server.cluster.api import ClusterApi
+from sync_server.cluster.openapi import describe
 from sync_server.cluster.parts import ClusterParts
 from sync_server.service import Service
 
@@ -39,10 +43,12 @@ def build_app(
     lifespan: Any = None,
     cluster: ClusterParts | None = None,
     console: APIRouter | None = None,
+    metrics_token: Path | None = None,
 ) -> ASGIApp:
     """The application over `service`; `run_blocking` carries every call of it, `lifespan` is what runs beside it.
 
-    `cluster` is the gateway to the models and `console` the pages of the back office, if there are any.
+    `cluster` is the gateway to the models and `console` the pages of the back office, if there are any;
+    `metrics_token` is the file by which metrics are read.
     """
     app = FastAPI(title="Tailboard sync server", docs_url=None, redoc_url=None, lifespan=lifespan)
 
@@ -73,11 +79,17 @@ def build_app(
         return {"status": "up"}
 
     app.include_router(blob_routes(service.attachments, run_blocking))
+    app.include_router(evidence_routes(service.witness, run_blocking))
+    gateway = cluster.gateway if cluster else None
+    app.include_router(metrics_routes(service, gateway, metrics_token, run_blocking))
     app.include_router(update_routes(service.updates, run_blocking))
     if console is not None:
         app.include_router(console)
     _say_problems(app)
-    return app if cluster is None else ClusterApi(app, cluster.gateway, cluster.desk, run_blocking)
+    if cluster is None:
+        return app
+    describe(app)
+    return ClusterApi(app, cluster.gateway, cluster.reception, run_blocking)
 
 
 def _json(body: bytes, request: Request) -> Response:

@@ -77,6 +77,9 @@ def _may_name(command: Command, sha256: str, known: Known) -> bool:
 
 
 def _past(command_id: str, known: Known, decided: Decided) -> Past:
+    told = known.told(command_id)
+    if told is not None and told.outcome is not Outcome.CONFLICT:
+        return Past(told.outcome, versions=told.versions)
     entry = known.entry(command_id)
     if entry is None:
         return Past(known=False)

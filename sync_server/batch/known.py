@@ -10,7 +10,7 @@ from datetime import datetime
 from reconciliation.decide import Draft, draft_of, refs_of
 from shared.commands.base import Command
 from shared.records import Record
-from sync_server.store import Device, Entry, Epoch, Person, TenantSettings, Tx
+from sync_server.store import Device, Entry, Epoch, Person, TenantSettings, Told, Tx
 
 #: Whether policy wants somebody else's yes to a command, as things are at an instant.
 Asks = Callable[[Tx, Draft, datetime], bool]
@@ -37,6 +37,7 @@ class Known:
         self.devices: dict[str, Device] = {}
         self.epochs: dict[str, dict[int, Epoch]] = {}
         self._entries: dict[str, Entry | None] = {}
+        self._told: dict[str, Told] = {}
         self._records: dict[str, Record | None] = {}
         self._withdrawn: dict[str, str] = {}
         self._drafts: dict[str, Draft | None] = {}
@@ -55,7 +56,10 @@ class Known:
     def preload(self, commands: list[Command]) -> None:
         """Fetch what a round's commands will ask for, in few queries instead of many."""
         ids = {command.id for command in commands}
-        self._load_entries(ids | {need for command in commands for need in command.needs})
+        needs = {need for command in commands for need in command.needs} - ids
+        if needs:
+            self._told |= self.tx.told(self.tenant, needs)
+        self._load_entries(ids | (needs - self._told.keys()))
         self._withdrawn |= self.tx.withdrawn(self.tenant, ids)
         refs: set[str] = set()
         for command in commands:
@@ -72,6 +76,10 @@ class Known:
             self._load_entries({command_id})
         return self._entries[command_id]
 
+    def told(self, command_id: str) -> Told | None:
+        """What became of a command that was settled before this unit, if that was fetched: it is not read for it."""
+        return self._told.get(command_id)
+
     def entries(self, ids: Iterable[str]) -> list[Entry]:
         """The named commands, as far as they are known."""
         named = set(ids)
@@ -81,6 +89,13 @@ class Known:
     def put(self, entry: Entry) -> None:
         """From now on this is what is known of its command."""
         self._entries[entry.command.id] = entry
+
+    def apart(self, entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
+        """Those that the ledger did not know before this unit, and those that it did."""
+        parts: tuple[list[Entry], list[Entry]] = [], []
+        for entry in entries:
+            parts[entry.command.id not in self.new].append(entry)
+        return parts
 
     def new_at(self, epoch: int, seq: int) -> bool:
         """Whether a command that is new in this unit claims that place."""

@@ -37,6 +37,8 @@ class Batch:
         asks: Asks = nobody_asks,
     ) -> None:
         self._now, self.seal = now, Seal(now, receipt_key, incarnation)
+        #: Commands that came again and were answered from the ledger.
+        self.repeated = 0
         self._known = Known(tx, tenant, asks)
         self._decided = Decided(self._known)
         self._settling = Settling(self._known, self._decided, now)
@@ -61,6 +63,7 @@ class Batch:
         if known is not None:
             if known.envelope.hash != envelope.hash:
                 raise Refused(Code.ID_REUSED, f"{command.id} is known with other bytes")
+            self.repeated += 1
             return
         entry = Entry(command, envelope, self._now, offset_s=offset_s, doubtful=doubtful)
         if command.device == OFFICE:

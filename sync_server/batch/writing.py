@@ -21,7 +21,7 @@ from shared.records import Record
 from shared.statements import ReceiptsRoot
 from sync_server.batch.decided import Decided, Settled
 from sync_server.batch.known import Known
-from sync_server.cluster.tasks.rows import add_tasks
+from sync_server.cluster.queue.rows import add_tasks, cancel_tasks
 from sync_server.store import Entry, Link, TenantHead, Write
 from sync_server.systems.outbox import write_outgoing
 
@@ -45,7 +45,9 @@ def write(known: Known, decided: Decided, seal: Seal, check: Callable[[], None])
     tx, tenant = known.tx, known.tenant
     rulings = [(each.entry.command, each.ruling) for each in decided.settled.values()]
     write_outgoing(tx, tenant, rulings, seal.now, seal.incarnation)
-    add_tasks(tx, tenant, ((each.entry, each.ruling) for each in decided.settled.values()), seal.now)
+    settling = [(each.entry, each.ruling) for each in decided.settled.values()]
+    add_tasks(tx, tenant, settling, seal.now)
+    cancel_tasks(tx, tenant, settling)
     head = tx.lock_head(tenant)
     check()
     writes = [_placed(record, head.change_seq + n, known) for n, record in enumerate(decided.written.values(), 1)]
@@ -78,9 +80,9 @@ def _put_entries(known: Known, decided: Decided, settled: list[Entry], root: int
     tx, tenant = known.tx, known.tenant
     if settled and (proof := settled[0].proof) and isinstance(proof.inclusion, Leaf):
         tx.put_root(tenant, root, proof.envelope, proof.inclusion.tree.leaves)
-    entries = [*decided.held.values(), *settled]
-    tx.add_entries(tenant, [e for e in entries if e.command.id in known.new], root)
-    tx.put_entries(tenant, [e for e in entries if e.command.id not in known.new], root)
+    new, moved_on = known.apart([*decided.held.values(), *settled])
+    tx.add_entries(tenant, new, root)
+    tx.put_entries(tenant, moved_on, root)
     for entry in settled:
         known.put(entry)
     moved = decided.freed | {command for command in decided.needs if command not in known.new}

@@ -2,7 +2,8 @@
 
 Reading order: `upstreams` (which engines there are), the pure state machines `admission`, `quota`, `health` and
 `choice`, `task` (what is asked), `engine` (one exchange with one engine), `gateway` (decide again, admit, choose,
-exchange, account), `desk` (the database's side), `api` (HTTP).
+exchange, account), `reception` (the database's side), `api` (HTTP), `openapi` (what is
+told of it).
 
 Rules
 1. Deny by default. The server trusts no decision of a device: it classifies again, decides again from its own facts,

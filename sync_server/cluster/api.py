@@ -27,10 +27,10 @@ from shared.assist import Answer
 from shared.ports import RunBlocking
 from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
 from sync_server.api.requests import message_of
-from sync_server.cluster.desk import BODY_BYTES_MAX, Desk
 from sync_server.cluster.engine import EngineFault, Exchange, Fault
 from sync_server.cluster.gateway import Gateway, Run
 from sync_server.cluster.recent import Recent
+from sync_server.cluster.reception import BODY_BYTES_MAX, Reception
 from sync_server.cluster.task import ANY_MODEL, Asker, Task, completion
 from sync_server.logs import where
 from sync_server.store import Client
@@ -60,8 +60,8 @@ class Gone(Exception):
 class ClusterApi:
     """Answers the gateway's paths, and passes everything else to `app`."""
 
-    def __init__(self, app: App, gateway: Gateway, desk: Desk, run_blocking: RunBlocking) -> None:
-        self._app, self._gateway, self._desk, self._run_blocking = app, gateway, desk, run_blocking
+    def __init__(self, app: App, gateway: Gateway, reception: Reception, run_blocking: RunBlocking) -> None:
+        self._app, self._gateway, self._reception, self._run_blocking = app, gateway, reception, run_blocking
         self._recent = Recent()
         self._ways = {
             ("POST", "/v1/assist"): self._assist,
@@ -92,7 +92,7 @@ class ClusterApi:
     async def _assist(self, scope: Scope, receive: Receive, out: "Out") -> None:
         body = await _body(receive)
         message = message_of(Request(scope))
-        claimed = await self._run_blocking(lambda: self._desk.claim(message, body))
+        claimed = await self._run_blocking(lambda: self._reception.claim(message, body))
         task, now_s = claimed.task, self._gateway.ports.clock.monotonic_s
         tenant = task.asker.tenant
         answer = self._recent.begin(tenant, task.id, now_s())
@@ -134,9 +134,9 @@ class ClusterApi:
     async def _capabilities(self, scope: Scope, receive: Receive, out: "Out") -> None:
         body = await _body(receive)
         message = message_of(Request(scope))
-        caller = await self._run_blocking(lambda: self._desk.caller(message, body))
+        caller = await self._run_blocking(lambda: self._reception.caller(message, body))
         known = self._gateway.known(self._gateway.ports.clock.now())
-        await out.whole(await self._run_blocking(lambda: self._desk.capabilities(caller, known)))
+        await out.whole(await self._run_blocking(lambda: self._reception.capabilities(caller, known)))
 
     # -- programs
 
@@ -192,8 +192,8 @@ class ClusterApi:
 
     async def _client(self, scope: Scope) -> Client:
         key = _bearer(scope["headers"])
-        known = self._desk.known_client(key)
-        return known if known is not None else await self._run_blocking(lambda: self._desk.client(key))
+        known = self._reception.known_client(key)
+        return known if known is not None else await self._run_blocking(lambda: self._reception.client(key))
 
     # -- both
 

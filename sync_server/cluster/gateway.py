@@ -13,7 +13,7 @@ Not handled here: HTTP, the database, who may ask at all.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -23,6 +23,7 @@ from shared.problems import Code, Refused
 from shared.routing import (
     Boundary,
     Capability,
+    Consented,
     Decision,
     Link,
     Obstacle,
@@ -35,12 +36,14 @@ from sync_server.cluster.admission import Begun, Line, Overloaded, Ticket, Waiti
 from sync_server.cluster.engine import WELL, Engine, EngineFault, Exchange, Fault, Whole
 from sync_server.cluster.health import Health
 from sync_server.cluster.policy import Policies
-from sync_server.cluster.quota import Quotas
+from sync_server.cluster.quota import IDLE, Book, OneProcess, Quotas, Spent
 from sync_server.cluster.task import ANY_MODEL, Task
 from sync_server.cluster.upstreams import Cluster
 from sync_server.cluster.wire import Wire
 
 T = TypeVar("T")
+#: The consents of a task that hold, as of now.
+StillGiven = Callable[[Task], Awaitable[tuple[Consented, ...]]]
 PLACES: tuple[Boundary, ...] = (Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
 #: How long a task may wait for its turn if it names no time itself.
 WAIT_MAX_S = 120.0
@@ -156,12 +159,23 @@ class Run(Generic[T]):
 class Gateway:
     """The cluster of one server."""
 
-    def __init__(self, cluster: Cluster, wire: Wire, policies: Policies, ports: Ports) -> None:
-        """`wire` is closed by whoever made it."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        wire: Wire,
+        policies: Policies,
+        ports: Ports,
+        book: Book | None = None,
+        still_given: StillGiven | None = None,
+    ) -> None:
+        """`wire` is closed by whoever made it. Quotas are counted in `book`, or for this process alone.
+
+        `still_given` says which of a task's consents nobody took back; without it, all that it came with.
+        """
         self.cluster, self.policies, self.ports = cluster, policies, ports
         self.account = Account()
         self.seats = {each.name: Seat(Engine(each, wire)) for each in cluster.upstreams}
-        self._quotas = Quotas()
+        self._quotas, self._book, self._still_given = Quotas(), book or OneProcess(), still_given
         self._number = 0
 
     # -- whole tasks
@@ -216,7 +230,7 @@ class Gateway:
             tools=task.tools,
             tier=task.tier,
             within_s=task.within_s,
-            device_approved=asker.kind != "client",  # enrolled by the office; a program is no laptop
+            device_approved=task.laptop_approved,
             link=Link.UP,
             known=self.known(now, task),
             consents=task.consents,
@@ -265,7 +279,7 @@ class Gateway:
         run: Run[T] = Run(task, decision, decision.decided_at, self.ports.clock.monotonic_s(), (), 0)
         try:
             places = _places(task, decision)
-            self._reserve(run)
+            await self._reserve(run)
             await self._somewhere(run, places, exchange, stream=stream)
         except Refused as refused:
             self.finish(run, refused.problem.code)
@@ -275,12 +289,14 @@ class Gateway:
             raise
         return run
 
-    def _reserve(self, run: Run[Any]) -> None:
-        asker = run.task.asker
+    async def _reserve(self, run: Run[Any]) -> None:
+        asker, now = run.task.asker, run.began_at
         allowances = self.cluster.quota.of(asker.tenant, asker.actor)
-        spent = self._quotas.take(allowances, run.task.tokens, run.began_s)
-        if spent is not None:
-            raise Refused(Code.QUOTA_SPENT, f"the quota of {spent.who} is used up", spent.retry_after_s)
+        while wanted := self._quotas.take(allowances, run.task.tokens, now):
+            drawn = await self._book.draw(wanted, now)
+            if isinstance(drawn, Spent):
+                raise Refused(Code.QUOTA_SPENT, f"the quota of {drawn.who} is used up", drawn.retry_after_s)
+            self._quotas.add(drawn, now)
         run.whom, run.reserved = tuple(who for who, _ in allowances), run.task.tokens
 
     async def _somewhere(
@@ -317,8 +333,10 @@ class Gateway:
         ticket = Ticket(_priority(seat, task), self._number, until_s)
         waited = await seat.enter(ticket, now_s)
         run.seat, run.ticket = seat, ticket
-        if waited:  # meanwhile a consent may have ended, or a bundle come into force
+        if waited:  # meanwhile a consent may have ended or been taken back, or a bundle come into force
             run.waited_s += self.ports.clock.monotonic_s() - now_s
+            if task.consents and self._still_given:
+                task = run.task = replace(task, consents=await self._still_given(task))
             run.decision = self.decide(task)
             places = _places(task, run.decision)
             if seat.told.boundary not in places:
@@ -414,6 +432,10 @@ class Gateway:
         )
 
     # -- beside the tasks
+
+    async def bring_back(self, idle: timedelta = IDLE) -> None:
+        """Let other processes have what this one was given of quotas and did not touch for `idle`."""
+        await self._book.bring_back(self._quotas.unused(self.ports.clock.now(), idle))
 
     async def probe(self) -> None:
         """Ask every upstream that is out, and whose time is over, whether it is back."""

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sync_server.cluster.desk import Desk
 from sync_server.cluster.embedded import Embedded
 from sync_server.cluster.gateway import Gateway
+from sync_server.cluster.reception import Reception
 from sync_server.cluster.wire import Wire
 
 
@@ -13,6 +13,6 @@ class ClusterParts:
     """The gateway, its side of the database, the way to the engines, and our own engine if there is one."""
 
     gateway: Gateway
-    desk: Desk
+    reception: Reception
     wire: Wire
     embedded: Embedded | None = None

@@ -47,6 +47,7 @@ class Task:
     `text` is every word that would leave, for the classifier; `payload` the engine's body without the model; `raw`
     the body as it came, which goes on as it is to an engine that serves `raw_model`. `data_class` and
     `conversation_class` are as declared and as remembered. `boundaries` are the places that whoever asked permits.
+    `laptop_approved` says that it comes from a laptop that the organisation approves of now.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Task:
     within_s: float | None = None
     consents: tuple[Consented, ...] = ()
     approved: bool = False
+    laptop_approved: bool = False
     stream: bool = False
 
     @property
@@ -91,7 +93,12 @@ class Task:
 
 
 def question(
-    asker: Asker, request: AssistRequest, consents: tuple[Consented, ...] = (), *, approved: bool = False
+    asker: Asker,
+    request: AssistRequest,
+    consents: tuple[Consented, ...] = (),
+    *,
+    approved: bool = False,
+    laptop_approved: bool = False,
 ) -> Task:
     """The task behind a device's question, or behind queued work."""
     payload: dict[str, Any] = {
@@ -115,6 +122,7 @@ def question(
         within_s=request.within_s,
         consents=consents,
         approved=approved,
+        laptop_approved=laptop_approved,
         stream=request.stream,
     )
 

@@ -28,6 +28,7 @@ from sync_server.office.policies import Policies
 from sync_server.office.proof import Audits
 from sync_server.office.quarantine import Quarantine
 from sync_server.office.tasks import AssistTasks
+from sync_server.office.telemetry import Telemetry
 from sync_server.office.transfer import Transfers
 from sync_server.office.waiting import Matters
 
@@ -51,6 +52,7 @@ class Office(
     Transfers,
     Audits,
     Policies,
+    Telemetry,
 ):
     """Everything that a person at the office can do on one server."""
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from shared.commands.assist_request import task_ref
 from shared.ids import id_of
 from shared.problems import Code, Refused
-from shared.records import AssistTask, Record, TaskStatus
+from shared.records import TASK_ENDS, AssistTask, Record, TaskStatus
 from sync_server.office.base import OfficePart, ref_of
 from sync_server.store import TaskEntry
 
 #: A task in one of these has not come to its end.
-UNFINISHED = (TaskStatus.QUEUED, TaskStatus.RUNNING)
+UNFINISHED = tuple(status for status in TaskStatus if status not in TASK_ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class AssistTasks(OfficePart):
         with self.service.store.transaction() as tx:
             row = tx.task(tenant, id_of(ref))
         if row is None:
-            raise Refused(Code.NOT_FOUND, f"there is no {ref}; see: tailboard-server task list --all")
+            raise Refused(Code.NOT_FOUND, f"nothing is known of {ref} any more but its record")
         return _shown(record, row)
 
 

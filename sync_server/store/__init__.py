@@ -14,10 +14,12 @@ Rules
 Not handled here: what anything means. The store verifies nothing and decides nothing.
 """
 
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -25,6 +27,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, Pool, QueuePool
 
+from shared import log_room
 from shared.problems import Code, Refused
 from sync_server.store.accounts import Account, Accounts, ConsoleSession
 from sync_server.store.audit import Audit, Link
@@ -33,11 +36,14 @@ from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
 from sync_server.store.inference import Client, Inference
 from sync_server.store.lane import Apart, Lane, Undone
-from sync_server.store.ledger import Entry, Ledger
+from sync_server.store.ledger import Entry, Ledger, Told
+from sync_server.store.measures import Measures
 from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
+from sync_server.store.quotas import QuotaWindows
 from sync_server.store.records import Page, Records, Write
 from sync_server.store.tasks import TaskEntry, Tasks
+from sync_server.store.traces import StrandTold, Traces
 from sync_server.store.updates import UpdateFiles
 
 __all__ = [
@@ -57,9 +63,11 @@ __all__ = [
     "Page",
     "Person",
     "Store",
+    "StrandTold",
     "TaskEntry",
     "TenantHead",
     "TenantSettings",
+    "Told",
     "Tx",
     "Write",
 ]
@@ -70,6 +78,8 @@ _FULL_SYNC = 2
 #: Where SQLite's log has so many pages (of 4 KiB), whoever commits works it into the database, and waits for that. A
 #: full round writes some 800, many of them again and again; the sweep does it before, while nobody waits.
 LOG_PAGES_MAX = 16_000
+#: What `make_room` gives it: a backlog of some 6,000 commands, 33 MB.
+LOG_PAGES_ROOM = 8_000
 TRIES = 5
 #: Serialization failure, deadlock, and a unique key that another writer took first. Source: PostgreSQL, appendix A.
 _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
@@ -88,7 +98,20 @@ _SQLITE = {
 
 
 class Tx(
-    Organisation, Devices, Records, Ledger, Audit, Blobs, OutgoingWrites, UpdateFiles, Inference, Tasks, Accounts
+    Organisation,
+    Devices,
+    Records,
+    Ledger,
+    Audit,
+    Blobs,
+    OutgoingWrites,
+    UpdateFiles,
+    Inference,
+    Tasks,
+    QuotaWindows,
+    Accounts,
+    Traces,
+    Measures,
 ):
     """The open transaction."""
 
@@ -235,6 +258,23 @@ class Store:
             raise _meaning(error) from error
         finally:
             connection.close()
+
+    def make_room(self) -> None:
+        """Give SQLite's log a good part of the length that it grows to, so that no commit waits for the file to grow.
+
+        For a program that stays: it takes some 50 ms. Without room on the disk nothing is done; other databases see
+        to it themselves.
+
+        Raises:
+            Refused: `busy`, another program writes.
+        """
+        path = self.engine.url.database
+        if self._lane is None or not path:
+            return
+        log = Path(f"{path}-wal")
+        # who may write is the only one who lengthens the log
+        with self.transaction(), suppress(OSError), log.open("r+b", buffering=0) as file:
+            log_room.lengthen(file, log_room.bytes_of(LOG_PAGES_ROOM), os.fsync)
 
     def close(self) -> None:
         """Give the connections back."""

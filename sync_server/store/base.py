@@ -9,7 +9,6 @@ Rules
 3. Either way the same rows come back, and the same errors.
 """
 
-import json
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import ARRAY, Connection, Dialect, Text, any_, bindparam, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite import pysqlite
@@ -104,7 +104,7 @@ class Part:
     def _listed(self, values: Iterable[str] | Iterable[int]) -> Any:
         """`values` as the parameter of `among`."""
         listed = sorted(values)
-        return listed if self._dialect == "postgresql" else json.dumps(listed)
+        return listed if self._dialect == "postgresql" else to_json(listed).decode()
 
     def _one(self, query: Any, **values: Any) -> Any:
         if self._direct is not None and isinstance(query, Fixed):

@@ -44,6 +44,17 @@ class RevokedConsentRow(Table, table=True):
     revoked_at: str
 
 
+class SpentConsentRow(Table, table=True):
+    """A consent that a task which was left in the queue has left under."""
+
+    __tablename__ = "consent_spent"
+    tenant: str = Field(primary_key=True)
+    actor: str = Field(primary_key=True)
+    consent: str = Field(primary_key=True)
+    task: str
+    spent_at: str
+
+
 class ClientRow(Table, table=True):
     """A program that may ask; `key_hash` is all that is kept of its key."""
 
@@ -57,13 +68,16 @@ class ClientRow(Table, table=True):
 
 
 TASK, CONVERSATION = table_of(InferenceTaskRow), table_of(ConversationRow)
-REVOKED, CLIENT = table_of(RevokedConsentRow), table_of(ClientRow)
+REVOKED, SPENT, CLIENT = table_of(RevokedConsentRow), table_of(SpentConsentRow), table_of(ClientRow)
 _HASH = select(TASK.c.hash).where(TASK.c.tenant == bindparam("of"), TASK.c.task == bindparam("named"))
 _CLASS = select(CONVERSATION.c.data_class).where(
     CONVERSATION.c.tenant == bindparam("of"), CONVERSATION.c.id == bindparam("named")
 )
 _IS_REVOKED = select(REVOKED.c.consent).where(
     REVOKED.c.tenant == bindparam("of"), REVOKED.c.actor == bindparam("by"), REVOKED.c.consent == bindparam("named")
+)
+_SPENT_BY = select(SPENT.c.task).where(
+    SPENT.c.tenant == bindparam("of"), SPENT.c.actor == bindparam("by"), SPENT.c.consent == bindparam("named")
 )
 _BY_KEY = select(CLIENT).where(CLIENT.c.key_hash == bindparam("hashed"))
 
@@ -118,14 +132,24 @@ class Inference(Part):
         """Drop the conversations in which nothing was said since `before`."""
         self._do(delete(CONVERSATION).where(CONVERSATION.c.last_at < before.isoformat()))
 
-    def revoke_consent(self, tenant: str, actor: str, consent: str, at: datetime) -> None:
-        """Its giver took a consent back; for good."""
+    def revoke_consent(self, tenant: str, actor: str, consent: str, at: datetime) -> bool:
+        """Its giver took a consent back, for good. False if that was known."""
         values = {"tenant": tenant, "actor": actor, "consent": consent, "revoked_at": at.isoformat()}
-        self._one(_add(self._insert, RevokedConsentRow, "tenant", "actor", "consent"), **values)
+        return self._one(_add(self._insert, RevokedConsentRow, "tenant", "actor", "consent"), **values) is not None
 
     def consent_revoked(self, tenant: str, actor: str, consent: str) -> bool:
         """Whether its giver took it back."""
         return self._one(_IS_REVOKED, of=tenant, by=actor, named=consent) is not None
+
+    def spend_consent(self, tenant: str, actor: str, consent: str, task: str, at: datetime) -> bool:
+        """`task` leaves under a consent. False if one did before."""
+        values = {"tenant": tenant, "actor": actor, "consent": consent, "task": task, "spent_at": at.isoformat()}
+        return self._one(_add(self._insert, SpentConsentRow, "tenant", "actor", "consent"), **values) is not None
+
+    def consent_spent(self, tenant: str, actor: str, consent: str) -> str | None:
+        """The task that left under a consent; None if none did."""
+        row = self._one(_SPENT_BY, of=tenant, by=actor, named=consent)
+        return row.task if row else None
 
     def add_client(self, client: Client, key_hash: str) -> None:
         """A new program. Raises `Refused` if there is one of that name."""

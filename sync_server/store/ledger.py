@@ -4,12 +4,13 @@ A command is settled if it has a receipt, else held. Beside it stand what it wai
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -165,6 +166,12 @@ def _named(dialect: str) -> Any:
 
 
 @cache
+def _told(dialect: str) -> Any:
+    chosen = (LEDGER.c.tenant == bindparam("of"), LEDGER.c.outcome.is_not(None), among(LEDGER.c.id, dialect))
+    return Fixed(select(LEDGER.c.id, LEDGER.c.outcome, LEDGER.c.receipt).where(*chosen))
+
+
+@cache
 def _taken_back(dialect: str) -> Any:
     chosen = (WITHDRAWAL.c.tenant == bindparam("of"), among(WITHDRAWAL.c.command, dialect))
     return Fixed(select(WITHDRAWAL.c.command, WITHDRAWAL.c.hash).where(*chosen))
@@ -229,6 +236,14 @@ class Entry:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a settled command, without the command: its outcome, and the versions that it produced."""
+
+    outcome: Outcome
+    versions: Mapping[str, int]
+
+
 class Ledger(Part):
     """Commands and what became of them."""
 
@@ -243,6 +258,11 @@ class Ledger(Part):
         found = self._all(_roots(self._dialect), of=tenant, among=self._listed(ids)) if ids else ()
         roots = {row.id: _Root.of(row) for row in found}
         return [_entry(row, roots.get(row.root)) for row in rows]
+
+    def told(self, tenant: str, ids: Iterable[str]) -> dict[str, Told]:
+        """What became of those of `ids` that are settled."""
+        rows = self._all(_told(self._dialect), of=tenant, among=self._listed(ids))
+        return {row.id: Told(Outcome(row.outcome), from_json(bytes(row.receipt))["versions"]) for row in rows}
 
     def known(self, tenant: str, ids: Iterable[str]) -> frozenset[str]:
         """Which of `ids` were ever received."""

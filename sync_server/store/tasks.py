@@ -4,7 +4,7 @@ Rules
 1. A row is written in the transaction that settles its command; what it asks stays in the command and in its record.
 2. Who works on a row holds a lease with a fence. Every lease has a higher fence than the one before, and a change
    under an old fence changes nothing: a worker that was away too long cannot write over the one that took over.
-3. A row that came to its end is never leased again.
+3. A row that came to its end is never leased again. It goes when its task's time has been over for long.
 """
 
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, Text, bindparam, insert, or_, select, update
+from sqlalchemy import Column, Index, Text, bindparam, delete, insert, or_, select, update
 from sqlmodel import Field
 
 from shared.contract import to_instant
@@ -139,6 +139,24 @@ class Tasks(Part):
     def move_task(self, entry: TaskEntry) -> bool:
         """Write `entry` if its fence is still the row's. False, and nothing changed, if somebody took over."""
         return self._change_task(entry, entry.fence)
+
+    def cancel_task(self, tenant: str, command: str) -> None:
+        """A task that has not come to its end is cancelled; whoever has a lease of it loses it."""
+        c = TASK.c
+        this = (c.tenant == tenant) & (c.command == command) & c.state.in_(_UNFINISHED)
+        free = {"lease_owner": None, "lease_until": None, "not_before": None, "detail": ""}
+        self._do(update(TASK).where(this).values(state=TaskStatus.CANCELLED, fence=c.fence + 1, **free))
+
+    def holds_task(self, entry: TaskEntry) -> bool:
+        """Whether the lease under which `entry` was marked still holds."""
+        this = (TASK.c.tenant == entry.tenant) & (TASK.c.command == entry.command)
+        row = self._one(select(TASK.c.fence).where(this))
+        return row is not None and row.fence == entry.fence
+
+    def forget_ended_tasks(self, tenant: str, before: datetime) -> int:
+        """Drop the tasks that came to their end and whose time was over before an instant; how many."""
+        ended = (TASK.c.tenant == tenant) & TASK.c.state.not_in(_UNFINISHED) & (TASK.c.expires_at < _text(before))
+        return int(self._do(delete(TASK).where(ended)).rowcount)
 
     def fence_tasks(self) -> None:
         """After a restore: whoever worked on a task in the server's life before has no lease in this one."""

@@ -2,9 +2,11 @@
 
 import re
 from datetime import datetime
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
-from policies.bundle import FILES, MANIFEST, BadBundle, Bundle, pack, unpack
+from policies.bundle import FILES, MANIFEST, BadBundle, Bundle, pack, parse_bundle, unpack
 
 _NUMBER = re.compile(r"^(\s*version\s*=\s*)[0-9_]+", re.MULTILINE)
 
@@ -49,3 +51,10 @@ def why_not_now(bundle: Bundle, now: datetime) -> str | None:
         return None
     until = f"from {told.valid_from:%Y-%m-%d %H:%M} to {told.expires_at:%Y-%m-%d %H:%M} UTC"
     return f"bundle {told.version} is valid {until}; outside that time it permits nothing but the laptop itself"
+
+
+@cache
+def shipped_bundle() -> Bundle:
+    """The bundle that came with the program; parsed once."""
+    folder = resources.files("policies.default")
+    return parse_bundle({name: (folder / name).read_text(encoding="utf-8") for name in FILES})

@@ -1,4 +1,4 @@
-"""The table of promises names tests; every one of them must exist."""
+"""The tables of promises, routes and bad input name tests; every one of them must exist."""
 
 import re
 from pathlib import Path
@@ -6,12 +6,24 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
+def defined() -> set[str]:
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    return {name for source in sources for name in re.findall(r"def (test_\w+)\(", source)}
+
+
+def test_every_test_that_the_page_about_routes_names_exists() -> None:
+    page = (ROOT / "docs" / "routing.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "shown by" not in line]
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(rows) > 15
+    assert all("`test_" in row for row in rows), "a row without a test"
+    assert named <= defined(), f"named but not there: {sorted(named - defined())}"
+
+
 def test_every_test_that_the_invariants_name_exists() -> None:
     table = (ROOT / "docs" / "invariants.md").read_text(encoding="utf-8")
     rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
     named = {name for row in rows for name in re.findall(r"`(test_\w+)`", row)}
-    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    defined = {name for source in sources for name in re.findall(r"def (test_\w+)\(", source)}
     assert len(rows) > 10
     assert all(re.search(r"`test_\w+`", row) for row in rows), "a promise without a test"
-    assert named <= defined, f"named but not there: {sorted(named - defined)}"
+    assert named <= defined(), f"named but not there: {sorted(named - defined())}"

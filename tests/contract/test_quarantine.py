@@ -159,6 +159,24 @@ async def test_a_stale_release_becomes_a_conflict_and_what_rests_on_it_waits(ser
     assert apart(server) == []
 
 
+async def test_what_rests_on_a_released_command_was_written_over_what_the_release_made(
+    server: Server, laptop: Laptop
+) -> None:
+    clone = laptop.cloned()
+    await laptop.round(laptop.say("note.added", JOB, text="x"))
+    first = clone.say("field.updated", JOB, field="priority", value="urgent")
+    second = clone.command("field.updated", JOB, advance=False, field="priority", value="high")
+    await clone.round(first)
+    assert set(outcomes(release(server, first))) <= EFFECTIVE
+    server.office.readmit_device(TENANT, laptop.name, "root", "the clone is wiped")
+    base = second.bases[0].model_copy(update={"command": id_in(first), "value": "urgent"})
+    laptop.begin_epoch(2)
+    last = laptop.seal(second.model_copy(update={"bases": (base,), "epoch": 2, "seq": 1, "prev": None}))
+    (answer,) = (await laptop.round(last)).answers
+    assert receipt(answer).outcome in EFFECTIVE, "the office's hand on the field was its author's own wish"
+    assert server.records()[JOB].fields["priority"] == "high"
+
+
 async def test_what_is_released_and_needs_an_approval_shares_its_end(server: Server, laptop: Laptop) -> None:
     dangerous(server)
     await laptop.sync()

@@ -1,9 +1,10 @@
 """The real agent and store against the real server, over links that misbehave."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from simulators.network import LosesFirstReply, Refusing, Switch
 from tests.builders import NOW as AT
 from tests.served import TENANT, Server, in_place
 
+T = TypeVar("T")
 JOB, PIN = "work_order/WO-1", "2468"
 
 
@@ -318,6 +320,46 @@ async def test_if_an_answer_is_not_believed_the_round_ahead_of_it_is_in_doubt_to
     assert [bool(step.asked) for step in steps[:2]] == [True, True]
     assert texts(server) == wanted
     assert standings(device) == [Standing.ACCEPTED] * 5
+
+
+class Unhurried:
+    """Runs blocking work in its place, after everything else that could be done has been done."""
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        for _ in range(200):
+            await asyncio.sleep(0)
+        return work()
+
+
+async def test_while_an_answer_is_written_down_one_more_round_leaves_and_no_other(
+    device: Device, server: Server, cable: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "COMMANDS_MAX", 1)
+    wanted = [f"note {number}" for number in range(5)]
+    for text in wanted:
+        device.workbench.note(JOB, text)
+    monkeypatch.setattr(device.agent, "_run", Unhurried())
+    cable.inner = watched = Watched(cable.inner, device)
+    await device.agent.settle()
+    behind = [states.count(State.SENT) for states in watched.seen]
+    assert behind[:5] == [1, 2, 3, 3, 3], "one that leaves, and at most two whose answers are not written down"
+    assert texts(server) == wanted
+    assert standings(device) == [Standing.ACCEPTED] * 5
+
+
+async def test_no_round_more_leaves_before_an_answer_is_believed(
+    device: Device, server: Server, cable: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "COMMANDS_MAX", 1)
+    for number in range(5):
+        device.workbench.note(JOB, f"note {number}")
+    monkeypatch.setattr(device.agent, "_run", Unhurried())
+    cable.inner = watched = Watched(Forger(cable.inner, other_receipt), device)
+    steps = await device.agent.settle()
+    assert "not believed" in str(steps[-1].error)
+    assert len(watched.seen) == 2
+    assert standings(device) == [Standing.SENT] * 2 + [Standing.SAVED] * 3
+    assert len(texts(server)) == 2
 
 
 async def test_a_receipt_that_the_server_did_not_sign_is_not_believed(

@@ -174,7 +174,7 @@ async def test_a_forged_statement_of_what_the_cluster_can_do_is_none(laptop: Pla
 async def test_a_failure_here_sends_nothing_where_the_first_decision_did_not(
     laptop: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    laptop.assistant._load()
+    laptop.load()
     for _ in range(2):
         laptop.routes.failed(Route.DEVICE)  # once more, and it is left alone
 
@@ -234,7 +234,7 @@ async def test_sensitive_questions_make_no_connection_at_all(
 ) -> None:
     laptop = place(tmp_path, loads=loads)
     real = httpx.AsyncHTTPTransport()  # nothing scripted stands between it and the socket
-    laptop.assistant._cluster._http._transport._inner = real  # type: ignore[attr-defined]
+    laptop.cluster._http._transport._inner = real  # type: ignore[attr-defined]
     for purpose in ("answer", "summarise"):
         came = await laptop.assistant.ask(words, purpose=purpose)
         assert isinstance(came, Answer if loads else Refused), purpose
@@ -246,7 +246,7 @@ async def test_sensitive_questions_make_no_connection_at_all(
 
 async def test_the_guard_of_that_test_sees_a_connection(tmp_path: Path, no_egress: list[str]) -> None:
     laptop = place(tmp_path)
-    laptop.assistant._cluster._http._transport._inner = httpx.AsyncHTTPTransport()  # type: ignore[attr-defined]
+    laptop.cluster._http._transport._inner = httpx.AsyncHTTPTransport()  # type: ignore[attr-defined]
     await laptop.assistant.ask(SUMMARY, purpose="summarise")
     assert no_egress
     laptop.world.device.store.close()
@@ -355,7 +355,7 @@ async def test_what_cannot_run_now_waits_in_the_outbox_or_says_why_not(tmp_path:
 
 
 async def test_a_model_that_fails_is_not_counted_on_any_more(laptop: Place) -> None:
-    laptop.assistant._load()
+    laptop.load()
     laptop.model.fails = True
     came = await laptop.assistant.ask("Which filter fits?")
     assert not isinstance(came, Answer) or came.route is not Route.DEVICE
@@ -369,7 +369,7 @@ async def test_a_model_that_never_loaded_is_no_place(tmp_path: Path) -> None:
 
 
 async def test_a_statement_about_the_model_ends(laptop: Place) -> None:
-    laptop.assistant._load()
+    laptop.load()
     told = laptop.routes.laptop.told()
     assert told is not None
     assert (told.model, told.tier, told.tokens_per_s) == ("small-q4", Tier.BASIC, 20.0)

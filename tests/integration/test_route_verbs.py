@@ -1,7 +1,9 @@
 """The verbs about routes, consents and evidence, as programs, against a real server process without a cluster."""
 
 import json
+from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.integration.test_commands import call, home, laptop, told, url
@@ -57,3 +59,38 @@ def test_a_question_is_answered_by_the_model_that_ships(laptop: list[str]) -> No
     plain = call("device", "ask", "Ms Harrington was injured, what now?", *laptop[:-1])
     assert "[THIS LAPTOP]" in plain.stdout
     assert "Moved: nothing." in plain.stdout
+
+
+def test_evidence_is_counted_and_written_as_spans(laptop: list[str], tmp_path: Path) -> None:
+    summary = told(laptop, "evidence", "summary")
+    acts = {each["labels"]["act"]: each["value"] for each in summary["counts"] if "act" in each["labels"]}
+    assert acts == {"given": 1, "revoked": 1}
+    spans = told(laptop, "evidence", "spans", str(tmp_path / "spans.json"))
+    written = json.loads((tmp_path / "spans.json").read_text(encoding="utf-8"))
+    assert len(written["resourceSpans"][0]["scopeSpans"][0]["spans"]) == spans["spans"]
+    again = call("device", "evidence", "spans", str(tmp_path / "spans.json"), *laptop)
+    assert (again.returncode, "is there already" in again.stderr) == (1, True)
+
+
+def test_what_was_told_is_measured_and_replayed_at_the_server(laptop: list[str], home: Path) -> None:
+    told(laptop, "sync")
+    assert told(laptop, "evidence", "summary")["waiting"] == 0
+    server = ["--home", str(home), "--json"]
+    metrics = json.loads(call("sync_server", "metrics", *server).stdout)["metrics"]
+    values = {each["name"]: each["value"] for each in metrics}
+    assert values["tailboard_traces_total"] >= 2
+    assert values["tailboard_evidence_missing"] == 0
+    assert call("sync_server", "policy", "diff", "--since", "1d", *server).returncode == 0
+    for words in (("--since", "yesterday"), (), ("--since", "1d", "--replay", "x")):
+        assert call("sync_server", "policy", "diff", *words, *server).returncode == 2, words
+
+
+def test_the_metrics_are_read_with_the_token_that_was_made(url: str, home: Path) -> None:
+    assert httpx.get(f"{url}/metrics").status_code == 404
+    server = ["--home", str(home), "--json"]
+    made = json.loads(call("sync_server", "metrics-token", *server).stdout)
+    token = Path(made["file"]).read_text(encoding="ascii").strip()
+    assert httpx.get(f"{url}/metrics").status_code == 401
+    page = httpx.get(f"{url}/metrics", headers={"authorization": f"Bearer {token}"})
+    assert (page.status_code, "tailboard_traces_total{" in page.text) == (200, True)
+    assert call("sync_server", "metrics-token", *server).returncode == 1

@@ -1,6 +1,7 @@
 """What the server's SQLite must do, and what devices are told when it cannot."""
 
 import json
+import shutil
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from shared import log_room
 from shared.outcomes import Outcome
 from shared.problems import Code, Refused
 from sync_server import store as stores
@@ -124,3 +126,53 @@ async def test_a_full_disk_is_answered_with_a_time_to_come_back_and_nothing_is_h
     event.remove(store.engine, "connect", at_most)
     reply = await laptop.round(*envelopes)
     assert {receipt(answer).outcome for answer in reply.answers} == {Outcome.APPLIED}
+
+
+def log_of(store: Store) -> Path:
+    return Path(f"{store.engine.url.database}-wal")
+
+
+def as_if_killed_now(store: Store, to: Path) -> list[str]:
+    """The notes on the job in a copy of the files."""
+    path = Path(str(store.engine.url.database))
+    for file in (path, log_of(store)):
+        shutil.copy(file, to / file.name)
+    again = Store(f"sqlite:///{to / path.name}")
+    try:
+        with again.transaction() as tx:
+            notes: Any = tx.records(TENANT, [JOB])[JOB].fields["notes"]
+            return [note["text"] for note in notes]
+    finally:
+        again.close()
+
+
+async def test_a_log_with_room_keeps_what_was_acknowledged_before_and_after(
+    server: Server, laptop: Laptop, store: Store, tmp_path: Path
+) -> None:
+    await laptop.round(laptop.seal(laptop.command("note.added", JOB, text="before")))
+    there = bytes_of(log_of(store))
+    store.make_room()
+    assert bytes_of(log_of(store)) == there.ljust(log_room.bytes_of(stores.LOG_PAGES_ROOM), b"\0")
+    assert as_if_killed_now(store, tmp_path) == ["before"]
+    await laptop.round(laptop.seal(laptop.command("note.added", JOB, text="after")))
+    store.make_room()
+    assert len(bytes_of(log_of(store))) == log_room.bytes_of(stores.LOG_PAGES_ROOM)
+    assert as_if_killed_now(store, tmp_path) == ["before", "after"]
+
+
+def bytes_of(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def test_without_room_on_the_disk_the_log_stays_as_it_is(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store.transaction() as tx:
+        tx.tenants()
+    log = log_of(store)
+    size = log.stat().st_size
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    store.make_room()
+    assert log.stat().st_size == size

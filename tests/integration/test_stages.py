@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from device.core.evidence import for_upload
 from device.routes import Question
 from device.updates.bundles import Ruling
 from policies.bundle import Bundle
@@ -173,9 +172,10 @@ def test_a_shadow_that_cannot_be_read_does_not_decide(laptop: Place) -> None:
 def test_what_may_be_told_of_a_shadow_holds_nobody(laptop: Place) -> None:
     put(laptop, closed(2), stages=(stage(2, "shadow"),))
     laptop.routes.decide(PERSONAL, laptop.model)
-    told = for_upload(laptop.world.device.store.evidence())
-    assert [each["kind"] for each in told[-2:]] == ["decision", "shadow"]
-    assert (told[-1]["followed"], told[-1]["route"]) == (told[-2]["decision"], Route.REFUSE)
+    traces = laptop.routes.evidence.traces(0, 100)
+    told = [json.loads(each.told) for each in traces]
+    assert [each.kind for each in traces[-2:]] == ["decision", "shadow"]
+    assert (told[-1]["followed"], told[-1]["route"]) == (told[-2]["ref"], Route.REFUSE)
     for word in ("Harrington", "WO-1042", "okafor", HERE, "riverside"):
         assert word not in json.dumps(told), word
 

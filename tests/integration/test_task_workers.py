@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.records import TaskStatus
-from sync_server.cluster.tasks.desk import Desk
+from sync_server.cluster.queue.desk import TaskDesk
 from sync_server.office import Office
 from sync_server.service import Service
 from tests.builders import StillClock
@@ -47,7 +47,7 @@ def servers(questions: Questions, count: int) -> Iterator[list[Service]]:
 
 def work_until_empty(questions: Questions, service: Service, start: threading.Barrier) -> int:
     """How many tasks one server took, working beside the others."""
-    worker = questions.worker(desk=Desk(service, questions.policy, service.ports.new_id(), LIMITS))
+    worker = questions.worker(desk=TaskDesk(service, questions.policy, service.ports.new_id(), LIMITS))
     start.wait()
     taken = 0
     while asyncio.run(worker.step(questions.clock.now())):
@@ -74,20 +74,20 @@ def test_a_row_that_another_server_holds_is_passed_over_not_waited_for(questions
     with servers(questions, 2) as (one, two), one.store.transaction() as tx:
         held = tx.lease_task("one", now, until)
         assert held
-        other = Desk(two, questions.policy, "two", LIMITS).lease(now, until)
+        other = TaskDesk(two, questions.policy, "two", LIMITS).lease(now, until)
         assert other
         assert {held.command, other.command} == {first, second}
-        assert Desk(two, questions.policy, "two", LIMITS).lease(now, until) is None
+        assert TaskDesk(two, questions.policy, "two", LIMITS).lease(now, until) is None
 
 
 def test_what_another_server_took_over_is_not_written_by_the_first(questions: Questions) -> None:
     command = questions.ask()
     now = questions.clock.now()
     with servers(questions, 2) as (one, two):
-        slow: Any = Desk(one, questions.policy, "one", LIMITS)
+        slow: Any = TaskDesk(one, questions.policy, "one", LIMITS)
         row = slow.lease(now, now + timedelta(seconds=LEASE_S))
         questions.pass_time(LEASE_S + 1)
-        worker = questions.worker(desk=Desk(two, questions.policy, "two", LIMITS))
+        worker = questions.worker(desk=TaskDesk(two, questions.policy, "two", LIMITS))
         assert asyncio.run(worker.step(questions.clock.now()))
         known = questions.engine().known()
         assert slow.dispatch(row, known, questions.clock.now(), questions.clock.now()) is None

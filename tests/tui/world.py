@@ -20,6 +20,7 @@ from device.library.library import Library
 from device.model.port import Generation, LanguageModel, ModelError
 from device.settings import Settings
 from device.store import DeviceStore, Identity
+from device.telling import Telling
 from device.transfers import Transfers
 from device.transport import Meter, SyncClient
 from device.updates.bundles import Ruling, accepts
@@ -298,7 +299,8 @@ def build(
     updates = Refresher(store, client, keys, who, ports, on_thread, accepts)
     library = Library(store, attachments)
     librarian = Librarian(library, store, client, keys, ports, on_thread)
-    agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates, librarian)
+    telling = Telling(store, routes.evidence, client, keys, ports, on_thread)
+    agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates, telling, librarian)
     model = ScriptedModel() if with_model else None
     if model:
         model.gate.set()
@@ -314,6 +316,7 @@ def build(
         meter,
         transfers,
         updates,
+        telling,
         cluster,
         library,
         on_thread,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.contract.cluster.pair import pair  # noqa: F401  # a fixture
 from tests.contract.conftest import *  # noqa: F403
 
 

@@ -137,7 +137,7 @@ class Stage:
 
     async def audited(self) -> list[dict[str, Any]]:
         """The audit's entries about inference, as they are written."""
-        await write_down(self.parts.gateway, self.parts.desk, in_place)
+        await write_down(self.parts.gateway, self.parts.reception, in_place)
         with self.office.service.store.transaction() as tx:
             bodies = [json.loads(body) for _, _, _, body in tx.audit(TENANT)]
         return [body for body in bodies if body.get("act") == "inference"]
@@ -187,7 +187,7 @@ async def staged(
     engines = {each.name: Engine(each.told.model) for each in upstreams}
     link, plain = EngineLink(engines), PlainPolicies()
     cluster = replace(Cluster(upstreams), quota=quota or QuotaSettings())
-    parts = build_cluster(office.service, cluster, policies or plain, ThroughHttpx(link))
+    parts = build_cluster(office.service, cluster, policies or plain, in_place, ThroughHttpx(link))
     app = build_app(office.service, in_place, cluster=parts)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:

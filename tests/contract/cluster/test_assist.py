@@ -202,6 +202,18 @@ async def test_what_is_not_a_question_is_named(
     assert stage.reached() == 0
 
 
+async def test_several_servers_over_one_store_share_a_quota(office: Office, laptop: Laptop) -> None:
+    quota = QuotaSettings(window_s=60, actor=Share(requests=3, tokens=100_000))
+    async with (
+        staged(office, upstream("one"), quota=quota) as here,
+        staged(office, upstream("one"), quota=quota) as there,
+    ):
+        answers = [await stage.ask(laptop) for stage in (here, there, here, there, here)]
+        assert [each.status_code for each in answers] == [200, 200, 200, 429, 429]
+        assert answers[3].headers["retry-after"] == "60"
+        assert here.reached() + there.reached() == 3
+
+
 async def test_a_spent_quota_says_when_to_come_back(office: Office, laptop: Laptop) -> None:
     quota = QuotaSettings(window_s=60, actor=Share(requests=1, tokens=100_000))
     async with staged(office, upstream("one"), quota=quota) as stage:

@@ -157,7 +157,7 @@ async def test_an_audit_that_cannot_be_written_ends_the_service(stage: Stage, ke
 async def test_what_could_not_be_audited_is_audited_later(stage: Stage, key: str, monkeypatch: Any) -> None:
     await stage.chat(key)
     with monkeypatch.context() as broken:
-        broken.setattr(stage.parts.desk, "write", full)
+        broken.setattr(stage.parts.reception, "write", full)
         assert await stage.audited() == []
     await stage.chat(key)
     assert [entry["ended"] for entry in await stage.audited()] == ["answered", "answered"]

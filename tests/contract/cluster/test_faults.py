@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.envelope import WireEnvelope
 from shared.routing import Route
 from simulators.engine import Engine, Mood
 from sync_server.office import Office
@@ -146,6 +147,25 @@ async def test_what_waited_is_decided_again_before_it_is_sent(office: Office, la
         assert (await waiting).json()["code"] == "route_refused"
         assert len(engine.asked) == 1
         assert stage.idle()
+
+
+async def test_what_waited_does_not_leave_under_a_consent_that_was_taken_back_meanwhile(
+    office: Office, laptop: Laptop
+) -> None:
+    async with staged(office, upstream("one", slots=1)) as stage:
+        engine = stage.engines["one"]
+        held = hold_back(engine)
+        running = asyncio.create_task(stage.ask(laptop))
+        await until(lambda: len(engine.asked) == 1)
+        given = stage.consent(laptop, "WO-1", reach="job")
+        asked = stage.ask(laptop, "PHONE 555", conversation="WO-1", consents=[given])
+        waiting = asyncio.create_task(asked)
+        await until(lambda: stage.parts.gateway.seats["one"].line.waiting == 1)
+        await laptop.round(withdrawals=(WireEnvelope.model_validate(stage.taken_back(laptop, "C-1")),))
+        held.set()
+        answer_of(await running)
+        assert (await waiting).json()["code"] == "consent_needed"
+        assert len(engine.asked) == 1
 
 
 async def test_a_turn_that_does_not_come_in_time_ends_the_wait(office: Office, laptop: Laptop) -> None:

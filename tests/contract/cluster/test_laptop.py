@@ -1,60 +1,13 @@
 """A real laptop before the real gateway: both decide under the shipped policies, each understands the other."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 
-from device import bootstrap
 from device.assist import Refused, Waiting
-from device.bootstrap import Device
-from device.model.port import LanguageModel, ModelError
-from device.settings import Settings
 from shared.assist import Answer
 from shared.routing import Route
 from simulators.engine import Mood
-from sync_server.cluster.policy import shipped_policies
-from sync_server.office import Office
-from tests.contract.cluster.stage import Stage, staged, upstream
-from tests.served import TENANT, Server, in_place
-
-JOB, PIN = "work_order/WO-1", "2468"
-SUMMARY = "Summarise: the pump ran at 4.2 bar for three weeks. " * 12
-PERSONAL = "Ms Harrington was injured at the pump. What now?"
-
-
-@dataclass
-class Pair:
-    """The gateway and the laptop."""
-
-    stage: Stage
-    device: Device
-
-    async def ask(self, text: str, **more: object) -> object:
-        return await self.device.assistant().ask(text, **more)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-async def pair(
-    office: Office, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Pair]:
-    policies = shipped_policies()
-    policies.read(office.service)
-    async with staged(office, upstream("one"), upstream("two"), policies=policies) as stage:
-        settings, ports = Settings(tmp_path / "laptop"), office.service.ports
-        way = stage.http._transport
-        code = office.enrol_code(TENANT, "a.okafor")
-        await bootstrap.enrol(settings, "http://server", code, PIN, "test", ports, transport=way)
-        device = bootstrap.open_device(settings, PIN, ports, transport=way, run_blocking=in_place)
-        monkeypatch.setattr(Device, "load_model", no_model)
-        await device.agent.settle()
-        yield Pair(stage, device)
-        await device.close()
-
-
-def no_model(_: Device) -> LanguageModel:
-    raise ModelError("There is no model here; forms still work.")
+from tests.contract.cluster.pair import JOB, PERSONAL, SUMMARY, Pair
+from tests.served import TENANT
 
 
 async def test_a_question_goes_to_the_cluster_and_its_answer_comes_back_in_pieces(pair: Pair) -> None:

@@ -9,9 +9,10 @@ from policies.bundle import CEDAR, MANIFEST, pack
 from policies.rollout import Rollout
 from policies.rollout import Stage as Tried
 from shared.routing import DataClass, Route
-from sync_server.cluster.policy import ServerPolicies, shipped_bundle, shipped_policies
+from sync_server.cluster.policy import ServerPolicies, shipped_policies
 from sync_server.office import Office
 from sync_server.office.policies import Scope
+from sync_server.updates.bundles import shipped_bundle
 from tests.contract.cluster.stage import CLOUD, Stage, answer_of, staged, upstream
 from tests.served import TENANT, Laptop
 

@@ -11,10 +11,11 @@ from shared.records import AssistTask
 from shared.routing import DataClass, Route
 from simulators.engine import Mood
 from sync_server.cluster.policy import ServerPolicies, shipped_policies
-from sync_server.cluster.queued import GatewayEngine, consents_of, policy_by
-from sync_server.cluster.tasks.desk import Desk
-from sync_server.cluster.tasks.steps import Limits
-from sync_server.cluster.tasks.worker import Worker
+from sync_server.cluster.queue.by_gateway import GatewayEngine
+from sync_server.cluster.queue.desk import TaskDesk
+from sync_server.cluster.queue.in_force import consents_of, policy_in_force
+from sync_server.cluster.queue.steps import Limits
+from sync_server.cluster.queue.worker import Worker
 from sync_server.office import Office
 from tests.builders import JOB
 from tests.contract.cluster.stage import Stage, staged, upstream
@@ -39,7 +40,7 @@ async def asked(stage: Stage, question: str, **told: Any) -> AssistTask:
     service = stage.office.service
     payload = TaskRequested.model_validate({"question": question, "data_class": "internal", **told})
     (entry,) = service.confirm(TENANT, "m.reyes", [(JOB, payload)])
-    desk = Desk(service, policy_by(stage.parts.desk.policies), "worker", Limits())
+    desk = TaskDesk(service, policy_in_force(service.publisher), "worker", Limits())
     worker = Worker(GatewayEngine(stage.parts.gateway), desk, service.ports.clock, in_place)
     assert await worker.step(service.ports.clock.now())
     return AssistTask.model_validate(stage.office.record(TENANT, task_ref(entry.command.id)).fields)

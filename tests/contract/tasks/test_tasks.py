@@ -1,11 +1,14 @@
 """A question that is left for the cluster: durable, decided again, run once at a time, answered in a record."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from reconciliation.expiry import LIMITS as EXPIRY_LIMITS
+from shared.commands.assist_cancelled import TaskCancelled
 from shared.commands.assist_recorded import TaskRecorded
 from shared.commands.assist_request import task_ref
 from shared.commands.note_added import NoteAdded
@@ -13,11 +16,12 @@ from shared.commands.work_order_assigned import WorkOrderAssigned
 from shared.outcomes import Outcome, Reason
 from shared.records import ANSWER_CHARS_MAX, ApprovalChoice, TaskStatus
 from shared.routing import Route
-from simulators.cluster import Temper, answer, answer_text
-from sync_server.bootstrap import default_policy
-from sync_server.cluster.port import NoEngine
-from sync_server.cluster.tasks.facts import approves
-from sync_server.cluster.tasks.steps import after_run
+from simulators.cluster import ScriptedEngine, Temper, answer, answer_text
+from sync_server.cluster.queue.facts import approves
+from sync_server.cluster.queue.in_force import policy_in_force
+from sync_server.cluster.queue.port import NoEngine
+from sync_server.cluster.queue.steps import after_run
+from sync_server.retention import purge
 from sync_server.standing import go_on
 from tests.builders import JOB
 from tests.contract.tasks.world import COMPLEX_TOKENS, LEASE_S, LIMITS, Deadly, Died, Questions
@@ -445,7 +449,7 @@ async def test_work_on_the_job_goes_on_while_a_question_waits(questions: Questio
 @pytest.fixture
 def shipped(questions: Questions) -> Questions:
     """The same server under the bundle that ships."""
-    questions.follow(default_policy())
+    questions.follow(policy_in_force(questions.office.service.publisher))
     return questions
 
 
@@ -471,3 +475,96 @@ async def test_words_that_the_server_finds_sensitive_stay_here_whatever_the_lapt
     task = shipped.task(command)
     assert (task.status, shipped.came) == (TaskStatus.REFUSED, [])
     assert "consent" in task.detail
+
+
+# -- cancelled
+
+
+def cancel(questions: Questions, command: str, actor: str = "m.reyes") -> Any:
+    (entry,) = questions.office.service.confirm(TENANT, actor, [(task_ref(command), TaskCancelled())])
+    return entry.receipt
+
+
+async def test_what_is_cancelled_while_it_waits_never_leaves(questions: Questions) -> None:
+    command = questions.ask()
+    cancel(questions, command)
+    assert not await questions.step()
+    assert (questions.task(command).status, questions.came) == (TaskStatus.CANCELLED, [])
+
+
+async def test_what_is_cancelled_between_lease_and_mark_never_leaves(questions: Questions) -> None:
+    command = questions.ask()
+    desk: Any = questions.desk()
+    lease = desk.lease
+
+    def leased(*arguments: Any) -> Any:
+        row = lease(*arguments)
+        cancel(questions, command)
+        return row
+
+    desk.lease = leased
+    await questions.worker(desk=desk).step(questions.clock.now())
+    assert (questions.task(command).status, questions.came) == (TaskStatus.CANCELLED, [])
+
+
+async def test_what_an_engine_brings_for_a_cancelled_question_is_dropped(questions: Questions) -> None:
+    command = questions.ask()
+    questions.cluster.takes_s = 5
+
+    async def meanwhile() -> None:
+        cancel(questions, command)
+
+    questions.meanwhile = meanwhile
+    assert await questions.step()
+    task = questions.task(command)
+    assert (task.status, task.answer, len(questions.came)) == (TaskStatus.CANCELLED, None, 1)
+
+
+async def test_an_engine_that_works_on_a_cancelled_question_is_stopped(questions: Questions) -> None:
+    command = questions.ask()
+    questions.cluster.temper = Temper.SILENT
+    turns = 0
+
+    async def wait(_seconds: float) -> None:
+        nonlocal turns
+        turns += 1
+        if questions.cluster.reached and turns > 3 and questions.task(command).status is TaskStatus.RUNNING:
+            cancel(questions, command)
+        await asyncio.sleep(0)
+
+    running = asyncio.ensure_future(questions.worker(engine=silent(questions)).run(wait))
+    for _ in range(10_000):
+        if questions.cluster.reached and questions.cluster.reached[0].ended_at:
+            break
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert questions.cluster.reached[0].ended_at, "nobody stopped it"
+    assert questions.task(command).status is TaskStatus.CANCELLED
+
+
+def silent(questions: Questions) -> ScriptedEngine:
+    async def for_ever(_seconds: float) -> None:
+        await asyncio.Event().wait()
+
+    return ScriptedEngine(questions.cluster, questions.clock, for_ever)
+
+
+async def test_what_was_answered_says_so_when_it_is_cancelled(questions: Questions) -> None:
+    command = questions.ask()
+    await questions.step()
+    receipt = cancel(questions, command)
+    assert (receipt.outcome, receipt.detail) == ("rejected", "it is done already; there is nothing to cancel")
+    assert questions.task(command).status is TaskStatus.DONE
+
+
+async def test_what_the_workers_knew_goes_long_after_the_end_and_the_record_stays(questions: Questions) -> None:
+    done, waits = questions.ask(), questions.ask(output_tokens=1)
+    await questions.step()
+    questions.cluster.down = True
+    questions.pass_time(timedelta(days=3, hours=1).total_seconds() + EXPIRY_LIMITS.offline_max.total_seconds())
+    purge(questions.office.service)
+    with questions.office.service.store.transaction() as tx:
+        left = [each.command for each in tx.tasks_in(TENANT, tuple(TaskStatus))]
+    assert left == [waits], "the one that nobody looked at has not come to its end"
+    assert questions.record(done).fields["status"] == TaskStatus.DONE

@@ -10,11 +10,11 @@ from shared.ids import sha256_hex
 from shared.records import AssistTask, Record
 from shared.routing import DataClass, Decision, Obstacle, Refusal, Route, RouteRequest, highest
 from simulators.cluster import Cluster, ScriptedEngine
-from sync_server.cluster.port import Engine
-from sync_server.cluster.tasks.desk import Desk
-from sync_server.cluster.tasks.facts import Policy
-from sync_server.cluster.tasks.steps import Limits
-from sync_server.cluster.tasks.worker import Pace, Worker
+from sync_server.cluster.queue.desk import TaskDesk
+from sync_server.cluster.queue.facts import Policy
+from sync_server.cluster.queue.port import Engine
+from sync_server.cluster.queue.steps import Limits
+from sync_server.cluster.queue.worker import Pace, Worker
 from sync_server.office import Office
 from sync_server.service import Service
 from sync_server.store import TaskEntry
@@ -113,7 +113,7 @@ class Questions:
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
-        self.follow(Policy(self.rule.choose))
+        self.follow(Policy(lambda _tx, request, at: self.rule.choose(request, at)))
 
     def follow(self, policy: Policy) -> None:
         """From now on the server judges by this policy."""
@@ -127,9 +127,9 @@ class Questions:
         (entry,) = self.office.service.confirm(TENANT, actor, [(record, asked)])
         return entry.command.id
 
-    def desk(self, service: Service | None = None) -> Desk:
+    def desk(self, service: Service | None = None) -> TaskDesk:
         self.workers += 1
-        return Desk(service or self.office.service, self.policy, f"worker-{self.workers}", LIMITS)
+        return TaskDesk(service or self.office.service, self.policy, f"worker-{self.workers}", LIMITS)
 
     def engine(self) -> ScriptedEngine:
         async def wait(_seconds: float) -> None:

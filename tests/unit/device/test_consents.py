@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from device.consents import LIFE, LIFE_MAX
+from device.consents import LIFE, LIFE_MAX, Scope
 from device.errors import LocalError
 from device.routes import Question
 from shared.consent import Consent, ConsentRevocation
@@ -28,9 +28,12 @@ def laptop(tmp_path: Path) -> Iterator[Place]:
 
 
 def give(laptop: Place, **other: Any) -> Consent:
-    facts: dict[str, Any] = {"data_class": DataClass.PERSONAL, "purpose": "answer", "reach": "job"}
-    facts |= {"conversation": "WO-1042", "told": "It leaves.", "bundle_version": "shipped-1", **other}
-    return laptop.routes.consents.give(TO, **facts)
+    facts = {"data_class": DataClass.PERSONAL, "purpose": "answer", "reach": "job", "conversation": "WO-1042"}
+    scope: Any = facts | {name: each for name, each in other.items() if name in facts}
+    rest = {name: each for name, each in other.items() if name not in facts}
+    return laptop.routes.consents.give(
+        Scope(TO, **scope), **{"told": "It leaves.", "bundle_version": "shipped-1", **rest}
+    )
 
 
 def decide(laptop: Place, **other: Any) -> Decision:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from device.core.evidence import Entry, entry_hash, for_upload
+from device.core.evidence import Entry, entry_hash, noted
 from device.evidence import Evidence
 from device.routes import Question
 from device.settings import EVIDENCE_DAYS, read_settings
@@ -17,13 +18,16 @@ from shared.routing import DataClass
 from tests.builders import StillClock
 from tests.laptops import KEYS, Place, place
 
+TASK = "01890a5d-ac96-774b-bcce-b302099a8057"
+TRIED = {"decision": "ab", "route": "device", "data_class": "internal", "problem": "", "task": TASK}
+
 
 @pytest.fixture
 def laptop(tmp_path: Path) -> Iterator[Place]:
     made = place(tmp_path)
     for number in range(5):
         made.routes.decide(Question("answer", f"Which filter fits pump {number}?", DataClass.INTERNAL), made.model)
-    made.routes.evidence.note("attempt", decision="ab", route="device", problem="", task="t")
+    made.routes.evidence.note("attempt", **TRIED)
     yield made
     made.world.device.store.close()
 
@@ -49,6 +53,8 @@ def test_what_nobody_touched_holds(laptop: Place) -> None:
         ("UPDATE evidence SET body = replace(body, 'internal', 'public') WHERE number = 2", 2),
         ("UPDATE evidence SET at = '2020-01-01T00:00:00+00:00' WHERE number = 3", 3),
         ("UPDATE evidence SET kind = 'attempt' WHERE number = 1", 1),
+        ("UPDATE evidence SET told = replace(told, 'internal', 'public') WHERE number = 2", 2),
+        ("UPDATE evidence SET told = '' WHERE number = 2", 2),
         ("DELETE FROM evidence WHERE number = 4", 4),
         ("DELETE FROM evidence WHERE number = 1", 1),
         ("DELETE FROM evidence WHERE number >= 5", 5),
@@ -65,7 +71,7 @@ def test_the_first_place_that_does_not_hold_is_named(laptop: Place, sql: str, at
 def test_an_entry_that_was_written_anew_with_its_hash_breaks_the_next(laptop: Place) -> None:
     second = laptop.world.device.store.evidence()[1]
     body = second.body.replace("internal", "public")
-    renewed = entry_hash(second.number, second.prev, second.at, second.kind, body)
+    renewed = entry_hash(replace(second, body=body), laptop.routes.evidence.blind)
     run(laptop, "UPDATE evidence SET body = ?, hash = ? WHERE number = 2", body, renewed)
     assert broken_at(laptop) == 3
 
@@ -75,7 +81,7 @@ def test_who_writes_everything_anew_without_the_key_is_found(laptop: Place) -> N
     entries, prev = store.evidence(), "0" * 64
     for each in entries:
         body = each.body.replace("internal", "public")
-        renewed = entry_hash(each.number, prev, each.at, each.kind, body)
+        renewed = entry_hash(replace(each, prev=prev, body=body), laptop.routes.evidence.blind)
         run(
             laptop,
             "UPDATE evidence SET body = ?, hash = ?, prev = ? WHERE number = ?",
@@ -124,11 +130,26 @@ def test_how_long_evidence_is_kept_is_a_setting() -> None:
 def test_what_may_be_told_holds_nobodys_words_names_or_jobs(laptop: Place) -> None:
     asked = Question("answer", "Ms Harrington, 12 Mill Lane", DataClass.PERSONAL, conversation="WO-1042", task="T-1")
     laptop.routes.decide(asked, laptop.model)
-    told = json.dumps(for_upload(laptop.world.device.store.evidence()))
-    for word in ("Harrington", "Mill", "WO-1042", "T-1", "okafor", "TB-07", "riverside"):
+    told = json.dumps([each.model_dump() for each in laptop.routes.evidence.traces(0, 100)])
+    for word in ("Harrington", "Mill", "WO-1042", "T-1", "okafor", "TB-07", "riverside", TASK, "small-q4"):
         assert word not in told, word
-    assert '"data_class": "personal"' in told
+    assert r"\"data_class\":\"personal\"" in told
     assert told.count('"kind": "decision"') == 6
+
+
+def test_what_has_no_place_in_a_trace_cannot_be_recorded(laptop: Place) -> None:
+    with pytest.raises(ValueError, match="is no problem that has a name"):
+        laptop.routes.evidence.note("attempt", **TRIED | {"problem": "Ms Harrington called"})
+    assert laptop.routes.evidence.count() == 6
+    said = noted("attempt", TRIED | {"note": "Ms Harrington called"}, laptop.routes.evidence.blind)
+    assert "Harrington" not in said.told
+
+
+def test_digests_are_equal_for_equal_ids_and_only_under_one_laptops_key(laptop: Place) -> None:
+    other = Evidence(laptop.world.device.store, type(KEYS)(b"o" * 32, KEYS.technician, KEYS.device), StillClock())
+    here = laptop.routes.evidence.blind
+    assert here("WO-1042") == here("WO-1042") != other.blind("WO-1042")
+    assert here.sealed(1, "the same") != here.sealed(2, "the same")
 
 
 def test_no_word_of_a_question_is_in_the_database_because_of_a_decision(laptop: Place) -> None:
@@ -150,7 +171,7 @@ def test_decisions_from_before_the_chain_stay_and_are_vouched_for(tmp_path: Path
     (first,) = store.evidence()
     assert isinstance(first, Entry)
     assert (first.kind, json.loads(first.body)["count"], evidence.broken()) == ("before", 2, None)
-    evidence.note("attempt", route="device")
+    evidence.note("attempt", **TRIED)
     assert evidence.broken() is None
     with store.transaction() as connection:
         connection.exec_driver_sql("UPDATE decision SET body = '{}' WHERE position = 1")

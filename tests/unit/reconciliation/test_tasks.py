@@ -89,3 +89,49 @@ def test_what_came_to_its_end_stays_there(end: str) -> None:
     assert w.settle(me.say("assist.recorded", task_ref(asked.id), status=end), SERVICE).outcome is Outcome.APPLIED
     again = office(w, "tailboard").say("assist.recorded", task_ref(asked.id), status="running")
     assert w.settle(again, SERVICE).reason is Reason.STEP_NOT_ALLOWED
+
+
+# -- cancelled
+
+
+def cancelled(w: World, me: Person, asked: Any, **who: Any) -> Any:
+    return w.settle(me.say("assist.cancelled", task_ref(asked.id)), **who)
+
+
+@pytest.mark.parametrize("before", [None, "running"])
+def test_its_author_cancels_what_waits_or_runs(before: str | None) -> None:
+    w = world()
+    me = Person.at(w)
+    asked = me.say("assist.request", JOB, **ASKED)
+    w.settle(asked)
+    if before:
+        w.settle(office(w, "tailboard").say("assist.recorded", task_ref(asked.id), status=before), SERVICE)
+    assert cancelled(w, me, asked).outcome in (Outcome.APPLIED, Outcome.MERGED)
+    assert w.records[task_ref(asked.id)].fields["status"] == "cancelled"
+    late = office(w, "tailboard").say("assist.recorded", task_ref(asked.id), status="failed")
+    assert w.settle(late, SERVICE).reason is Reason.STEP_NOT_ALLOWED
+
+
+@pytest.mark.parametrize("end", ["failed", "expired", "refused"])
+def test_what_came_to_its_end_says_so_when_it_is_cancelled(end: str) -> None:
+    w = world()
+    me = Person.at(w)
+    asked = me.say("assist.request", JOB, **ASKED)
+    w.settle(asked)
+    seen_as_queued = me.say("assist.cancelled", task_ref(asked.id))
+    w.settle(office(w, "tailboard").say("assist.recorded", task_ref(asked.id), status=end), SERVICE)
+    ruling = w.settle(seen_as_queued)
+    assert (ruling.reason, ruling.detail) == (
+        Reason.OBJECTION,
+        f"it is {end} already; there is nothing to cancel",
+    )
+
+
+def test_nobody_else_in_the_field_cancels_it_and_the_office_does() -> None:
+    w = world()
+    me = Person.at(w)
+    asked = me.say("assist.request", JOB, **ASKED)
+    w.settle(asked)
+    other = Person.at(w, actor="b.lind")
+    assert cancelled(w, other, asked).reason is Reason.OBJECTION
+    assert cancelled(w, office(w, "m.reyes"), asked).outcome is Outcome.APPLIED

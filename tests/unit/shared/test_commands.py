@@ -46,6 +46,7 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "external.recorded": ("external_write/x", {"status": "done", "reference": "PO-1", "attempts": 1}),
     "external.decided": ("external_write/x", {"verdict": "retry", "reason": "they lost it"}),
     "assist.request": (JOB, {"question": "which seal?", "data_class": "internal"}),
+    "assist.cancelled": ("assist_task/x", {}),
     "assist.recorded": ("assist_task/x", {"status": "running", "attempts": 1}),
     "document.added": (
         "document/nx-pumps",

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from shared.records import ANSWER_CHARS_MAX, TaskStatus
 from shared.routing import DataClass, Link, Obstacle, Refusal, Route, RouteRequest
 from simulators.cluster import answer
-from sync_server.cluster.port import Broke, Busy, Task
-from sync_server.cluster.tasks.steps import Done, Later, Limits, Over, Run, after_run, expired, first
+from sync_server.cluster.queue.port import Broke, Busy, QueuedTask
+from sync_server.cluster.queue.steps import Done, Later, Limits, Over, Run, after_run, expired, first
 from sync_server.store import TaskEntry
 from tests.builders import NOW, new_id
 from tests.contract.tasks.world import HouseRule
@@ -35,11 +35,11 @@ def decided(route: Route, **more: Any) -> Any:
     return DECISION.model_copy(update={"route": route, **more})
 
 
-def running() -> tuple[TaskEntry, Run, Task]:
+def running() -> tuple[TaskEntry, Run, QueuedTask]:
     run = first(ROW, decided(Route.PRIVATE_CLUSTER), NOW, LIMITS)
     assert isinstance(run, Run)
     row = replace(ROW, state=TaskStatus.RUNNING, attempts=1)
-    task = Task(
+    task = QueuedTask(
         "t",
         ROW.command,
         3,

@@ -1,7 +1,7 @@
 """What the server asks of the cluster for a question that nobody waits for, and what an engine must be honest about.
 
 Rules
-1. An engine is asked only for what was decided; it goes nowhere else, and chooses only among `Task.places`.
+1. An engine is asked only for what was decided; it goes nowhere else, and chooses only among `QueuedTask.places`.
 2. It raises nothing for what the other side does: every answer, silence and garbage included, is one of these values.
 3. It names the task and the fence that it was asked under in what it answers. Another task's answer is nobody's.
 4. It stops when it is cancelled: whoever asked gave up.
@@ -20,7 +20,7 @@ from shared.routing import Boundary, Capability, Consented, DataClass, Purpose, 
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class QueuedTask:
     """One question as it goes to the cluster.
 
     Args:
@@ -42,6 +42,7 @@ class Task:
         disclosure: what its author is told about it.
         consents: those that the decision knew of.
         approved: somebody with the right to approved it.
+        laptop_approved: its author's laptop may do sensitive work.
     """
 
     tenant: str
@@ -62,11 +63,12 @@ class Task:
     disclosure: str
     consents: tuple[Consented, ...] = ()
     approved: bool = False
+    laptop_approved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer, with what crossed a boundary for it; `fence` is that of the `Task`, and so is the answer's task."""
+    """The answer, with what crossed a boundary for it; `fence` is that of its task."""
 
     fence: int
     answer: Answer
@@ -103,7 +105,7 @@ class Engine(Protocol):
     def known(self) -> Mapping[Boundary, Capability]:
         """What each place can do now; one that is not named cannot be used. Waits for nobody."""
 
-    async def run(self, task: Task) -> Result:
+    async def run(self, task: QueuedTask) -> Result:
         """Have the question answered."""
 
 
@@ -114,6 +116,6 @@ class NoEngine:
         """Nothing."""
         return {}
 
-    async def run(self, task: Task) -> Result:
+    async def run(self, task: QueuedTask) -> Result:
         """Never asked; if it were, it would say so."""
         return Busy("this server has no cluster")

@@ -5,19 +5,17 @@ Rules
    can only be raised, and consents that are checked anew.
 2. Approved means: somebody else approved the command whose envelope has this hash, and that is on record.
 3. An approval is asked for where that, and only that, stands between a question and the cluster.
+4. A laptop that is revoked or forked by now is not an approved one, whatever it was when it asked.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from policies.bundle import Bundle
-from policies.classify import classify, vocabulary
-from policies.route import choose
 from reconciliation.draft import Draft
 from shared.commands import read_payload
 from shared.commands.assist_request import TaskRequested
-from shared.commands.base import Command, Role
+from shared.commands.base import OFFICE, Command
 from shared.records import ApprovalStatus, Record
 from shared.routing import (
     Boundary,
@@ -30,13 +28,13 @@ from shared.routing import (
     Route,
     RouteRequest,
 )
-from sync_server.store import Entry, Tx
+from sync_server.store import DeviceState, Entry, Tx
 
 #: Where this server can have something run.
 SERVED: tuple[Boundary, ...] = (Route.PRIVATE_CLUSTER, Route.MANAGED_CLOUD)
 
 #: The route for a request, by the bundle in force for its tenant.
-Choose = Callable[[RouteRequest, datetime], Decision]
+Choose = Callable[[Tx, RouteRequest, datetime], Decision]
 #: The class that the server finds a question to be in, at least the one that was declared; None if it cannot tell.
 Classify = Callable[[Tx, Command, TaskRequested], DataClass | None]
 #: Those of a command's consents that are signed by their person and stand.
@@ -68,16 +66,26 @@ class Policy:
         asked = asked_in(entry.command)
         consents = self.consents(tx, entry.command, asked, now)
         found = self.classify(tx, entry.command, asked)
-        request = _request(entry.command, asked, found, known, consents, approved=approves(approval, entry))
-        return self.choose(request, now)
+        request = _request(
+            entry.command,
+            asked,
+            found,
+            known,
+            consents,
+            laptop_approved=_laptop_approved(tx, entry.command),
+            approved=approves(approval, entry),
+        )
+        return self.choose(tx, request, now)
 
     def asks(self, tx: Tx, draft: Draft, now: datetime) -> bool:
         """Whether somebody else has to approve the question before it may run."""
         if not isinstance(draft.payload, TaskRequested):
             return False
-        consents = self.consents(tx, draft.command, draft.payload, now)
-        found = self.classify(tx, draft.command, draft.payload)
-        decision = self.choose(_request(draft.command, draft.payload, found, {}, consents, approved=False), now)
+        command, asked = draft.command, draft.payload
+        consents = self.consents(tx, command, asked, now)
+        found, laptop_approved = self.classify(tx, command, asked), _laptop_approved(tx, command)
+        request = _request(command, asked, found, {}, consents, laptop_approved=laptop_approved, approved=False)
+        decision = self.choose(tx, request, now)
         return any(each.obstacle is Obstacle.NEEDS_APPROVAL for each in decision.why_not if each.route in SERVED)
 
 
@@ -88,6 +96,7 @@ def _request(
     known: Mapping[Boundary, Capability],
     consents: tuple[Consented, ...],
     *,
+    laptop_approved: bool,
     approved: bool,
 ) -> RouteRequest:
     return RouteRequest(
@@ -100,7 +109,7 @@ def _request(
         input_chars=len(asked.question),
         output_tokens=asked.output_tokens,
         tier=asked.tier,
-        device_approved=True,  # the office enrolled it, or is it
+        device_approved=laptop_approved,
         link=Link.UP,
         known={place: each for place, each in known.items() if place in SERVED},
         consents=consents,
@@ -108,15 +117,12 @@ def _request(
     )
 
 
-def policy_of(bundle: Bundle) -> Policy:
-    """How a bundle judges questions: by its policies, and by its classifier with the names of everybody here."""
-
-    def found(tx: Tx, command: Command, asked: TaskRequested) -> DataClass:
-        people = [each.name for each in tx.people(command.tenant) if Role.SERVICE not in each.roles]
-        known = vocabulary(bundle.rules.classifier, people=people)
-        return classify(asked.question, known, declared=asked.data_class).data_class
-
-    return Policy(lambda request, at: choose(bundle, request, at), found)
+def _laptop_approved(tx: Tx, command: Command) -> bool:
+    """Whether the question comes from a laptop that may do its organisation's work now, or from the office."""
+    if command.device == OFFICE:
+        return True
+    device = tx.device(command.tenant, command.device)
+    return device is not None and device.state is DeviceState.ACTIVE
 
 
 def asked_in(command: Command) -> TaskRequested:

@@ -17,8 +17,8 @@ from typing import assert_never
 from shared.assist import Answer
 from shared.records import ANSWER_CHARS_MAX, CITATIONS_MAX, TaskStatus
 from shared.routing import Boundary, Decision, Route
-from sync_server.cluster.port import Answered, Broke, Busy, Result, Unfit
-from sync_server.cluster.tasks.facts import SERVED
+from sync_server.cluster.queue.facts import SERVED
+from sync_server.cluster.queue.port import Answered, Broke, Busy, Result, Unfit
 from sync_server.store import TaskEntry
 
 _LINE_CHARS = 400

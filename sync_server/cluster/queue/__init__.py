@@ -9,6 +9,7 @@
 | `steps` | what to do next: data in, data out |
 | `desk` | the worker's side of the database |
 | `worker` | carries out the steps |
+| `port`, `by_gateway` | what an engine must be honest about; the gateway as that engine |
 
 Rules
 1. A task that needs an approval has none of this before it is approved: its command is held

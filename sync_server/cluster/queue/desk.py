@@ -9,7 +9,7 @@ Rules
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
@@ -22,9 +22,10 @@ from shared.ids import record_ref
 from shared.outcomes import EFFECTIVE
 from shared.records import TaskStatus
 from shared.routing import Boundary, Capability, Decision
-from sync_server.cluster.port import Task
-from sync_server.cluster.tasks.facts import Policy, asked_in
-from sync_server.cluster.tasks.steps import Done, Later, Limits, Over, Resting, Run, expired, first, waits
+from sync_server.cluster.consents import spend
+from sync_server.cluster.queue.facts import Policy, asked_in
+from sync_server.cluster.queue.port import QueuedTask
+from sync_server.cluster.queue.steps import Done, Later, Limits, Over, Resting, Run, expired, first, waits
 from sync_server.logs import where
 from sync_server.service import Service, give
 from sync_server.standing import refuse_if_stopped, stopped
@@ -40,10 +41,10 @@ class Dispatched:
 
     row: TaskEntry
     run: Run
-    task: Task
+    task: QueuedTask
 
 
-class Desk:
+class TaskDesk:
     """One worker's access to tasks. Every method blocks and raises as the store does."""
 
     def __init__(self, service: Service, policy: Policy, owner: str, limits: Limits) -> None:
@@ -74,7 +75,7 @@ class Desk:
                 return None
             assert entry is not None, "only what was read can be decided"
             marked = replace(row, state=TaskStatus.RUNNING, attempts=row.attempts + 1, lease_until=until, detail="")
-            moved = self._move(tx, marked, None, decision, command_id)
+            moved = self._move(tx, marked, None, decision, command_id, leaving=entry)
             return Dispatched(marked, step, _task(marked, entry, step)) if moved else None
 
         return self._service.store.attempt(work)
@@ -88,6 +89,11 @@ class Desk:
             return self._move(tx, rest(sent.row, result), result, sent.run.decision, command_id)
 
         return self._service.store.attempt(work)
+
+    def holds(self, sent: Dispatched) -> bool:
+        """Whether the task is still ours: nobody took over, and its author did not cancel it."""
+        with self._service.store.transaction() as tx:
+            return tx.holds_task(sent.row)
 
     # -- deciding again
 
@@ -113,9 +119,15 @@ class Desk:
     # -- writing down
 
     def _move(
-        self, tx: Tx, after: TaskEntry, result: Resting | None, decision: Decision | None, command_id: str
+        self,
+        tx: Tx,
+        after: TaskEntry,
+        result: Resting | None,
+        decision: Decision | None,
+        command_id: str,
+        leaving: Entry | None = None,
     ) -> bool:
-        """Row and record together, if the lease still holds."""
+        """Row and record together, if the lease still holds; what is `leaving` spends its consents."""
         if not tx.move_task(after):
             return False
         told = TaskRecorded(
@@ -128,10 +140,16 @@ class Desk:
             answer=result.answer if isinstance(result, Done) else None,
             truncated=isinstance(result, Done) and result.truncated,
         )
-        self._record(tx, after, told, command_id)
+        spent: list[dict[str, str]] = []
+        if leaving and decision:
+            given = asked_in(leaving.command).consents
+            spent = spend(tx, decision, after.command, given, self._service.ports.clock.now())
+        self._record(tx, after, told, command_id, spent)
         return True
 
-    def _record(self, tx: Tx, row: TaskEntry, told: TaskRecorded, command_id: str) -> None:
+    def _record(
+        self, tx: Tx, row: TaskEntry, told: TaskRecorded, command_id: str, notes: Sequence[Mapping[str, str]]
+    ) -> None:
         """Bring the record of the task in line with its row; nothing, if it says the same already."""
         batch = self._service.batch(tx, row.tenant)
         ref = task_ref(row.command)
@@ -141,6 +159,8 @@ class Desk:
         if tx.person(row.tenant, SERVICE_PERSON) != _SERVICE:
             tx.put_person(row.tenant, _SERVICE)
             batch.note(act="person", person=SERVICE_PERSON, roles=sorted(_SERVICE.roles))
+        for note in notes:
+            batch.note(**note)
         now = self._service.ports.clock.now()
         author = Author(command_id, row.tenant, OFFICE, SERVICE_PERSON, now, told.bundle_version[:40] or "service")
         give(self._service.pen(tx, row.tenant), batch, author, ref, told, {})
@@ -150,9 +170,9 @@ class Desk:
         assert entry.outcome in EFFECTIVE, f"the record of a task does not follow its row: {entry.outcome}"
 
 
-def _task(row: TaskEntry, entry: Entry, run: Run) -> Task:
+def _task(row: TaskEntry, entry: Entry, run: Run) -> QueuedTask:
     asked = asked_in(entry.command)
-    return Task(
+    return QueuedTask(
         tenant=row.tenant,
         id=row.command,
         fence=row.fence,
@@ -171,6 +191,7 @@ def _task(row: TaskEntry, entry: Entry, run: Run) -> Task:
         disclosure=run.decision.disclosure,
         consents=run.decision.request.consents,
         approved=run.decision.request.approved,
+        laptop_approved=run.decision.request.device_approved,
     )
 
 

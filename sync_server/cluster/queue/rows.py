@@ -1,12 +1,14 @@
-"""The rows of tasks, as a unit of work leaves them: added in the transaction that settles their commands."""
+"""The rows of tasks, as a unit of work leaves them: added and cancelled in the transaction that settles commands."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from reconciliation.decide import Ruling
+from shared.commands.assist_cancelled import TaskCancelled
 from shared.commands.assist_request import TaskRequested, task_ref
+from shared.ids import id_of
 from shared.records import TaskStatus
-from sync_server.cluster.tasks.facts import asked_in
+from sync_server.cluster.queue.facts import asked_in
 from sync_server.store import Entry, TaskEntry, Tx
 
 
@@ -16,6 +18,14 @@ def add_tasks(tx: Tx, tenant: str, settled: Iterable[tuple[Entry, Ruling]], now:
         ref = task_ref(entry.command.id)
         if entry.command.kind == TaskRequested.kind.name and any(each.ref == ref for each in ruling.writes):
             tx.add_task(TaskEntry(tenant, entry.command.id, TaskStatus.QUEUED, now, expiry_of(entry)))
+
+
+def cancel_tasks(tx: Tx, tenant: str, settled: Iterable[tuple[Entry, Ruling]]) -> None:
+    """End the rows of the tasks that `settled` cancelled: whoever works on one has no lease any more."""
+    for entry, ruling in settled:
+        subject = entry.command.record
+        if entry.command.kind == TaskCancelled.kind.name and any(each.ref == subject for each in ruling.writes):
+            tx.cancel_task(tenant, id_of(subject))
 
 
 def expiry_of(entry: Entry) -> datetime:

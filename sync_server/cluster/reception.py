@@ -9,9 +9,10 @@ Rules
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,7 +22,7 @@ from shared.envelope import CAPABILITY_TYPE, seal
 from shared.ids import sha256_hex
 from shared.problems import Code, Refused
 from shared.request_signature import Message
-from shared.routing import Boundary, Capabilities, Capability, highest
+from shared.routing import Boundary, Capabilities, Capability, Consented, highest
 from sync_server.authentication import Caller, Seen
 from sync_server.cluster import consents
 from sync_server.cluster.account import Use
@@ -48,7 +49,7 @@ class Claimed:
     digest: str
 
 
-class Desk:
+class Reception:
     """What the gateway asks of the server's database."""
 
     def __init__(self, service: Service, policies: Policies) -> None:
@@ -70,7 +71,10 @@ class Desk:
                 raise Refused(Code.ID_REUSED, f"task {request.task} came before and said something else")
             tx.forget_tasks(now - 2 * TASK_AGE_MAX)
             asker = Asker(caller.tenant, caller.device, caller.actor, "device")
-            task = question(asker, request, consents.hold(tx, caller, request, now))
+            notes: list[consents.Note] = []
+            held = consents.hold(tx, caller, request, now, notes.append)
+            self._audit(tx, caller.tenant, notes)
+            task = question(asker, request, held, laptop_approved=True)  # it is active, as was seen just now
             return self._remembered(tx, task.classified(self.policies.classify(caller.tenant, task.text)), now)
 
         return Claimed(self.store.attempt(work), digest)
@@ -96,6 +100,12 @@ class Desk:
         tx.forget_conversations(now - CONVERSATION_KEPT)
         risen = tx.raise_conversation(task.asker.tenant, task.conversation, task.data_class, now)
         return replace(task, conversation_class=risen, data_class=highest(task.data_class, risen))
+
+    def still_given(self, task: Task) -> tuple[Consented, ...]:
+        """Those of a task's consents that were not taken back since it came."""
+        who = task.asker
+        with self.store.transaction() as tx:
+            return tuple(each for each in task.consents if not tx.consent_revoked(who.tenant, who.actor, each.id))
 
     # -- programs
 
@@ -140,10 +150,14 @@ class Desk:
         self.store.attempt(lambda tx: self._write(tx, tenant, uses))
 
     def _write(self, tx: Tx, tenant: str, uses: Iterable[Use]) -> None:
-        batch = self.service.batch(tx, tenant)
-        for use in uses:
-            batch.note(**use.note())
-        batch.flush()
+        self._audit(tx, tenant, [use.note() for use in uses])
+
+    def _audit(self, tx: Tx, tenant: str, notes: Sequence[Mapping[str, Any]]) -> None:
+        if notes:
+            batch = self.service.batch(tx, tenant)
+            for note in notes:
+                batch.note(**note)
+            batch.flush()
 
 
 def _question(body: bytes) -> AssistRequest:

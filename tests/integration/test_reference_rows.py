@@ -1,0 +1,365 @@
+"""The five reference rows, through the programs that people use: real processes, the model that ships as the cluster.
+
+Each test has jobs of its own: what was once said on a job counts for everything that is asked about it later. Each
+row is asked with the cluster up; what it falls back to, with the cluster down. A cluster that comes and goes changes
+where a job's questions run at most once in a window. The managed service is an engine of ours behind a socket of
+loopback, declared as `managed_cloud`, for an organisation whose policies switch it on.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policies.bundle import FILES, ROUTES
+from shared.contract import to_instant
+from simulators import processes
+from simulators.engine import Engine, Mood, serve_engine
+
+pytestmark = pytest.mark.requires("model")
+
+SENSITIVE = "Ms Harrington was injured at the pump, what now?"
+DOCUMENT = "The pump ran at 4.2 bar for three weeks. " * 12
+LARGE = "The pump house was opened to visitors, and the water is clear. " * 220
+WINDOW = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Laptop:
+    """An enrolled laptop, as the words that every call of its program ends with."""
+
+    where: tuple[str, ...]
+    model: Path | None = None
+
+    def told(self, *words: str, code: int = 0) -> dict[str, Any]:
+        command = [sys.executable, "-m", "device.cli", *words, *self.where]
+        told = {**os.environ, "TAILBOARD_MODEL": str(self.model)} if self.model else None
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL, env=told
+        )
+        assert done.returncode == code, (words, done.stdout, done.stderr)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def ask(self, text: str, *words: str, code: int = 0) -> dict[str, Any]:
+        return self.told("ask", text, *words, code=code)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """A server process with its cluster, a laptop with the model that ships, and one without a model."""
+
+    server: processes.Running
+    laptop: Laptop
+    bare: Laptop
+
+
+def office(made: Path) -> Path:
+    processes.administer(made, "init", "--tenant", "t", "--name", "T")
+    processes.administer(made, "sample", "load")
+    return made
+
+
+def enrolled(folder: Path, home: Path, server: processes.Running, person: str, model: Path | None = None) -> Laptop:
+    folder.mkdir()
+    (folder / "pin").write_text("2468\n")
+    where = ("--home", str(folder / "home"), "--pin-file", str(folder / "pin"), "--json")
+    code = processes.administer(home, "enrol-code", person)["code"]
+    made = Laptop(where, model)
+    made.told("enrol", server.url, code)
+    made.told("sync")
+    return made
+
+
+@contextmanager
+def standing(folder: Path, cluster: str) -> Iterator[Stand]:
+    home = folder / "office"
+    with processes.running_server(home, cluster=cluster) as server:
+        laptop = enrolled(folder / "laptop", home, server, "a.okafor")
+        bare = enrolled(folder / "bare", home, server, "b.lind", folder / "none.gguf")
+        yield Stand(server, laptop, bare)
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """With the embedded cluster."""
+    folder = tmp_path_factory.mktemp("embedded")
+    (folder / "office").mkdir()
+    office(folder / "office")
+    with standing(folder, "embedded") as made:
+        yield made
+
+
+# -- the model's process
+
+
+def child_of(server: int) -> tuple[int, int] | None:
+    """The embedded model's process and its port; None if there is none now."""
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError, ValueError, IndexError):
+            parent = (
+                int((folder / "stat").read_text().rpartition(")")[2].split()[1]) if folder.name.isdecimal() else 0
+            )
+            words = (folder / "cmdline").read_bytes().split(b"\0") if parent == server else []
+            if b"sync_server.cluster.llama_server" in words:
+                return int(folder.name), int(words[words.index(b"--port") + 1])
+    return None
+
+
+def until(true: Callable[[], bool], what: str, within_s: float = 180) -> None:
+    ends = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < ends, what
+        time.sleep(0.1)  # a real process says nothing when it is ready
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def up(stand: Stand) -> None:
+    def ready() -> bool:
+        child = child_of(stand.server.pid)
+        return child is not None and listening(child[1])
+
+    until(ready, "the cluster does not come up")
+
+
+@contextmanager
+def down(stand: Stand) -> Iterator[None]:
+    """The model's process dies, and again as soon as it was started anew."""
+    over = threading.Event()
+
+    def reap() -> None:
+        while not over.wait(0.02):
+            if child := child_of(stand.server.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(child[0], signal.SIGKILL)
+
+    reaper = threading.Thread(target=reap, daemon=True)
+    reaper.start()
+    try:
+        until(lambda: child_of(stand.server.pid) is None, "the cluster does not go down")
+        yield
+    finally:
+        over.set()
+        reaper.join()
+
+
+def ran(said: dict[str, Any]) -> tuple[str, str]:
+    return said["outcome"], said["badge"]
+
+
+# -- the cluster is up
+
+
+def test_sensitive_work_stays_on_the_laptop_or_crosses_with_a_consent(stand: Stand) -> None:
+    up(stand)
+    said = stand.laptop.ask(SENSITIVE, "--job", "WO-1042")
+    assert ran(said) == ("answered", "THIS LAPTOP"), said
+    assert said["answer"]["moved"] == []
+    assert "nothing goes to the managed cloud" in said["answer"]["disclosure"]
+    refused = stand.bare.ask(SENSITIVE, "--job", "WO-1042", code=1)
+    assert (refused["outcome"], "--consent once" in refused["advice"]) == ("refused", True)
+    agreed = stand.bare.ask(SENSITIVE, "--job", "WO-1042", "--consent", "once")
+    assert ran(agreed) == ("answered", "PRIVATE CLUSTER")
+    assert [each["data_class"] for each in agreed["answer"]["moved"]] == ["personal"]
+    assert stand.bare.ask(SENSITIVE, "--job", "WO-1043", code=1)["outcome"] == "refused", "it was for that one"
+
+
+def test_the_organisations_documents_go_to_its_own_cluster_and_never_to_a_public_place(stand: Stand) -> None:
+    up(stand)
+    said = stand.laptop.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1037")
+    assert ran(said) == ("answered", "PRIVATE CLUSTER"), said
+    assert "stays with the organisation" in said["answer"]["disclosure"]
+    told = stand.laptop.told("route", "explain", DOCUMENT, "--purpose", "summarise", "--what-if", "cloud=high")
+    whys = {each["route"]: each["obstacle"] for each in told["decision"]["why_not"]}
+    assert whys["managed_cloud"] == "not_permitted"
+    assert "managed_cloud" not in (*told["decision"]["fallbacks"], *told["decision"]["waits_for"])
+
+
+def test_what_somebody_waits_for_runs_on_the_laptop_that_can(stand: Stand) -> None:
+    up(stand)
+    said = stand.laptop.ask("Which filter fits?", "--within", "300", "--job", "WO-1038")
+    assert ran(said) == ("answered", "THIS LAPTOP"), said
+    assert "If it fails:" in said["answer"]["disclosure"]
+
+
+def test_offline_the_laptop_answers_and_one_without_a_model_lets_it_wait(stand: Stand) -> None:
+    up(stand)
+    for laptop in (stand.laptop, stand.bare):
+        laptop.told("work", "offline")
+    try:
+        said = stand.laptop.ask("Which filter fits?", "--job", "WO-1039")
+        assert ran(said) == ("answered", "THIS LAPTOP"), said
+        assert "Answered offline on this laptop by" in said["answer"]["disclosure"]
+        assert said["answer"]["model"] in said["answer"]["disclosure"]
+        waits = stand.bare.ask("Which filter fits?", "--job", "WO-1039")
+        assert ran(waits) == ("waiting", "QUEUE")
+    finally:
+        for laptop in (stand.laptop, stand.bare):
+            laptop.told("work", "online")
+
+    def answered() -> bool:
+        stand.bare.told("sync")
+        return any(
+            each["command"] == waits["command"] and each["task"]["status"] == "done"
+            for each in stand.bare.told("task", "list", "--all")["tasks"]
+        )
+
+    until(answered, "the question that waited is not answered")
+
+
+# -- the cluster comes and goes
+
+
+def decided(laptop: Laptop) -> list[tuple[datetime, str, dict[str, str]]]:
+    """When it was decided, for where, and what stood in the way of every other place."""
+    entries = laptop.told("evidence", "metadata")["entries"]
+    return [
+        (to_instant(each["at"]), each["route"], each["why_not"]) for each in entries if each["kind"] == "decision"
+    ]
+
+
+def by_choice(decisions: list[tuple[datetime, str, dict[str, str]]]) -> list[datetime]:
+    """When the route changed although the place before could still have done it."""
+    return [
+        at
+        for (_, before, _), (at, route, why_not) in itertools.pairwise(decisions)
+        if route != before and why_not.get(before) in (None, "outranked")
+    ]
+
+
+def test_a_cluster_that_comes_and_goes_changes_the_route_at_most_once_in_a_window(stand: Stand) -> None:
+    up(stand)
+    job, begun = ("--job", "WO-1044"), len(decided(stand.laptop))
+    badges = []
+    for _ in range(2):
+        badges.append(stand.laptop.ask(DOCUMENT, "--purpose", "summarise", *job)["badge"])
+        with down(stand):
+            badges.append(stand.laptop.ask(DOCUMENT, "--purpose", "summarise", *job)["badge"])
+        up(stand)
+    badges.append(stand.laptop.ask(DOCUMENT, "--purpose", "summarise", *job)["badge"])
+    assert badges[:2] == ["PRIVATE CLUSTER", "THIS LAPTOP"]
+    decisions = decided(stand.laptop)[begun:]
+    assert {route for _, route, _ in decisions} == {"private_cluster", "device"}
+    chosen = by_choice(decisions)
+    assert all(later - earlier >= WINDOW for earlier, later in itertools.pairwise(chosen)), (
+        chosen,
+        badges,
+    )
+
+
+# -- the cluster is down
+
+
+def test_with_the_cluster_down_nothing_crosses_further_than_before(stand: Stand) -> None:
+    up(stand)
+    with down(stand):
+        document = stand.laptop.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1045")
+        assert ran(document) == ("answered", "THIS LAPTOP")
+        sensitive = stand.laptop.ask(SENSITIVE, "--job", "WO-1034")
+        assert (ran(sensitive), sensitive["answer"]["moved"]) == (("answered", "THIS LAPTOP"), [])
+        closed = stand.bare.ask(SENSITIVE, "--job", "WO-1034", code=1)
+        assert (closed["outcome"], bool(closed["advice"])) == ("refused", True)
+        waits = stand.bare.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1046")
+        assert ran(waits)[0] == "waiting"
+        assert stand.bare.told("task", "cancel", waits["command"])["how"] == "withdrawn"
+
+
+# -- the managed service
+
+
+@contextmanager
+def cloud() -> Iterator[tuple[Engine, int]]:
+    """An engine of ours behind a socket of loopback, as the managed service."""
+    engine, ready, loop = Engine("managed-xl"), threading.Event(), asyncio.new_event_loop()
+    port = 0
+
+    async def serve() -> None:
+        nonlocal port
+        server = await serve_engine(engine)
+        port = server.sockets[0].getsockname()[1]
+        ready.set()
+
+    thread = threading.Thread(target=lambda: (loop.run_until_complete(serve()), loop.run_forever()), daemon=True)
+    thread.start()
+    assert ready.wait(30)
+    try:
+        yield engine, port
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(30)
+
+
+def switched_on(folder: Path) -> Path:
+    """The bundle that ships, for an organisation that switched the managed service on."""
+    folder.mkdir()
+    for name in FILES:
+        text = (resources.files("policies.default") / name).read_text(encoding="utf-8")
+        text = text.replace("tenants = []", 'tenants = ["t"]') if name == ROUTES else text
+        (folder / name).write_text(text.replace("version = 1\n", "version = 2\n"), encoding="utf-8")
+    return folder
+
+
+CLUSTER = """
+hosts = ["127.0.0.1"]
+managed_cloud = true
+
+[upstreams.service]
+url = "http://127.0.0.1:{port}"
+boundary = "managed_cloud"
+model = "managed-xl"
+tier = "high"
+context_tokens = 200000
+"""
+
+
+def test_a_large_public_document_goes_to_the_managed_service_where_that_is_allowed(tmp_path: Path) -> None:
+    home = tmp_path / "office"
+    home.mkdir()
+    office(home)
+    processes.administer(home, "policy", "publish", str(switched_on(tmp_path / "bundle")), "--as", "s.varga")
+    with cloud() as (engine, port):
+        (tmp_path / "cluster.toml").write_text(CLUSTER.format(port=port))
+        with standing(tmp_path, str(tmp_path / "cluster.toml")) as stand:
+            words = ("--purpose", "summarise", "--class", "public")
+            before = stand.laptop.ask(LARGE, *words)
+            assert (ran(before), engine.asked) == (("answered", "THIS LAPTOP"), []), "nobody switched it on"
+            processes.administer(home, "policy", "rollout", "2", "--force", "--reason", "agreed", "--as", "s.varga")
+            for laptop in (stand.laptop, stand.bare):
+                until(lambda one=laptop: fetched(one), "the bundle does not arrive")  # type: ignore[misc]
+            said = stand.laptop.ask(LARGE, *words)
+            assert ran(said) == ("answered", "CLOUD"), said
+            assert [each["boundary"] for each in said["answer"]["moved"]] == ["managed_cloud"]
+            assert "this laptop would give a smaller summary" in said["answer"]["disclosure"]
+            assert len(engine.asked) == 1
+            chosen = stand.bare.ask("Which colour has the sea?", "--class", "public", "--consent", "once")
+            assert ran(chosen) == ("answered", "CLOUD"), "the technician chose it"
+            inside = stand.bare.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1037", code=1)
+            assert (inside["outcome"], len(engine.asked)) == ("refused", 2), "never for what is ours"
+            engine.mood = Mood.GONE
+            smaller = stand.laptop.ask(LARGE, *words)
+            assert ran(smaller) == ("answered", "THIS LAPTOP")
+            assert "a smaller summary" in smaller["answer"]["disclosure"]
+
+
+def fetched(laptop: Laptop) -> bool:
+    laptop.told("sync")
+    return bool(laptop.told("status")["policy_version"].endswith("-2"))
