@@ -52,7 +52,7 @@ async def test_a_document_comes_with_the_changes_and_its_bytes_in_ranges(laptop:
 async def test_who_may_not_see_the_document_gets_neither_record_nor_bytes(laptop: Laptop) -> None:
     server = laptop.server
     server.office.put_person(TENANT, replace(PEOPLE[1], teams=frozenset({"valves"})))
-    other = new_laptop(server, b"other", "b.lind")
+    other = new_laptop(server, b"o", "b.lind")
     await other.enrol()
     add(server, replace(DRAFT, team="pumps"))
     await other.sync()
