@@ -17,6 +17,7 @@ Rules
 10. What was decided and done is told after everything smaller, and before files (`device.telling`).
 11. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
     but for what the server names as not taken.
+12. Documents come and are read in the background, never while somebody waits for a round (`device.library`).
 """
 
 import asyncio
@@ -35,6 +36,7 @@ from device.core.transfers import may_move
 from device.errors import RemoteError, StoreError, TransportError
 from device.intake import Intake
 from device.keys import DeviceKeys
+from device.library.librarian import Librarian
 from device.standing import refused
 from device.store import DeviceStore, Identity, Issue, Outgoing
 from device.telling import Telling
@@ -59,8 +61,8 @@ _SHUT_OUT = frozenset({Code.DEVICE_FORKED, Code.DEVICE_REVOKED})
 class Step:
     """What one step did. `update`: it was about updates, and what went wrong is a sentence; `evidence` likewise.
 
-    `asked` and `sent` are command ids, `file` is the sha256 of a file that moved; `error` is a sentence if no usable
-    answer came.
+    `asked` and `sent` are command ids, `file` is the sha256 of a file that moved; `library` says what was done about
+    a document; `error` is a sentence if no usable answer came.
     """
 
     at: datetime
@@ -74,6 +76,7 @@ class Step:
     file: str | None = None
     update: bool | str = False
     evidence: bool | str = False
+    library: str | None = None
 
 
 def one_body(items: Sequence[Outgoing]) -> list[Outgoing]:
@@ -116,9 +119,11 @@ class Agent:
         transfers: Transfers,
         updates: Refresher,
         telling: Telling,
+        librarian: Librarian | None = None,
     ) -> None:
         self.session = Session()
         self._transfers, self._updates, self._telling = transfers, updates, telling
+        self.librarian = librarian
         self._store, self._client, self._keys = store, client, keys
         self._ports, self._run = ports, run_blocking
         self._intake = Intake(store, identity)
@@ -130,7 +135,22 @@ class Agent:
         Raises:
             StoreError: the device's database failed; nothing that was saved is lost.
         """
-        return await self._step(further=0)
+        step = await self._step(further=0)
+        if not step.rested or self.librarian is None or not self.librarian.wanted:
+            return step
+        return await self._tend(self.librarian) or step
+
+    async def _tend(self, librarian: Librarian) -> Step | None:
+        """One step of the library, when nothing smaller is left to do; None if it has none."""
+        queue = await self._run(self._store.queue)
+        may_fetch = may_move(queue, online=self.session.online, failures=self.session.failures)
+        did = await librarian.step(may_fetch=may_fetch)
+        if did is None:
+            return None
+        if sentence := did.error:
+            self.session.failed(self._ports.clock.now(), self._spread())
+            await self._run(lambda: self._note_failure(sentence))
+        return Step(self._ports.clock.now(), library=did.said, error=did.error)
 
     async def _step(self, *, further: int) -> Step:
         """`further`: so many rounds may leave before this one's answer is dealt with."""

@@ -6,6 +6,7 @@ saved to wait for an answer; 1 it may not run, or nothing that may run it could;
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from device.assist import Heard, Refused, Waiting
@@ -13,7 +14,7 @@ from device.bootstrap import Device
 from device.commands import job_ref, with_device_async
 from device.words import plain
 from policies.explain import PLACES, listed
-from shared.assist import Answer
+from shared.assist import Answer, Citation
 from shared.commandline import Report, words_or_input
 from shared.routing import DataClass
 
@@ -64,10 +65,18 @@ def _answer_lines(answer: Answer) -> list[str]:
     return [
         f"[{PLACES[answer.route]}] {plain(answer.model)}, {answer.tier}, {answer.took_s:.1f} s",
         *(plain(line) for line in answer.text.splitlines()),
+        *_cited(answer.citations),
         "",
         plain(answer.disclosure),
         f"Moved: {'; '.join(moved) or 'nothing'}.",
         *([plain(f"Not where it was meant to run: {answer.fallback}")] if answer.fallback else []),
+    ]
+
+
+def _cited(citations: Sequence[Citation]) -> list[str]:
+    return [
+        plain(f"  [{number}] {each.document}, revision {each.revision}, page {each.page}: “{each.quote}”")
+        for number, each in enumerate(citations, start=1)
     ]
 
 

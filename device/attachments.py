@@ -15,7 +15,7 @@ Source: ADR 0014.
 
 import hashlib
 import mimetypes
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -244,6 +244,20 @@ class Attachments:
         with self._store.transaction() as connection:
             size = connection.execute(query).scalar_one_or_none()
             return None if size is None else self.piece(sha256, 0, size)
+
+    def whole(self, names: Collection[str]) -> frozenset[str]:
+        """Those of `names` (sha256) that are here in full."""
+        here = (ATTACHMENT.c.state != FileState.FETCHING) & ATTACHMENT.c.sha256.in_(list(names))
+        with self._store.transaction() as connection:
+            return frozenset(connection.execute(select(ATTACHMENT.c.sha256).where(here)).scalars())
+
+    def forget_fetched(self, sha256: str) -> None:
+        """Throw away a file that came down, or began to; one that a command of this laptop names stays."""
+        with self._store.transaction() as connection:
+            named = select(NAMING.c.sha256).where(NAMING.c.sha256 == sha256)
+            if connection.execute(named).first() is None:
+                self._forget_bytes(sha256)
+                connection.execute(delete(ATTACHMENT).where(ATTACHMENT.c.sha256 == sha256))
 
     # -- coming down
 

@@ -21,6 +21,10 @@ from device.core.prompt import INSTRUCTIONS
 from device.errors import LocalError, RemoteError
 from device.evidence import Evidence
 from device.keys import DeviceKeys
+from device.library import vectors
+from device.library.answering import Answering
+from device.library.librarian import Librarian
+from device.library.library import Library
 from device.model import registry
 from device.model.evals.gate import EvalReport, evaluate, failure
 from device.model.keeper import Keeper, Machine, Told
@@ -74,6 +78,7 @@ class Device:
     telling: Telling
     cluster: ClusterClient
     models: Models
+    library: Library
     run_blocking: RunBlocking
     #: Hears sentences about the model, from any thread: that it was started again, or gave way to another.
     hear: Callable[[str], None] = field(default=lambda _: None)
@@ -81,7 +86,12 @@ class Device:
 
     def assistant(self) -> Assistant:
         """What asks questions where they may run."""
-        return Assistant(self.workbench, self.store, self.cluster, self.load_model, self.ports, self.run_blocking)
+        parts = (self.workbench, self.store, self.cluster, self.load_model, self.ports, self.run_blocking)
+        return Assistant(*parts, self.answering())
+
+    def answering(self) -> Answering:
+        """What answers from the manuals on this laptop."""
+        return Answering(self.library)
 
     def load_model(self) -> LanguageModel:
         """Load the language model and hand it to the workbench. Blocking: seconds.
@@ -225,10 +235,12 @@ def open_device(
     workbench = Workbench(store, identity, keys, routes, ports, attachments)
     updates.installed = lambda _: workbench.rule_by(ruling(updates.shelf, default_bundle(), identity.device))
     transfers = Transfers(attachments, client, keys, ports, run_blocking)
+    library = Library(store, attachments, vectors.find)
+    librarian = Librarian(library, store, client, keys, ports, run_blocking)
     telling = Telling(store, routes.evidence, client, keys, ports, run_blocking)
-    agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates, telling)
+    agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates, telling, librarian)
     routes.laptop.tier_of = models.tier_of
-    carried = (client, meter, transfers, updates, telling, cluster, models)
+    carried = (client, meter, transfers, updates, telling, cluster, models, library)
     return Device(settings, ports, store, keys, identity, workbench, agent, *carried, run_blocking)
 
 

@@ -13,6 +13,7 @@ _WHERE = (
 )
 _HERE = "device.commands:"
 _OUTBOX = "device.outbox_commands:"
+_LIBRARY = "device.library_commands:"
 _TRACE = "device.trace_commands:"
 _MODEL = "device.model_commands:"
 _TASKS = "device.task_commands:"
@@ -46,6 +47,7 @@ PROGRAM = Program(
   tailboard sync --json
   tailboard trace export trace.json
   tailboard route explain "which filter fits?" --what-if link=down
+  tailboard library search "seal plate torque"
   tailboard ask "which filter fits?" --job WO-1042""",
     common=_WHERE,
     verbs=(
@@ -191,6 +193,34 @@ PROGRAM = Program(
                 _QUESTION,
                 *_ABOUT,
                 argument("--what-if", default="", metavar="FACTS", help="for example link=down,model=none"),
+            ),
+        ),
+        Verb(
+            ("library", "list"),
+            "The manuals on this laptop, and how far each is.",
+            f"{_LIBRARY}listed",
+        ),
+        Verb(
+            ("library", "search"),
+            "The pages that come nearest to some words. Needs no model and no network.",
+            f"{_LIBRARY}searched",
+            (
+                argument("text", help="in quotes; - reads it from standard input"),
+                argument("--most", type=int, default=5, metavar="N", help="how many (default: %(default)s)"),
+            ),
+        ),
+        Verb(
+            ("library", "index"),
+            "Read what came and was not read yet; may be stopped at any time, and goes on there.",
+            f"{_LIBRARY}indexed",
+        ),
+        Verb(
+            ("library", "open"),
+            "One page of a manual.",
+            f"{_LIBRARY}opened",
+            (
+                argument("document", help="as library list names it"),
+                argument("page", type=int, nargs="?", default=1, help="default: %(default)s"),
             ),
         ),
         Verb(("consent", "list"), "What you agreed to, and what is left of it.", f"{_ROUTE}consents"),

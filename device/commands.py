@@ -253,9 +253,18 @@ def sync(arguments: argparse.Namespace) -> Report:
         device.agent.session.send_now()
         steps = await device.agent.settle()
         after = device.workbench.outbox()
+        await _tend_library(device, connected=not (steps and steps[-1].error))
         return _sync_report(device, result_of(before, after, steps, device.ports.clock.now()), steps, after)
 
     return with_device_async(arguments, rounds)
+
+
+async def _tend_library(device: Device, *, connected: bool) -> None:
+    """Fetch and read what manuals there are, each step said on standard error; may be stopped at any time."""
+    librarian = device.agent.librarian
+    while librarian and (did := await librarian.step(may_fetch=connected and device.agent.session.online)):
+        print(plain(did.error or did.said), file=sys.stderr, flush=True)
+        connected = connected and not did.error
 
 
 def _sync_report(device: Device, result: SendResult, steps: list[Step], outbox: list[Item]) -> Report:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from device.assist import about
+from device.assist import about, retrieved
 from device.bootstrap import Device
 from device.commands import job_ref, with_device
 from device.consents import Scope
@@ -32,7 +32,9 @@ def explained(arguments: argparse.Namespace) -> Report:
         bench = device.workbench
         words = words_or_input(arguments.question)
         job, declared = job_ref(arguments.job), arguments.data_class
-        question = about(bench, words, job=job, purpose=arguments.purpose, declared=declared and DataClass(declared))
+        context = retrieved(bench, device.answering(), words, job=job, purpose=arguments.purpose)
+        said = declared and DataClass(declared)
+        question = about(bench, words, job=job, purpose=arguments.purpose, declared=said, context=context)
         decision = bench.routes.look(question, bench.model, kept=True, suppose=suppose)
         found = bench.routes.classified(question)
         lines = [*explain(decision), f"  class {found.data_class}: {', '.join(found.reasons()) or 'as declared'}"]

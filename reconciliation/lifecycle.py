@@ -47,12 +47,18 @@ ASSIST_TASK_STATUS: Mapping[str, frozenset[str]] = {
     "cancelled": frozenset(),
 }
 
+DOCUMENT_STATUS: Mapping[str, frozenset[str]] = {
+    "in_force": frozenset({"withdrawn"}),
+    "withdrawn": frozenset({"in_force"}),  # it is added again
+}
+
 TABLES: Mapping[tuple[str, str], Mapping[str, frozenset[str]]] = {
     ("work_order", "status"): WORK_ORDER_STATUS,
     ("conflict", "status"): CONFLICT_STATUS,
     ("approval", "status"): APPROVAL_STATUS,
     ("external_write", "status"): EXTERNAL_WRITE_STATUS,
     ("assist_task", "status"): ASSIST_TASK_STATUS,
+    ("document", "status"): DOCUMENT_STATUS,
 }
 
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 from pydantic.fields import FieldInfo
 
 from shared.assist import Answer
-from shared.attachments import Attachment
+from shared.attachments import Attachment, MediaType
 from shared.contract import CommandId, Contract, Hash, Instant, Name, RecordRef, Text, instant_text, to_instant
 from shared.ids import kind_of
 from shared.outcomes import FieldName
@@ -575,6 +575,34 @@ class AssistTask(Body):
     team: Annotated[Name | None, Rule(Merge.REGISTER)] = None
 
 
+class DocumentStatus(StrEnum):
+    """Whether a document may be answered from."""
+
+    IN_FORCE = "in_force"
+    WITHDRAWN = "withdrawn"
+
+
+class Document(Body):
+    """A manual, a drawing's text or a procedure that laptops carry and answer from. Its bytes travel apart.
+
+    `sha256` and `size` (bytes) name the bytes of `revision`; `data_class` is that of every word in it. Past
+    `valid_until`, the last day on which it counts, it is still shown, and said to be out of date. `reason` says why
+    it was withdrawn.
+    """
+
+    title: Annotated[str, Rule(Merge.REGISTER), Field(min_length=1, max_length=120)]
+    file: Annotated[FileName, Rule(Merge.REGISTER)]
+    media_type: Annotated[MediaType, Rule(Merge.REGISTER)]
+    sha256: Annotated[Hash, Rule(Merge.REGISTER)]
+    size: Annotated[int, Rule(Merge.REGISTER), Field(ge=1)]
+    revision: Annotated[str, Rule(Merge.REGISTER), Field(min_length=1, max_length=40)]
+    data_class: Annotated[DataClass, Rule(Merge.REGISTER)] = DataClass.INTERNAL
+    valid_until: Annotated[date | None, Rule(Merge.REGISTER)] = None
+    status: Annotated[DocumentStatus, Rule(Merge.TRANSITION)] = DocumentStatus.IN_FORCE
+    reason: Annotated[str, Rule(Merge.NEWEST), Field(max_length=400)] = ""
+    team: Annotated[Name | None, Rule(Merge.REGISTER)] = None
+
+
 KINDS: Mapping[str, type[Body]] = {
     "work_order": WorkOrder,
     "asset": Asset,
@@ -584,6 +612,7 @@ KINDS: Mapping[str, type[Body]] = {
     "approval": Approval,
     "external_write": ExternalWrite,
     "assist_task": AssistTask,
+    "document": Document,
 }
 
 

@@ -75,6 +75,18 @@ PROGRAM = Program(
             ),
         ),
         Verb(
+            ("bench", "library"),
+            "How long 2,000 pages of manuals take to be read, and a search among them, beside bare FTS5.",
+            f"{_HERE}bench_library",
+            (argument("--pages", type=int, default=2000, metavar="N", help="how many (default: %(default)s)"),),
+        ),
+        Verb(
+            ("bench", "answers"),
+            "80 questions to the manuals: cited pages, unverified quotes, refusals. 1: a bound does not hold.",
+            f"{_HERE}bench_answers",
+            (argument("--model", action="store_true", help="also what the model that ships writes: minutes"),),
+        ),
+        Verb(
             ("bench", "gateway"),
             "What the gateway to the models adds, beside the same load straight to a bare engine.",
             f"{_HERE}bench_gateway",

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import tempfile
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,27 @@ def bench_model(arguments: argparse.Namespace) -> Report:
     data = {"bench": "model", "cores": os.cpu_count(), "figures": figures, "counts": counts}
     lines = [*as_lines(figures), *(f"{name}: {counted}" for name, counted in counts.items())]
     return Report("tailboard.bench.v1", data, lines)
+
+
+def bench_library(arguments: argparse.Namespace) -> Report:
+    """Reading manuals and searching them."""
+    from simulators.bench.library import Shelf, measure
+
+    if arguments.pages < 200:
+        raise UsageError("--pages needs at least 200 to say anything.")
+    figures = measure(Shelf(pages=arguments.pages))
+    return Report("tailboard.bench.v1", {"bench": "library", "figures": figures}, as_lines(figures))
+
+
+def bench_answers(arguments: argparse.Namespace) -> Report:
+    """Answers from manuals; the answer is yes if every bound holds."""
+    from simulators.bench.answers import holds, measure
+    from simulators.bench.model import kept
+
+    with kept() if arguments.model else nullcontext() as model:
+        figures = measure(model)
+    data = {"bench": "answers", "figures": figures}
+    return Report("tailboard.bench.v1", data, as_lines(figures), ok=holds(figures))
 
 
 def bench_gateway(arguments: argparse.Namespace) -> Report:

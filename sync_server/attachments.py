@@ -69,7 +69,7 @@ class Attachments:
         bytes_arrived: Callable[[Tx, str, str], None],
     ) -> None:
         """`bytes_arrived(tx, tenant, sha256)` decides, inside `tx`, what waited for a file."""
-        self._store, self._files = store, files
+        self._store, self.files = store, files
         self._authenticate, self._bytes_arrived = authenticate, bytes_arrived
 
     def progress(self, message: Message, sha256: str) -> Progress:
@@ -93,11 +93,11 @@ class Attachments:
         tenant = caller.tenant
         if blob.whole:
             return self._settled(tenant, sha256, blob)
-        if offset != blob.received or self._files.arrived(tenant, sha256) < offset:
+        if offset != blob.received or self.files.arrived(tenant, sha256) < offset:
             raise Refused(Code.OFFSET_WRONG, f"not at byte {offset}")
         if offset + len(piece) > blob.sizes[-1]:
             raise Refused(Code.ATTACHMENT_TOO_LARGE, f"the command names {blob.sizes[-1]} bytes; this is more")
-        self._files.write(tenant, sha256, offset, piece)
+        self.files.write(tenant, sha256, offset, piece)
         reached = offset + len(piece)
         if not self._store.attempt(lambda tx: tx.advance_blob(tenant, sha256, offset, reached, caller.actor)):
             raise Refused(Code.OFFSET_WRONG, "another upload of the same file was faster")
@@ -111,7 +111,7 @@ class Attachments:
         """
         caller, blob, _ = self._look(message, b"", sha256, reads=True)
         tenant = caller.tenant
-        if not blob.whole or self._files.whole(tenant, sha256) is None:
+        if not blob.whole or self.files.whole(tenant, sha256) is None:
             raise Refused(Code.NOT_FOUND, "the bytes of this file are not here")
         try:
             asked = read_range(range_header, blob.received)
@@ -119,7 +119,7 @@ class Attachments:
             raise Refused(Code.RANGE_OUTSIDE, str(error)) from error
         first, length = asked or (0, blob.received)
         length = min(length, RANGE_BYTES_MAX) if asked else length
-        return Piece(self._files.read(tenant, sha256, first, length), first, blob.received, asked is not None)
+        return Piece(self.files.read(tenant, sha256, first, length), first, blob.received, asked is not None)
 
     # -- what is known
 
@@ -141,7 +141,7 @@ class Attachments:
             blob = tx.blob(tenant, sha256)
             if blob is None or (reads and not may_read(tx, caller.tenant, caller.actor, blob)):
                 raise Refused(Code.NOT_FOUND, "no command here waits for this file or has it")
-            if blob.whole and self._files.whole(tenant, sha256) is None:
+            if blob.whole and self.files.whole(tenant, sha256) is None:
                 blob = self._gone(tx, tenant, sha256, blob)
             if not blob.whole:
                 blob = self._small_enough(blob)
@@ -157,7 +157,7 @@ class Attachments:
         return replace(blob, whole=False, received=0)
 
     def _small_enough(self, blob: Blob) -> Blob:
-        limit = self._files.limits.file_bytes
+        limit = self.files.limits.file_bytes
         sizes = tuple(size for size in blob.sizes if size <= limit)
         if not sizes:
             largest = in_mib(blob.sizes[0])
@@ -165,7 +165,7 @@ class Attachments:
         return replace(blob, sizes=sizes)
 
     def _keep_room(self, tx: Tx, tenant: str, sha256: str, size: int) -> None:
-        room = self._files.limits.tenant_bytes
+        room = self.files.limits.tenant_bytes
         if tx.reserved_bytes(tenant, besides=sha256) + size > room:
             raise Refused(Code.ATTACHMENT_SPACE_FULL, f"files may take {in_mib(room)} in all")
         tx.reserve_blob(tenant, sha256, size)
@@ -173,19 +173,19 @@ class Attachments:
     # -- showing that one has it
 
     def _show(self, caller: Caller, sha256: str, size: int, offset: int, piece: bytes) -> Progress:
-        if offset != self._files.arrived(caller.tenant, sha256, caller.device):
+        if offset != self.files.arrived(caller.tenant, sha256, caller.device):
             raise Refused(Code.OFFSET_WRONG, f"not at byte {offset}")
         if offset + len(piece) > size:
             raise Refused(Code.ATTACHMENT_TOO_LARGE, "this is more than the file has")
-        self._files.write(caller.tenant, sha256, offset, piece, caller.device)
+        self.files.write(caller.tenant, sha256, offset, piece, caller.device)
         return self._shown(caller, sha256, size)
 
     def _shown(self, caller: Caller, sha256: str, size: int) -> Progress:
         """How much of a file that is here the caller has brought; with the last byte it is theirs too."""
-        tenant, arrived = caller.tenant, self._files.arrived(caller.tenant, sha256, caller.device)
+        tenant, arrived = caller.tenant, self.files.arrived(caller.tenant, sha256, caller.device)
         if arrived < size:
             return Progress(arrived)
-        if not self._files.shown(tenant, sha256, size, caller.device):
+        if not self.files.shown(tenant, sha256, size, caller.device):
             raise Refused(Code.BYTES_WRONG, "size or sha256 differ from what the command says")
 
         def shown(tx: Tx) -> None:
@@ -215,7 +215,7 @@ class Attachments:
     def _throw_away(self, tenant: str, sha256: str, before: datetime, tx: Tx) -> None:
         """A command that names it again meanwhile waits for this unit, or ends it."""
         if tx.give_up_blob(tenant, sha256, before):
-            self._files.give_up(tenant, sha256)
+            self.files.give_up(tenant, sha256)
             tx.reserve_blob(tenant, sha256, 0)
             log.info("room given back", extra={"tenant": tenant, "sha256": sha256})
 
@@ -225,7 +225,7 @@ class Attachments:
         """(sha256, size) of the files that the database has in full and the folder has not; they are taken again."""
 
         def look(tx: Tx) -> list[tuple[str, int]]:
-            gone = [each for each in tx.whole_blobs(tenant) if self._files.whole(tenant, each[0]) != each[1]]
+            gone = [each for each in tx.whole_blobs(tenant) if self.files.whole(tenant, each[0]) != each[1]]
             for sha256, _ in gone:
                 tx.forget_blob(tenant, sha256)
             return gone
@@ -239,8 +239,8 @@ class Attachments:
         if blob.whole:
             self._store.attempt(lambda tx: self._tell(tx, tenant, sha256))
             return Progress(blob.received, complete=True)
-        size = self._files.whole(tenant, sha256)
-        if size is None and self._files.arrived(tenant, sha256) < blob.received:
+        size = self.files.whole(tenant, sha256)
+        if size is None and self.files.arrived(tenant, sha256) < blob.received:
             self._start_again(tenant, sha256, blob.received)  # the folder is older than the database
             return Progress(0)
         if size is None and blob.received in blob.sizes:
@@ -253,7 +253,7 @@ class Attachments:
             self._bytes_arrived(tx, tenant, sha256)
 
     def _verified(self, tenant: str, sha256: str, blob: Blob) -> int | None:
-        if self._files.finish(tenant, sha256, blob.received):
+        if self.files.finish(tenant, sha256, blob.received):
             return blob.received
         if blob.received < blob.sizes[-1]:
             return None  # a command named a smaller size, wrongly; the file goes on
@@ -274,7 +274,7 @@ class Attachments:
         def forget(tx: Tx) -> None:
             if tx.advance_blob(tenant, sha256, before, 0):
                 tx.reserve_blob(tenant, sha256, 0)
-                self._files.discard(tenant, sha256)
+                self.files.discard(tenant, sha256)
 
         self._store.attempt(forget)
 

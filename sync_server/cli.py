@@ -16,6 +16,7 @@ _WHERE = (
 _HERE = "sync_server.commands:"
 _SYSTEMS = "sync_server.systems.commands:"
 _TASKS = "sync_server.cluster.queue.commands:"
+_DOCUMENTS = "sync_server.document_commands:"
 _OFFICE = "sync_server.office.commands:"
 _DEVICE = argument("device", help="for example TB-01; see: device list")
 _PERSON = argument("person", help="short name, such as a.okafor")
@@ -200,9 +201,37 @@ PROGRAM = Program(
         ),
         Verb(
             ("sample", "load"),
-            "Load the sample organisation's people, assets, stock and work orders.",
+            "Load the sample organisation's people, assets, stock, work orders and manuals.",
             f"{_HERE}sample_load",
             (_TENANT,),
+        ),
+        Verb(
+            ("document", "add"),
+            "Give laptops a manual to answer from, or a newer revision of one.",
+            f"{_DOCUMENTS}added",
+            (
+                argument("file", help="Markdown, plain text or PDF, at most 64 MiB"),
+                argument("--id", help="its short name (default: as the file says, or is called)"),
+                argument("--title", help="as people call it (default: as the file says, or is called)"),
+                argument("--revision", help="for example 7, or 2026-03 (default: as the file says, or 1)"),
+                argument(
+                    "--class",
+                    dest="data_class",
+                    choices=("public", "internal", "personal", "restricted"),
+                    help="how sensitive its words are (default: as the file says, or internal)",
+                ),
+                argument("--for", dest="team", metavar="TEAM", help="only this team gets it (default: everybody)"),
+                argument("--valid-until", metavar="DAY", help="the last day on which it counts, such as 2027-12-31"),
+                _AS,
+                _TENANT,
+            ),
+        ),
+        Verb(("document", "list"), "Every document and for whom it is.", f"{_DOCUMENTS}listed", (_TENANT,)),
+        Verb(
+            ("document", "withdraw"),
+            "From now on no laptop answers from a document.",
+            f"{_DOCUMENTS}withdrawn",
+            (argument("document", help="as document list names it"), _WHY, _AS, _TENANT),
         ),
         Verb(
             ("import",),
@@ -230,7 +259,8 @@ PROGRAM = Program(
             (
                 argument(
                     "kind",
-                    help="asset, work_order, stock_item, reading, conflict, approval, external_write, assist_task",
+                    help="asset, work_order, stock_item, reading, conflict, approval, external_write, assist_task, "
+                    "document",
                 ),
                 _TENANT,
             ),

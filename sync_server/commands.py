@@ -90,8 +90,22 @@ def sample_load(arguments: argparse.Namespace) -> Report:
         only_new = plan.only_new()  # what people changed since stays
         office.apply_import(tenant, actor, only_new)
         done[kind] = {"new": len(plan.new), "kept": len(only_new.kept), "same": plan.same}
-    lines = [f"{done['people']} people", *(f"{kind}: {_counts(done[kind])}" for kind in SAMPLE_KINDS)]
+    done["document"] = _sample_manuals(office, tenant, actor)
+    lines = [f"{done['people']} people", *(f"{kind}: {_counts(done[kind])}" for kind in (*SAMPLE_KINDS, "document"))]
     return Report("tailboard.sample.v1", done, lines)
+
+
+def _sample_manuals(office: Office, tenant: str, actor: str) -> dict[str, int]:
+    """Add the manuals that are missing."""
+    from sync_server.document_commands import drafted
+
+    known = {id_of(record.ref) for record in office.records(tenant, "document")}
+    with resources.as_file(resources.files("sync_server.sample") / "manuals") as folder:
+        drafts = [drafted(path) for path in sorted(folder.glob("*.md"))]
+    missing = [draft for draft in drafts if draft.id not in known]
+    for draft in missing:
+        office.add_document(tenant, actor, draft)
+    return {"new": len(missing), "kept": 0, "same": len(drafts) - len(missing)}
 
 
 def import_file(arguments: argparse.Namespace) -> Report:

@@ -304,6 +304,7 @@ class Service:
         actor: str,
         work: "list[tuple[str, Payload]]",
         seen: "Mapping[str, int] | None" = None,
+        before: Callable[[Tx, Batch], None] | None = None,
     ) -> list[Entry]:
         """Commands that a signed-in person confirmed, one after the other in one transaction; settled, or held.
 
@@ -313,6 +314,7 @@ class Service:
             work: (record, payload) pairs.
             seen: record, or record:field → the version that the person looked at, where that may not be what stands
                 now.
+            before: what is done in the same transaction before they are decided.
 
         Raises:
             Refused: `not_found`, if there is no such person.
@@ -325,6 +327,8 @@ class Service:
             refuse_if_stopped(tx, tenant)
             batch = self.batch(tx, tenant)
             batch.foresee(ids, {record for record, _ in work})
+            if before:
+                before(tx, batch)
             pen = self.pen(tx, tenant)
             for command_id, (record, payload) in zip(ids, work, strict=True):
                 author = Author(command_id, tenant, OFFICE, actor, self.ports.clock.now(), "office")

@@ -195,7 +195,7 @@ def place(folder: Path, *, online: bool = True, loads: bool = True) -> Place:
 
     bench = device.workbench
     bench.routes.laptop = replace_machine(bench.routes.laptop)
-    assistant = Assistant(bench, device.store, cluster, load, ports, in_place)
+    assistant = Assistant(bench, device.store, cluster, load, ports, in_place, device.answering())
     return Place(world, elsewhere, model, assistant, meter, load, cluster)
 
 

@@ -6,6 +6,7 @@
 | `scout` | knowing what places can do, where that could change the route |
 | `agreement` | the consent that lets a question run, if one is all that is missing |
 | `attempt` | one try at one place, and what became of it |
+| `quoting` | the manuals' part in it: what goes along, what of an answer is said, quoting alone |
 | `unanswered` | the queue, or a sentence that says what the person can do |
 
 Rules
@@ -28,9 +29,11 @@ from functools import partial
 from device.assist.agreement import Agreement
 from device.assist.attempt import Attempts, Heard, Task, next_place
 from device.assist.question import about
+from device.assist.quoting import QUOTED, checked, quoted, retrieved
 from device.assist.scout import Scout
 from device.assist.unanswered import Refused, Unanswered, Waiting
 from device.cluster_client import ClusterClient
+from device.library.answering import Answering
 from device.model.port import LanguageModel
 from device.routes import Question
 from device.store import DeviceStore
@@ -41,7 +44,7 @@ from shared.consent import Reach
 from shared.ports import Ports, RunBlocking
 from shared.routing import DataClass, Decision, Purpose
 
-__all__ = ["Assistant", "Heard", "Refused", "Waiting", "about"]
+__all__ = ["QUOTED", "Assistant", "Heard", "Refused", "Waiting", "about", "retrieved"]
 
 
 class Assistant:
@@ -55,11 +58,14 @@ class Assistant:
         load: Callable[[], LanguageModel],
         ports: Ports,
         run_blocking: RunBlocking,
+        answering: Answering | None = None,
     ) -> None:
+        self._answering = answering
         self._bench, self._ports, self._run = bench, ports, run_blocking
         self._scout = Scout(bench, store, cluster, load, ports, run_blocking)
         self._agreement = Agreement(bench, self._scout)
-        self._attempts = Attempts(bench, store, cluster, load, ports, run_blocking)
+        said = partial(checked, answering)
+        self._attempts = Attempts(bench, store, cluster, load, ports, run_blocking, said, self._quoted)
         self._unanswered = Unanswered(bench, store)
 
     async def ask(
@@ -89,16 +95,36 @@ class Assistant:
             TransportError: it may run elsewhere, and every permitted place failed.
         """
         name = self._ports.new_id()
-        question = about(self._bench, text, job=job, purpose=purpose, declared=declared, task=name)
+        bench, answering, context = self._bench, self._answering, None
+        if answering is not None:
+            context = await self._run(lambda: retrieved(bench, answering, text, job=job, purpose=purpose))
+        question = about(bench, text, job=job, purpose=purpose, declared=declared, task=name, context=context)
         question = await self._run(partial(self._bench.routes.begin, replace(question, within_s=within_s)))
         await self._scout.know_here()
         if consent is not None:
             await self._run(lambda: self._agreement.reach(question, consent, job))
         await self._scout.listen(question)
         decision = await self._run(lambda: self._decide(question))
-        task = Task(name, question, job, text, self._ports.clock.monotonic_s(), decision, decision)
+        task = Task(name, question, job, text, self._ports.clock.monotonic_s(), decision, decision, context)
         answer = await self._try_places(task, heard or Heard())
-        return answer if answer is not None else await self._run(lambda: self._unanswered.rest(task))
+        return answer if answer is not None else await self._run(lambda: self._at_rest(task))
+
+    def _at_rest(self, task: Task) -> Answer | Waiting | Refused:
+        """What the manuals say where nothing else answered; what they do not have waits, if it may."""
+        own = self._quoted(task)
+        if own is None or not own.citations:
+            came = self._unanswered.rest(task)
+            if own is None or isinstance(came, Waiting):
+                return came
+        reason = task.attempts[-1].problem if task.attempts else task.decision.reason
+        told = {"attempts": tuple(task.attempts), "moved": tuple(task.moved)}
+        took_s = round(self._ports.clock.monotonic_s() - task.began_s, 3)
+        return own.model_copy(update={**told, "took_s": took_s, "fallback": f"Not run anywhere: {reason}"[:400]})
+
+    def _quoted(self, task: Task) -> Answer | None:
+        if self._answering is None or task.context is None:
+            return None
+        return quoted(self._answering, task, task.context)
 
     async def _try_places(self, task: Task, heard: Heard) -> Answer | None:
         """The answer of the first place that gives one; it is decided again after each that does not."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from device.cluster_client import ClusterClient, Passed
 from device.core.asking import SCHEMA, Spoken, prompt_for, read_answer
 from device.errors import DeviceError, LocalError, RemoteError, TransportError
+from device.library.answering import Context
 from device.model.port import LanguageModel, Watch
 from device.routes import Question, permitted
 from device.store import DeviceStore
 from device.workbench import Workbench
 from shared.assist import Answer, AssistRequest, Attempt, Moved
 from shared.ports import Ports, RunBlocking
-from shared.routing import Boundary, Decision, Route, highest
+from shared.routing import Boundary, Decision, Route, Tier, highest
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Task:
     began_s: float
     first: Decision
     decision: Decision
+    context: Context | None = None
     first_token_s: float | None = None
     attempts: list[Attempt] = field(default_factory=list)
     moved: list[Moved] = field(default_factory=list)
@@ -67,8 +69,12 @@ class Attempts:
         load: Callable[[], LanguageModel],
         ports: Ports,
         run_blocking: RunBlocking,
+        said: Callable[[Task, Answer], Answer],
+        quote: Callable[[Task], Answer | None],
     ) -> None:
+        """`said` leaves of an answer what may be said; `quote` answers without a model, where it can."""
         self._bench, self._store, self._cluster, self._load = bench, store, cluster, load
+        self._said, self._quote = said, quote
         self._clock, self._run = ports.clock, run_blocking
 
     async def make(self, task: Task, place: Boundary, heard: Heard) -> Answer | None:
@@ -86,7 +92,7 @@ class Attempts:
         )
         task.attempts.append(attempt)
         await self._run(lambda: self._note(task, attempt, place, answer, error))
-        return answer and answer.model_copy(update=self._ended(task))
+        return answer and answer.model_copy(update=self._ended(task, answer))
 
     # -- here
 
@@ -105,13 +111,15 @@ class Attempts:
         try:
             model = self._bench.model or self._load()
             known = laptop.loaded(model)
+            if known.tier is Tier.BASIC and (quoted := self._quote(task)):
+                return quoted  # a model that small answers worse than the manuals do (ADR 31)
             prompt = prompt_for(task.question.words, known.context_tokens, task.question.output_tokens)
             written = model.generate(prompt, SCHEMA, tokens_max=task.question.output_tokens, watch=watch)
         except LocalError:
             laptop.failed()  # what was stated of it does not hold
             raise
         task.first_token_s = round(written.ttft_s, 3)
-        return Answer(
+        answer = Answer(
             task=task.id,
             text=read_answer(written.text),
             route=Route.DEVICE,
@@ -125,6 +133,7 @@ class Attempts:
             tokens=written.tokens,
             disclosure=task.decision.disclosure,
         )
+        return self._said(task, answer)
 
     # -- there
 
@@ -136,7 +145,8 @@ class Attempts:
                 task.first_token_s = round(self._clock.monotonic_s() - task.began_s, 3)
             heard.piece(text)
 
-        return await self._cluster.assist(asked, piece)
+        answer = await self._cluster.assist(asked, piece)
+        return answer if task.context is None else await self._run(lambda: self._said(task, answer))
 
     def _leaves(self, task: Task, place: Boundary) -> AssistRequest:
         """The question as it leaves; the consents that it leaves under are used from here on."""
@@ -205,7 +215,7 @@ class Attempts:
                 runtime=answer.runtime if answer else "",
             )
 
-    def _ended(self, task: Task) -> dict[str, object]:
+    def _ended(self, task: Task, answer: Answer) -> dict[str, object]:
         """What the envelope says besides what the place itself said."""
         ran_as_meant = len(task.attempts) == 1
         return {
@@ -217,7 +227,7 @@ class Attempts:
             "fallback": None if ran_as_meant else task.attempts[0].problem,
             "decision": task.decision.hash,
             "bundle_version": task.decision.bundle_version,
-            "disclosure": task.decision.disclosure,
+            "disclosure": answer.disclosure if answer.route is Route.DEVICE else task.decision.disclosure,
         }
 
 

@@ -1,7 +1,8 @@
 """What a person typed, as a question: with what of its job goes along, and the class that it is declared to be."""
 
-from device.core.asking import composed, field_classes
+from device.core.asking import composed, field_classes, with_passages
 from device.errors import LocalError
+from device.library.answering import Context
 from device.routes import Question
 from device.workbench import Workbench
 from shared.ids import id_of
@@ -18,6 +19,7 @@ def about(
     purpose: Purpose = "answer",
     declared: DataClass | None = None,
     task: str | None = None,
+    context: Context | None = None,
 ) -> Question:
     """`text` as a question, with what of its job goes along.
 
@@ -28,6 +30,7 @@ def about(
         purpose: what it is for.
         declared: what the person says of its class, instead of what the policies take words for.
         task: the id under which it may leave.
+        context: what the manuals have about it (`device.assist.quoting.retrieved`); it goes along.
 
     Raises:
         LocalError: there is no such job here, or nothing was asked.
@@ -39,8 +42,8 @@ def about(
     typed = declared or bench.routes.bundle.rules.words.data_class
     return Question(
         purpose,
-        composed(text, order, asset),
-        highest(typed, *field_classes(order, asset)),
+        with_passages(composed(text, order, asset), context.passages if context else ""),
+        highest(typed, *field_classes(order, asset), *(context.classes if context else ())),
         conversation=id_of(job) if job else task,
         task=task,
         output_tokens=OUTPUT_TOKENS,

@@ -3,7 +3,8 @@
 Rules
 1. What goes along is what the question needs: no person, no note, no access, nothing whose class is above internal
    by its field. The classifier looks at the whole all the same.
-2. A small model writes one text under a grammar. What was cut off is taken as far as it goes.
+2. Passages of manuals go along as quotations, behind the question; their documents' classes count like the fields'.
+3. A small model writes one text under a grammar. What was cut off is taken as far as it goes.
 """
 
 import json
@@ -34,6 +35,11 @@ def composed(text: str, job: Record | None, asset: Record | None) -> str:
     lines = [f"Job {id_of(job.ref)}: {_told(job, _JOB_FIELDS)}"] if job else []
     lines += [f"Equipment {id_of(asset.ref)}: {_told(asset, _ASSET_FIELDS)}"] if asset else []
     return "\n".join([*lines, text])
+
+
+def with_passages(words: str, passages: str) -> str:
+    """A question with what the manuals have about it; the question first, because what is too long loses its end."""
+    return f"{words}\n\n{passages}" if passages else words
 
 
 def _told(record: Record, names: tuple[str, ...]) -> str:

@@ -37,13 +37,16 @@ _REPLACE = (
     " DO UPDATE SET version = excluded.version, body = excluded.body, copy_no = excluded.copy_no"
 )
 _NEWER = f"{_REPLACE} WHERE excluded.version >= replica.version"
+_DOCUMENT = "document/"
 _DROP = "DELETE FROM replica WHERE ref = ?"
 _BODIES = "SELECT body FROM replica"
 _VERSIONS = "SELECT ref, version FROM replica WHERE ref IN (SELECT value FROM json_each(?))"
 
 
 class Replica(Values):
-    """The copy of the records."""
+    """The copy of the records. `documents_moved` counts pages that brought or took documents, in this life."""
+
+    documents_moved = 0
 
     def replica(self) -> dict[str, Record]:
         """Every record on the device."""
@@ -78,11 +81,14 @@ class Replica(Values):
                 self.set_meta("copy", str(self._copy() + 1))
                 self.set_meta("copying", "yes")
             copying = self.meta("copying") is not None
+            if any(ref.startswith(_DOCUMENT) for ref in (*removals, *(each["ref"] for each in records))):
+                self.documents_moved += 1
             self._upsert(records, whole=copying)
             if removals:
                 self._write_all(_DROP, [(ref,) for ref in removals])
             if copying and not more:
                 self._do(delete(REPLICA).where(REPLICA.c.copy_no < self._copy()))
+                self.documents_moved += self._had_documents()
                 self.drop_meta("copying")
             self.set_meta("cursor", cursor)
 
@@ -106,6 +112,10 @@ class Replica(Values):
         if begun is None:
             return frozenset()
         return frozenset(row.ref for row in self._all(select(REPLICA.c.ref).where(REPLICA.c.copy_no < int(begun))))
+
+    def _had_documents(self) -> bool:
+        """Whether a whole copy may have left documents out that were here."""
+        return self.meta("library_reader") is not None
 
     def _copy(self) -> int:
         return int(self.meta("copy") or 0)

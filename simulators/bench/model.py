@@ -66,7 +66,7 @@ def measure(rounds: int) -> tuple[Figures, dict[str, Any]]:
     file = registry.embedded()
     room = room_for(file.size_bytes, file.kv_bytes, file.context_tokens, registry.processors(), None)
     assert room is not None, "nobody said how much is free"
-    with _raw(file.path, room.threads, room.context_tokens) as raw, _kept(file) as keeper:
+    with _raw(file.path, room.threads, room.context_tokens) as raw, kept(file) as keeper:
         engine = Engine(file.path, room.threads, room.context_tokens)
         seen = Rounds(*([] for _ in fields(Rounds)))
         for number in range(rounds):
@@ -101,7 +101,9 @@ def measure(rounds: int) -> tuple[Figures, dict[str, Any]]:
 
 
 @contextmanager
-def _kept(file: registry.ModelFile) -> Iterator[Keeper]:
+def kept(file: registry.ModelFile | None = None) -> Iterator[Keeper]:
+    """A model as laptops keep it, begun; the one that ships if none is named. Raises `ModelError`."""
+    file = file or registry.embedded()
     keeper = Keeper([file], SystemClock(), Machine(processors=registry.processors()))
     try:
         keeper.generate(_LEAD, None, tokens_max=2)

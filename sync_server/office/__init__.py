@@ -19,6 +19,7 @@ from sync_server.office.approvals import Approvals
 from sync_server.office.clients import Clients
 from sync_server.office.conflicts import Conflicts, Pick
 from sync_server.office.devices import Devices
+from sync_server.office.documents import Documents
 from sync_server.office.external import ExternalWrites
 from sync_server.office.imports import Imports
 from sync_server.office.models import Models
@@ -46,6 +47,7 @@ class Office(
     Approvals,
     Quarantine,
     ExternalWrites,
+    Documents,
     AssistTasks,
     Imports,
     Transfers,

@@ -63,10 +63,15 @@ class OfficePart:
         return self.service.store.attempt(unit)
 
     def _give(
-        self, tenant: str, actor: str, work: list[tuple[str, Payload]], seen: Mapping[str, int] | None = None
+        self,
+        tenant: str,
+        actor: str,
+        work: list[tuple[str, Payload]],
+        seen: Mapping[str, int] | None = None,
+        before: Callable[[Tx, Batch], None] | None = None,
     ) -> list[Receipt]:
         """Commands of `actor` (`Service.confirm`). Raises `Refused` (`approval_needed`) if one is kept for that."""
-        entries = self.service.confirm(tenant, actor, work, seen)
+        entries = self.service.confirm(tenant, actor, work, seen, before)
         for entry in entries:
             _say_if_held(entry)
         return [entry.receipt for entry in entries if entry.receipt]

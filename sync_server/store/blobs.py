@@ -176,6 +176,15 @@ class Blobs(Part):
             self.add_bringer(tenant, sha256, bringer[0])
         return news
 
+    def bring_blob(self, tenant: str, sha256: str, size: int) -> bool:
+        """The office brought every byte of a file, verified. Whether that is news.
+
+        For the transaction in which a command names it.
+        """
+        row = self._insert(BLOB).values(tenant=tenant, sha256=sha256)
+        self._connection.execute(row.on_conflict_do_nothing())
+        return self.complete_blob(tenant, sha256, size)
+
     def whole_blobs(self, tenant: str) -> list[tuple[str, int]]:
         """(sha256, size in bytes) of every file that is here in full."""
         query = select(BLOB.c.sha256, BLOB.c.received).where(BLOB.c.tenant == tenant, BLOB.c.whole)

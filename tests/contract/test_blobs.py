@@ -29,7 +29,7 @@ NAME = hashlib.sha256(PHOTO).hexdigest()
 
 
 def files(server: Server) -> BlobFiles:
-    return server.office.service.attachments._files
+    return server.office.service.attachments.files
 
 
 def home(server: Server) -> Path:

@@ -96,7 +96,7 @@ def said(device: Device) -> str:
 
 
 def stored(server: Server) -> list[bytes]:
-    folder = server.office.service.attachments._files._folder
+    folder = server.office.service.attachments.files._folder
     return [path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.parent.name != "partial"]
 
 
@@ -221,7 +221,7 @@ async def test_a_failed_piece_waits_like_a_failed_round(device: Device, tap: Tap
 async def test_a_file_that_the_server_does_not_take_rests_with_its_reason(
     device: Device, server: Server, tap: Tap, photo: Path
 ) -> None:
-    server.office.service.attachments._files.limits = BlobLimits(CHUNK_BYTES, 1 << 30)
+    server.office.service.attachments.files.limits = BlobLimits(CHUNK_BYTES, 1 << 30)
     device.workbench.attach(JOB, photo)
     await device.agent.settle()
     assert only(device).standing is not Standing.ACCEPTED
@@ -259,7 +259,7 @@ async def test_a_file_that_cannot_be_taken_saves_nothing(device: Device, tmp_pat
 async def test_what_the_server_lacks_after_all_goes_up_again(device: Device, server: Server, photo: Path) -> None:
     device.workbench.attach(JOB, photo)
     await device.agent.settle()
-    shutil.rmtree(server.office.service.attachments._files._folder)
+    shutil.rmtree(server.office.service.attachments.files._folder)
     server.office.service.attachments.lost(TENANT)
     device.workbench.attach("work_order/WO-2", photo)
     await again(device)
@@ -273,7 +273,7 @@ async def test_in_a_new_life_of_the_server_every_file_is_offered_again(
     """It was accepted long before the backup; the folder with its bytes was not restored."""
     device.workbench.attach(JOB, photo)
     await device.agent.settle()
-    shutil.rmtree(server.office.service.attachments._files._folder)
+    shutil.rmtree(server.office.service.attachments.files._folder)
     with server.office.service.store.transaction() as tx:
         go_on(tx, 2)
     device.agent.session.go(online=True)
@@ -344,7 +344,7 @@ async def test_other_bytes_than_the_job_names_are_not_used(other: Device, tap: T
 
 async def test_what_the_server_does_not_have_is_a_sentence(other: Device, server: Server) -> None:
     file = other.workbench.file(JOB, "pump.jpg")
-    folder = server.office.service.attachments._files._folder
+    folder = server.office.service.attachments.files._folder
     (folder / TENANT / NAME[:2] / NAME[2:]).unlink()
     with pytest.raises(RemoteError, match="not here"):
         await other.transfers.fetch(file)

@@ -51,7 +51,7 @@ def replica(office: Any, number: int) -> Service:
     randomness.drawn = number * 1_000_000
     service: Service = office.service
     store = Store(service.store.engine.url.render_as_string(hide_password=False))
-    return Service(store, service.ring, Ports(service.ports.clock, randomness), service.attachments._files)
+    return Service(store, service.ring, Ports(service.ports.clock, randomness), service.attachments.files)
 
 
 @pytest.fixture

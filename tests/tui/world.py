@@ -15,6 +15,8 @@ from device.attachments import Attachments
 from device.bootstrap import Device, build_routes, default_bundle, on_thread
 from device.cluster_client import ClusterClient
 from device.keys import DeviceKeys
+from device.library.librarian import Librarian
+from device.library.library import Library
 from device.model.models import Models
 from device.model.port import Generation, LanguageModel, ModelError, Watch
 from device.settings import Settings
@@ -302,8 +304,10 @@ def build(
     workbench = Workbench(store, who, keys, routes, ports, attachments)
     transfers = Transfers(attachments, client, keys, ports, on_thread)
     updates = Refresher(store, client, keys, who, ports, on_thread, accepts)
+    library = Library(store, attachments)
+    librarian = Librarian(library, store, client, keys, ports, on_thread)
     telling = Telling(store, routes.evidence, client, keys, ports, on_thread)
-    agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates, telling)
+    agent = Agent(store, client, keys, who, ports, on_thread, transfers, updates, telling, librarian)
     model = ScriptedModel() if with_model else None
     if model:
         model.gate.set()
@@ -322,6 +326,7 @@ def build(
         telling,
         cluster,
         Models(store, settings.models, "TB-07", lambda: None),
+        library,
         on_thread,
         model=model,
     )

@@ -118,7 +118,7 @@ class Questions:
     def follow(self, policy: Policy) -> None:
         """From now on the server judges by this policy."""
         old = self.office.service
-        self.office.service = Service(old.store, old.ring, old.ports, old.attachments._files, asks=policy.asks)
+        self.office.service = Service(old.store, old.ring, old.ports, old.attachments.files, asks=policy.asks)
         self.policy = policy
 
     def ask(self, question: str = "which seal?", actor: str = "m.reyes", record: str = JOB, **told: Any) -> str:

@@ -48,6 +48,18 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "assist.request": (JOB, {"question": "which seal?", "data_class": "internal"}),
     "assist.cancelled": ("assist_task/x", {}),
     "assist.recorded": ("assist_task/x", {"status": "running", "attempts": 1}),
+    "document.added": (
+        "document/nx-pumps",
+        {
+            "title": "NX pumps",
+            "file": "nx.md",
+            "media_type": "text/markdown",
+            "sha256": "a" * 64,
+            "size": 9,
+            "revision": "7",
+        },
+    ),
+    "document.withdrawn": ("document/nx-pumps", {"reason": "replaced by another"}),
     "record.imported": ("asset/NEW", {"fields": {"name": "New", "type": "pump"}}),
 }
 
