@@ -1,0 +1,202 @@
+"""What speaks for an option: the words around, how the word looks, and of which kinds the option is.
+
+Rules
+1. A feature is a place in one of three tables of weights: by kind of option; by the look of a word and what is around
+   it, for guesses; by the word itself and what is around it, for what it stood for before.
+2. Learning and normalising ask the same functions, so that they cannot differ.
+3. Of the words before, the normal forms are known; of the words after, the usual ones are taken.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from shared.vocabulary.forms import case, has_digit, kind_of, outline, shape
+from shared.vocabulary.lexicon import Lexicon
+from shared.vocabulary.options import Option, bucket, merging, options
+
+#: Stand for what is before the first and after the last word.
+START, END = "^", "$"
+#: Systems of record cut notes off about here, often inside a word.
+CUT_CHARS = 38
+_WINDOW = 4
+_VOWELS = frozenset("aeiouy")
+
+#: A template and what fills it.
+Where = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A note's words, the same in small letters, and the usual normal form of each."""
+
+    words: Sequence[str]
+    lows: Sequence[str]
+    usual: Sequence[str]
+    look: str
+    is_long: bool
+
+
+def sentence(lexicon: Lexicon, words: Sequence[str]) -> Sentence:
+    """`words` with what is known of each alone."""
+    lows = [word.lower() for word in words]
+    usual = [_usual(lexicon, low) for low in lows]
+    return Sentence(words, lows, usual, _look(words), sum(map(len, words)) + len(words) > CUT_CHARS)
+
+
+def _usual(lexicon: Lexicon, low: str) -> str:
+    known = lexicon.usual.get(low)
+    if known is not None:
+        return known
+    if has_digit(low):
+        return "?9" if low.isdigit() else "?A9"
+    return low if low in lexicon.words else "?"
+
+
+def _look(words: Sequence[str]) -> str:
+    """How a note is written: in capitals, mixed, or with capitals at the beginning of words."""
+    if sum(word.isupper() for word in words) > len(words) * 0.8:
+        return "U"
+    return "M" if any(word.islower() for word in words[1:]) else "T"
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around one word: `before` is the normal form of the word before."""
+
+    previous: str
+    following: str
+    before: str
+    after: str
+    before_that: str
+    after_that: str
+    window: Sequence[str]
+
+
+def around(said: Sentence, at: int, before: str) -> Around:
+    """What stands around the word at `at`."""
+    lows, usual = said.lows, said.usual
+    end = len(lows)
+    return Around(
+        lows[at - 1] if at else START,
+        lows[at + 1] if at + 1 < end else END,
+        before,
+        usual[at + 1] if at + 1 < end else END,
+        usual[at - 2] if at > 1 else START,
+        usual[at + 2] if at + 2 < end else END,
+        usual[at + 1 : at + 1 + _WINDOW],
+    )
+
+
+def look_of(word: str) -> tuple[Where, ...]:
+    """How a word looks, whatever is around it."""
+    low = word.lower()
+    vowels = "1" if not _VOWELS.isdisjoint(low) else "0"
+    return (
+        ("b", ""),
+        ("s", shape(word)),
+        ("S", outline(word)),
+        ("n", str(min(12, len(word)))),
+        ("a", low[:1]),
+        ("z", low[-2:]),
+        ("v", vowels + case(word)),
+    )
+
+
+def placed(said: Sentence, at: int, near: Around) -> tuple[Where, ...]:
+    """How a word looks together with what is around it."""
+    word, last = said.words[at], len(said.words) - 1
+    place = "0" if at == 0 else "$" if at == last else "1" if at == 1 else "m"
+    shaped, outlined, cased = shape(word), outline(word), case(word)
+    before, after = kind_of(near.before), kind_of(near.after)
+    cut = "$" if at == last and said.is_long else ""
+    return (
+        ("@", place + before + after),
+        ("o", outlined + place),
+        ("t", f"{shaped}|{before}|{after}"),
+        ("U", f"{outlined}|{near.before}"),
+        ("V", f"{outlined}|{near.after}"),
+        ("W", place + near.after),
+        ("P", near.before),
+        ("Q", near.after),
+        ("p", near.previous),
+        ("q", near.following),
+        ("C", cased + cut),
+        ("N", said.look + cased + place),
+        ("M", f"{said.look}{cased}{min(5, len(word))}"),
+    )
+
+
+def remembered(word: str) -> tuple[Where, ...]:
+    """What speaks for what a word stood for before, whatever is around it."""
+    return (("b", ""), ("c", word))
+
+
+def neighbours(near: Around) -> tuple[Where, ...]:
+    """What speaks for what a word stood for before, by what is around it."""
+    return (
+        ("p", near.previous),
+        ("q", near.following),
+        ("P", near.before),
+        ("Q", near.after),
+        ("B", f"{near.before}|{near.after}"),
+        ("2", near.after_that),
+        ("1", near.before_that),
+        *(("~", each) for each in near.window),
+    )
+
+
+def is_doubled(lexicon: Lexicon, low: str, near: Around) -> bool:
+    """Whether the normal form of the word before seems to have taken this word in."""
+    before, previous = near.before.lower(), near.previous
+    if previous == START or not before or before == previous or before[0] == "<":
+        return False
+    if len(low) > 1 and len(before) > len(low) and before.endswith(low):
+        return True
+    spoken = lexicon.spoken.get(low)
+    return spoken is not None and spoken != near.before and before.endswith(spoken.lower())
+
+
+def offered(lexicon: Lexicon, low: str, near: Around, alone: Sequence[Option]) -> tuple[Sequence[Option], bool]:
+    """The options of a word in its place, `alone` being those that it always has; and whether it is doubled."""
+    more = {} if near.following == END else {each.output: each for each in merging(lexicon, low, near.following, near.after)}
+    doubled = is_doubled(lexicon, low, near)
+    if doubled and all(each.output for each in alone):
+        more[""] = Option("", ("r0empty",), "empty", seen=False)
+    if not more:
+        return alone, doubled
+    here = {each.output for each in alone}
+    joined = [_with(each, more.get(each.output)) for each in alone]
+    return [*joined, *(each for output, each in more.items() if output not in here)], doubled
+
+
+def _with(option: Option, merge: Option | None) -> Option:
+    if merge is None:
+        return option
+    return Option(option.output, option.kinds + merge.kinds[1:], option.guess, option.seen)
+
+
+def ends_of(output: str) -> tuple[str, str] | None:
+    """The first and the last word of a normal form; None for a mask or nothing."""
+    words = output.split()
+    return (words[0], words[-1]) if words and output[0] != "<" else None
+
+
+def kinds_here(lexicon: Lexicon, option: Option, near: Around, *, doubled: bool) -> Iterator[str]:
+    """The kinds that an option is of because of what is around."""
+    if doubled:
+        yield "dup" if option.output else "dupe"
+    ends = ends_of(option.output)
+    if ends:
+        last, first = near.before.rpartition(" ")[2] or START, near.after.partition(" ")[0] or END
+        yield f"bgL{bucket(lexicon.together(last, ends[0]))}"
+        yield f"bgR{bucket(lexicon.together(ends[1], first))}"
+
+
+def is_guessed(lexicon: Lexicon, low: str) -> bool:
+    """Whether the look of a word counts: it was never seen, or has figures."""
+    return low not in lexicon.forms or has_digit(low)
+
+
+def alone(lexicon: Lexicon, word: str) -> tuple[Option, ...]:
+    """The options that a word has wherever it stands."""
+    return options(lexicon, word)

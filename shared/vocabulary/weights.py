@@ -1,0 +1,177 @@
+"""What every feature is worth, and which of a word's options is worth most in its place.
+
+Rules
+1. Weights are whole thousandths: they are stored as they are used.
+2. A word that was nearly always one thing, and often, is that: only what is open is weighed.
+3. What a word is worth alone is worked out once and remembered, for a bounded number of words.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.vocabulary import features
+from shared.vocabulary.features import Around, Sentence, Where
+from shared.vocabulary.forms import ID, SENSITIVE, has_digit
+from shared.vocabulary.lexicon import Lexicon
+from shared.vocabulary.options import Option
+
+#: Table → template → what fills it → option or guess → thousandths.
+Table = Mapping[str, Mapping[str, Mapping[str, int]]]
+
+_SETTLED_TIMES, _SETTLED_SHARE = 20, 0.985
+_REMEMBERED_MAX = 20_000
+#: From which probability on a word is marked, though another reading is likelier: a leak costs more than a mark.
+ID_SUSPECTED, SENSITIVE_SUSPECTED = 0.25, 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """`kinds` by kind; `looks` by template; `words` by word in small letters and then by template."""
+
+    kinds: Mapping[str, int]
+    looks: Table
+    words: Mapping[str, Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A word's normal form, and whether it may be an id or a name, likely or not."""
+
+    output: str
+    may_be_id: bool = False
+    may_be_sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A word's options with what they are worth alone. `settled` is the choice where there is nothing to weigh."""
+
+    settled: Choice | None
+    options: Sequence[Option] = ()
+    scores: Sequence[int] = ()
+    table: Table | None = None
+    is_guessed: bool = False
+
+
+class Judge:
+    """Chooses normal forms by a lexicon and its weights."""
+
+    def __init__(self, lexicon: Lexicon, weights: Weights) -> None:
+        self._lexicon, self._weights = lexicon, weights
+        self._known: dict[str, _Known] = {}
+
+    def choices(self, words: Sequence[str]) -> list[Choice]:
+        """The normal form of each of a note's words."""
+        said = features.sentence(self._lexicon, words)
+        chosen: list[Choice] = []
+        before = features.START
+        for at, word in enumerate(words):
+            known = self._known.get(word) or self._look_up(word)
+            choice = known.settled or self._weigh(said, at, before, known)
+            chosen.append(choice)
+            before = choice.output
+        return chosen
+
+    def _look_up(self, word: str) -> _Known:
+        if len(self._known) >= _REMEMBERED_MAX:
+            self._known.clear()
+        low, weights = word.lower(), self._weights
+        usual = settled(self._lexicon, low)
+        if usual is not None:
+            known = _Known(_choice(usual))
+        else:
+            options = features.alone(self._lexicon, word)
+            is_guessed = features.is_guessed(self._lexicon, low)
+            table = weights.words.get(low)
+            scores = [self._alone(option, word, table, is_guessed=is_guessed) for option in options]
+            known = _Known(None, options, scores, table, is_guessed)
+        self._known[word] = known
+        return known
+
+    def _alone(self, option: Option, word: str, table: Table | None, *, is_guessed: bool) -> int:
+        """What an option is worth, whatever is around the word."""
+        score = sum(self._weights.kinds.get(kind, 0) for kind in option.kinds)
+        if option.seen and table:
+            score += _worth(table, features.remembered(word), option.output)
+        if option.guess and is_guessed:
+            score += _worth(self._weights.looks, features.look_of(word), option.guess)
+        return score
+
+    def _weigh(self, said: Sentence, at: int, before: str, known: _Known) -> Choice:
+        near = features.around(said, at, before)
+        low = said.lows[at]
+        options, doubled = features.offered(self._lexicon, low, near, known.options)
+        scores = list(known.scores)
+        if options is not known.options:
+            self._rescore(scores, known, options, said.words[at])
+        self._add_kinds(scores, options, near, doubled=doubled)
+        if known.table:
+            _add(scores, options, known.table, features.neighbours(near), by_guess=False)
+        if known.is_guessed:
+            _add(scores, options, self._weights.looks, features.placed(said, at, near), by_guess=True)
+        return _best(options, scores)
+
+    def _rescore(self, scores: list[int], known: _Known, options: Sequence[Option], word: str) -> None:
+        kinds = self._weights.kinds
+        for at, option in enumerate(options):
+            if at >= len(scores):
+                scores.append(self._alone(option, word, known.table, is_guessed=known.is_guessed))
+            else:
+                scores[at] += sum(kinds.get(kind, 0) for kind in option.kinds[len(known.options[at].kinds) :])
+
+    def _add_kinds(self, scores: list[int], options: Sequence[Option], near: Around, *, doubled: bool) -> None:
+        kinds = self._weights.kinds
+        for at, option in enumerate(options):
+            for kind in features.kinds_here(self._lexicon, option, near, doubled=doubled):
+                scores[at] += kinds.get(kind, 0)
+
+
+def settled(lexicon: Lexicon, low: str) -> str | None:
+    """The normal form of a word about which there is nothing to weigh; None if there is."""
+    forms = lexicon.forms.get(low)
+    if forms is None or has_digit(low):
+        return None
+    form, times = forms[0]
+    is_clear = times >= _SETTLED_TIMES and times >= _SETTLED_SHARE * sum(each for _, each in forms)
+    return form if is_clear else None
+
+
+def _worth(table: Table, wheres: Sequence[Where], key: str) -> int:
+    found = (table.get(template, {}).get(filled) for template, filled in wheres)
+    return sum(each.get(key, 0) for each in found if each)
+
+
+def _add(scores: list[int], options: Sequence[Option], table: Table, wheres: Sequence[Where], *, by_guess: bool) -> None:
+    """Add to `scores` what the places `wheres` of `table` are worth for each option."""
+    total: dict[str, int] = {}
+    for template, filled in wheres:
+        filling = table.get(template)
+        worth = filling.get(filled) if filling else None
+        if worth:
+            for key, weight in worth.items():
+                total[key] = total.get(key, 0) + weight
+    if total:
+        for at, option in enumerate(options):
+            key = option.guess if by_guess else option.output if option.seen else ""
+            if key or (not by_guess and option.seen):
+                scores[at] += total.get(key, 0)
+
+
+def _best(options: Sequence[Option], scores: Sequence[int]) -> Choice:
+    best = max(scores)
+    output = options[scores.index(best)].output
+    if output and output[0] == "<" and (ID in output or SENSITIVE in output):
+        return _choice(output)
+    suspects = [option for option in options if ID in option.output or SENSITIVE in option.output]
+    if not suspects:
+        return Choice(output)
+    powers = [math.exp((score - best) / 1000) for score in scores]
+    total = sum(powers)
+    ids = sum(power for power, option in zip(powers, options, strict=True) if ID in option.output)
+    names = sum(power for power, option in zip(powers, options, strict=True) if SENSITIVE in option.output)
+    return Choice(output, ID in output or ids >= ID_SUSPECTED * total, SENSITIVE in output or names >= SENSITIVE_SUSPECTED * total)
+
+
+def _choice(output: str) -> Choice:
+    return Choice(output, ID in output, SENSITIVE in output)
