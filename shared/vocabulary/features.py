@@ -10,7 +10,7 @@ Rules
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.vocabulary.forms import case, has_digit, kind_of, outline, shape
+from shared.vocabulary.forms import case, has_digit, outline, shape
 from shared.vocabulary.lexicon import Lexicon
 from shared.vocabulary.options import Option, bucket, merging, options
 
@@ -18,7 +18,6 @@ from shared.vocabulary.options import Option, bucket, merging, options
 START, END = "^", "$"
 #: Systems of record cut notes off about here, often inside a word.
 CUT_CHARS = 38
-_WINDOW = 4
 _VOWELS = frozenset("aeiouy")
 
 #: A template and what fills it.
@@ -32,7 +31,6 @@ class Sentence:
     words: Sequence[str]
     lows: Sequence[str]
     usual: Sequence[str]
-    look: str
     is_long: bool
 
 
@@ -40,7 +38,7 @@ def sentence(lexicon: Lexicon, words: Sequence[str]) -> Sentence:
     """`words` with what is known of each alone."""
     lows = [word.lower() for word in words]
     usual = [_usual(lexicon, low) for low in lows]
-    return Sentence(words, lows, usual, _look(words), sum(map(len, words)) + len(words) > CUT_CHARS)
+    return Sentence(words, lows, usual, sum(map(len, words)) + len(words) > CUT_CHARS)
 
 
 def _usual(lexicon: Lexicon, low: str) -> str:
@@ -50,13 +48,6 @@ def _usual(lexicon: Lexicon, low: str) -> str:
     if has_digit(low):
         return "?9" if low.isdigit() else "?A9"
     return low if low in lexicon.words else "?"
-
-
-def _look(words: Sequence[str]) -> str:
-    """How a note is written: in capitals, mixed, or with capitals at the beginning of words."""
-    if sum(word.isupper() for word in words) > len(words) * 0.8:
-        return "U"
-    return "M" if any(word.islower() for word in words[1:]) else "T"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +60,6 @@ class Around:
     after: str
     before_that: str
     after_that: str
-    window: Sequence[str]
 
 
 def around(said: Sentence, at: int, before: str) -> Around:
@@ -83,7 +73,6 @@ def around(said: Sentence, at: int, before: str) -> Around:
         usual[at + 1] if at + 1 < end else END,
         usual[at - 2] if at > 1 else START,
         usual[at + 2] if at + 2 < end else END,
-        usual[at + 1 : at + 1 + _WINDOW],
     )
 
 
@@ -106,23 +95,15 @@ def placed(said: Sentence, at: int, near: Around) -> tuple[Where, ...]:
     """How a word looks together with what is around it."""
     word, last = said.words[at], len(said.words) - 1
     place = "0" if at == 0 else "$" if at == last else "1" if at == 1 else "m"
-    shaped, outlined, cased = shape(word), outline(word), case(word)
-    before, after = kind_of(near.before), kind_of(near.after)
-    cut = "$" if at == last and said.is_long else ""
+    outlined = outline(word)
     return (
-        ("@", place + before + after),
         ("o", outlined + place),
-        ("t", f"{shaped}|{before}|{after}"),
         ("U", f"{outlined}|{near.before}"),
         ("V", f"{outlined}|{near.after}"),
         ("W", place + near.after),
         ("P", near.before),
         ("Q", near.after),
-        ("p", near.previous),
-        ("q", near.following),
-        ("C", cased + cut),
-        ("N", said.look + cased + place),
-        ("M", f"{said.look}{cased}{min(5, len(word))}"),
+        ("C", case(word) + ("$" if at == last and said.is_long else "")),
     )
 
 
@@ -141,25 +122,26 @@ def neighbours(near: Around) -> tuple[Where, ...]:
         ("B", f"{near.before}|{near.after}"),
         ("2", near.after_that),
         ("1", near.before_that),
-        *(("~", each) for each in near.window),
     )
 
 
-def is_doubled(lexicon: Lexicon, low: str, near: Around) -> bool:
+def is_doubled(lexicon: Lexicon, low: str, before: str, previous: str) -> bool:
     """Whether the normal form of the word before seems to have taken this word in."""
-    before, previous = near.before.lower(), near.previous
-    if previous == START or not before or before == previous or before[0] == "<":
+    if before == previous or previous == START or not before or before[0] == "<":
         return False
-    if len(low) > 1 and len(before) > len(low) and before.endswith(low):
+    small = before.lower()
+    if small == previous:
+        return False
+    if len(low) > 1 and len(small) > len(low) and small.endswith(low):
         return True
     spoken = lexicon.spoken.get(low)
-    return spoken is not None and spoken != near.before and before.endswith(spoken.lower())
+    return spoken is not None and spoken != before and small.endswith(spoken.lower())
 
 
 def offered(lexicon: Lexicon, low: str, near: Around, alone: Sequence[Option]) -> tuple[Sequence[Option], bool]:
     """The options of a word in its place, `alone` being those that it always has; and whether it is doubled."""
-    more = {} if near.following == END else {each.output: each for each in merging(lexicon, low, near.following, near.after)}
-    doubled = is_doubled(lexicon, low, near)
+    more = {each.output: each for each in merging(lexicon, low, near.following, near.after)} if low in lexicon.beginnings else {}
+    doubled = is_doubled(lexicon, low, near.before, near.previous)
     if doubled and all(each.output for each in alone):
         more[""] = Option("", ("r0empty",), "empty", seen=False)
     if not more:

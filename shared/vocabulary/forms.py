@@ -17,7 +17,7 @@ SHAPE_CHARS_MAX = 10
 DIGIT = re.compile(r"\d")
 _DIGITS, _UPPER, _LOWER = re.compile(r"\d"), re.compile(r"[A-Z]"), re.compile(r"[a-z]")
 _REPEATED = re.compile(r"(.)\1+")
-_VOWELS = re.compile(r"[aeiou]|(.)(?=\1)")
+_VOWELS = re.compile(r"[aeiou]")
 _FIGURES = re.compile(r"\d+")
 _MASK = re.compile("|".join(MASKS))
 _NUMBER_WORDS = frozenset(
@@ -49,19 +49,12 @@ def case(word: str) -> str:
 
 def skeleton(word: str) -> str:
     """Its first letter and the consonants after it, each once: what shorthand tends to keep."""
-    return word[:1] + _VOWELS.sub("", word[1:])
+    return word[:1] + _REPEATED.sub(r"\1", _VOWELS.sub("", word[1:]))
 
 
 def one_left_out(word: str) -> set[str]:
     """`word`, and every word that has one of its letters less."""
     return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
-
-
-def kind_of(normal: str | None) -> str:
-    """The sort of a normal form, for contexts: a mask's name, nothing, a word, or unknown."""
-    if normal is None:
-        return "?"
-    return MASKS.get(normal, "w" if normal not in {"", "^", "$"} else normal or "e")
 
 
 @lru_cache(maxsize=8192)

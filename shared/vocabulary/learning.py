@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from shared.vocabulary import features
 from shared.vocabulary.history import Note, words_of
 from shared.vocabulary.lexicon import Lexicon, count
-from shared.vocabulary.weights import Weights, settled
+from shared.vocabulary.weights import Weights
 
 PARTS = 5
 ROUNDS = 4
@@ -44,7 +44,7 @@ class _Lesson:
         said = features.sentence(lexicon, words_of(note))
         before = features.START
         for at, (_, normal) in enumerate(note):
-            if settled(lexicon, said.lows[at]) is None:
+            if lexicon.settled(said.lows[at]) is None:
                 self._take(lexicon, said, at, before, normal)
             before = normal
 

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
-from shared.vocabulary.forms import MASKS, one_left_out, skeleton
+from shared.vocabulary.forms import MASKS, has_digit, invents, one_left_out, shape, skeleton
 from shared.vocabulary.history import Note
 
 FORMS_MAX = 8
@@ -23,6 +23,9 @@ GUESSES_MAX = 3
 _PREFIXES_MAX = 200
 _NUMBERED_UNIT = re.compile(r"\d+([a-z]+)")
 _NUMBERED_NAME = re.compile(r"([a-z#/]+)\d+")
+
+#: A word that stood for one thing so often, and in such a share, stands for it.
+_CLEAR_TIMES, _CLEAR_SHARE = 20, 0.985
 
 Forms = Mapping[str, Sequence[tuple[str, int]]]
 Pairs = Mapping[str, Mapping[str, int]]
@@ -38,8 +41,14 @@ def count(notes: Iterable[Note]) -> "Lexicon":
         said = ["^", *(each for _, normal in note for each in normal.split()), "$"]
         for first, second in zip(said, said[1:], strict=False):
             pairs[first][second] += 1
-    kept = {word: _ranked(each)[:FORMS_MAX] for word, each in sorted(forms.items())}
+    kept = {word: _kept(word, each) for word, each in sorted(forms.items())}
     return Lexicon(kept, pairs)
+
+
+def _kept(word: str, forms: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The most frequent forms, without those that say a number which the word does not say; the word if none is left."""
+    true = [(form, times) for form, times in _ranked(forms) if not invents(word, form)]
+    return true[:FORMS_MAX] or [(word, sum(forms.values()))]
 
 
 def _ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -123,6 +132,40 @@ class Lexicon:
 
     def _likeliest(self, words: Iterable[str]) -> list[str]:
         return sorted(words, key=lambda word: (-self.words[word], word))[:GUESSES_MAX]
+
+    @cached_property
+    def beginnings(self) -> frozenset[str]:
+        """What a word of normal text begins with that is written apart by some: all that can be merged with the next."""
+        found = set()
+        for word in self.words:
+            head, hyphen, _ = word.partition("-")
+            if hyphen:
+                found.add(head.lower())
+            elif word.isalpha():
+                halves = ((word[:at], word[at:]) for at in range(1, len(word)))
+                found.update(first for first, second in halves if first in self.forms and second in self.forms)
+        return frozenset(found)
+
+    def settled(self, low: str) -> str | None:
+        """The normal form of a word about which there is nothing to weigh; None if there is."""
+        forms = self.forms.get(low)
+        if has_digit(low):
+            form = None if low.isdigit() else self._clear_shapes.get(shape(low))
+            return form if forms is None or forms[0][0] == form else None
+        if forms is None:
+            return None
+        form, times = forms[0]
+        return form if is_clear(times, sum(each for _, each in forms)) else None
+
+    @cached_property
+    def _clear_shapes(self) -> dict[str, str]:
+        """What nearly every word of a shape stood for, where there were many: ``aa999`` is an id, say."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for word, forms in self.forms.items():
+            if has_digit(word):
+                found[shape(word)].update(dict(forms))
+        ranked = ((each, _ranked(forms), forms.total()) for each, forms in found.items())
+        return {each: forms[0][0] for each, forms, times in ranked if is_clear(forms[0][1], times)}
 
     # -- shorthand that is one letter away from known shorthand
 
@@ -225,3 +268,8 @@ def _holds(word: str, letters: str) -> bool:
 
 def _is_plain(word: str) -> bool:
     return len(word) > 2 and word.isalpha() and word.islower()
+
+
+def is_clear(times: int, of: int) -> bool:
+    """Whether `times` of `of` says that there is nothing to weigh."""
+    return times >= _CLEAR_TIMES and times >= _CLEAR_SHARE * of

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 from shared.vocabulary import features
 from shared.vocabulary.features import Around, Sentence, Where
-from shared.vocabulary.forms import ID, SENSITIVE, has_digit
+from shared.vocabulary.forms import ID, SENSITIVE
 from shared.vocabulary.lexicon import Lexicon
 from shared.vocabulary.options import Option
 
 #: Table → template → what fills it → option or guess → thousandths.
 Table = Mapping[str, Mapping[str, Mapping[str, int]]]
 
-_SETTLED_TIMES, _SETTLED_SHARE = 20, 0.985
 _REMEMBERED_MAX = 20_000
 #: From which probability on a word is marked, though another reading is likelier: a leak costs more than a mark.
 ID_SUSPECTED, SENSITIVE_SUSPECTED = 0.25, 0.35
@@ -45,9 +44,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A word's options with what they are worth alone. `settled` is the choice where there is nothing to weigh."""
+    """A word's options with what they are worth alone.
+
+    `settled` is the choice where there is nothing to weigh, `only` where there is nothing unless the word before took
+    this one in.
+    """
 
     settled: Choice | None
+    only: Choice | None = None
     options: Sequence[Option] = ()
     scores: Sequence[int] = ()
     table: Table | None = None
@@ -68,7 +72,10 @@ class Judge:
         before = features.START
         for at, word in enumerate(words):
             known = self._known.get(word) or self._look_up(word)
-            choice = known.settled or self._weigh(said, at, before, known)
+            choice = known.settled
+            if choice is None:
+                taken = known.only and at and features.is_doubled(self._lexicon, said.lows[at], before, said.lows[at - 1])
+                choice = known.only if known.only and not taken else self._weigh(said, at, before, known)
             chosen.append(choice)
             before = choice.output
         return chosen
@@ -77,7 +84,7 @@ class Judge:
         if len(self._known) >= _REMEMBERED_MAX:
             self._known.clear()
         low, weights = word.lower(), self._weights
-        usual = settled(self._lexicon, low)
+        usual = self._lexicon.settled(low)
         if usual is not None:
             known = _Known(_choice(usual))
         else:
@@ -85,7 +92,9 @@ class Judge:
             is_guessed = features.is_guessed(self._lexicon, low)
             table = weights.words.get(low)
             scores = [self._alone(option, word, table, is_guessed=is_guessed) for option in options]
-            known = _Known(None, options, scores, table, is_guessed)
+            alone = len(options) == 1 and low not in self._lexicon.beginnings
+            only = _choice(options[0].output) if alone else None
+            known = _Known(None, only, options, scores, table, is_guessed)
         self._known[word] = known
         return known
 
@@ -99,17 +108,22 @@ class Judge:
         return score
 
     def _weigh(self, said: Sentence, at: int, before: str, known: _Known) -> Choice:
-        near = features.around(said, at, before)
-        low = said.lows[at]
+        low, near = said.lows[at], features.around(said, at, before)
         options, doubled = features.offered(self._lexicon, low, near, known.options)
         scores = list(known.scores)
         if options is not known.options:
             self._rescore(scores, known, options, said.words[at])
         self._add_kinds(scores, options, near, doubled=doubled)
         if known.table:
-            _add(scores, options, known.table, features.neighbours(near), by_guess=False)
+            for worth in _found(known.table, features.neighbours(near)):
+                for rank, option in enumerate(options):
+                    if option.output in worth and option.seen:
+                        scores[rank] += worth[option.output]
         if known.is_guessed:
-            _add(scores, options, self._weights.looks, features.placed(said, at, near), by_guess=True)
+            for worth in _found(self._weights.looks, features.placed(said, at, near)):
+                for rank, option in enumerate(options):
+                    if option.guess in worth:
+                        scores[rank] += worth[option.guess]
         return _best(options, scores)
 
     def _rescore(self, scores: list[int], known: _Known, options: Sequence[Option], word: str) -> None:
@@ -127,35 +141,20 @@ class Judge:
                 scores[at] += kinds.get(kind, 0)
 
 
-def settled(lexicon: Lexicon, low: str) -> str | None:
-    """The normal form of a word about which there is nothing to weigh; None if there is."""
-    forms = lexicon.forms.get(low)
-    if forms is None or has_digit(low):
-        return None
-    form, times = forms[0]
-    is_clear = times >= _SETTLED_TIMES and times >= _SETTLED_SHARE * sum(each for _, each in forms)
-    return form if is_clear else None
-
-
 def _worth(table: Table, wheres: Sequence[Where], key: str) -> int:
     found = (table.get(template, {}).get(filled) for template, filled in wheres)
     return sum(each.get(key, 0) for each in found if each)
 
 
-def _add(scores: list[int], options: Sequence[Option], table: Table, wheres: Sequence[Where], *, by_guess: bool) -> None:
-    """Add to `scores` what the places `wheres` of `table` are worth for each option."""
-    total: dict[str, int] = {}
+def _found(table: Table, wheres: Sequence[Where]) -> list[Mapping[str, int]]:
+    """What stands at the places `wheres` of a table."""
+    found = []
     for template, filled in wheres:
         filling = table.get(template)
         worth = filling.get(filled) if filling else None
         if worth:
-            for key, weight in worth.items():
-                total[key] = total.get(key, 0) + weight
-    if total:
-        for at, option in enumerate(options):
-            key = option.guess if by_guess else option.output if option.seen else ""
-            if key or (not by_guess and option.seen):
-                scores[at] += total.get(key, 0)
+            found.append(worth)
+    return found
 
 
 def _best(options: Sequence[Option], scores: Sequence[int]) -> Choice:
