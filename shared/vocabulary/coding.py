@@ -123,7 +123,8 @@ def _numbers(value: Any, counted: list[int], least: int, most: int) -> dict[str,
 def _table(value: Any, counted: list[int]) -> dict[str, dict[str, dict[str, int]]]:
     return {
         template: {
-            filled: _numbers(worth, counted, -_WEIGHT_MAX, _WEIGHT_MAX) for filled, worth in _entries(filling, counted)
+            filled: _numbers(worth, counted, -_WEIGHT_MAX, _WEIGHT_MAX)
+            for filled, worth in _entries(filling, counted)
         }
         for template, filling in _entries(value, counted)
     }

@@ -140,7 +140,11 @@ def is_doubled(lexicon: Lexicon, low: str, before: str, previous: str) -> bool:
 
 def offered(lexicon: Lexicon, low: str, near: Around, alone: Sequence[Option]) -> tuple[Sequence[Option], bool]:
     """The options of a word in its place, `alone` being those that it always has; and whether it is doubled."""
-    more = {each.output: each for each in merging(lexicon, low, near.following, near.after)} if low in lexicon.beginnings else {}
+    more = (
+        {each.output: each for each in merging(lexicon, low, near.following, near.after)}
+        if low in lexicon.beginnings
+        else {}
+    )
     doubled = is_doubled(lexicon, low, near.before, near.previous)
     if doubled and all(each.output for each in alone):
         more[""] = Option("", ("r0empty",), "empty", seen=False)

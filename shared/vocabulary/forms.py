@@ -21,8 +21,34 @@ _VOWELS = re.compile(r"[aeiou]")
 _FIGURES = re.compile(r"\d+")
 _MASK = re.compile("|".join(MASKS))
 _NUMBER_WORDS = frozenset(
-    "zero one two three four five six seven eight nine ten eleven twelve dozen twenty thirty forty fifty hundred "
-    "thousand million half double triple pair both".split()
+    [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "dozen",
+        "twenty",
+        "thirty",
+        "forty",
+        "fifty",
+        "hundred",
+        "thousand",
+        "million",
+        "half",
+        "double",
+        "triple",
+        "pair",
+        "both",
+    ]
 )
 _LETTERS = re.compile(r"[a-z]+")
 

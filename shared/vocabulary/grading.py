@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from shared.vocabulary.forms import ID, SENSITIVE
 from shared.vocabulary.history import Note, words_of
-from shared.vocabulary.vocabulary import Mark, Reading, Vocabulary
+from shared.vocabulary.tokens import Mark
+from shared.vocabulary.vocabulary import Reading, Vocabulary
 
 _MASK = {Mark.ID: ID, Mark.SENSITIVE: SENSITIVE}
 

@@ -239,9 +239,7 @@ class Lexicon:
 
     def around(self, start: str, end: str) -> str | None:
         """The most frequent word that begins and ends so."""
-        found = (
-            word for word in [*self.continued(start), *self._between(start)] if word.endswith(end)
-        )
+        found = (word for word in [*self.continued(start), *self._between(start)] if word.endswith(end))
         return next((word for word in found if len(word) >= len(start) + len(end)), None)
 
     def _between(self, start: str) -> list[str]:

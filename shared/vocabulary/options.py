@@ -73,7 +73,10 @@ def options(lexicon: Lexicon, word: str) -> tuple[Option, ...]:
     for rank, (form, each) in enumerate(known):
         if not invents(word, form):
             sort = MASKS.get(form, "" if form else "e")
-            collected.found[form] = [f"k{sort}{bucket(each)}/{bucket(times)}", *([f"top{bucket(times)}"] * (not rank))]
+            collected.found[form] = [
+                f"k{sort}{bucket(each)}/{bucket(times)}",
+                *([f"top{bucket(times)}"] * (not rank)),
+            ]
             collected.seen.add(form)
     figures = has_digit(word)
     if len(word) > WORD_CHARS_MAX:
@@ -153,7 +156,9 @@ def _shortened(collected: _Collected, lexicon: Lexicon, word: str, low: str) -> 
     if len(low) == 2 and (pair := lexicon.pair_like(low[0], low[1])):
         collected.guess(pair[0], "ini", f"if{bucket(pair[1])}")
     for rank, each in enumerate(lexicon.continued(low) if len(low) > 1 else ()):
-        collected.guess(each, f"pre{rank}", f"pf{bucket(words[each])}", f"pm{min(5, len(each) - len(low))}", f"pl{size}")
+        collected.guess(
+            each, f"pre{rank}", f"pf{bucket(words[each])}", f"pm{min(5, len(each) - len(low))}", f"pl{size}"
+        )
     for rank, each in enumerate(lexicon.filled(low) if len(low) < 6 else ()):
         last = int(each[-1] == low[-1])
         collected.guess(each, f"abbr{rank}", f"af{bucket(words[each])}", f"al{size}", f"ae{last}")

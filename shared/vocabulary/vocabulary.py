@@ -12,7 +12,6 @@ Rules
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Self
 
 from shared.vocabulary.coding import decode, encode
@@ -20,6 +19,7 @@ from shared.vocabulary.forms import DATE, ID, MASKS, NUM, SENSITIVE, masks_in
 from shared.vocabulary.history import Note
 from shared.vocabulary.learning import learn
 from shared.vocabulary.lexicon import Lexicon
+from shared.vocabulary.tokens import Mark, Normalised, Token
 from shared.vocabulary.weights import Choice, Judge, Weights
 
 #: Words of a text that are looked at; a longer one is a pasted document, not a note.
@@ -27,38 +27,6 @@ WORDS_MAX = 4000
 _WORD = re.compile(r"\S+")
 _EDGES = re.compile(r"^([(\[{\"“'‘]*)(.*?)([)\]}\"”’,;:!?.]*)$", re.DOTALL)
 _FIGURES = re.compile(r"\d+")
-
-
-class Mark(StrEnum):
-    """What a word may give away."""
-
-    ID = "id"
-    SENSITIVE = "sensitive"
-    NUMBER = "number"
-    DATE = "date"
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """Words of a note, from `start` up to `end`, and what they stand for; `normal` is empty if that is nothing."""
-
-    start: int
-    end: int
-    normal: str
-    marks: frozenset[Mark] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Normalised:
-    """A note and its tokens in order. `whole` is false if some of it was not looked at."""
-
-    note: str
-    tokens: tuple[Token, ...]
-    whole: bool
-
-    def marked(self) -> tuple[Token, ...]:
-        """The tokens that may give something away."""
-        return tuple(token for token in self.tokens if token.marks)
 
 
 @dataclass(frozen=True, slots=True)

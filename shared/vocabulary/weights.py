@@ -74,7 +74,9 @@ class Judge:
             known = self._known.get(word) or self._look_up(word)
             choice = known.settled
             if choice is None:
-                taken = known.only and at and features.is_doubled(self._lexicon, said.lows[at], before, said.lows[at - 1])
+                taken = (
+                    known.only and at and features.is_doubled(self._lexicon, said.lows[at], before, said.lows[at - 1])
+                )
                 choice = known.only if known.only and not taken else self._weigh(said, at, before, known)
             chosen.append(choice)
             before = choice.output
@@ -169,7 +171,11 @@ def _best(options: Sequence[Option], scores: Sequence[int]) -> Choice:
     total = sum(powers)
     ids = sum(power for power, option in zip(powers, options, strict=True) if ID in option.output)
     names = sum(power for power, option in zip(powers, options, strict=True) if SENSITIVE in option.output)
-    return Choice(output, ID in output or ids >= ID_SUSPECTED * total, SENSITIVE in output or names >= SENSITIVE_SUSPECTED * total)
+    return Choice(
+        output,
+        ID in output or ids >= ID_SUSPECTED * total,
+        SENSITIVE in output or names >= SENSITIVE_SUSPECTED * total,
+    )
 
 
 def _choice(output: str) -> Choice:

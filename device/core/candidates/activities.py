@@ -31,7 +31,9 @@ _SELDOM: dict[Activity, re.Pattern[str]] = {
         r"|\b(?:drain|flush) and (?:re-?fill|sample)\b|\bpm(?= (?:service|check)|$)",
         re.IGNORECASE,
     ),
-    Activity.REPAIR: re.compile(rf"{_BEGIN}weld\b(?! (?:is |has )?(?:broken|cracked|cracks?|failed|gone))", re.IGNORECASE),
+    Activity.REPAIR: re.compile(
+        rf"{_BEGIN}weld\b(?! (?:is |has )?(?:broken|cracked|cracks?|failed|gone))", re.IGNORECASE
+    ),
     Activity.REPLACE: re.compile(r"\bfitting (?=(?:a|an|both|new|of|the|two|up|<num>|\d)\b)", re.IGNORECASE),
     Activity.DIAGNOSE: re.compile(
         r"\b(?:crack|load|pressure|vibration|oil|leak) (?:test|analysis)(?:ing|ed)?\b|\bthermograph(?:y|ic)\b"
@@ -39,7 +41,9 @@ _SELDOM: dict[Activity, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     Activity.INSPECT: re.compile(r"\b(?:audit|visual)\b", re.IGNORECASE),
-    Activity.ADJUST: re.compile(rf"{_BEGIN}(?:tension|torque|set|level)\b(?= (?:all|the|up|to|\w+ bolts?)\b)", re.IGNORECASE),
+    Activity.ADJUST: re.compile(
+        rf"{_BEGIN}(?:tension|torque|set|level)\b(?= (?:all|the|up|to|\w+ bolts?)\b)", re.IGNORECASE
+    ),
 }
 #: Words of the table of work that are as often things; the patterns above say where they are work.
 _MOSTLY_THINGS = re.compile(r"(?:re)?(?:lube|grease|weld|fitting|test|visual)(?:s|ed)?", re.IGNORECASE)
@@ -69,7 +73,9 @@ def first_activity(text: str) -> Work | None:
         text: plain, see `plain`; best with its shorthand resolved.
     """
     named = {match.start() for match in _SERVICE_OF_A_THING.finditer(text)}
-    things = [span_of(text, *match.span()) for table in (words.THINGS, _MORE_THINGS) for match in table.finditer(text)]
+    things = [
+        span_of(text, *match.span()) for table in (words.THINGS, _MORE_THINGS) for match in table.finditer(text)
+    ]
     seldom = list(first_come(text, _SELDOM))
     for span, activity in first_come(text, words.ACTIVITY):
         if span.start not in named and overlaps(span, things):

@@ -59,10 +59,61 @@ _WORK = (
 NO_THINGS = frozenset(f"{_SMALL} {_PLACES} {_STATES} {_OFFICE} {_WORK}".split()) - {"back", "cover"}
 #: Things whose names end like what is done or how something is.
 _THINGS_ALL_THE_SAME = frozenset(
-    "bearing bearings bed bushing bushings casing casings coating coupling couplings fitting fittings flooring housing "
-    "housings lagging lighting lining linings mounting mountings o-ring o-rings opening piping plating railing railings "
-    "reed ring rings seed shed sling slings speed spring springs steering string swing swings tubing wing wings wiring "
-    "winding windings feed cooling cutting warning boarding".split()
+    [
+        "bearing",
+        "bearings",
+        "bed",
+        "bushing",
+        "bushings",
+        "casing",
+        "casings",
+        "coating",
+        "coupling",
+        "couplings",
+        "fitting",
+        "fittings",
+        "flooring",
+        "housing",
+        "housings",
+        "lagging",
+        "lighting",
+        "lining",
+        "linings",
+        "mounting",
+        "mountings",
+        "o-ring",
+        "o-rings",
+        "opening",
+        "piping",
+        "plating",
+        "railing",
+        "railings",
+        "reed",
+        "ring",
+        "rings",
+        "seed",
+        "shed",
+        "sling",
+        "slings",
+        "speed",
+        "spring",
+        "springs",
+        "steering",
+        "string",
+        "swing",
+        "swings",
+        "tubing",
+        "wing",
+        "wings",
+        "wiring",
+        "winding",
+        "windings",
+        "feed",
+        "cooling",
+        "cutting",
+        "warning",
+        "boarding",
+    ]
 )
 _DONE_OR_DOING = re.compile(r"\w{2,}(?:ing|ed)|re\w{2,}ing")
 
