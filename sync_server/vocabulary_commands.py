@@ -71,8 +71,8 @@ def _found(found: Found) -> dict[str, Any]:
 
 def _lines(data: dict[str, Any], output: str | None) -> list[str]:
     lines = [
-        f"{data['notes']:,} notes, {data['tokens']:,} words; {data['entries']:,} entries, {data['bytes']:,} bytes, "
-        f"learned in {data['seconds']:.1f} s"
+        f"{data['notes']:,} notes, {data['tokens']:,} words, learned in {data['seconds']:.1f} s",
+        f"{data['entries']:,} entries, {data['bytes']:,} bytes",
     ]
     if held := data["held_out"]:
         lines += [

@@ -1,25 +1,31 @@
 """What a note could mean, read as it stands and with its shorthand spelled out.
 
 Rules
-1. Words as they stand come first. Spelled out, a note adds what was not found; only of the kinds of work the spelled-out
-   text has the say, because it knows what a short word of this organisation means ("REP").
+1. Words as they stand come first. Spelled out, a note adds what was not found; only of the kinds of work the
+   spelled-out text has the say, because it knows what a short word of this organisation means ("REP").
 2. Where no word says the work that was done, a rarer reading of a word may (`activities`), unless it was not done.
 3. Every span is of the words that were said.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from device.core import candidates
-from device.core.candidates import Measure, Part, Step, Work
+from device.core.candidates import Measure, Part, Span, Step, Work
 from device.core.candidates.activities import first_activity
 from device.core.candidates.works import was_done
 from device.core.shorthand import SpelledOut, spelled_out
 from shared.records import Record
 from shared.vocabulary import Vocabulary
 
-C = TypeVar("C", Part, Measure, Step)
+
+class _Found(Protocol):
+    @property
+    def span(self) -> Span: ...
+
+
+C = TypeVar("C", bound=_Found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 Rules
 1. What is between the words stays, and so do words of which nothing is known.
-2. Everything that is read from the spelled-out text is brought back to the words of the note (`said`): those are what
-   the technician sees, and what every check looks at.
+2. Everything that is read from the spelled-out text is brought back to the words of the note (`said`): those are what the
+   technician sees, and what every check looks at.
 """
 
 from bisect import bisect_left, bisect_right

@@ -1,4 +1,4 @@
-"""The vocabulary: an organisation's own shorthand, learned from its history, and what in a note may give something away.
+"""The vocabulary: an organisation's own shorthand, learned from its history, and what a note may give away.
 
 `history` reads what it is learned from; `lexicon` counts; `options` says what a word may stand for; `features` what
 speaks for it; `learning` what that is worth; `weights` chooses; `coding` writes and reads the bytes that travel;

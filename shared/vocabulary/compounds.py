@@ -107,7 +107,7 @@ def two_words(lexicon: Lexicon, word: str) -> str | None:
 
 def merged(lexicon: Lexicon, word: str, following: str, usual: str | None) -> list[str]:
     """The words of normal text that `word` and the word after it may be one of: ``hand rail`` is ``handrail``."""
-    found = []
+    found: list[str] = []
     for second in (following, usual) if usual and usual != following else (following,):
         if second.isalpha():
             joined = (word + second, f"{word}-{second}", f"{word.upper()}-{second}")

@@ -127,7 +127,7 @@ def neighbours(near: Around) -> tuple[Where, ...]:
 
 def is_doubled(lexicon: Lexicon, low: str, before: str, previous: str) -> bool:
     """Whether the normal form of the word before seems to have taken this word in."""
-    if before == previous or previous == START or not before or before[0] == "<":
+    if previous in (before, START) or not before or before[0] == "<":
         return False
     small = before.lower()
     if small == previous:

@@ -20,36 +20,11 @@ _REPEATED = re.compile(r"(.)\1+")
 _VOWELS = re.compile(r"[aeiou]")
 _FIGURES = re.compile(r"\d+")
 _MASK = re.compile("|".join(MASKS))
-_NUMBER_WORDS = frozenset(
-    [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "dozen",
-        "twenty",
-        "thirty",
-        "forty",
-        "fifty",
-        "hundred",
-        "thousand",
-        "million",
-        "half",
-        "double",
-        "triple",
-        "pair",
-        "both",
-    ]
+_NAMED = (
+    "zero one two three four five six seven eight nine ten eleven twelve dozen twenty thirty forty fifty hundred "
+    "thousand million half double triple pair both"
 )
+_NUMBER_WORDS = frozenset(_NAMED.split())
 _LETTERS = re.compile(r"[a-z]+")
 
 

@@ -1,6 +1,6 @@
 """How good a vocabulary is on notes that it was not learned from.
 
-The error reduction rate is by word: (share right − share right if left as it is) / (1 − share right if left as it is).
+The error reduction rate is by word: (share right − share right as it is) / (1 − share right as it is).
 What ought to be marked and was not is a leak. Source: Bikaun et al., MaintNorm, W-NUT 2024.
 """
 
@@ -61,7 +61,7 @@ def grade(vocabulary: Vocabulary, notes: Iterable[Note]) -> Grade:
 
 
 def cross_validated(notes: Sequence[Note], folds: int) -> Grade:
-    """How vocabularies do that were learned from all but one of `folds` parts, each on the part that it does not know."""
+    """How vocabularies learned from all but one of `folds` parts do, each on the part that it does not know."""
     graded: list[_Graded] = []
     for fold in range(folds):
         vocabulary = Vocabulary.learned([note for at, note in enumerate(notes) if at % folds != fold])

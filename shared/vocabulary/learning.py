@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from shared.vocabulary import features
 from shared.vocabulary.history import Note, words_of
 from shared.vocabulary.lexicon import Lexicon, count
+from shared.vocabulary.options import Option
 from shared.vocabulary.weights import Weights
 
 PARTS = 5
@@ -65,7 +66,7 @@ def _features(
     said: features.Sentence,
     at: int,
     near: features.Around,
-    options: Sequence[features.Option],
+    options: Sequence[Option],
     *,
     doubled: bool,
 ) -> Iterator[list[Feature]]:

@@ -4,8 +4,8 @@ Rules
 1. Words are found without case. Of a word's normal forms the most frequent `FORMS_MAX` are kept.
 2. Everything else is worked out from two tables, so that these are all that is stored: `forms` (word → normal form →
    count) and `pairs` (normal word → the word after it → count).
-3. What is looked up is as large as the word that is asked for and as short as its list of answers: nothing is searched
-   through.
+3. What is looked up is as large as the word that is asked for and as short as its list of answers: nothing is
+   searched through.
 """
 
 import re
@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 
 from shared.vocabulary.forms import MASKS, has_digit, invents, one_left_out, shape, skeleton
 from shared.vocabulary.history import Note
@@ -39,14 +40,14 @@ def count(notes: Iterable[Note]) -> "Lexicon":
         for word, normal in note:
             forms[word.lower()][normal] += 1
         said = ["^", *(each for _, normal in note for each in normal.split()), "$"]
-        for first, second in zip(said, said[1:], strict=False):
+        for first, second in pairwise(said):
             pairs[first][second] += 1
     kept = {word: _kept(word, each) for word, each in sorted(forms.items())}
     return Lexicon(kept, pairs)
 
 
 def _kept(word: str, forms: Mapping[str, int]) -> list[tuple[str, int]]:
-    """The most frequent forms, without those that say a number which the word does not say; the word if none is left."""
+    """The most frequent forms that say no number which the word does not say; the word itself if none is left."""
     true = [(form, times) for form, times in _ranked(forms) if not invents(word, form)]
     return true[:FORMS_MAX] or [(word, sum(forms.values()))]
 
@@ -109,7 +110,7 @@ class Lexicon:
 
     def continued(self, word: str) -> list[str]:
         """Words of normal text that begin with `word`."""
-        found = []
+        found: list[str] = []
         for at in range(bisect_left(self._plain, word), len(self._plain)):
             each = self._plain[at]
             if not each.startswith(word) or len(found) == _PREFIXES_MAX:
@@ -135,7 +136,7 @@ class Lexicon:
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
-        """What a word of normal text begins with that is written apart by some: all that can be merged with the next."""
+        """What words of normal text begin with that some write apart: all that can be merged with the next word."""
         found = set()
         for word in self.words:
             head, hyphen, _ = word.partition("-")

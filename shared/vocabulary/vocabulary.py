@@ -1,10 +1,11 @@
-"""A vocabulary at work: a note's words with their normal forms, their places in the note, and what they may give away.
+"""A vocabulary at work: a note's words with their normal forms and places, and what they may give away.
 
 Rules
 1. Every normal word has the span of the words that it comes from; the note itself is never changed.
 2. Nothing is invented. Where a mask stands for an id or a number, the id or number of the note is filled in; a normal
    form that says another number is not used.
-3. What may be an id, a person or an organisation is marked, likely or not: a mark may raise a class and never lowers it.
+3. What may be an id, a person or an organisation is marked, likely or not: a mark may raise a class, and never lowers
+   it.
 4. Any text is bounded work: words after the first `WORDS_MAX` and words longer than anybody writes are taken as they
    stand, and the note says that it was not read as a whole.
 """
@@ -64,7 +65,7 @@ class Vocabulary:
         return len(self._lexicon.forms)
 
     def readings(self, words: Sequence[str]) -> list[Reading]:
-        """What each of a note's words was taken for. A word that was merged into the one before stands for nothing."""
+        """What each of a note's words was taken for; nothing, for one that was merged into the word before."""
         return _readings(self._judge.choices(words))
 
     def normalise(self, note: str) -> Normalised:
@@ -90,7 +91,7 @@ class Vocabulary:
 def _readings(choices: Sequence[Choice]) -> list[Reading]:
     readings: list[Reading] = []
     for choice in choices:
-        marks = set(_MARKS[mask] for mask in masks_in(choice.output)) if "<" in choice.output else set()
+        marks = {_MARKS[mask] for mask in masks_in(choice.output)} if "<" in choice.output else set()
         if choice.may_be_id:
             marks.add(Mark.ID)
         if choice.may_be_sensitive:
