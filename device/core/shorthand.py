@@ -2,8 +2,8 @@
 
 Rules
 1. What is between the words stays, and so do words of which nothing is known.
-2. Everything that is read from the spelled-out text is brought back to the words of the note (`said`): those are what the
-   technician sees, and what every check looks at.
+2. Everything that is read from the spelled-out text is brought back to the words of the note (`said`): those are
+   what the technician sees, and what every check looks at.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,7 +15,7 @@ from shared.vocabulary import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class SpelledOut:
-    """`text` is what `note` means; each piece of it has its place here and in the note, and whether it is the same."""
+    """`text` is what `note` means; each piece of it has a place here and in the note, and may be the same in both."""
 
     note: str
     text: str

@@ -2,8 +2,8 @@
 
 Rules
 1. The same vocabulary is the same bytes. A format's number stands in front; another format is refused by name.
-2. Bytes from outside are untrusted: packed and unpacked size, nesting, doubled keys, every type, length and count is looked
-   at before anything is used.
+2. Bytes from outside are untrusted: packed and unpacked size, nesting, doubled keys, every type, length and count is
+   looked at before anything is used.
 3. A normal form that says a number which its word does not say is refused: a vocabulary cannot invent.
 """
 

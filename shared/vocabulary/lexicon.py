@@ -19,6 +19,8 @@ from shared.vocabulary.forms import MASKS, has_digit, invents, one_left_out, sha
 from shared.vocabulary.history import Note
 
 FORMS_MAX = 8
+#: Words seen more often than `SELDOM` are what they were; from `OFTEN` on without a doubt.
+SELDOM, OFTEN = 3, 30
 #: So many guesses of one sort are looked at.
 GUESSES_MAX = 3
 _PREFIXES_MAX = 200
@@ -100,8 +102,9 @@ class Lexicon:
         return _indexed((skeleton(word), word) for word in self._plain)
 
     @cached_property
-    def _by_initial(self) -> dict[str, list[str]]:
-        return _indexed((word[0], word) for word in self._plain)
+    def _by_initial(self) -> dict[str, str]:
+        index = _indexed((word[0], word) for word in self._plain)
+        return {initial: "\n".join(words) for initial, words in index.items()}
 
     def respelled(self, word: str) -> list[str]:
         """Words of normal text that are one letter away, the most frequent first."""
@@ -125,8 +128,9 @@ class Lexicon:
 
     def filled(self, word: str) -> list[str]:
         """Words of normal text that hold the letters of `word` in its order; those with its last letter first."""
-        longer = (each for each in self._by_initial.get(word[0], ()) if len(each) > len(word) + 1)
-        holding = (each for each in longer if _holds(each, word))
+        inside = "[^\n]*".join(map(re.escape, word))
+        found = re.findall(rf"^{inside}[^\n]*$", self._by_initial.get(word[0], ""), re.MULTILINE)
+        holding = (each for each in found if len(each) > len(word) + 1)
         return sorted(holding, key=lambda each: (-self.words[each] * (3 if each[-1] == word[-1] else 1), each))[
             :GUESSES_MAX
         ]
@@ -157,6 +161,14 @@ class Lexicon:
             return None
         form, times = forms[0]
         return form if is_clear(times, sum(each for _, each in forms)) else None
+
+    def single(self, low: str) -> str | None:
+        """The one thing that a word can be unless the word before took it in; None if it can be more, or is new."""
+        forms = self.forms.get(low)
+        if forms is None or len(forms) > 1 or forms[0][1] <= SELDOM or low in self.beginnings or has_digit(low):
+            return None
+        form, times = forms[0]
+        return form if times >= OFTEN or form == low or len(low) < 3 or low not in self.words else None
 
     @cached_property
     def _clear_shapes(self) -> dict[str, str]:
@@ -258,11 +270,6 @@ def _indexed(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for key, value in pairs:
         index.setdefault(key, []).append(value)
     return index
-
-
-def _holds(word: str, letters: str) -> bool:
-    rest = iter(word)
-    return all(letter in rest for letter in letters)
 
 
 def _is_plain(word: str) -> bool:

@@ -12,12 +12,8 @@ from dataclasses import dataclass
 
 from shared.vocabulary.compounds import merged, taken_apart, two_words
 from shared.vocabulary.forms import DATE, ID, MASKS, NUM, SENSITIVE, WORD_CHARS_MAX, has_digit, invents
-from shared.vocabulary.lexicon import Lexicon
+from shared.vocabulary.lexicon import OFTEN, SELDOM, Lexicon
 from shared.vocabulary.names import GIVEN_NAMES
-
-#: Words seen more often are what they were.
-SELDOM = 3
-_OFTEN = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +80,7 @@ def options(lexicon: Lexicon, word: str) -> tuple[Option, ...]:
     elif figures:
         _with_figures(collected, lexicon, word)
     elif times > SELDOM and collected.found:
-        if times < _OFTEN and low in lexicon.words and low not in collected.found and len(low) > 2:
+        if times < OFTEN and low in lexicon.words and low not in collected.found and len(low) > 2:
             collected.guess(low, "lower")
     else:
         _without_figures(collected, lexicon, word, low, times)

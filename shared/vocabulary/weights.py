@@ -86,31 +86,41 @@ class Judge:
         if len(self._known) >= _REMEMBERED_MAX:
             self._known.clear()
         low, weights = word.lower(), self._weights
-        usual = self._lexicon.settled(low)
+        usual, single = self._lexicon.settled(low), self._lexicon.single(low)
         if usual is not None:
             known = _Known(_choice(usual))
+        elif single is not None:
+            known = _Known(None, _choice(single))
         else:
-            options = features.alone(self._lexicon, word)
-            is_guessed = features.is_guessed(self._lexicon, low)
-            table = weights.words.get(low)
-            scores = [self._alone(option, word, table, is_guessed=is_guessed) for option in options]
-            alone = len(options) == 1 and low not in self._lexicon.beginnings
-            only = _choice(options[0].output) if alone else None
-            known = _Known(None, only, options, scores, table, is_guessed)
+            known = self._open(word, low)
         self._known[word] = known
         return known
 
-    def _alone(self, option: Option, word: str, table: Table | None, *, is_guessed: bool) -> int:
+    def _open(self, word: str, low: str) -> _Known:
+        """A word about which there is something to weigh."""
+        options = features.alone(self._lexicon, word)
+        only = len(options) == 1 and low not in self._lexicon.beginnings
+        looks = features.look_of(word) if features.is_guessed(self._lexicon, low) else ()
+        table = self._weights.words.get(low)
+        scores = [self._alone(option, word, table, looks) for option in options]
+        return _Known(None, _choice(options[0].output) if only else None, options, scores, table, bool(looks))
+
+    def _alone(self, option: Option, word: str, table: Table | None, looks: Sequence[Where]) -> int:
         """What an option is worth, whatever is around the word."""
-        score = sum(self._weights.kinds.get(kind, 0) for kind in option.kinds)
+        kinds = self._weights.kinds
+        score = 0
+        for kind in option.kinds:
+            score += kinds.get(kind, 0)
         if option.seen and table:
             score += _worth(table, features.remembered(word), option.output)
-        if option.guess and is_guessed:
-            score += _worth(self._weights.looks, features.look_of(word), option.guess)
+        if option.guess and looks:
+            score += _worth(self._weights.looks, looks, option.guess)
         return score
 
     def _weigh(self, said: Sentence, at: int, before: str, known: _Known) -> Choice:
         low, near = said.lows[at], features.around(said, at, before)
+        if not known.options:
+            known = self._open(said.words[at], low)
         options, doubled = features.offered(self._lexicon, low, near, known.options)
         scores = list(known.scores)
         if options is not known.options:
@@ -130,9 +140,10 @@ class Judge:
 
     def _rescore(self, scores: list[int], known: _Known, options: Sequence[Option], word: str) -> None:
         kinds = self._weights.kinds
+        looks = features.look_of(word) if known.is_guessed else ()
         for at, option in enumerate(options):
             if at >= len(scores):
-                scores.append(self._alone(option, word, known.table, is_guessed=known.is_guessed))
+                scores.append(self._alone(option, word, known.table, looks))
             else:
                 scores[at] += sum(kinds.get(kind, 0) for kind in option.kinds[len(known.options[at].kinds) :])
 
@@ -144,8 +155,7 @@ class Judge:
 
 
 def _worth(table: Table, wheres: Sequence[Where], key: str) -> int:
-    found = (table.get(template, {}).get(filled) for template, filled in wheres)
-    return sum(each.get(key, 0) for each in found if each)
+    return sum([each.get(key, 0) for each in _found(table, wheres)])
 
 
 def _found(table: Table, wheres: Sequence[Where]) -> list[Mapping[str, int]]:

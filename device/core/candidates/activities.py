@@ -2,8 +2,8 @@
 
 Rules
 1. Unlike `works`, it does not matter here whether the work was done: a request and a report have the same code.
-2. A word that is mostly the name of a thing ("grease line", "broken weld", "hose fitting") counts only where it cannot
-   be one, and only if nothing else in the note is work.
+2. A word that is mostly the name of a thing ("grease line", "broken weld", "hose fitting") counts only where it
+   cannot be one, and only if nothing else in the note is work.
 3. A change of oil is coded by its verb.
 
 Source: MaintIE's annotation guideline (LREC-COLING 2024) for what is an activity.
