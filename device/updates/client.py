@@ -9,8 +9,8 @@ Rules
 3. Nothing is longer than was said before it was asked for.
 4. A roll-out never goes back: not in its serial, and not in the bundle that is in force for everything.
 5. A bundle that is signed, but cannot be used here, is refused like a forged one.
-6. Of the vocabularies the one with the highest number is taken, and never a lower one than is here. One that cannot be
-   used here is left, and holds nothing else up.
+6. Of the vocabularies the one with the highest number is taken, and never a lower one than is here. One that cannot
+   be used here is left, and holds nothing else up.
 
 `look` is a generator: it yields what it wants, is sent what came, and returns what is in force then. The caller does
 the asking, and may stop at any time: what was verified is kept, and so are pieces of downloads.

@@ -6,6 +6,7 @@ What ought to be marked and was not is a leak. Source: Bikaun et al., MaintNorm,
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from shared.vocabulary.forms import ID, SENSITIVE
 from shared.vocabulary.history import Note, words_of
@@ -13,6 +14,13 @@ from shared.vocabulary.tokens import Mark
 from shared.vocabulary.vocabulary import Reading, Vocabulary
 
 _MASK = {Mark.ID: ID, Mark.SENSITIVE: SENSITIVE}
+
+
+class Reader(Protocol):
+    """What can be graded: a vocabulary, or something simpler to compare it with."""
+
+    def readings(self, words: Sequence[str]) -> list[Reading]:
+        """What each of a note's words was taken for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +63,9 @@ class Grade:
 _Graded = tuple[str, str, Reading]
 
 
-def grade(vocabulary: Vocabulary, notes: Iterable[Note]) -> Grade:
-    """How `vocabulary` does on `notes`."""
-    return _grade([each for note in notes for each in _graded(vocabulary, note)])
+def grade(reader: Reader, notes: Iterable[Note]) -> Grade:
+    """How `reader` does on `notes`."""
+    return _grade([each for note in notes for each in _graded(reader, note)])
 
 
 def cross_validated(notes: Sequence[Note], folds: int) -> Grade:
@@ -69,8 +77,8 @@ def cross_validated(notes: Sequence[Note], folds: int) -> Grade:
     return _grade(graded)
 
 
-def _graded(vocabulary: Vocabulary, note: Note) -> Iterator[_Graded]:
-    readings = vocabulary.readings(words_of(note))
+def _graded(reader: Reader, note: Note) -> Iterator[_Graded]:
+    readings = reader.readings(words_of(note))
     return ((word, normal, reading) for (word, normal), reading in zip(note, readings, strict=True))
 
 

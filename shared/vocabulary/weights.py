@@ -8,7 +8,7 @@ Rules
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.vocabulary import features
 from shared.vocabulary.features import Around, Sentence, Where
@@ -85,7 +85,7 @@ class Judge:
     def _look_up(self, word: str) -> _Known:
         if len(self._known) >= _REMEMBERED_MAX:
             self._known.clear()
-        low, weights = word.lower(), self._weights
+        low = word.lower()
         usual, single = self._lexicon.settled(low), self._lexicon.single(low)
         if usual is not None:
             known = _Known(_choice(usual))
@@ -127,16 +127,15 @@ class Judge:
             self._rescore(scores, known, options, said.words[at])
         self._add_kinds(scores, options, near, doubled=doubled)
         if known.table:
-            for worth in _found(known.table, features.neighbours(near)):
-                for rank, option in enumerate(options):
-                    if option.output in worth and option.seen:
-                        scores[rank] += worth[option.output]
+            outputs = [option.output if option.seen else None for option in options]
+            _add(scores, outputs, _found(known.table, features.neighbours(near)))
         if known.is_guessed:
-            for worth in _found(self._weights.looks, features.placed(said, at, near)):
-                for rank, option in enumerate(options):
-                    if option.guess in worth:
-                        scores[rank] += worth[option.guess]
-        return _best(options, scores)
+            guesses = [option.guess or None for option in options]
+            _add(scores, guesses, _found(self._weights.looks, features.placed(said, at, near)))
+        choice = _best(options, scores)
+        if len(low) > 2 and self._lexicon.usual.get(low) == SENSITIVE:  # a leak costs more than a mark
+            return replace(choice, may_be_sensitive=True)
+        return choice
 
     def _rescore(self, scores: list[int], known: _Known, options: Sequence[Option], word: str) -> None:
         kinds = self._weights.kinds
@@ -167,6 +166,14 @@ def _found(table: Table, wheres: Sequence[Where]) -> list[Mapping[str, int]]:
         if worth:
             found.append(worth)
     return found
+
+
+def _add(scores: list[int], keys: Sequence[str | None], found: Sequence[Mapping[str, int]]) -> None:
+    """Add to each score what `found` says of its key."""
+    for worth in found:
+        for rank, key in enumerate(keys):
+            if key in worth:
+                scores[rank] += worth[key]
 
 
 def _best(options: Sequence[Option], scores: Sequence[int]) -> Choice:
