@@ -49,8 +49,10 @@ def test_shorthand_is_spelled_out_with_the_words_that_it_comes_from() -> None:
     assert read.whole
 
 
-def test_a_word_that_was_never_seen_is_guessed_from_its_look_and_the_words_of_normal_text() -> None:
-    assert normal("QD455 REPL FILTR") == ["QD455", "replace", "filter"]
+def test_an_id_that_was_never_seen_is_known_by_its_look() -> None:
+    unseen, known = VOCABULARY.normalise("QD455 REPL").tokens
+    assert (unseen.normal, unseen.marks) == ("QD455", {Mark.ID})
+    assert (known.normal, known.marks) == ("replace", frozenset())
 
 
 def test_ids_names_numbers_and_dates_are_marked_and_stay_as_they_were_said() -> None:
@@ -73,7 +75,7 @@ def test_what_is_learned_is_better_than_leaving_notes_as_they_are_on_notes_that_
 
 
 def test_a_leak_is_counted() -> None:
-    notes = read_history(b"Zanzibar\t<sensitive>\nREPL\treplace\n")
+    notes = read_history(b"REPL\t<sensitive>\nRPR\trepair\n")
     told = grade(VOCABULARY, notes).sensitive
     assert (told.found, told.missed) == (0, 1)
     assert told.recall == 0
@@ -144,7 +146,7 @@ def test_a_vocabulary_cannot_invent_a_number(form: str) -> None:
 
 def test_what_a_history_invents_is_not_learned() -> None:
     learned = Vocabulary.learned(read_history(("PRESS\t42 bar\nLOW\tlow\n\n" * 50).encode()))
-    assert normal("PRESS LOW", learned) == ["PRESS", "low"]
+    assert normal("PRESS LOW", learned) == ["press", "low"]
 
 
 @given(st.binary(max_size=300))
