@@ -1,8 +1,8 @@
 """How well the assistant reads real maintenance notes, beside the simplest thing that could have been done instead.
 
 The notes are public: MaintNorm (notes and their normal forms) and MaintIE (notes with their activities and things),
-github.com/nlp-tlp. Nothing of them comes with the project; without them every figure is skipped, visibly. Each part has
-a module that gives figures and counts; `measure` puts them together.
+github.com/nlp-tlp. Nothing of them comes with the project; without them every figure is skipped, visibly. Each
+part has a module that gives figures and counts; `measure` puts them together.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The first activity of a note and the words of things in it, on MaintIE's annotated notes.
 
-Rules were written with the even-numbered notes; the odd ones are told apart. The floors are the most frequent activity
-for every note, and every word that is neither a number nor a sign.
+Rules were written with the even-numbered notes; the odd ones are told apart. The floors are the most frequent
+activity for every note, and every word that is neither a number nor a sign.
 """
 
 import json

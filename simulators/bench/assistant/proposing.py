@@ -17,7 +17,7 @@ from shared.commands import CATALOGUE
 from shared.ids import kind_of
 from shared.records import Record, Stamp, check_fields
 from shared.vocabulary import Vocabulary, read_history
-from simulators.bench.figures import Figures, figure, seconds
+from simulators.bench.figures import Figures, figure, processor_seconds
 
 JOB, ASSET, ITEM = "work_order/WO-1", "asset/PUMP-1", "stock_item/SEAL-1"
 _STEPS = ("in_progress", "on_hold", "done")
@@ -34,8 +34,8 @@ def measure(train: Path, plain: Path) -> tuple[Figures, dict[str, Any]]:
     notes = [line for line in plain.read_text(encoding="utf-8").splitlines() if line.strip()]
     without = [proposed(note, None) for note in notes]
     made = [proposed(note, vocabulary) for note in notes]
-    took = seconds(lambda: [proposed(note, vocabulary) for note in notes])
-    took_without = seconds(lambda: [proposed(note, None) for note in notes])
+    took = processor_seconds(lambda: [proposed(note, vocabulary) for note in notes])
+    took_without = processor_seconds(lambda: [proposed(note, None) for note in notes])
     figures = {
         "proposals_rules_valid": figure(_share(made, notes, is_valid), "share", 1.0),
         "proposals_rules_invented": figure(1 - _share(made, notes, is_grounded), "share", 0.0),

@@ -51,13 +51,8 @@ def test_a_guess_never_makes_a_job_of_what_was_not_done() -> None:
     assert [each.kind for each in proposals("needs RPR next week", VOCABULARY)] == ["note.added"]
 
 
-NOTE = st.lists(
-    st.sampled_from(
-        ["RPR", "o", "ring", "o ring", "C/O", "MECH", "SEAL", "4.2", "bar", "QA117", ",", "done", "🔧", "x  y", "\t"]
-    ),
-    min_size=1,
-    max_size=12,
-).map(" ".join)
+WORDS = ("RPR", "o", "ring", "o ring", "C/O", "MECH", "SEAL", "4.2", "bar", "QA117", ",", "done", "🔧", "x  y", "\t")
+NOTE = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
 
 
 @given(NOTE)

@@ -85,7 +85,7 @@ def test_a_leak_is_counted() -> None:
 
 
 def test_the_same_history_gives_the_same_bytes_in_another_process() -> None:
-    program = "from shared.ids import sha256_hex; from tests.unit.shared.vocabulary.history import RAW; print(sha256_hex(RAW))"
+    program = "import zlib; from tests.unit.shared.vocabulary.history import RAW; print(zlib.crc32(RAW))"
     runs = {
         subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
@@ -181,27 +181,11 @@ def test_lines_may_end_as_on_windows_and_begin_with_a_mark() -> None:
 
 # -- any text at all
 
-PIECES = st.one_of(
-    st.text(max_size=30),
-    st.sampled_from(
-        [
-            "REPL",
-            "o",
-            "ring",
-            "C/O-FLTR",
-            "QA117",
-            "500HR",
-            "12/06/19",
-            "\x00\x1b[2J",
-            "🔧🔧",
-            "Клапан",
-            "阀门漏水",
-            "ﬁlter",
-            "İ",
-        ]
-        + ["REPL" * 40, "re", "-", "//", "&#", "1" * 60, "\u202eREPL", "<id>", "<num>7", "\ud7ff"]
-    ),
+ODD = (
+    *("REPL", "o", "ring", "C/O-FLTR", "QA117", "500HR", "12/06/19", "re", "-", "//", "&#", "<id>", "<num>7"),
+    *("REPL" * 40, "1" * 60, "\x00\x1b[2J", "🔧🔧", "Клапан", "阀门漏水", "ﬁlter", "İ", "\u202eREPL", "\ud7ff"),
 )
+PIECES = st.one_of(st.text(max_size=30), st.sampled_from(ODD))
 NOTE = st.lists(PIECES, max_size=20).map(" ".join)
 
 
