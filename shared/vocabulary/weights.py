@@ -172,7 +172,7 @@ def _add(scores: list[int], keys: Sequence[str | None], found: Sequence[Mapping[
     """Add to each score what `found` says of its key."""
     for worth in found:
         for rank, key in enumerate(keys):
-            if key in worth:
+            if key is not None and key in worth:
                 scores[rank] += worth[key]
 
 

@@ -86,7 +86,7 @@ async def test_what_is_marked_raises_the_class_of_a_question(device: Device, ser
     from device.routes import Question
     from shared.routing import DataClass
 
-    question = Question("ask", "Orinoco asked about the valve", DataClass.PUBLIC)
+    question = Question("answer", "Orinoco asked about the valve", DataClass.PUBLIC)
     before = device.workbench.routes.classified(question)
     server.office.publish_vocabulary(TENANT, "root", RAW)
     await sync(device)

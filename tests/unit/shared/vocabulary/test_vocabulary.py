@@ -51,7 +51,7 @@ def test_shorthand_is_spelled_out_with_the_words_that_it_comes_from() -> None:
 
 def test_an_id_that_was_never_seen_is_known_by_its_look() -> None:
     unseen, known = VOCABULARY.normalise("QD455 REPL").tokens
-    assert (unseen.normal, unseen.marks) == ("QD455", {Mark.ID})
+    assert (unseen.normal, unseen.marks) == ("QD455", frozenset({Mark.ID}))
     assert (known.normal, known.marks) == ("replace", frozenset())
 
 
