@@ -7,8 +7,9 @@ Rules
 3. Of the words before, the normal forms are known; of the words after, the usual ones are taken.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.vocabulary.forms import case, has_digit, outline, shape
 from shared.vocabulary.lexicon import Lexicon
@@ -19,6 +20,8 @@ START, END = "^", "$"
 #: Systems of record cut notes off about here, often inside a word.
 CUT_CHARS = 38
 _VOWELS = frozenset("aeiouy")
+_LEFT, _RIGHT = tuple(f"bgL{size}" for size in range(7)), tuple(f"bgR{size}" for size in range(7))
+_NOTHING: Mapping[str, int] = {}
 
 #: A template and what fills it.
 Where = tuple[str, str]
@@ -161,21 +164,27 @@ def _with(option: Option, merge: Option | None) -> Option:
     return Option(option.output, option.kinds + merge.kinds[1:], option.guess, option.seen)
 
 
+@lru_cache(maxsize=16_384)
 def ends_of(output: str) -> tuple[str, str] | None:
     """The first and the last word of a normal form; None for a mask or nothing."""
     words = output.split()
     return (words[0], words[-1]) if words and output[0] != "<" else None
 
 
-def kinds_here(lexicon: Lexicon, option: Option, near: Around, *, doubled: bool) -> Iterator[str]:
-    """The kinds that an option is of because of what is around."""
-    if doubled:
-        yield "dup" if option.output else "dupe"
-    ends = ends_of(option.output)
-    if ends:
-        last, first = near.before.rpartition(" ")[2] or START, near.after.partition(" ")[0] or END
-        yield f"bgL{bucket(lexicon.together(last, ends[0]))}"
-        yield f"bgR{bucket(lexicon.together(ends[1], first))}"
+def kinds_here(
+    lexicon: Lexicon, options: Sequence[Option], near: Around, *, doubled: bool
+) -> Iterator[tuple[str, ...]]:
+    """The kinds that each option is of because of what is around."""
+    last, first = near.before.rpartition(" ")[2] or START, near.after.partition(" ")[0] or END
+    pairs = lexicon.pairs
+    behind = pairs.get(last, _NOTHING)
+    for option in options:
+        more = (("dup",) if option.output else ("dupe",)) if doubled else ()
+        ends = ends_of(option.output)
+        if ends:
+            left, right = behind.get(ends[0], 0), pairs.get(ends[1], _NOTHING).get(first, 0)
+            more = (*more, _LEFT[bucket(left)], _RIGHT[bucket(right)])
+        yield more
 
 
 def is_guessed(lexicon: Lexicon, low: str) -> bool:

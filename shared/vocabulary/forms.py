@@ -33,11 +33,13 @@ def has_digit(word: str) -> bool:
     return DIGIT.search(word) is not None
 
 
+@lru_cache(maxsize=8192)
 def shape(word: str) -> str:
     """The kinds of its characters: ``AN426`` is ``AA999``."""
     return _UPPER.sub("A", _LOWER.sub("a", _DIGITS.sub("9", word)))[:SHAPE_CHARS_MAX]
 
 
+@lru_cache(maxsize=8192)
 def outline(word: str) -> str:
     """Its shape without case and repetition: ``AN426`` is ``A9``."""
     return _REPEATED.sub(r"\1", shape(word.upper()))

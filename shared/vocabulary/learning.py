@@ -74,8 +74,9 @@ def _features(
     word, low = said.words[at], said.lows[at]
     by_word = (*features.remembered(word), *features.neighbours(near))
     by_look = (*features.look_of(word), *features.placed(said, at, near)) if features.is_guessed(lexicon, low) else ()
-    for option in options:
-        kinds = (*option.kinds, *features.kinds_here(lexicon, option, near, doubled=doubled))
+    here = features.kinds_here(lexicon, options, near, doubled=doubled)
+    for option, more in zip(options, here, strict=True):
+        kinds = (*option.kinds, *more)
         row: list[Feature] = [("kinds", "", "", kind, "") for kind in kinds]
         if option.seen:
             row += [("words", low, template, filled, option.output) for template, filled in by_word]

@@ -64,6 +64,12 @@ class Lexicon:
     def __init__(self, forms: Forms, pairs: Pairs) -> None:
         self.forms, self.pairs = forms, pairs
 
+    def prepare(self) -> None:
+        """Make every index now, rather than when it is first asked for."""
+        for name, each in vars(type(self)).items():
+            if isinstance(each, cached_property):
+                getattr(self, name)
+
     # -- words as they are written
 
     @cached_property
@@ -258,11 +264,6 @@ class Lexicon:
     def _between(self, start: str) -> list[str]:
         at = bisect_left(self._plain, start)
         return [word for word in self._plain[at : at + _PREFIXES_MAX] if word.startswith(start)]
-
-    def together(self, first: str, second: str) -> int:
-        """How often `second` stands after `first` in normal text."""
-        following = self.pairs.get(first)
-        return following.get(second, 0) if following else 0
 
 
 def _indexed(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

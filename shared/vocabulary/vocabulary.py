@@ -64,6 +64,11 @@ class Vocabulary:
         """How many words are known."""
         return len(self._lexicon.forms)
 
+    def prepare(self) -> None:
+        """Work out now what would be worked out for the first note: some tenths of a second."""
+        self._lexicon.prepare()
+        self._judge.prepare()
+
     def readings(self, words: Sequence[str]) -> list[Reading]:
         """What each of a note's words was taken for; nothing, for one that was merged into the word before."""
         return _readings(self._judge.choices(words))

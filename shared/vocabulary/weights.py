@@ -9,6 +9,7 @@ Rules
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from shared.vocabulary import features
 from shared.vocabulary.features import Around, Sentence, Where
@@ -19,8 +20,10 @@ from shared.vocabulary.options import Option
 #: Table → template → what fills it → option or guess → thousandths.
 Table = Mapping[str, Mapping[str, Mapping[str, int]]]
 
-_REMEMBERED_MAX = 20_000
+_REMEMBERED_MAX = 40_000
 #: From which probability on a word is marked, though another reading is likelier: a leak costs more than a mark.
+#: Thousandths below the best from which on no option is likely enough for that.
+_HOPELESS = 2000
 ID_SUSPECTED, SENSITIVE_SUSPECTED = 0.25, 0.35
 
 
@@ -64,6 +67,13 @@ class Judge:
     def __init__(self, lexicon: Lexicon, weights: Weights) -> None:
         self._lexicon, self._weights = lexicon, weights
         self._known: dict[str, _Known] = {}
+
+    def prepare(self) -> None:
+        """Work out what known words are worth alone, in capitals and in small letters."""
+        for low in list(self._lexicon.forms)[: _REMEMBERED_MAX // 4]:
+            for word in (low, low.upper(), low.title()):
+                if word not in self._known:
+                    self._look_up(word)
 
     def choices(self, words: Sequence[str]) -> list[Choice]:
         """The normal form of each of a note's words."""
@@ -148,8 +158,8 @@ class Judge:
 
     def _add_kinds(self, scores: list[int], options: Sequence[Option], near: Around, *, doubled: bool) -> None:
         kinds = self._weights.kinds
-        for at, option in enumerate(options):
-            for kind in features.kinds_here(self._lexicon, option, near, doubled=doubled):
+        for at, more in enumerate(features.kinds_here(self._lexicon, options, near, doubled=doubled)):
+            for kind in more:
                 scores[at] += kinds.get(kind, 0)
 
 
@@ -181,9 +191,9 @@ def _best(options: Sequence[Option], scores: Sequence[int]) -> Choice:
     output = options[scores.index(best)].output
     if output and output[0] == "<" and (ID in output or SENSITIVE in output):
         return _choice(output)
-    suspects = [option for option in options if ID in option.output or SENSITIVE in option.output]
-    if not suspects:
-        return Choice(output)
+    pairs = zip(options, scores, strict=True)
+    if not any(score > best - _HOPELESS and _is_suspect(option.output) for option, score in pairs):
+        return _choice(output)
     powers = [math.exp((score - best) / 1000) for score in scores]
     total = sum(powers)
     ids = sum(power for power, option in zip(powers, options, strict=True) if ID in option.output)
@@ -195,5 +205,10 @@ def _best(options: Sequence[Option], scores: Sequence[int]) -> Choice:
     )
 
 
+def _is_suspect(output: str) -> bool:
+    return "<" in output and (ID in output or SENSITIVE in output)
+
+
+@lru_cache(maxsize=16_384)
 def _choice(output: str) -> Choice:
     return Choice(output, ID in output, SENSITIVE in output)

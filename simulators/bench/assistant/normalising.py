@@ -44,13 +44,14 @@ def measure(train: Path, test: Path) -> tuple[Figures, dict[str, Any]]:
     learned_s, learned = _timed(lambda: Vocabulary.learned(history))
     raw = learned.to_bytes()
     vocabulary = Vocabulary.from_bytes(raw)
-    vocabulary.readings(["A1", "first"])  # what is worked out once for all notes is no note's
+    prepared_s = processor_seconds(vocabulary.prepare)
     first = _notes_per_s(vocabulary, unseen, passes=1)
     done, plain = grade(vocabulary, unseen), grade(simple, unseen)
     figures = {
         "normalise_error_reduction": figure(done.error_reduction, "share", plain.error_reduction),
         "normalise_notes_per_s": figure(_notes_per_s(vocabulary, unseen), "notes/s", _notes_per_s(simple, unseen)),
         "normalise_first_pass": figure(first, "notes/s", _notes_per_s(simple, unseen)),
+        "prepare_ms": figure(1000 * prepared_s, "ms", 1000 * processor_seconds(lambda: Vocabulary.from_bytes(raw))),
         "learn_s": figure(learned_s, "s", counted_s),
         "vocabulary_bytes": figure(len(raw), "bytes", train.stat().st_size),
         **_marks("id", done.ids, plain.ids),
