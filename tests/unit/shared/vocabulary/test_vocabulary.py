@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.compression import pack, unpack
 from shared.vocabulary import BadHistory, BadVocabulary, Mark, Vocabulary, cross_validated, grade, read_history
 from shared.vocabulary.coding import VOCABULARY_BYTES_MAX
-from shared.vocabulary.forms import invents
+from shared.vocabulary.forms import MASKS, invents
 from shared.vocabulary.vocabulary import WORDS_MAX
 from tests.unit.shared.vocabulary.history import NOTES, RAW, VOCABULARY, made_up
 
@@ -205,6 +205,15 @@ def test_no_number_and_no_id_comes_out_that_did_not_go_in(note: str) -> None:
         words = note[token.start : token.end]
         assert set(re.findall(r"\d+", token.normal)) <= set(re.findall(r"\d+", words))
         assert not invents(words, token.normal)
+        assert not any(mask in token.normal and mask not in words for mask in MASKS)
+
+
+def test_a_mask_that_the_words_cannot_fill_leaves_the_words() -> None:
+    learned = Vocabulary.learned(
+        read_history(("2X4\t<num> by <num>\nPLANK\tplank\n\nTWO\t<num> off\n\n" * 60).encode())
+    )
+    assert normal("2X4 PLANK", learned) == ["2 by 4", "plank"]
+    assert normal("TWO", learned) == ["TWO"]
 
 
 @given(st.lists(st.text(min_size=1, max_size=12).filter(lambda word: not word.isspace()), max_size=12))
