@@ -40,6 +40,7 @@ from device.transport import Meter, SyncClient
 from device.updates.bundles import Ruling, accepts, ruling
 from device.updates.refresher import Refresher
 from device.updates.shelf import Shelf
+from device.vocabulary import OfficeVocabulary
 from device.workbench import Workbench
 from policies.bundle import FILES, Bundle, parse_bundle
 from shared.envelope import ENROLMENT_TYPE, seal
@@ -233,6 +234,7 @@ def open_device(
     routes = build_routes(store, identity, keys, told, ports)
     routes.evidence.forget_old(settings.evidence_days)
     workbench = Workbench(store, identity, keys, routes, ports, attachments)
+    workbench.vocabulary = routes.vocabulary = OfficeVocabulary(updates.shelf).current
     updates.installed = lambda _: workbench.rule_by(ruling(updates.shelf, default_bundle(), identity.device))
     transfers = Transfers(attachments, client, keys, ports, run_blocking)
     library = Library(store, attachments, vectors.find)

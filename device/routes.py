@@ -18,7 +18,7 @@ Rules
 Not handled here: running anything (`device.assist`), what is permitted (`policies`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -58,6 +58,7 @@ from shared.routing import (
     Tier,
     highest,
 )
+from shared.vocabulary import Vocabulary as Shorthand
 
 _STABILITY, _SEEN, _CAPABILITIES = "stability", "link_seen", "capabilities"
 _REMEMBERED = TypeAdapter(Stability)
@@ -105,6 +106,8 @@ class Routes:
     ) -> None:
         self.ruling, self.laptop, self.consents, self.evidence = ruling, laptop, consents, evidence
         self._store, self._identity, self._clock = store, identity, clock
+        #: What marks ids and names besides the ones that are known, if the office gave such a thing out.
+        self.vocabulary: Callable[[], Shorthand | None] = lambda: None
         self._vocabulary: Vocabulary | None = None
         self._vocabulary_of: tuple[object, ...] | None = None
 
@@ -225,7 +228,11 @@ class Routes:
 
     def classified(self, question: Question) -> Classified:
         """The class of a question, and which rules made it so."""
-        return classify(question.words, self._names(), declared=question.declared, whole=question.whole)
+        shorthand = self.vocabulary()
+        marked = shorthand.normalise(question.words).marked() if shorthand else ()
+        return classify(
+            question.words, self._names(), declared=question.declared, whole=question.whole, marked=marked
+        )
 
     def _conversation_class(self, conversation: str | None) -> DataClass:
         return self._store.conversation_class(conversation) if conversation else DataClass.PUBLIC

@@ -10,7 +10,7 @@ Rules
    today, or dropped. Nothing disappears.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -60,6 +60,7 @@ from shared.records import (
 )
 from shared.routing import Decision, Route, highest
 from shared.statements import Withdrawal
+from shared.vocabulary import Vocabulary
 
 OPEN_STATES = frozenset({WorkStatus.OPEN, WorkStatus.IN_PROGRESS, WorkStatus.ON_HOLD})
 
@@ -128,6 +129,8 @@ class Workbench:
         self.identity, self.routes = identity, routes
         self._attachments = attachments
         self.model: LanguageModel | None = None
+        #: What the organisation's shorthand means, if anything is known of it.
+        self.vocabulary: Callable[[], Vocabulary | None] = lambda: None
         self._store, self._keys, self._ports = store, keys, ports
         self._view: View | None = None
         self._view_of: tuple[int, int] | None = None
@@ -261,7 +264,7 @@ class Workbench:
         records = self.view().records
         allowed = steps("work_order", "status", str(order.fields["status"]))
         asset = records.get(str(order.fields["asset"]))
-        ask = ask_for(sentence, order, asset, self.of_kind("stock_item"), allowed)
+        ask = ask_for(sentence, order, asset, self.of_kind("stock_item"), allowed, self.vocabulary())
         known = [str(order.fields["title"]), *(str(asset.fields[name]) for name in ("name", "type") if asset)]
         if (sure := sure_answer(ask, known)) is not None:
             return read(ask, sure)

@@ -6,7 +6,7 @@ Rules
    imitate others, or is mostly in a script that the rules do not know.
 3. Names, customers and ids that the organisation knows are found by word, in any case and with or without accents.
    A first or last name alone counts where it is written like a name.
-4. A learned opinion may raise the class and never lowers it.
+4. A learned opinion may raise the class and never lowers it. So does what a learned vocabulary marks.
 5. The work grows with the length of the text and with nothing else: no pattern looks back over what it passed.
 
 Both sides of the link use it: the device before it decides, the server because it believes no device.
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from policies.rulebook import Classifier
 from shared.routing import DataClass, highest
+from shared.vocabulary.tokens import Mark, Token
 
 #: So many findings say it; the rest are not listed.
 FOUND_MAX = 64
@@ -127,6 +128,7 @@ def classify(
     *,
     declared: DataClass | None,
     learned: DataClass | None = None,
+    marked: Iterable[Token] = (),
     whole: bool = True,
 ) -> Classified:
     """The class of `text`.
@@ -136,15 +138,25 @@ def classify(
         known: what to look for (`vocabulary`).
         declared: of the record fields that it comes from, or of typed words; None if nobody can say.
         learned: what a model thinks of it; raises only.
+        marked: words of it that the organisation's vocabulary takes for ids or names; raise only.
         whole: False if the text was cut somewhere.
     """
     base = [] if declared else [Found("undeclared", DataClass.RESTRICTED, 0, len(text))]
     if learned:
         base.append(Found("learned", learned, 0, len(text)))
-    found = [*base, *_look(text, known, whole=whole)]
+    found = [*base, *_look(text, known, whole=whole), *_marked(marked, known.rules)]
     return Classified(
         highest(*([declared] if declared else []), *(each.data_class for each in found)), tuple(found[:FOUND_MAX])
     )
+
+
+def _marked(tokens: Iterable[Token], rules: Classifier) -> Iterator[Found]:
+    """What a vocabulary marked: a name is one of a person or of an organisation, and counts as the higher of both."""
+    for token in tokens:
+        for mark, rules_of in ((Mark.ID, ("id",)), (Mark.SENSITIVE, ("person", "customer"))):
+            if mark in token.marks:
+                classes = [rules.classes.get(rule, DataClass.RESTRICTED) for rule in rules_of]  # type: ignore[call-overload]
+                yield Found(f"marked_{mark.value}", highest(*classes), token.start, token.end)
 
 
 def _look(text: str, known: Vocabulary, *, whole: bool) -> Iterator[Found]:

@@ -18,6 +18,7 @@ TIMESTAMP = "metadata/timestamp.json"
 ROLLOUT_TARGET = "rollout.json"
 #: The catalogue of approved models (`policies.models`).
 MODELS_TARGET = "models.json"
+VOCABULARIES = "vocabularies/"
 
 ROOT_BYTES_MAX = 64 << 10
 TIMESTAMP_BYTES_MAX = 16 << 10
@@ -43,6 +44,18 @@ def bundle_target(version: int) -> str:
 def model_path(sha256: str) -> str:
     """The file of a model. Its hash stands in the catalogue, which is a target; the file is no target of its own."""
     return f"models/{sha256}"
+
+
+def vocabulary_target(number: int) -> str:
+    """The target's name of vocabulary `number`."""
+    return f"{VOCABULARIES}{number}.bin"
+
+
+def vocabulary_number(target: str) -> int | None:
+    """The number of a target that is a vocabulary; None for any other."""
+    number = target.removeprefix(VOCABULARIES).removesuffix(".bin")
+    is_one = target.startswith(VOCABULARIES) and number.isdecimal() and number.isascii() and len(number) < 16
+    return int(number) if is_one and vocabulary_target(int(number)) == target else None
 
 
 def target_path(target: str, sha256: str) -> str:

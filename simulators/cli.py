@@ -100,6 +100,16 @@ PROGRAM = Program(
             ),
         ),
         Verb(
+            ("bench", "assistant"),
+            "How well real notes are read: normal forms, what to mask, activities, words of things, proposals.",
+            f"{_HERE}bench_assistant",
+            (
+                argument(
+                    "--data", metavar="DIR", help="a folder with MaintNorm and MaintIE (default: figures skipped)"
+                ),
+            ),
+        ),
+        Verb(
             ("erp",),
             "A small parts ERP on loopback that can be told to misbehave, and counts what it really did.",
             f"{_HERE}erp",

@@ -139,6 +139,17 @@ def bench_gateway(arguments: argparse.Namespace) -> Report:
     return Report("tailboard.bench.v1", data, lines)
 
 
+def bench_assistant(arguments: argparse.Namespace) -> Report:
+    """How well real notes are read."""
+    from simulators.bench.assistant import measure
+
+    if arguments.data and not Path(arguments.data).is_dir():
+        raise UsageError(f"There is no folder {arguments.data}.")
+    measured = measure(Path(arguments.data) if arguments.data else None)
+    data = {"bench": "assistant", "figures": measured.figures, "counts": measured.counts}
+    return Report("tailboard.bench.v1", data, as_lines(measured.figures))
+
+
 def _long_run() -> dict[str, Any]:
     from simulators.bench.postgres import Load, postgres
     from simulators.bench.scaling import Ages, ledger_scaling, server_rss_growth

@@ -32,6 +32,7 @@ _MAINTENANCE = "sync_server.maintenance_commands:"
 _ACCOUNTS = "sync_server.account_commands:"
 _TELEMETRY = "sync_server.telemetry.commands:"
 _POLICY = "sync_server.policy_commands:"
+_VOCABULARY = "sync_server.vocabulary_commands:"
 _BUNDLE = argument(
     "bundle", nargs="?", help="its folder, or the file it was packed into (default: the one that ships)"
 )
@@ -444,6 +445,25 @@ PROGRAM = Program(
             f"{_OFFICE}quarantine_dismiss",
             (_APART, _WHY, _AS, _TENANT),
         ),
+        Verb(
+            ("vocabulary", "learn"),
+            "Learn the organisation's shorthand from notes and their normal forms.",
+            f"{_VOCABULARY}learn",
+            (
+                argument("file", help="a word, a tab and its normal form a line, an empty line between notes"),
+                argument("--output", metavar="FILE", help="keep the vocabulary here"),
+                argument(
+                    "--folds", type=int, default=5, metavar="N", help="parts to check with (default: %(default)s)"
+                ),
+            ),
+        ),
+        Verb(
+            ("vocabulary", "publish"),
+            "Give a learned vocabulary to the laptops.",
+            f"{_VOCABULARY}publish",
+            (argument("file", help="what vocabulary learn kept"), _AS, _TENANT),
+        ),
+        Verb(("vocabulary", "list"), "Which vocabularies are published.", f"{_VOCABULARY}listed", (_TENANT,)),
         Verb(
             ("policy", "publish"),
             "Publish a policy bundle; it is in force nowhere until it is rolled out.",

@@ -25,6 +25,7 @@ from pydantic import JsonValue
 from device.core import candidates
 from device.core.candidates import Measure, Part, Step, Work
 from device.core.prompt import REFUSAL, one_line, prompt_for
+from device.core.readings import readings
 from device.errors import LocalError
 from shared.commands import CATALOGUE
 from shared.commands.field_updated import FieldUpdated
@@ -34,6 +35,7 @@ from shared.commands.reading_recorded import ReadingRecorded
 from shared.commands.status_changed import StatusChanged
 from shared.records import Record, WorkStatus
 from shared.strict_json import BadJson, parse
+from shared.vocabulary import Vocabulary
 
 #: As many as a note on a work order may have.
 NOTE_CHARS_MAX = 4000
@@ -110,7 +112,14 @@ class Interpretation:
 # -- asking
 
 
-def ask_for(sentence: str, job: Record, asset: Record | None, stock: Sequence[Record], allowed: Iterable[str]) -> Ask:
+def ask_for(
+    sentence: str,
+    job: Record,
+    asset: Record | None,
+    stock: Sequence[Record],
+    allowed: Iterable[str],
+    vocabulary: Vocabulary | None = None,
+) -> Ask:
     """What to ask a model about a sentence.
 
     Args:
@@ -119,6 +128,7 @@ def ask_for(sentence: str, job: Record, asset: Record | None, stock: Sequence[Re
         asset: the job's asset, or None if it is not in view; without it there are no readings.
         stock: the stock items in view.
         allowed: the states that the job's state may be followed by.
+        vocabulary: what the organisation's shorthand means; without it only the words as they stand are read.
 
     Raises:
         LocalError: the sentence is blank, too long, or no text.
@@ -126,12 +136,12 @@ def ask_for(sentence: str, job: Record, asset: Record | None, stock: Sequence[Re
     _check(sentence)
     text = candidates.plain(sentence)
     note = Proposal(NoteAdded.kind.name, job.ref, {"text": sentence}, {"text": sentence})
-    limits = _limits(asset)
+    told = readings(text, stock, asset, _limits(asset), _targets(job, allowed), vocabulary)
     questions = (
-        _work_question(job, candidates.works(text)),
-        _part_question(job, candidates.parts(text, stock, asset)),
-        _reading_question(job, candidates.measures(text, limits)),
-        _state_question(job, candidates.steps(text, _targets(job, allowed))),
+        _work_question(job, told.works),
+        _part_question(job, told.parts),
+        _reading_question(job, told.measures),
+        _state_question(job, told.steps),
     )
     asked = tuple(question for question in questions if len(question.options) > 1) or questions[:1]
     view = frozenset({job.ref, *(item.ref for item in stock), *([asset.ref] if asset else [])})

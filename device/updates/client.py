@@ -9,6 +9,8 @@ Rules
 3. Nothing is longer than was said before it was asked for.
 4. A roll-out never goes back: not in its serial, and not in the bundle that is in force for everything.
 5. A bundle that is signed, but cannot be used here, is refused like a forged one.
+6. Of the vocabularies the one with the highest number is taken, and never a lower one than is here. One that cannot
+   be used here is left, and holds nothing else up.
 
 `look` is a generator: it yields what it wants, is sent what came, and returns what is in force then. The caller does
 the asking, and may stop at any time: what was verified is kept, and so are pieces of downloads.
@@ -59,7 +61,10 @@ from shared.updates import (
     bundle_target,
     metadata_path,
     target_path,
+    vocabulary_number,
+    vocabulary_target,
 )
+from shared.vocabulary.coding import VOCABULARY_BYTES_MAX, BadVocabulary, decode
 
 ROTATIONS_MAX = 32
 _ROOT, _TIMESTAMP, _SNAPSHOT, _TARGETS = "root.json", "timestamp.json", "snapshot.json", "targets.json"
@@ -133,12 +138,7 @@ def _what(error: RepositoryError) -> str:
 
 def _look(laptop: Laptop, now: datetime) -> Look:
     shelf = laptop.shelf
-    trusted = yield from _rooted(laptop)
-    trusted.reference_time = now  # it reads the machine's clock when it is made
-    yield from _newer_roots(trusted, shelf)
-    yield from _timestamp(trusted, shelf)
-    yield from _snapshot(trusted, shelf)
-    yield from _targets(trusted, shelf)
+    trusted = yield from _trusted(laptop, now)
     before, told = shelf.read(ROLLOUT_TARGET), _told(trusted, ROLLOUT_TARGET)
     if before and sha256_hex(before) == told.hashes["sha256"]:
         raw = before
@@ -151,12 +151,25 @@ def _look(laptop: Laptop, now: datetime) -> Look:
         _same(_told(trusted, bundle_target(version)), shelf.bundle(version))
     models = yield from _models(trusted, shelf)
     if raw == before and not missing and models is None:
+        yield from _vocabulary(trusted, shelf)
         return None
     bundles: dict[int, bytes] = {}
     for version in missing:
         bundles[version] = yield from _bundle(laptop, version, _told(trusted, bundle_target(version)))
+    yield from _vocabulary(trusted, shelf)
     shelf.install(rollout, raw, bundles, models)
     return rollout
+
+
+def _trusted(laptop: Laptop, now: datetime) -> Generator[Want, Got, TrustedMetadataSet]:
+    """The newest metadata, verified."""
+    trusted = yield from _rooted(laptop)
+    trusted.reference_time = now  # it reads the machine's clock when it is made
+    yield from _newer_roots(trusted, laptop.shelf)
+    yield from _timestamp(trusted, laptop.shelf)
+    yield from _snapshot(trusted, laptop.shelf)
+    yield from _targets(trusted, laptop.shelf)
+    return trusted
 
 
 # -- metadata
@@ -270,6 +283,24 @@ def _fetch(told: TargetFile, shelf: Shelf, bytes_max: int) -> Generator[Want, Go
         shelf.discard(sha256)
         raise
     return whole
+
+
+def _vocabulary(trusted: TrustedMetadataSet, shelf: Shelf) -> Generator[Want, Got, None]:
+    """Take the newest vocabulary, if it is newer than the one here and this program can use it."""
+    numbers = [number for name in trusted.targets.targets if (number := vocabulary_number(name)) is not None]
+    newest = max(numbers, default=0)
+    if newest <= (shelf.vocabulary_number() or 0):
+        return
+    told = _told(trusted, vocabulary_target(newest))
+    if told.length > VOCABULARY_BYTES_MAX:
+        return
+    raw = yield from _fetch(told, shelf, VOCABULARY_BYTES_MAX)
+    try:
+        decode(raw)
+    except BadVocabulary:  # of a newer program, say: the last good one stays
+        shelf.discard(told.hashes["sha256"])
+        return
+    shelf.keep_vocabulary(newest, raw)
 
 
 def _newer(raw: bytes, before: bytes | None) -> Rollout:

@@ -21,7 +21,7 @@ from device.store import DeviceStore
 from policies.models import ModelCatalogue
 from policies.rollout import Rollout
 from shared.contract import to_instant
-from shared.updates import MODELS_TARGET, ROLLOUT_TARGET, bundle_target
+from shared.updates import MODELS_TARGET, ROLLOUT_TARGET, bundle_target, vocabulary_target
 
 BUNDLES_KEPT = 6
 
@@ -58,7 +58,7 @@ class InForce:
     bundles: Mapping[int, bytes]
 
 
-_SERIAL, _CHECKED = "rollout_serial", "updates_checked"
+_SERIAL, _CHECKED, _VOCABULARY = "rollout_serial", "updates_checked", "vocabulary"
 
 
 class Shelf:
@@ -92,6 +92,25 @@ class Shelf:
     def bundle(self, version: int) -> bytes | None:
         """A bundle that is, or lately was, in force here; None if it is not here."""
         return self.read(bundle_target(version))
+
+    def vocabulary_number(self) -> int | None:
+        """The number of the vocabulary that is here; None if none is."""
+        told = self._store.meta(_VOCABULARY)
+        return int(told) if told else None
+
+    def vocabulary(self) -> bytes | None:
+        """The vocabulary that is here; None if none is."""
+        number = self.vocabulary_number()
+        return None if number is None else self.read(vocabulary_target(number))
+
+    def keep_vocabulary(self, number: int, content: bytes) -> None:
+        """A newer vocabulary is used from now on. Everything or nothing. Raises `StoreError`."""
+        with self._writing():
+            before = self.vocabulary_number()
+            self._write(vocabulary_target(number), content)
+            self._store.set_meta(_VOCABULARY, str(number))
+            if before is not None and before != number:
+                self._drop(vocabulary_target(before))
 
     def install(
         self, rollout: Rollout, raw: bytes, bundles: Mapping[int, bytes], models: bytes | None = None

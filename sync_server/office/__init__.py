@@ -31,6 +31,7 @@ from sync_server.office.quarantine import Quarantine
 from sync_server.office.tasks import AssistTasks
 from sync_server.office.telemetry import Telemetry
 from sync_server.office.transfer import Transfers
+from sync_server.office.vocabularies import Vocabularies
 from sync_server.office.waiting import Matters
 
 __all__ = ["Office", "Pick"]
@@ -55,6 +56,7 @@ class Office(
     Policies,
     Telemetry,
     Models,
+    Vocabularies,
 ):
     """Everything that a person at the office can do on one server."""
 

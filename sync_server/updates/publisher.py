@@ -11,6 +11,7 @@ Whoever writes holds the tenant's head, so that two servers never sign at the sa
 looked at here.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from policies.models import ModelCatalogue
@@ -18,13 +19,17 @@ from policies.rollout import Rollout
 from shared.envelope import SigningKey
 from shared.ports import Ports
 from shared.problems import Code, Refused
-from shared.updates import MODELS_TARGET, ROLLOUT_TARGET, bundle_target
+from shared.updates import MODELS_TARGET, ROLLOUT_TARGET, bundle_target, vocabulary_number, vocabulary_target
 from sync_server.server_keys import KeyRing
 from sync_server.store import Tx
 from sync_server.updates.repository import VERSIONS_A_LIFE, Repository, Signers
 from sync_server.updates.terms import Terms
 
 ROOT, TARGETS, SNAPSHOT, TIMESTAMP = ROLES = ("update-root", "update-targets", "update-snapshot", "update-timestamp")
+
+
+#: A laptop that is behind takes the newest; some older ones stay to be published again.
+VOCABULARIES_KEPT = 4
 
 
 def mark_of(tx: Tx, tenant: str) -> str | None:
@@ -96,6 +101,19 @@ class Publisher:
         raw = self._repository.target(MODELS_TARGET) if self.begun else None
         return ModelCatalogue.model_validate_json(raw) if raw else ModelCatalogue()
 
+    def vocabularies(self) -> dict[int, int]:
+        """The numbers of all vocabularies that laptops can still be given, rising, and their sizes in bytes."""
+        names = self._repository.target_names() if self.begun else []
+        numbers = sorted(number for name in names if (number := vocabulary_number(name)) is not None)
+        return {number: len(self.vocabulary(number)) for number in numbers}
+
+    def vocabulary(self, number: int) -> bytes:
+        """A vocabulary as it was published. Raises `Refused` if there is none of that number."""
+        raw = self._repository.target(vocabulary_target(number)) if self.begun else None
+        if raw is None:
+            raise Refused(Code.NOT_FOUND, f"there is no vocabulary {number}; see: tailboard-server vocabulary list")
+        return raw
+
     def bundle(self, version: int) -> bytes:
         """A bundle as it was published. Raises `Refused` if there is none of that number."""
         raw = self._repository.target(bundle_target(version)) if self.begun else None
@@ -107,11 +125,18 @@ class Publisher:
     # -- writing
 
     def publish(
-        self, bundles: dict[int, bytes], rollout: Rollout | None = None, models: ModelCatalogue | None = None
+        self,
+        bundles: dict[int, bytes],
+        rollout: Rollout | None = None,
+        models: ModelCatalogue | None = None,
+        *,
+        also: Mapping[str, bytes] | None = None,
+        gone: Iterable[str] = (),
     ) -> Rollout:
         """Publish `bundles` (number → bytes), and `rollout` and `models` if they say something new.
 
-        The roll-out gets the next serial in any case: it is what devices look by. So do the models.
+        The roll-out gets the next serial in any case: it is what devices look by. So do the models. `also` are other
+        targets (name → bytes); those that are `gone` are given to nobody any more.
         """
         self._tx.lock_head(self._tenant)
         if not self.begun:
@@ -123,9 +148,20 @@ class Publisher:
         if models is not None:
             numbered = models.rollout.model_copy(update={"serial": serial})
             contents[MODELS_TARGET] = models.model_copy(update={"rollout": numbered}).to_bytes()
-        self._repository.publish(self._signers(), {**contents, ROLLOUT_TARGET: now.to_bytes()})
+        self._repository.publish(self._signers(), {**contents, **(also or {}), ROLLOUT_TARGET: now.to_bytes()}, gone)
         self._tx.set_server_value(_mark(self._tenant), str(serial))
         return now
+
+    def publish_vocabulary(self, raw: bytes) -> int:
+        """Publish a vocabulary under the next number; laptops take the one with the highest. The oldest go."""
+        self._tx.lock_head(self._tenant)
+        if not self.begun:
+            self._begin()
+        here = self.vocabularies()
+        number = max(self._floor, *here, 0) + 1
+        gone = sorted(here)[: max(0, len(here) + 1 - VOCABULARIES_KEPT)]
+        self.publish({}, also={vocabulary_target(number): raw}, gone=[vocabulary_target(each) for each in gone])
+        return number
 
     def due(self) -> bool:
         """Whether something is to be signed again; asked often."""

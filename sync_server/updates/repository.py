@@ -117,9 +117,9 @@ class Repository:
         self._sign_root(signers, 1, signers.root)
         self._sign_states(signers, {})
 
-    def publish(self, signers: Signers, contents: Mapping[str, bytes]) -> None:
-        """Publish `contents` (name → bytes) beside what there is, or in its place."""
-        targets = dict(self._targets().targets)
+    def publish(self, signers: Signers, contents: Mapping[str, bytes], gone: Iterable[str] = ()) -> None:
+        """Publish `contents` (name → bytes) beside what there is, or in its place, and without what is `gone`."""
+        targets = {name: told for name, told in self._targets().targets.items() if name not in set(gone)}
         for name, content in contents.items():
             told = TargetFile.from_data(name, content, ["sha256"])
             targets[name] = told

@@ -14,7 +14,20 @@ note something stands. None of them knows the model or commands.
 
 from device.core.candidates.measures import Measure, measures, numbers_of
 from device.core.candidates.parts import Part, parts
-from device.core.candidates.spans import Span, plain
+from device.core.candidates.spans import Span, overlaps, plain
 from device.core.candidates.works import Step, Work, steps, works
 
-__all__ = ["Measure", "Part", "Span", "Step", "Work", "measures", "numbers_of", "parts", "plain", "steps", "works"]
+__all__ = [
+    "Measure",
+    "Part",
+    "Span",
+    "Step",
+    "Work",
+    "measures",
+    "numbers_of",
+    "overlaps",
+    "parts",
+    "plain",
+    "steps",
+    "works",
+]

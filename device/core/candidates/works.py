@@ -29,7 +29,7 @@ def works(text: str) -> tuple[Work, ...]:
     things = [span_of(text, *match.span()) for match in words.THINGS.finditer(text)]
     found: dict[Activity, Work] = {}
     for span, activity in first_come(text, words.ACTIVITY):
-        if activity not in found and not overlaps(span, things) and _was_done(text, span):
+        if activity not in found and not overlaps(span, things) and was_done(text, span):
             found[activity] = Work(span, activity)
     return tuple(sorted(found.values(), key=_weight))
 
@@ -40,7 +40,8 @@ def _weight(work: Work) -> int:
     return words.WEIGHT.index(work.activity)
 
 
-def _was_done(text: str, span: Span) -> bool:
+def was_done(text: str, span: Span) -> bool:
+    """Whether the words around `span` say nothing against its being done."""
     return not words.NOT_DONE.search(before(text, span)) and not words.OTHER_DAY.match(after(text, span))
 
 
