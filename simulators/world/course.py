@@ -157,6 +157,7 @@ class Course:
                 self.recovery_s = current_loop().time() - self._healed_at_s
                 stage.around.trace.note("world", "settled")
             office.cancel()
+            await asyncio.wait([office])  # whoever was about to decide something still does
             await self._agree()
             for seat in seats:
                 seat.done(seat.look)
