@@ -287,7 +287,7 @@ def test_a_database_is_backed_up_restored_and_told_of(tmp_path: Path) -> None:
     assert Path(restored["aside"]).exists()
     assert processes.administer(home, "person", "list")["people"] == []
     assert processes.administer(home, "incarnation", "raise", "--reason", "once more")["incarnation"] == 3
-    assert processes.administer(home, "purge")["purged"] == {"t": {"commands": 0, "removals": 0}}
+    assert processes.administer(home, "purge")["purged"] == {"t": {"commands": 0, "removals": 0, "traces": 0}}
     assert processes.administer(home, "verify-audit")["links"] == 2
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlcipher3 import dbapi2
 
 from device import bootstrap
@@ -80,27 +81,37 @@ def fill(device: Device) -> None:
 
 
 @contextmanager
-def full_server_disk(server: Server) -> Iterator[None]:
-    """No page more for the server; the connection that the pool hands out is one and the same here."""
-    engine = server.office.service.store.engine
-    with engine.connect() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+def told_each_connection(server: Server, pragma: str) -> Iterator[None]:
+    """Every connection of the server works under `pragma`, whoever keeps it; the ones after this without."""
+    store = server.office.service.store
+
+    def tell(raw: Any, _record: Any) -> None:
+        raw.execute(f"PRAGMA {pragma}").close()
+
+    store.close()
+    event.listen(store.engine, "connect", tell)
     yield
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    event.remove(store.engine, "connect", tell)
+    store.close()
+
+
+@contextmanager
+def full_server_disk(server: Server) -> Iterator[None]:
+    """No page more for the server."""
+    with server.office.service.store.connected() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    with told_each_connection(server, f"max_page_count = {pages}"):
+        yield
 
 
 @contextmanager
 def locked_server(server: Server) -> Iterator[None]:
     """Another program is in the middle of a long write."""
-    engine = server.office.service.store.engine
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA busy_timeout = 10")
-    other = sqlite3.connect(str(engine.url.database), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    yield
-    other.execute("ROLLBACK")
+    other = sqlite3.connect(str(server.office.service.store.engine.url.database), isolation_level=None)
+    with told_each_connection(server, "busy_timeout = 10"):
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
     other.close()
 
 

@@ -17,9 +17,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -288,23 +290,23 @@ def test_with_the_cluster_down_nothing_crosses_further_than_before(stand: Stand)
 
 @contextmanager
 def cloud() -> Iterator[tuple[Engine, int]]:
-    """An engine of ours behind a socket of loopback, as the managed service."""
-    engine, ready, loop = Engine("managed-xl"), threading.Event(), asyncio.new_event_loop()
-    port = 0
+    """An engine of ours behind a socket of loopback, as the managed service; nothing of it is left afterwards."""
+    engine, started = Engine("managed-xl"), Future[tuple[int, Callable[[], Any]]]()
 
     async def serve() -> None:
-        nonlocal port
-        server = await serve_engine(engine)
-        port = server.sockets[0].getsockname()[1]
-        ready.set()
+        over, server = asyncio.Event(), await serve_engine(engine)
+        hang_up = partial(asyncio.get_running_loop().call_soon_threadsafe, over.set)
+        started.set_result((server.sockets[0].getsockname()[1], hang_up))
+        await over.wait()
+        server.close()
 
-    thread = threading.Thread(target=lambda: (loop.run_until_complete(serve()), loop.run_forever()), daemon=True)
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
-    assert ready.wait(30)
+    port, hang_up = started.result(30)
     try:
         yield engine, port
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        hang_up()
         thread.join(30)
 
 

@@ -33,7 +33,7 @@ def store(settings: Settings) -> Store:
 def test_a_locked_database_is_busy_and_a_later_try_works(store: Store, settings: Settings) -> None:
     other = sqlite3.connect(settings.home / "server.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    store.engine.dispose()
+    store.close()  # the one it keeps, too
     event.listen(store.engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout = 10"))
     with pytest.raises(Refused) as refused, store.transaction():
         pass

@@ -1,4 +1,6 @@
 import os
+import select
+import signal
 import subprocess
 import sys
 import threading
@@ -134,21 +136,28 @@ def test_closing_in_the_middle_of_an_answer_ends_it(running: list[ModelProcess])
 
 
 def test_the_process_ends_with_the_program_that_started_it() -> None:
-    """The real child, with nothing loaded: it waits for its input, which ends when its parent is killed."""
+    """The real child, with nothing loaded: it waits for its input, which ends when its parent is killed.
+
+    It lets go of its output long before its end, so it holds a pipe that it knows nothing of: whoever reads that to
+    its end knows that everybody is gone who held it.
+    """
+    read_end, held = os.pipe()
     script = (
-        "import os, signal, subprocess, sys; from device.model.process import COMMAND; "
-        "child = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, start_new_session=True); "
+        "import os, signal, subprocess, sys; from device.model.process import COMMAND; held = int(sys.argv[1]); "
+        "child = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, start_new_session=True, pass_fds=(held,)); "
         "print(child.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    # The child holds the other end of this pipe, too: it is read to its end only when both are gone.
-    first, rest = parent.stdout.readline(), parent.stdout.read()
-    parent.wait()
-    parent.stdout.close()
-    assert int(first) > 0
-    assert rest == ""
-    assert not alive(int(first)) or Path(f"/proc/{first.strip()}/stat").read_text().split()[2] == "Z"
+    command = (sys.executable, "-c", script, str(held))
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, pass_fds=(held,)) as parent,
+        open(read_end, "rb"),
+    ):
+        os.close(held)
+        said, _ = parent.communicate(timeout=60)
+        ended, _, _ = select.select([read_end], [], [], 60)
+        if not ended:
+            os.kill(int(said), signal.SIGKILL)
+        assert (int(said) > 0, ended, os.read(read_end, 1)) == (True, [read_end], b"")
 
 
 def test_frames_that_are_none_end_the_process() -> None:
