@@ -132,7 +132,7 @@ def ids_repeat() -> None:
 
 def _spoil_authors(change: Any) -> None:
     author_of = Workbench._author  # noqa: SLF001
-    put(Workbench, "_author", lambda self, chain: change(author_of(self, chain)))
+    put(Workbench, "_author", lambda self, *how: change(author_of(self, *how)))
 
 
 def one_place_twice() -> None:
