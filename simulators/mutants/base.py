@@ -18,14 +18,15 @@ CURIOUS = Habits(asks=0.2, wonders=0.25)
 
 @dataclass(frozen=True, slots=True)
 class Trial(Campaign):
-    """Worlds with faults of their own, in which a bug has a chance to show."""
+    """Worlds with faults and habits of their own, in which a bug has a chance to show."""
 
     faults: FaultProfile = CALM
+    habits: Habits = CURIOUS
 
     @property
     def options(self) -> Options:
         """What each of its worlds consists of."""
-        return Options(self.devices, self.commands, self.faults, patience=PATIENCE, habits=CURIOUS)
+        return Options(self.devices, self.commands, self.faults, patience=PATIENCE, habits=self.habits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from device.store.outbox import Head, Outbox
 from device.store.replica import Replica
 from device.workbench import Workbench
 from reconciliation.compose import Author
-from shared.envelope import Envelope, seal
+from shared.envelope import COMMAND_TYPE, Envelope, seal
 from shared.problems import Problem
 from shared.receipts import read_receipt
 from simulators.mutants.base import put
@@ -106,11 +106,11 @@ def refused_by_the_disk_and_kept() -> None:
 
 
 def forged_signatures() -> None:
-    """It signs commands with nothing."""
+    """It signs commands with nothing, and everything else as it should: a round that is refused shows nothing."""
 
     def forged(kind: str, payload: bytes, *keys: Any) -> Envelope:
         signed = seal(kind, payload, *keys)
-        return Envelope(kind, payload, ((signed.keyid, bytes(64)),))
+        return Envelope(kind, payload, ((signed.keyid, bytes(64)),)) if kind == COMMAND_TYPE else signed
 
     put(workbench, "seal", forged)
 
@@ -132,12 +132,12 @@ def ids_repeat() -> None:
 
 def _spoil_authors(change: Any) -> None:
     author_of = Workbench._author  # noqa: SLF001
-    put(Workbench, "_author", lambda self, chain: change(author_of(self, chain)))
+    put(Workbench, "_author", lambda self, *how: change(author_of(self, *how)))
 
 
 def one_place_twice() -> None:
     """It gives its third place to two commands, as a cloned laptop would."""
-    head = DeviceStore.head
+    head, end = DeviceStore.head, DeviceStore.end
 
     def forked(self: DeviceStore, epoch: int) -> Head:
         found = head(self, epoch)
@@ -148,6 +148,7 @@ def one_place_twice() -> None:
         return Head(epoch, 3, before.hash)
 
     put(DeviceStore, "head", forked)
+    put(DeviceStore, "end", lambda self: replace(end(self), head=self.head(self.epoch())))  # it remembers no end
 
 
 def from_the_future() -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from simulators.faults import CALM, LOSSY, FaultProfile
 from simulators.mutants import laptop, people, routes, rules, server, tasks
-from simulators.mutants.base import Mutant, Trial
+from simulators.mutants.base import CURIOUS, Mutant, Trial
+from simulators.world.options import Habits
 
 SEEDS = 20
 #: Laptops and servers that often die, without and with power; disks that are often full.
@@ -14,13 +15,18 @@ _POWER_CUTS = replace(CALM, crash_at_step=0.004, crash_after_commit=0.01, power_
 _FULL_DISKS = replace(CALM, disk_full=0.02, disk_full_s_max=120.0)
 
 
-def _trial(faults: FaultProfile = CALM, *, devices: int = 2, commands: int = 12) -> Trial:
-    return Trial(first=1, seeds=SEEDS, profile="calm", devices=devices, commands=commands, faults=faults)
+#: Three people who hear nothing of each other for half an hour, and ask nothing: their changes meet when all is said.
+_APART = Habits(asks=0.0, wonders=0.0, absent_s=dict.fromkeys(("TB-01", "TB-02", "TB-03"), 1800.0))
+
+
+def _trial(faults: FaultProfile = CALM, *, devices: int = 2, commands: int = 12, habits: Habits = CURIOUS) -> Trial:
+    return Trial(1, SEEDS, "calm", devices, commands, faults, habits)
 
 
 _CALM, _LOSSY, _CRASHY = _trial(), _trial(LOSSY), _trial(_CRASHES)
 _POWER, _FULL = _trial(_POWER_CUTS), _trial(_FULL_DISKS)
 _BUSY = _trial(devices=3, commands=40)
+_MEETING = _trial(devices=3, commands=40, habits=_APART)
 _SUPPLIED = _trial(replace(CALM, system_silent=0.5), commands=20)
 _ASKING = _trial(replace(CALM, engine_late=0.6), commands=24)
 _WONDERING = _trial(devices=3, commands=24)
@@ -69,10 +75,10 @@ MUTANTS: tuple[Mutant, ...] = (
         laptop.from_the_future,
         people.all_on_one_job,
     ),
-    _mutant("base version ignored", "no-silent-overwrite", _BUSY, rules.base_ignored),
-    _mutant("conflict without theirs", "no-silent-overwrite", _BUSY, rules.winner_forgotten),
-    _mutant("atomic group torn", "atomic-stays-whole", _BUSY, rules.groups_torn),
-    _mutant("refused edit skipped", "atomic-stays-whole", _BUSY, rules.refused_edits_skipped),
+    _mutant("base version ignored", "no-silent-overwrite", _MEETING, rules.base_ignored),
+    _mutant("conflict without theirs", "no-silent-overwrite", _MEETING, rules.winner_forgotten),
+    _mutant("atomic group torn", "atomic-stays-whole", _MEETING, rules.groups_torn),
+    _mutant("refused edit skipped", "atomic-stays-whole", _MEETING, rules.refused_edits_skipped),
     _mutant("audit link dropped", "audit-verifies", _CALM, server.audit_drops_links),
     _mutant("audit link edited", "audit-verifies", _CALM, server.audit_is_edited),
     _mutant("audit written anew", "audit-verifies", _CALM, server.audit_is_written_anew),
@@ -88,7 +94,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "refused without a word", "unknown-is-named", _CALM, server.refuses_without_a_word, laptop.signs_nonsense
     ),
-    _mutant("stock floor ignored", "stock-above-zero", _BUSY, rules.stock_floor_ignored),
+    _mutant("stock floor ignored", "stock-above-zero", _MEETING, rules.stock_floor_ignored),
     _mutant(
         "receipt not bound to bytes",
         "receipts-are-proof",
