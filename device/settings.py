@@ -15,8 +15,8 @@ NO_MODEL = Path("none")
 class Settings:
     """What a person may choose.
 
-    `model` is a GGUF file that replaces the one that ships, `NO_MODEL` for none at all, or None; `evidence_days` says how
-    long evidence is kept.
+    `model` is a GGUF file that replaces the one that ships, `NO_MODEL` for none at all, or None; `evidence_days` says
+    how long evidence is kept.
     """
 
     home: Path
@@ -47,7 +47,8 @@ class Settings:
 def read_settings(environment: Mapping[str, str], *, home: str | None = None, model: str | None = None) -> Settings:
     """Settings from the command line first, then TAILBOARD_HOME and TAILBOARD_MODEL, then the platform's custom.
 
-    The model `none` is no file: then there is no model. TAILBOARD_EVIDENCE_DAYS says for how many days evidence is kept; what is no number of at least one is not heard.
+    The model `none` is no file: then there is no model. TAILBOARD_EVIDENCE_DAYS says for how many days evidence is
+    kept; what is no number of at least one is not heard.
     """
     chosen = home or environment.get("TAILBOARD_HOME")
     gguf = model or environment.get("TAILBOARD_MODEL")

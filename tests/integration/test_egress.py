@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,9 +93,7 @@ def told(words: list[str], code: int = 0) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("words", SENSITIVE)
-def test_not_one_byte_passes_the_socket_for_a_sensitive_question(
-    relay: tuple[Relay, list[str]], words: str
-) -> None:
+def test_not_one_byte_passes_the_socket_for_a_sensitive_question(relay: tuple[Relay, list[str]], words: str) -> None:
     way, where = relay
     before = way.counts()
     said = told(["ask", words, "--job", "WO-1042", *where], code=1)
