@@ -29,7 +29,7 @@ from device.model import registry
 from device.model.evals.gate import EvalReport, evaluate, failure
 from device.model.keeper import Keeper, Machine, Told
 from device.model.models import Models
-from device.model.port import LanguageModel, ModelError
+from device.model.port import FORMS_WORK, LanguageModel, ModelError
 from device.routes import Routes
 from device.settings import Settings
 from device.standing import approved
@@ -98,7 +98,7 @@ class Device:
         """Load the language model and hand it to the workbench. Blocking: seconds.
 
         Raises:
-            ModelError: the file is missing, damaged or too large. Everything else goes on working.
+            ModelError: no file can be used, or a person wants none. Everything else goes on working.
         """
         if self._keeper is None:
             self._keeper = self._new_keeper()
@@ -111,6 +111,8 @@ class Device:
         return model
 
     def _new_keeper(self) -> Keeper:
+        if self.settings.without_model:
+            raise ModelError(f"This laptop was told to run without a model (TAILBOARD_MODEL=none); {FORMS_WORK}.")
         configured = self.settings.model
         chosen = [lambda: registry.at(configured)] if configured is not None else []
         files, wrong = registry.ladder(*chosen, *self.models.to_use())
@@ -147,7 +149,7 @@ class Device:
         """
         if self._keeper is not None:
             self._keeper.relieve()
-        if (due := self.models.due()) is None:
+        if self.settings.without_model or (due := self.models.due()) is None:
             return
         report = self.evaluate_model(due)
         if (name := self.models.settle(due)) is not None:
@@ -242,6 +244,8 @@ def open_device(
     telling = Telling(store, routes.evidence, client, keys, ports, run_blocking)
     agent = Agent(store, client, keys, identity, ports, run_blocking, transfers, updates, telling, librarian)
     routes.laptop.tier_of = models.tier_of
+    if settings.without_model:
+        routes.laptop.failed()  # what was stated while there was one does not hold
     carried = (client, meter, transfers, updates, telling, cluster, models, library)
     return Device(settings, ports, store, keys, identity, workbench, agent, *carried, run_blocking)
 

@@ -7,15 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EVIDENCE_DAYS = 400
+#: Named where a model's file is: the laptop runs without any model.
+NO_MODEL = Path("none")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`model` is a GGUF file that replaces the one that ships, or None; `evidence_days` how long evidence is kept."""
+    """What a person may choose.
+
+    `model` is a GGUF file that replaces the one that ships, `NO_MODEL` for none at all, or None; `evidence_days` says
+    how long evidence is kept.
+    """
 
     home: Path
     model: Path | None = None
     evidence_days: int = EVIDENCE_DAYS
+
+    @property
+    def without_model(self) -> bool:
+        """Whether a person chose to have no model, the one that ships included."""
+        return self.model == NO_MODEL
 
     @property
     def database(self) -> Path:
@@ -36,7 +47,8 @@ class Settings:
 def read_settings(environment: Mapping[str, str], *, home: str | None = None, model: str | None = None) -> Settings:
     """Settings from the command line first, then TAILBOARD_HOME and TAILBOARD_MODEL, then the platform's custom.
 
-    TAILBOARD_EVIDENCE_DAYS says for how many days evidence is kept; what is no number of at least one is not heard.
+    The model `none` is no file: then there is no model. TAILBOARD_EVIDENCE_DAYS says for how many days evidence is
+    kept; what is no number of at least one is not heard.
     """
     chosen = home or environment.get("TAILBOARD_HOME")
     gguf = model or environment.get("TAILBOARD_MODEL")

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field
 
 from shared.contract import Contract, Hash, Instant, Name
 
-Line = Annotated[str, Field(max_length=400)]
+LINE_CHARS_MAX = 400
+Line = Annotated[str, Field(max_length=LINE_CHARS_MAX)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 

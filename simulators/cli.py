@@ -43,7 +43,7 @@ PROGRAM = Program(
                 argument("--notes", metavar="FILE", help="sentences, one a line (default: the project's own)"),
                 argument("--limit", type=int, metavar="N", help="only the first N notes"),
                 argument("--home", metavar="DIR", help="keep everything here (headless: a new or empty folder)"),
-                argument("--model", metavar="FILE", help="a GGUF model instead of the one that ships"),
+                argument("--model", metavar="FILE", help="a GGUF model instead of the one that ships, or none"),
             ),
         ),
         Verb(

@@ -29,7 +29,7 @@ from functools import partial
 from device.assist.agreement import Agreement
 from device.assist.attempt import Attempts, Heard, Task, next_place
 from device.assist.question import about
-from device.assist.quoting import QUOTED, checked, quoted, retrieved
+from device.assist.quoting import QUOTED, apart, checked, quoted, retrieved
 from device.assist.scout import Scout
 from device.assist.unanswered import Refused, Unanswered, Waiting
 from device.cluster_client import ClusterClient
@@ -110,14 +110,13 @@ class Assistant:
         return answer if answer is not None else await self._run(lambda: self._at_rest(task))
 
     def _at_rest(self, task: Task) -> Answer | Waiting | Refused:
-        """What the manuals say where nothing else answered; what they do not have waits, if it may."""
+        """What the manuals say where nothing else answered; what they do not have waits, if it may, or is refused."""
         own = self._quoted(task)
         if own is None or not own.citations:
             came = self._unanswered.rest(task)
-            if own is None or isinstance(came, Waiting):
-                return came
+            return replace(came, why=f"{came.why} {own.text}") if own and isinstance(came, Refused) else came
         reason = task.attempts[-1].problem if task.attempts else task.decision.reason
-        told = {"attempts": tuple(task.attempts), "moved": tuple(task.moved)}
+        told = {"attempts": tuple(task.attempts), "moved": tuple(task.moved), "disclosure": apart(task)}
         took_s = round(self._ports.clock.monotonic_s() - task.began_s, 3)
         return own.model_copy(update={**told, "took_s": took_s, "fallback": f"Not run anywhere: {reason}"[:400]})
 

@@ -3,17 +3,19 @@
 Rules
 1. Only what stands in the passages that went along is said, with the places, whoever wrote it.
 2. Quoting the manuals needs no model and moves nothing, so that it is done wherever nothing else may, or can, answer.
+3. Who quotes instead of this laptop's model says so after what the decision disclosed, and takes none of that back.
 """
 
 from device.assist.attempt import Task
 from device.library.answering import Answering, Context, Given
 from device.workbench import Workbench
 from shared.assist import Answer
-from shared.routing import Purpose, Route, Tier, highest
+from shared.routing import LINE_CHARS_MAX, Decision, Purpose, Route, Tier, highest
 
 #: What stands where a model's name would, if none was asked.
 QUOTED = "no model: quoted from the manuals"
-_HERE = "Quoted from the manuals on this laptop. No model was asked, and nothing left it."
+_INSTEAD = "No model was asked: this is quoted from the manuals on this laptop."
+_STAYED = "Nothing left it."
 
 
 def retrieved(
@@ -38,7 +40,7 @@ def checked(answering: Answering | None, task: Task, answer: Answer) -> Answer:
 
 
 def quoted(answering: Answering, task: Task, context: Context) -> Answer:
-    """The manuals' own words."""
+    """The manuals' own words, in place of what this laptop's model would have written."""
     given = answering.extracted(context)
     return Answer(
         task=task.id,
@@ -53,5 +55,17 @@ def quoted(answering: Answering, task: Task, context: Context) -> Answer:
         bundle_version=task.decision.bundle_version,
         took_s=0,
         tokens=0,
-        disclosure=_HERE,
+        disclosure=_disclosed(task.decision),
     )
+
+
+def apart(task: Task) -> str:
+    """What is disclosed where the manuals are quoted because the question ran nowhere."""
+    return _INSTEAD if task.moved else f"{_INSTEAD} {_STAYED}"
+
+
+def _disclosed(decision: Decision) -> str:
+    """The decision's own words, where it chose this laptop, and that the manuals were quoted."""
+    if decision.route is not Route.DEVICE:
+        return _INSTEAD
+    return f"{decision.disclosure[: LINE_CHARS_MAX - len(_INSTEAD) - 1]} {_INSTEAD}"

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,7 +64,7 @@ class Relay:
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Relay, list[str], Path]]:
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Relay, list[str]]]:
     """The relay before a server process, and the words that every call of an enrolled laptop ends with."""
     home, folder = tmp_path_factory.mktemp("office"), tmp_path_factory.mktemp("laptop")
     processes.administer(home, "init", "--tenant", "t", "--name", "T")
@@ -75,15 +74,15 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Relay, lis
         (folder / "pin").write_text("2468\n")
         where = ["--home", str(folder / "home"), "--pin-file", str(folder / "pin"), "--json"]
         code = processes.administer(home, "enrol-code", "a.okafor")["code"]
-        told(["enrol", way.url, code, *where], folder)
-        told(["sync", *where], folder)
-        yield way, where, folder
+        told(["enrol", way.url, code, *where])
+        told(["sync", *where])
+        yield way, where
         way.close()
 
 
-def told(words: list[str], folder: Path, code: int = 0) -> dict[str, Any]:
+def told(words: list[str], code: int = 0) -> dict[str, Any]:
     """What a call of the laptop's program says; there is no model on it."""
-    environment = {**os.environ, "TAILBOARD_MODEL": str(folder / "none.gguf")}
+    environment = {**os.environ, "TAILBOARD_MODEL": "none"}
     command = [sys.executable, "-m", "device.cli", *words]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL, env=environment
@@ -94,18 +93,16 @@ def told(words: list[str], folder: Path, code: int = 0) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("words", SENSITIVE)
-def test_not_one_byte_passes_the_socket_for_a_sensitive_question(
-    relay: tuple[Relay, list[str], Path], words: str
-) -> None:
-    way, where, folder = relay
+def test_not_one_byte_passes_the_socket_for_a_sensitive_question(relay: tuple[Relay, list[str]], words: str) -> None:
+    way, where = relay
     before = way.counts()
-    said = told(["ask", words, "--job", "WO-1042", *where], folder, code=1)
+    said = told(["ask", words, "--job", "WO-1042", *where], code=1)
     assert (said["outcome"], said["badge"]) == ("refused", "NOWHERE")
     assert way.counts() == before
 
 
-def test_what_may_leave_is_seen_by_that_count(relay: tuple[Relay, list[str], Path]) -> None:
-    way, where, folder = relay
+def test_what_may_leave_is_seen_by_that_count(relay: tuple[Relay, list[str]]) -> None:
+    way, where = relay
     before = way.counts()
-    told(["ask", DOCUMENT, "--purpose", "summarise", "--job", "WO-1043", *where], folder)
+    told(["ask", DOCUMENT, "--purpose", "summarise", "--job", "WO-1043", *where])
     assert all(now > then for now, then in zip(way.counts(), before, strict=True)), "it asked what the cluster can do"

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from device.assist import QUOTED, Waiting
+from device.assist import QUOTED, Refused, Waiting
 from device.core.library.quotes import flat
 from device.library.librarian import REST_AFTER_REFUSAL, Librarian
 from device.library.library import Library
@@ -70,6 +70,54 @@ async def test_a_question_is_answered_from_the_manual_and_says_where(laptop: Pla
     assert [(each.document, each.revision, each.page) for each in came.citations] == [("nx", "7", 1)] * 2
     assert cited(laptop, came)
     assert (came.model, laptop.elsewhere.calls) == (QUOTED, [])
+
+
+async def test_what_is_quoted_discloses_what_was_decided_and_that_no_model_was_asked(tmp_path: Path) -> None:
+    laptop = place(tmp_path, online=False)
+    shelve(laptop, NX)
+    came = await laptop.assistant.ask(QUESTION, job=JOB)
+    assert isinstance(came, Answer)
+    decided = laptop.world.device.store.decisions()[-1].disclosure
+    assert decided.startswith("Answered offline on this laptop by small-q4")
+    assert came.disclosure.startswith(f"{decided} No model was asked")
+    assert "quoted from the manuals" in came.disclosure
+    personal = await laptop.assistant.ask("Ms Harrington was injured, what torque do the casing bolts need?")
+    assert isinstance(personal, Answer)
+    assert "nothing goes to the managed cloud" in personal.disclosure
+    assert "quoted from the manuals" in personal.disclosure
+    laptop.world.device.store.close()
+
+
+async def test_what_ran_nowhere_is_quoted_without_the_words_of_a_place(tmp_path: Path) -> None:
+    laptop = place(tmp_path, loads=False, online=False)
+    shelve(laptop, NX)
+    came = await laptop.assistant.ask(QUESTION, job=JOB)
+    assert isinstance(came, Answer)
+    assert came.disclosure.endswith("quoted from the manuals on this laptop. Nothing left it.")
+    assert "waits" not in came.disclosure
+    laptop.world.device.store.close()
+
+
+async def test_what_failed_elsewhere_does_not_say_that_nothing_left(tmp_path: Path) -> None:
+    laptop = place(tmp_path, loads=False)
+    shelve(laptop, NX)
+    laptop.elsewhere.answers = lambda asked: httpx.Response(200, content=b"no answer")
+    came = await laptop.assistant.ask(QUESTION, job=JOB)
+    assert isinstance(came, Answer)
+    assert (came.model, len(came.moved)) == (QUOTED, 1)
+    assert "Nothing left" not in came.disclosure
+    laptop.world.device.store.close()
+
+
+async def test_what_is_refused_and_not_in_the_manuals_says_both_and_what_to_do(tmp_path: Path) -> None:
+    laptop = place(tmp_path, loads=False)
+    shelve(laptop, NX)
+    came = await laptop.assistant.ask("Ms Harrington was injured, what is the warranty period of the NX65-200?")
+    assert isinstance(came, Refused)
+    assert came.why.startswith("Not run anywhere: ")
+    assert "Not in the manuals. Nearest: NX pumps, page 1" in came.why
+    assert "--consent once" in came.advice
+    laptop.world.device.store.close()
 
 
 async def test_what_no_manual_says_is_not_in_the_manuals(laptop: Place) -> None:

@@ -36,8 +36,11 @@ from simulators.engine import Engine, Mood, serve_engine
 pytestmark = pytest.mark.requires("model")
 
 SENSITIVE = "Ms Harrington was injured at the pump, what now?"
+QUOTED = "quoted from the manuals"
+#: One that no manual of the sample organisation answers.
+ELSEWHERE = "Is the order of the reserved part urgent?"
 DOCUMENT = "The pump ran at 4.2 bar for three weeks. " * 12
-LARGE = "The pump house was opened to visitors, and the water is clear. " * 220
+LARGE = "The pump house was opened to visitors, and the water is clear. " * 400
 WINDOW = timedelta(seconds=60)
 
 
@@ -46,11 +49,11 @@ class Laptop:
     """An enrolled laptop, as the words that every call of its program ends with."""
 
     where: tuple[str, ...]
-    model: Path | None = None
+    model: str | None = None
 
     def told(self, *words: str, code: int = 0) -> dict[str, Any]:
         command = [sys.executable, "-m", "device.cli", *words, *self.where]
-        told = {**os.environ, "TAILBOARD_MODEL": str(self.model)} if self.model else None
+        told = {**os.environ, "TAILBOARD_MODEL": self.model} if self.model else None
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL, env=told
         )
@@ -77,7 +80,7 @@ def office(made: Path) -> Path:
     return made
 
 
-def enrolled(folder: Path, home: Path, server: processes.Running, person: str, model: Path | None = None) -> Laptop:
+def enrolled(folder: Path, home: Path, server: processes.Running, person: str, model: str | None = None) -> Laptop:
     folder.mkdir()
     (folder / "pin").write_text("2468\n")
     where = ("--home", str(folder / "home"), "--pin-file", str(folder / "pin"), "--json")
@@ -93,7 +96,7 @@ def standing(folder: Path, cluster: str) -> Iterator[Stand]:
     home = folder / "office"
     with processes.running_server(home, cluster=cluster) as server:
         laptop = enrolled(folder / "laptop", home, server, "a.okafor")
-        bare = enrolled(folder / "bare", home, server, "b.lind", folder / "none.gguf")
+        bare = enrolled(folder / "bare", home, server, "b.lind", "none")
         yield Stand(server, laptop, bare)
 
 
@@ -177,8 +180,10 @@ def test_sensitive_work_stays_on_the_laptop_or_crosses_with_a_consent(stand: Sta
     assert ran(said) == ("answered", "THIS LAPTOP"), said
     assert said["answer"]["moved"] == []
     assert "nothing goes to the managed cloud" in said["answer"]["disclosure"]
+    assert QUOTED in said["answer"]["disclosure"]
     refused = stand.bare.ask(SENSITIVE, "--job", "WO-1042", code=1)
     assert (refused["outcome"], "--consent once" in refused["advice"]) == ("refused", True)
+    assert "Not in the manuals" in refused["why"]
     agreed = stand.bare.ask(SENSITIVE, "--job", "WO-1042", "--consent", "once")
     assert ran(agreed) == ("answered", "PRIVATE CLUSTER")
     assert [each["data_class"] for each in agreed["answer"]["moved"]] == ["personal"]
@@ -201,6 +206,8 @@ def test_what_somebody_waits_for_runs_on_the_laptop_that_can(stand: Stand) -> No
     said = stand.laptop.ask("Which filter fits?", "--within", "300", "--job", "WO-1038")
     assert ran(said) == ("answered", "THIS LAPTOP"), said
     assert "If it fails:" in said["answer"]["disclosure"]
+    assert QUOTED in said["answer"]["disclosure"]
+    assert said["answer"]["citations"]
 
 
 def test_offline_the_laptop_answers_and_one_without_a_model_lets_it_wait(stand: Stand) -> None:
@@ -211,8 +218,11 @@ def test_offline_the_laptop_answers_and_one_without_a_model_lets_it_wait(stand: 
         said = stand.laptop.ask("Which filter fits?", "--job", "WO-1039")
         assert ran(said) == ("answered", "THIS LAPTOP"), said
         assert "Answered offline on this laptop by" in said["answer"]["disclosure"]
-        assert said["answer"]["model"] in said["answer"]["disclosure"]
-        waits = stand.bare.ask("Which filter fits?", "--job", "WO-1039")
+        assert stand.laptop.told("status")["capability"]["model"] in said["answer"]["disclosure"]
+        assert QUOTED in said["answer"]["disclosure"]
+        quoted = stand.bare.ask("Which filter fits?", "--job", "WO-1039")["answer"]
+        assert (quoted["citations"], quoted["moved"]) == (said["answer"]["citations"], []), "that needs no model"
+        waits = stand.bare.ask(ELSEWHERE, "--job", "WO-1039")
         assert ran(waits) == ("waiting", "QUEUE")
     finally:
         for laptop in (stand.laptop, stand.bare):
@@ -234,9 +244,8 @@ def test_offline_the_laptop_answers_and_one_without_a_model_lets_it_wait(stand: 
 def decided(laptop: Laptop) -> list[tuple[datetime, str, dict[str, str]]]:
     """When it was decided, for where, and what stood in the way of every other place."""
     entries = laptop.told("evidence", "metadata")["entries"]
-    return [
-        (to_instant(each["at"]), each["route"], each["why_not"]) for each in entries if each["kind"] == "decision"
-    ]
+    made = [(to_instant(each["at"]), each["told"]) for each in entries if each["kind"] == "decision"]
+    return [(at, told["route"], {no["route"]: no["obstacle"] for no in told["why_not"]}) for at, told in made]
 
 
 def by_choice(decisions: list[tuple[datetime, str, dict[str, str]]]) -> list[datetime]:

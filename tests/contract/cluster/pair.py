@@ -10,8 +10,7 @@ import pytest
 
 from device import bootstrap
 from device.bootstrap import Device
-from device.model.port import LanguageModel, ModelError
-from device.settings import Settings
+from device.settings import NO_MODEL, Settings
 from shared.commands.assist_request import task_ref
 from shared.records import AssistTask
 from sync_server.cluster.policy import shipped_policies
@@ -71,22 +70,15 @@ class Pair:
 
 
 @pytest.fixture
-async def pair(
-    office: Office, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Pair]:
+async def pair(office: Office, server: Server, tmp_path: Path) -> AsyncIterator[Pair]:
     policies = shipped_policies()
     policies.read(office.service)
     async with staged(office, upstream("one"), upstream("two"), policies=policies) as stage:
-        settings, ports = Settings(tmp_path / "laptop"), office.service.ports
+        settings, ports = Settings(tmp_path / "laptop", NO_MODEL), office.service.ports
         way = stage.http._transport
         code = office.enrol_code(TENANT, "a.okafor")
         await bootstrap.enrol(settings, "http://server", code, PIN, "test", ports, transport=way)
         device = bootstrap.open_device(settings, PIN, ports, transport=way, run_blocking=in_place)
-        monkeypatch.setattr(Device, "load_model", no_model)
         await device.agent.settle()
         yield Pair(stage, device)
         await device.close()
-
-
-def no_model(_: Device) -> LanguageModel:
-    raise ModelError("There is no model here; forms still work.")

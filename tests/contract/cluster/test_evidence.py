@@ -13,8 +13,7 @@ import pytest
 
 from device import bootstrap
 from device.bootstrap import Device
-from device.model.port import LanguageModel, ModelError
-from device.settings import Settings
+from device.settings import NO_MODEL, Settings
 from policies.flips import replay
 from shared.assist import Answer
 from shared.envelope import EVIDENCE_TYPE, SigningKey, seal
@@ -124,26 +123,19 @@ class Told:
 
 
 @pytest.fixture
-async def told(
-    office: Office, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Told]:
+async def told(office: Office, server: Server, tmp_path: Path) -> AsyncIterator[Told]:
     policies = shipped_policies()
     policies.read(office.service)
     async with staged(office, upstream("one"), policies=policies) as stage:
-        settings, ports = Settings(tmp_path / "laptop"), office.service.ports
+        settings, ports = Settings(tmp_path / "laptop", NO_MODEL), office.service.ports
         wire = Wire(stage.http._transport)
         code = office.enrol_code(TENANT, "a.okafor")
         await bootstrap.enrol(settings, "http://server", code, PIN, "test", ports, transport=wire)
         device = bootstrap.open_device(settings, PIN, ports, transport=wire, run_blocking=in_place)
-        monkeypatch.setattr(Device, "load_model", no_model)
         await device.agent.settle()
         made = Told(stage, device, wire, server, settings)
         yield made
         await made.device.close()
-
-
-def no_model(_: Device) -> LanguageModel:
-    raise ModelError("There is no model here; forms still work.")
 
 
 def same(upload: EvidenceUpload) -> EvidenceUpload:
