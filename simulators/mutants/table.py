@@ -30,7 +30,7 @@ _MEETING = _trial(devices=3, commands=40, habits=_APART)
 _SUPPLIED = _trial(replace(CALM, system_silent=0.5), commands=20)
 _ASKING = _trial(replace(CALM, engine_late=0.6), commands=24)
 _WONDERING = _trial(devices=3, commands=24)
-_SET_BACK = _trial(replace(CALM, wrong_restore=0.02))
+_SET_BACK = _trial(replace(CALM, wrong_restore=0.1))
 _PURGED = _trial(replace(CALM, purge=0.5, revoked=0.02))
 
 
