@@ -79,7 +79,7 @@ class Embedded:
         )
         assert process.stdin is not None, "asked for a pipe"
         try:
-            with suppress(ConnectionError):
+            with suppress(ConnectionError, RuntimeError):  # it died already; uvloop says so with the latter
                 process.stdin.write(self.child.key.encode() + b"\n")
                 await process.stdin.drain()
             return await process.wait()
