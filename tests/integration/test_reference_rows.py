@@ -269,7 +269,7 @@ def test_a_cluster_that_comes_and_goes_changes_the_route_at_most_once_in_a_windo
     badges.append(stand.laptop.ask(DOCUMENT, "--purpose", "summarise", *job)["badge"])
     assert badges[:2] == ["PRIVATE CLUSTER", "THIS LAPTOP"]
     decisions = decided(stand.laptop)[begun:]
-    assert {route for _, route, _ in decisions} == {"private_cluster", "device"}
+    assert "private_cluster" in {route for _, route, _ in decisions} <= {"private_cluster", "device"}
     chosen = by_choice(decisions)
     assert all(later - earlier >= WINDOW for earlier, later in itertools.pairwise(chosen)), (
         chosen,
@@ -363,8 +363,8 @@ def test_a_large_public_document_goes_to_the_managed_service_where_that_is_allow
             assert len(engine.asked) == 1
             chosen = stand.bare.ask("Which colour has the sea?", "--class", "public", "--consent", "once")
             assert ran(chosen) == ("answered", "CLOUD"), "the technician chose it"
-            inside = stand.bare.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1037", code=1)
-            assert (inside["outcome"], len(engine.asked)) == ("refused", 2), "never for what is ours"
+            inside = stand.bare.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1037")
+            assert (inside["outcome"], len(engine.asked)) == ("waiting", 2), "what is ours waits for our own cluster"
             engine.mood = Mood.GONE
             smaller = stand.laptop.ask(LARGE, *words)
             assert ran(smaller) == ("answered", "THIS LAPTOP")
