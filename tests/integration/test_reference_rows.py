@@ -51,17 +51,17 @@ class Laptop:
     where: tuple[str, ...]
     model: str | None = None
 
-    def told(self, *words: str, code: int = 0) -> dict[str, Any]:
+    def told(self, *words: str, code: int | None = 0) -> dict[str, Any]:
         command = [sys.executable, "-m", "device.cli", *words, *self.where]
         told = {**os.environ, "TAILBOARD_MODEL": self.model} if self.model else None
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL, env=told
         )
-        assert done.returncode == code, (words, done.stdout, done.stderr)
+        assert code in (None, done.returncode), (words, done.stdout, done.stderr)
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
-    def ask(self, text: str, *words: str, code: int = 0) -> dict[str, Any]:
+    def ask(self, text: str, *words: str, code: int | None = 0) -> dict[str, Any]:
         return self.told("ask", text, *words, code=code)
 
 
@@ -351,20 +351,23 @@ def test_a_large_public_document_goes_to_the_managed_service_where_that_is_allow
         (tmp_path / "cluster.toml").write_text(CLUSTER.format(port=port))
         with standing(tmp_path, str(tmp_path / "cluster.toml")) as stand:
             words = ("--purpose", "summarise", "--class", "public")
-            before = stand.laptop.ask(LARGE, *words)
-            assert (ran(before), engine.asked) == (("answered", "THIS LAPTOP"), []), "nobody switched it on"
+            before = stand.laptop.told("route", "explain", LARGE, *words)  # asked, it would stay there for a window
+            assert before["decision"]["route"] != "managed_cloud", "nobody switched it on"
             processes.administer(home, "policy", "rollout", "2", "--force", "--reason", "agreed", "--as", "s.varga")
             for laptop in (stand.laptop, stand.bare):
                 until(lambda one=laptop: fetched(one), "the bundle does not arrive")  # type: ignore[misc]
+            sea = ("Which colour has the sea?", "--class", "public", "--consent", "once")
+            until(lambda: stand.bare.ask(*sea, code=None)["badge"] == "CLOUD", "what the technician chose is refused")
+            came = len(engine.asked)
             said = stand.laptop.ask(LARGE, *words)
-            assert ran(said) == ("answered", "CLOUD"), said
+            assert ran(said) == ("answered", "CLOUD"), said["answer"]["attempts"]
             assert [each["boundary"] for each in said["answer"]["moved"]] == ["managed_cloud"]
             assert "this laptop would give a smaller summary" in said["answer"]["disclosure"]
-            assert len(engine.asked) == 1
-            chosen = stand.bare.ask("Which colour has the sea?", "--class", "public", "--consent", "once")
-            assert ran(chosen) == ("answered", "CLOUD"), "the technician chose it"
+            assert len(engine.asked) == came + 1
             inside = stand.bare.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1037")
-            assert (inside["outcome"], len(engine.asked)) == ("waiting", 2), "what is ours waits for our own cluster"
+            assert (inside["outcome"], len(engine.asked)) == ("waiting", came + 1), (
+                "what is ours waits for our own cluster"
+            )
             engine.mood = Mood.GONE
             smaller = stand.laptop.ask(LARGE, *words)
             assert ran(smaller) == ("answered", "THIS LAPTOP")
