@@ -76,25 +76,28 @@ class Worker:
     async def _outcome(self, sent: Dispatched, started_s: float) -> Resting:
         if over := expired(sent.row, self._clock.now()):
             return over
-        if self._clock.monotonic_s() - started_s > SEND_WITHIN_S:
-            result: Result = Busy("this server stood still before sending")
-        else:
-            result = await self._ask(sent)
+        result = await self._ask(sent, started_s)
         return after_run(sent.row, sent.run, result, self._limits, self._clock.now())
 
-    async def _ask(self, sent: Dispatched) -> Result:
+    async def _ask(self, sent: Dispatched, started_s: float) -> Result:
         try:
             async with asyncio.timeout(sent.run.within_s):
-                return await self._unless_taken(sent)
+                return await self._unless_taken(sent, started_s)
         except TimeoutError:
             return Broke(f"no answer within {sent.run.within_s:.0f} seconds")
         except Exception as error:  # noqa: BLE001  # an engine's fault is no answer
             log.error("an engine failed", extra={"command_id": sent.task.id, **where(error)})
             return Broke("the engine failed; the fault is in the server's log")
 
-    async def _unless_taken(self, sent: Dispatched) -> Result:
+    async def _send(self, sent: Dispatched, started_s: float) -> Result:
+        """The look at the clock and the engine's first step are one step: nothing can stand still between them."""
+        if self._clock.monotonic_s() - started_s > SEND_WITHIN_S:
+            return Busy("this server stood still before sending")
+        return await self._engine.run(sent.task)
+
+    async def _unless_taken(self, sent: Dispatched, started_s: float) -> Result:
         """What the engine says; it is stopped as soon as the task is not ours any more."""
-        asking = asyncio.ensure_future(self._engine.run(sent.task))
+        asking = asyncio.ensure_future(self._send(sent, started_s))
         watching = asyncio.ensure_future(self._taken(sent))
         try:
             await asyncio.wait({asking, watching}, return_when=asyncio.FIRST_COMPLETED)

@@ -242,6 +242,22 @@ async def test_a_server_that_stood_still_after_the_mark_sends_nothing(questions:
     assert questions.task(command).status is TaskStatus.DONE
 
 
+async def test_a_server_that_stood_still_before_its_last_step_sends_nothing(questions: Questions) -> None:
+    """Found by a campaign: the clock was looked at one step too early."""
+    command = questions.ask()
+    desk: Any = questions.desk()
+    dispatch = desk.dispatch
+
+    def then_stand_still(*arguments: Any) -> Any:
+        sent = dispatch(*arguments)
+        asyncio.get_running_loop().call_soon(questions.pass_time, 60)
+        return sent
+
+    desk.dispatch = then_stand_still
+    await questions.worker(desk=desk).step(questions.clock.now())
+    assert (questions.task(command).attempts, questions.came) == (0, [])
+
+
 async def test_a_server_without_a_cluster_lets_questions_expire_by_name(questions: Questions) -> None:
     command = questions.ask()
     for _ in range(80):
