@@ -115,7 +115,8 @@ def run(program: Program, argv: Sequence[str] | None, faults: Callable[[Exceptio
     as_json = getattr(arguments, "json", False)
     try:
         work = _load(handler)
-        _collect_seldom()
+        if argv is None:  # it is this process, and no guest in another
+            _collect_seldom()
         return _print(work(arguments), as_json=as_json)
     except KeyboardInterrupt:
         return 130

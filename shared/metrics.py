@@ -266,6 +266,7 @@ METRICS: tuple[Metric, ...] = (
         ("upstream", "fault"),
     ),
     Metric("tailboard_gateway_line", "gauge", "process", "Tasks that run or wait at a model server.", ("upstream",)),
+    Metric("tailboard_gateway_out", "gauge", "process", "1 while a model server is left alone.", ("upstream",)),
     Metric("tailboard_gateway_unaudited", "gauge", "process", "Tasks whose audit entry is not written yet."),
 )
 BY_NAME: Mapping[str, Metric] = {each.name: each for each in METRICS}

@@ -226,6 +226,8 @@ def build_cluster(
         return await run_blocking(lambda: reception.still_given(task))
 
     gateway = Gateway(cluster, wire, policies, service.ports, book, still_given)
+    if embedded is not None:
+        embedded.started = gateway.renew
     return ClusterParts(gateway, reception, wire, embedded)
 
 

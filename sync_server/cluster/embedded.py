@@ -28,6 +28,7 @@ PAUSE_S, PAUSE_MAX_S = 1.0, 60.0
 #: A child that ran so long had a good start.
 LASTED_S = 60.0
 ENDS_IN_S = 5.0
+NAME = "embedded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Embedded:
     def __init__(self, child: Child, ports: Ports) -> None:
         self.child, self._ports = child, ports
         self.starts = 0
+        #: Called with the name of the upstream whenever its process was started.
+        self.started: Callable[[str], None] = lambda _name: None
 
     async def run(self, wait: Callable[[float], Awaitable[None]]) -> None:
         """Start the child, and again whenever it ends, until cancelled."""
@@ -78,6 +81,7 @@ class Embedded:
             *self.child.command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
         )
         assert process.stdin is not None, "asked for a pipe"
+        self.started(NAME)
         try:
             with suppress(ConnectionError, RuntimeError):  # it died already; uvloop says so with the latter
                 process.stdin.write(self.child.key.encode() + b"\n")
@@ -109,7 +113,7 @@ def embedded_cluster(ports: Ports, model: Path | None = None) -> tuple[Cluster, 
     key, port = ports.randomness.draw(24).hex(), free_port()
     told = embedded_upstream(path.stem, port)
     child = Child(path, told.model, port, told.context_tokens, key)
-    return Cluster((Upstream("embedded", told, key),)), Embedded(child, ports)
+    return Cluster((Upstream(NAME, told, key),)), Embedded(child, ports)
 
 
 def embedded_upstream(model: str, port: int) -> UpstreamSettings:

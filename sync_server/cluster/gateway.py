@@ -437,6 +437,10 @@ class Gateway:
         """Let other processes have what this one was given of quotas and did not touch for `idle`."""
         await self._book.bring_back(self._quotas.unused(self.ports.clock.now(), idle))
 
+    def renew(self, name: str) -> None:
+        """An upstream was started anew: it is probed next, whatever its predecessor did."""
+        self.seats[name].health.renew(self.ports.clock.monotonic_s())
+
     async def probe(self) -> None:
         """Ask every upstream that is out, and whose time is over, whether it is back."""
         clock = self.ports.clock

@@ -5,6 +5,7 @@ Rules
 2. An ejected upstream gets nothing for `eject_s`, twice as long each time in a row, up to `eject_max_s`. Then one
    task, or a probe, may try it: success brings it back, failure ejects it again.
 3. What the upstream answers in its own words (too busy, a request that it does not take) is no failure of it.
+4. One that was started anew is on trial at once: what its predecessor did says nothing of it.
 
 Pure: instants come in as seconds.
 """
@@ -48,6 +49,12 @@ class Health:
         """A task, or a probe, is given to it."""
         if self._ejected_until_s is not None and now_s >= self._ejected_until_s:
             self._trying = True
+
+    def renew(self, now_s: float) -> None:
+        """It was started anew."""
+        self._seen.clear()
+        self._in_a_row = self._ejections = 0
+        self._trying, self._ejected_until_s = False, now_s
 
     def give_up(self) -> None:
         """Whoever tried it went away before it could be told how it is."""

@@ -2,7 +2,8 @@
 
 Rules
 1. What an organisation rolled out, and the names that the classifier looks for, are read anew every `READ_EVERY_S`
-   seconds; between, nothing is read.
+   seconds. A laptop's task looks whether something was rolled out since, in the transaction that takes it: the two
+   never decide by different bundles because the server had not looked. For programs nothing is read between.
 2. Of a tenant that was not read yet, no text can be classified: it counts as restricted.
 3. A bundle that is in force and cannot be read by this program is not replaced by a wider one: the program's own is
    taken as if its time were over, and permits nothing here. That holds for a stage's tasks as well.
@@ -32,6 +33,9 @@ READ_EVERY_S = 30.0
 
 class Policies(Protocol):
     """The bundle in force, and the classifier with what it knows of a tenant."""
+
+    def heed(self, tx: Tx, tenant: str) -> None:
+        """Look whether the organisation rolled out something since it was last read."""
 
     def classify(self, tenant: str, text: str) -> DataClass | None:
         """The class of `text`; None if that cannot be told."""
@@ -123,6 +127,15 @@ class ServerPolicies:
             self._tenants = {
                 tenant: _Tenant(rolled_out.plan(tx, tenant), rolled_out.names(tx, tenant)) for tenant in tx.tenants()
             }
+
+    def heed(self, tx: Tx, tenant: str) -> None:
+        """Look whether the organisation rolled out something since it was last read: one row, mostly."""
+        if (rolled_out := self._rolled_out) is None:
+            return
+        plan, known = rolled_out.plan(tx, tenant), self._tenants.get(tenant)
+        if known is None or plan is not known.plan:
+            names = rolled_out.names(tx, tenant)
+            self._tenants = {**self._tenants, tenant: _Tenant(plan, names)}
 
     def classify(self, tenant: str, text: str) -> DataClass | None:
         """The class of `text`."""

@@ -70,6 +70,7 @@ class Reception:
             if not tx.claim_task(caller.tenant, request.task, digest, now):
                 raise Refused(Code.ID_REUSED, f"task {request.task} came before and said something else")
             tx.forget_tasks(now - 2 * TASK_AGE_MAX)
+            self.policies.heed(tx, caller.tenant)
             asker = Asker(caller.tenant, caller.device, caller.actor, "device")
             notes: list[consents.Note] = []
             held = consents.hold(tx, caller, request, now, notes.append)

@@ -81,6 +81,7 @@ def read_process(gateway: Gateway | None) -> Readings:
     readings: Readings = {("tailboard_gateway_unaudited", ()): account.waiting}
     for seat in gateway.seats.values():
         readings["tailboard_gateway_line", (seat.name,)] = seat.line.load
+        readings["tailboard_gateway_out", (seat.name,)] = float(seat.health.ejected)
     for (name, labels), value in account.counters.snapshot().items():
         if metric := _FROM_GATEWAY.get(name):
             readings[metric, tuple(map(str, labels))] = value

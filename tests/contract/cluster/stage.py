@@ -51,6 +51,9 @@ class PlainPolicies:
     decided: list[RouteRequest] = field(default_factory=list)
     closed: bool = False
 
+    def heed(self, _tx: object, _tenant: str) -> None:
+        """Nothing is rolled out here."""
+
     def classify(self, tenant: str, text: str) -> DataClass | None:
         if "PICTURE" in text:
             return None

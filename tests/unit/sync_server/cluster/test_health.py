@@ -51,6 +51,18 @@ def test_one_try_at_a_time_brings_it_back_or_doubles_its_time() -> None:
     assert ill(health, 16, times=3).usable(21), "after a success it begins at the shortest time again"
 
 
+def test_one_that_was_started_anew_may_be_tried_at_once() -> None:
+    health = Health(PATIENCE)
+    for _ in range(4):
+        ill(health, 0, times=3)
+    health.renew(1)
+    assert (health.ejected, health.usable(1)) == (True, True)
+    health.begin(1)
+    assert not health.usable(1), "one try at a time"
+    health.report(1, well=False)
+    assert health.usable(6), "its predecessor's ejections do not count"
+
+
 def test_who_went_away_during_the_try_leaves_it_to_the_next() -> None:
     health = ill(Health(PATIENCE), 0, times=3)
     health.begin(5)

@@ -46,6 +46,8 @@ async def test_a_process_that_died_at_once_is_started_again(
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", begin)
     kept = Embedded(Child(tmp_path / "m.gguf", "m", 1, 512, "key"), system_ports())
+    told: list[str] = []
+    kept.started = told.append
     with pytest.raises(Enough):
         await kept.run(wait)
-    assert kept.starts == 3
+    assert (kept.starts, told) == (3, ["embedded"] * 3)
