@@ -361,7 +361,7 @@ class Agent:
             await self._run(lambda: self._shut_out(error, action))
             self.session.turned_out(at, action)
             return
-        self.session.failed(at, self._spread(), error.retry_after)
+        self.session.failed(at, self._spread(), error.retry_after, action)
         if code is Code.CURSOR_INVALID:
             await self._run(self._store.forget_cursor)
             self.session.send_now()

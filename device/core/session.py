@@ -11,7 +11,8 @@ Rules
 5. If the chain cannot go on, that is said before anything else is sent.
 6. Shut out, the device brings what it has, once, and then asks rarely whether it is let in again.
 7. After a failure the next try waits, longer each time, with the spread that the caller's randomness gives; if the
-   server says how long to wait, at least that long.
+   server says how long to wait, at least that long. That a question about doubt is answered does not make up for the
+   commands that failed: until some get through, they wait longer each time.
 8. Offline means that nothing is tried.
 9. The next round may leave as soon as the server has signed that everything that was sent is settled, before the
    answer's receipts are read; and one more while that answer, by then believed, is written down. Should either fail,
@@ -105,6 +106,7 @@ class Session:
     patient: bool = False
     retried: set[str] = field(default_factory=set)
     _held_asked: int = 0
+    _pushes_failed: int = 0
 
     def next_action(self, now: datetime, queue: Queue) -> Action:
         """What to do at `now`, given `queue`."""
@@ -181,16 +183,21 @@ class Session:
         self.greeted = True
         self.patient = bool(retry_after)
         self.not_before = now + (min(retry_after, WAIT_MAX) if retry_after else POLL_EVERY)
-        if isinstance(act, Push):
+        if isinstance(act, Push) and act.ids:
             self.retried.update(act.ids)
+            self._pushes_failed = 0
         if isinstance(act, Ask):
             self._held_asked += len(act.ids)
 
-    def failed(self, now: datetime, spread: float, retry_after: timedelta | None = None) -> None:
-        """A round brought no usable answer. `spread` in [0, 1) keeps a herd of devices apart."""
+    def failed(
+        self, now: datetime, spread: float, retry_after: timedelta | None = None, act: Act | None = None
+    ) -> None:
+        """A round brought no usable answer to `act`. `spread` in [0, 1) keeps a herd of devices apart."""
         self.failures += 1
+        self._pushes_failed += isinstance(act, Push) and bool(act.ids)
         self._begin_anew()
-        longest = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(self.failures - 1, 16))
+        tries = max(self.failures, self._pushes_failed)
+        longest = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(tries - 1, 16))
         self.not_before = now + min(WAIT_MAX, max(longest * (0.5 + spread / 2), retry_after or timedelta(0)))
 
     def turned_out(self, now: datetime, act: Act) -> None:

@@ -28,6 +28,8 @@ PAUSE_S, PAUSE_MAX_S = 1.0, 60.0
 #: A child that ran so long had a good start.
 LASTED_S = 60.0
 ENDS_IN_S = 5.0
+#: A long question on a laptop's processor, beside everything else that it does.
+PATIENCE_S = 110.0
 NAME = "embedded"
 
 
@@ -126,6 +128,8 @@ def embedded_upstream(model: str, port: int) -> UpstreamSettings:
         context_tokens=embedded_model.CONTEXT_TOKENS,
         slots=1,
         queue_max=16,
+        first_byte_timeout_s=PATIENCE_S,
+        between_tokens_timeout_s=PATIENCE_S / 2,
     )
 
 

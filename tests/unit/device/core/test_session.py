@@ -98,6 +98,25 @@ def test_each_failure_waits_longer_up_to_a_limit_and_never_hammers(failures: int
     assert waits[-1] <= BACKOFF_MAX
 
 
+def test_commands_that_fail_again_and_again_wait_longer_though_questions_about_them_are_answered() -> None:
+    """A server that answers everything but the commands themselves was asked once a second, for ever."""
+    session, now, waits = Session(), NOW, []
+    for _ in range(12):
+        act = session.next_action(now, Queue(in_doubt=("x",)))
+        assert act == Ask(("x",))
+        session.answered(now, more=False, act=Ask(("x",)))
+        assert session.next_action(now, Queue(saved=("x",))) == Push(("x",)), "what is known again goes at once"
+        session.failed(now, 0.0, act=Push(("x",)))
+        assert session.not_before is not None
+        waits.append(session.not_before - now)
+        now = session.not_before
+    assert waits[:4] == [timedelta(seconds=each) for each in (0.5, 1, 2, 4)]
+    assert waits[-1] == BACKOFF_MAX / 2
+    session.answered(now, more=False, act=Push(("x",)))
+    session.failed(now, 0.0, act=Push(("x",)))
+    assert session.not_before == now + timedelta(seconds=0.5), "they got through: all of it is forgotten"
+
+
 def test_the_server_may_ask_for_more_patience() -> None:
     session = Session()
     session.failed(NOW, 0.0, retry_after=timedelta(minutes=30))
