@@ -31,6 +31,7 @@ import pytest
 
 from policies.bundle import FILES, ROUTES
 from shared.contract import to_instant
+from shared.ids import id_of
 from simulators import processes
 from simulators.engine import Engine, serve_engine
 
@@ -40,6 +41,7 @@ SENSITIVE = "Ms Harrington was injured at the pump, what now?"
 QUOTED = "quoted from the manuals"
 #: One that no manual of the sample organisation answers.
 ELSEWHERE = "Is the order of the reserved part urgent?"
+SEA = ("Which colour has the sea?", "--class", "public")
 DOCUMENT = "The pump ran at 4.2 bar for three weeks. " * 12
 LARGE = "The pump house was opened to visitors, and the water is clear. " * 400
 WINDOW = timedelta(seconds=60)
@@ -377,10 +379,22 @@ def test_what_is_public_goes_to_the_managed_service_if_the_technician_chooses_it
             assert "this laptop would give a smaller summary" in large["answer"]["disclosure"]
             inside = stand.bare.ask(DOCUMENT, "--purpose", "summarise", "--job", "WO-1037")
             assert (inside["outcome"], len(engine.asked)) == ("waiting", 1), "what is ours waits for our own cluster"
+            with_manuals = stand.bare.ask(*SEA, "--consent", "once", code=1)
+            assert len(engine.asked) == 1, "pages of the organisation's manuals would go along"
+            assert "only a question about a job can wait" in with_manuals["why"]
+            withdraw_manuals(home)
+            stand.bare.told("sync")
+            assert "--consent once" in stand.bare.ask(*SEA, code=1)["advice"]
+            assert ran(stand.bare.ask(*SEA, "--consent", "once")) == ("answered", "CLOUD")
             service.close()
             smaller = stand.laptop.ask(LARGE, *words)
-            print(smaller)
             assert ran(smaller) == ("answered", "THIS LAPTOP"), smaller
+
+
+def withdraw_manuals(home: Path) -> None:
+    for each in processes.administer(home, "document", "list")["documents"]:
+        name = id_of(each["ref"])
+        processes.administer(home, "document", "withdraw", name, "--reason", "not ours", "--as", "m.reyes")
 
 
 def fetched(laptop: Laptop) -> bool:
