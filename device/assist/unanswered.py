@@ -12,6 +12,7 @@ from device.core.interpret import Proposal
 from device.routes import permitted
 from device.store import DeviceStore
 from device.workbench import Workbench
+from policies.explain import PLACES
 from shared.assist import Attempt
 from shared.commands.assist_request import TaskRequested
 from shared.commands.base import Command
@@ -54,10 +55,19 @@ class Unanswered:
             if task.job is not None:
                 return Waiting(task.decision, self._queue(task, task.job), attempts)
             why = "Not run anywhere: only a question about a job can wait."
-            return Refused(task.decision, why, "Name the job: --job WO-1042.", attempts)
+            return Refused(
+                task.decision, why, f"Name the job: --job WO-1042. {self._agreeing(task)}".strip(), attempts
+            )
         decision = task.decision if not permitted(task.first) else task.first
         reason = attempts[-1].problem if attempts else decision.reason
         return Refused(decision, f"Not run anywhere: {reason}", decision.advice or _TRY_AGAIN, attempts)
+
+    def _agreeing(self, task: Task) -> str:
+        """What else would let it run: the place that only a consent is missing for."""
+        lacking = [each.route for each in task.decision.why_not if each.obstacle is Obstacle.NEEDS_CONSENT]
+        rules = (task.question.begun_with or self._bench.routes.bundle).rules
+        advice = rules.advice.get(Obstacle.NEEDS_CONSENT, "")
+        return advice.format(place=PLACES[lacking[0]]) if lacking else ""
 
     def _may_wait(self, task: Task) -> bool:
         if task.question.purpose == "propose":
