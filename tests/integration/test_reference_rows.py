@@ -284,7 +284,6 @@ def test_a_cluster_that_comes_and_goes_changes_the_route_at_most_once_in_a_windo
     badges.append(laptop.ask(DOCUMENT, *words)["badge"])
     assert badges[:2] == ["PRIVATE CLUSTER", "THIS LAPTOP"]
     decisions = decided(laptop)
-    print(badges, *decisions, sep="\n")
     assert "private_cluster" in {route for _, route, _ in decisions} <= {"private_cluster", "device"}
     chosen = by_choice(decisions)
     assert all(later - earlier >= WINDOW for earlier, later in itertools.pairwise(chosen)), (
