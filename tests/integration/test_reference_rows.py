@@ -250,7 +250,7 @@ def test_offline_the_laptop_answers_and_one_without_a_model_lets_it_wait(stand: 
             for each in stand.bare.told("task", "list", "--all")["tasks"]
         )
 
-    until(answered, "the question that waited is not answered")
+    until(answered, "the question that waited is not answered", within_s=420)
 
 
 # -- the cluster comes and goes
