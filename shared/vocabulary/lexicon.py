@@ -13,7 +13,8 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
+from typing import TypeVar
 
 from shared.vocabulary.forms import MASKS, has_digit, invents, one_left_out, shape, skeleton
 from shared.vocabulary.history import Note
@@ -30,6 +31,7 @@ _NUMBERED_NAME = re.compile(r"([a-z#/]+)\d+")
 #: A word that stood for one thing so often, and in such a share, stands for it.
 _CLEAR_TIMES, _CLEAR_SHARE = 20, 0.985
 
+T = TypeVar("T")
 Forms = Mapping[str, Sequence[tuple[str, int]]]
 Pairs = Mapping[str, Mapping[str, int]]
 
@@ -108,9 +110,8 @@ class Lexicon:
         return _indexed((skeleton(word), word) for word in self._plain)
 
     @cached_property
-    def _by_initial(self) -> dict[str, str]:
-        index = _indexed((word[0], word) for word in self._plain)
-        return {initial: "\n".join(words) for initial, words in index.items()}
+    def _by_initial(self) -> dict[str, list[tuple[int, str]]]:
+        return _indexed((word[0], (_letters(word), word)) for word in self._plain)
 
     def respelled(self, word: str) -> list[str]:
         """Words of normal text that are one letter away, the most frequent first."""
@@ -134,9 +135,9 @@ class Lexicon:
 
     def filled(self, word: str) -> list[str]:
         """Words of normal text that hold the letters of `word` in its order; those with its last letter first."""
-        inside = "[^\n]*".join(map(re.escape, word))
-        found = re.findall(rf"^{inside}[^\n]*$", self._by_initial.get(word[0], ""), re.MULTILINE)
-        holding = (each for each in found if len(each) > len(word) + 1)
+        needed, longer = _letters(word), len(word) + 1
+        near = [each for letters, each in self._by_initial.get(word[0], ()) if letters & needed == needed]
+        holding = (each for each in near if len(each) > longer and _holds(each, word))
         return sorted(holding, key=lambda each: (-self.words[each] * (3 if each[-1] == word[-1] else 1), each))[
             :GUESSES_MAX
         ]
@@ -167,6 +168,17 @@ class Lexicon:
             return None
         form, times = forms[0]
         return form if is_clear(times, sum(each for _, each in forms)) else None
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.forms)
+
+    def begins_only(self, start: str, form: str) -> bool:
+        """Whether there are words that go on from `start`, and each of them stands for `form` most often."""
+        at = bisect_left(self._sorted, start)
+        found = takewhile(lambda word: word.startswith(start), islice(self._sorted, at, at + _PREFIXES_MAX))
+        kinds = {self.usual[word] == form for word in found}
+        return kinds == {True}
 
     def single(self, low: str) -> str | None:
         """The one thing that a word can be unless the word before took it in; None if it can be more, or is new."""
@@ -266,8 +278,26 @@ class Lexicon:
         return [word for word in self._plain[at : at + _PREFIXES_MAX] if word.startswith(start)]
 
 
-def _indexed(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    index: dict[str, list[str]] = {}
+def _letters(word: str) -> int:
+    """Which letters a word has, a bit for each; those that share one are told apart by `_holds`."""
+    letters = 0
+    for each in word:
+        letters |= 1 << (ord(each) & 31)
+    return letters
+
+
+def _holds(word: str, part: str) -> bool:
+    """Whether `word` has the letters of `part` in its order."""
+    at = -1
+    for each in part:
+        at = word.find(each, at + 1)
+        if at < 0:
+            return False
+    return True
+
+
+def _indexed(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    index: dict[str, list[T]] = {}
     for key, value in pairs:
         index.setdefault(key, []).append(value)
     return index

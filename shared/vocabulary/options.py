@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from shared.vocabulary.compounds import merged, taken_apart, two_words
 from shared.vocabulary.forms import DATE, ID, MASKS, NUM, SENSITIVE, WORD_CHARS_MAX, has_digit, invents
 from shared.vocabulary.lexicon import OFTEN, SELDOM, Lexicon
-from shared.vocabulary.names import GIVEN_NAMES
+from shared.vocabulary.names import NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _without_figures(collected: _Collected, lexicon: Lexicon, word: str, low: st
         _compound(collected, lexicon, word, low)
         return
     if not times:
-        collected.guess(SENSITIVE, "sens", *(["name"] if low in GIVEN_NAMES else []))
+        collected.guess(SENSITIVE, "sens", *(["name"] if low in NAMES else []))
     if low in lexicon.words:
         collected.add(low, f"word{bucket(lexicon.words[low])}")
     _spelled(collected, lexicon, low)
