@@ -8,7 +8,6 @@ Rules
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -31,8 +30,7 @@ _NOTHING: Mapping[str, int] = {}
 Where = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """A note's words, the same in small letters, and the usual normal form of each."""
 
     words: Sequence[str]

@@ -68,11 +68,15 @@ def one_left_out(word: str) -> set[str]:
     return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
 
 
-@lru_cache(maxsize=8192)
 def invents(word: str, normal: str) -> bool:
     """Whether `normal` says a number that `word` does not say."""
-    if normal in MASKS or (normal.isalpha() and normal.isascii() and normal.lower() not in _NUMBER_WORDS):
+    if normal.isalpha() and normal.isascii() and normal.lower() not in _NUMBER_WORDS:
         return False
+    return normal not in MASKS and _invents(word, normal)
+
+
+@lru_cache(maxsize=8192)
+def _invents(word: str, normal: str) -> bool:
     said = set(_FIGURES.findall(word))
     plain = _MASK.sub(" ", normal)
     if any(figures not in said for figures in _FIGURES.findall(plain)):

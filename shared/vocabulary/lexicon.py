@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import islice, pairwise, takewhile
+from itertools import pairwise
 from typing import TypeVar
 
 from shared.vocabulary.forms import MASKS, has_digit, invents, one_left_out, shape, skeleton
@@ -25,6 +25,7 @@ SELDOM, OFTEN = 3, 30
 #: So many guesses of one sort are looked at.
 GUESSES_MAX = 3
 _PREFIXES_MAX = 200
+_LAST_CHAR = "\U0010ffff"
 _NUMBERED_UNIT = re.compile(r"\d+([a-z]+)")
 _NUMBERED_NAME = re.compile(r"([a-z#/]+)\d+")
 
@@ -102,6 +103,19 @@ class Lexicon:
         return sorted(word for word in self.words if word.isalpha() and word.islower() and len(word) > 2)
 
     @cached_property
+    def _by_rank(self) -> list[str]:
+        return sorted(self.words, key=lambda word: (-self.words[word], word))
+
+    @cached_property
+    def _rank(self) -> dict[str, int]:
+        """How many words are likelier than each."""
+        return {word: rank for rank, word in enumerate(self._by_rank)}
+
+    @cached_property
+    def _plain_ranks(self) -> list[int]:
+        return [self._rank[word] for word in self._plain]
+
+    @cached_property
     def _by_misspelling(self) -> dict[str, list[str]]:
         return _indexed((near, word) for word in self._plain for near in one_left_out(word))
 
@@ -110,8 +124,10 @@ class Lexicon:
         return _indexed((skeleton(word), word) for word in self._plain)
 
     @cached_property
-    def _by_initial(self) -> dict[str, list[tuple[int, str]]]:
-        return _indexed((word[0], (_letters(word), word)) for word in self._plain)
+    def _by_letters(self) -> dict[str, list[str]]:
+        """Words by their first letter, and by it and any other."""
+        pairs = ((word[0] + each, word) for word in self._plain for each in ("", *sorted(set(word[1:]))))
+        return _indexed(pairs)
 
     def respelled(self, word: str) -> list[str]:
         """Words of normal text that are one letter away, the most frequent first."""
@@ -120,14 +136,11 @@ class Lexicon:
 
     def continued(self, word: str) -> list[str]:
         """Words of normal text that begin with `word`."""
-        found: list[str] = []
-        for at in range(bisect_left(self._plain, word), len(self._plain)):
-            each = self._plain[at]
-            if not each.startswith(word) or len(found) == _PREFIXES_MAX:
-                break
-            if each != word:
-                found.append(each)
-        return self._likeliest(found)
+        first, end = bisect_left(self._plain, word), bisect_left(self._plain, word + _LAST_CHAR)
+        if first < end and self._plain[first] == word:
+            first += 1
+        ranks = sorted(self._plain_ranks[first : min(end, first + _PREFIXES_MAX)])
+        return [self._by_rank[rank] for rank in ranks[:GUESSES_MAX]]
 
     def same_skeleton(self, word: str) -> list[str]:
         """Words of normal text with the same consonants."""
@@ -135,15 +148,15 @@ class Lexicon:
 
     def filled(self, word: str) -> list[str]:
         """Words of normal text that hold the letters of `word` in its order; those with its last letter first."""
-        needed, longer = _letters(word), len(word) + 1
-        near = [each for letters, each in self._by_initial.get(word[0], ()) if letters & needed == needed]
-        holding = (each for each in near if len(each) > longer and _holds(each, word))
+        rows: list[Sequence[str]] = [self._by_letters.get(word[0] + each, ()) for each in word[1:] or ("",)]
+        near, longer = min(rows, key=len), len(word) + 1
+        holding = [each for each in near if len(each) > longer and _holds(each, word)]
         return sorted(holding, key=lambda each: (-self.words[each] * (3 if each[-1] == word[-1] else 1), each))[
             :GUESSES_MAX
         ]
 
     def _likeliest(self, words: Iterable[str]) -> list[str]:
-        return sorted(words, key=lambda word: (-self.words[word], word))[:GUESSES_MAX]
+        return sorted(words, key=self._rank.__getitem__)[:GUESSES_MAX]
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
@@ -175,10 +188,8 @@ class Lexicon:
 
     def begins_only(self, start: str, form: str) -> bool:
         """Whether there are words that go on from `start`, and each of them stands for `form` most often."""
-        at = bisect_left(self._sorted, start)
-        found = takewhile(lambda word: word.startswith(start), islice(self._sorted, at, at + _PREFIXES_MAX))
-        kinds = {self.usual[word] == form for word in found}
-        return kinds == {True}
+        first, end = bisect_left(self._sorted, start), bisect_left(self._sorted, start + _LAST_CHAR)
+        return first < end and all(self.usual[word] == form for word in self._sorted[first:end])
 
     def single(self, low: str) -> str | None:
         """The one thing that a word can be unless the word before took it in; None if it can be more, or is new."""
@@ -276,14 +287,6 @@ class Lexicon:
     def _between(self, start: str) -> list[str]:
         at = bisect_left(self._plain, start)
         return [word for word in self._plain[at : at + _PREFIXES_MAX] if word.startswith(start)]
-
-
-def _letters(word: str) -> int:
-    """Which letters a word has, a bit for each; those that share one are told apart by `_holds`."""
-    letters = 0
-    for each in word:
-        letters |= 1 << (ord(each) & 31)
-    return letters
 
 
 def _holds(word: str, part: str) -> bool:

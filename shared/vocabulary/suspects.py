@@ -3,7 +3,8 @@
 Rules
 1. Only words of which the history says nothing are looked at; the rest of a name stood for nothing in it.
 2. A common given or family name is one, also as a part of a compound, in the possessive, or with a pet name's ending.
-3. So is a word that begins a name which the history knows, and no other word of it: notes are cut off.
+3. So is the last word of a long note that begins a name which the history knows, and no other word of it: systems of
+   record cut notes off.
 4. A single letter in front of a name is an initial.
 """
 
@@ -23,8 +24,13 @@ def is_named(lexicon: Lexicon, low: str) -> bool:
     if lexicon.usual.get(low) or has_digit(low):
         return False
     if low.isalpha():
-        return _is_name(low) or _is_cut_off(lexicon, low)
+        return _is_name(low)
     return any(_is_name(part) and not lexicon.usual.get(part) for part in _PARTS.findall(low))
+
+
+def is_cut_off(lexicon: Lexicon, low: str) -> bool:
+    """Whether a word that is not known begins a name that is, and no other word."""
+    return len(low) >= _CUT_CHARS_MIN and not lexicon.usual.get(low) and lexicon.begins_only(low, SENSITIVE)
 
 
 def is_initial(word: str) -> bool:
@@ -41,6 +47,3 @@ def _is_pet_name(low: str) -> bool:
     return low[:-1] in GIVEN_NAMES or (low[-2] == low[-3] and low[:-2] in GIVEN_NAMES)
 
 
-def _is_cut_off(lexicon: Lexicon, low: str) -> bool:
-    """Whether a word begins a name that is known, and no other word that is."""
-    return len(low) >= _CUT_CHARS_MIN and lexicon.begins_only(low, SENSITIVE)

@@ -17,7 +17,7 @@ from shared.vocabulary.features import LEFT, RIGHT, Around, Sentence, Where
 from shared.vocabulary.forms import DATE, ID, NUM, SENSITIVE, masks_in
 from shared.vocabulary.lexicon import Lexicon
 from shared.vocabulary.options import Option, bucket
-from shared.vocabulary.suspects import is_initial, is_named
+from shared.vocabulary.suspects import is_cut_off, is_initial, is_named
 from shared.vocabulary.tokens import Mark, Reading
 
 #: Table → template → what fills it → option or guess → thousandths.
@@ -28,6 +28,8 @@ _REMEMBERED_MAX = 40_000
 ID_SUSPECTED, SENSITIVE_SUSPECTED = 0.25, 0.35
 #: Thousandths below the best from which on no option is likely enough for that.
 _HOPELESS = 2000
+#: Stands for no option in any table.
+_NO_KEY = "\n"
 _MARKS = {ID: Mark.ID, SENSITIVE: Mark.SENSITIVE, NUM: Mark.NUMBER, DATE: Mark.DATE}
 
 
@@ -49,8 +51,8 @@ class _Offer:
         self.options = options
         self.ends = [features.ends_of(each.output) for each in options]
         #: What each is in the tables of weights: by the word itself, and by its look.
-        self.seen = [each.output if each.seen else None for each in options]
-        self.guesses = [each.guess or None for each in options]
+        self.seen = [each.output if each.seen else _NO_KEY for each in options]
+        self.guesses = [each.guess or _NO_KEY for each in options]
         self.suspects = [rank for rank, each in enumerate(options) if ID in each.output or SENSITIVE in each.output]
 
 
@@ -71,6 +73,7 @@ class _Known:
     table: Table | None = None
     is_guessed: bool = False
     is_named: bool = False
+    is_cut_off: bool = False
 
 
 class Judge:
@@ -139,23 +142,26 @@ class Judge:
         if known.only is None and len(offer.options) == 1 and low not in self._lexicon.beginnings:
             known.only = _plain(offer.options[0].output)
         known.is_guessed = features.is_guessed(self._lexicon, low)
-        looks = features.look_of(word) if known.is_guessed else ()
         known.table = self._weights.words.get(low)
-        known.scores = [self._alone(option, word, known.table, looks) for option in offer.options]
+        known.scores = self._alone(offer.options, word, known)
         known.is_named = is_named(self._lexicon, low) or (len(low) > 2 and known.usual == SENSITIVE)
+        known.is_cut_off = is_cut_off(self._lexicon, low)
         return offer
 
-    def _alone(self, option: Option, word: str, table: Table | None, looks: Sequence[Where]) -> int:
-        """What an option is worth, whatever is around the word."""
+    def _alone(self, options: Sequence[Option], word: str, known: _Known) -> list[int]:
+        """What each option is worth, whatever is around the word."""
         kinds = self._weights.kinds
-        score = 0
-        for kind in option.kinds:
-            score += kinds.get(kind, 0)
-        if option.seen and table:
-            score += _worth(table, features.remembered(word), option.output)
-        if option.guess and looks:
-            score += _worth(self._weights.looks, looks, option.guess)
-        return score
+        by_word = _found(known.table, features.remembered(word)) if known.table else ()
+        by_look = _found(self._weights.looks, features.look_of(word)) if known.is_guessed else ()
+        scores = []
+        for option in options:
+            score = sum([kinds.get(kind, 0) for kind in option.kinds])
+            if option.seen and by_word:
+                score += sum([worth.get(option.output, 0) for worth in by_word])
+            if option.guess and by_look:
+                score += sum([worth.get(option.guess, 0) for worth in by_look])
+            scores.append(score)
+        return scores
 
     def _weigh(self, said: Sentence, at: int, before: str, known: _Known) -> Reading:
         near = features.around(said, at, before)
@@ -169,19 +175,18 @@ class Judge:
         if doubled:
             self._add_doubled(scores, options)
         if known.table:
-            _add(scores, offer.seen, known.table, features.neighbours(near))
+            _add(scores, offer.seen, _found(known.table, features.neighbours(near)))
         if known.is_guessed:
-            _add(scores, offer.guesses, self._weights.looks, features.placed(said, at, near))
-        return _best(offer, scores, is_named=known.is_named)
+            _add(scores, offer.guesses, _found(self._weights.looks, features.placed(said, at, near)))
+        is_named = known.is_named or (known.is_cut_off and said.is_long and at == len(said.words) - 1)
+        return _best(offer, scores, is_named=is_named)
 
     def _rescore(self, scores: list[int], known: _Known, alone: _Offer, here: _Offer, word: str) -> None:
         kinds = self._weights.kinds
-        looks = features.look_of(word) if known.is_guessed else ()
-        for at, option in enumerate(here.options):
-            if at >= len(scores):
-                scores.append(self._alone(option, word, known.table, looks))
-            else:
-                scores[at] += sum(kinds.get(kind, 0) for kind in option.kinds[len(alone.options[at].kinds) :])
+        for at, option in enumerate(alone.options):
+            more = here.options[at].kinds[len(option.kinds) :]
+            scores[at] += sum([kinds.get(kind, 0) for kind in more])
+        scores += self._alone(here.options[len(scores) :], word, known)
 
     def _add_beside(self, scores: list[int], offer: _Offer, near: Around) -> None:
         """Add what the words before and after say, as `features.kinds_here` tells it when it is learned."""
@@ -198,25 +203,23 @@ class Judge:
             scores[at] += self._weights.kinds.get(features.DOUBLED if option.output else features.TAKEN_IN, 0)
 
 
-def _worth(table: Table, wheres: Sequence[Where], key: str) -> int:
-    worth = 0
-    for template, filled in wheres:
-        filling = table.get(template)
-        found = filling.get(filled) if filling else None
-        if found:
-            worth += found.get(key, 0)
-    return worth
-
-
-def _add(scores: list[int], keys: Sequence[str | None], table: Table, wheres: Sequence[Where]) -> None:
-    """Add to each score what the table says of its key at the places `wheres`."""
+def _found(table: Table, wheres: Sequence[Where]) -> list[Mapping[str, int]]:
+    """What stands at the places `wheres` of a table."""
+    found = []
     for template, filled in wheres:
         filling = table.get(template)
         worth = filling.get(filled) if filling else None
         if worth:
-            for rank, key in enumerate(keys):
-                if key in worth:
-                    scores[rank] += worth[key]  # type: ignore[index]  # None is no key of it
+            found.append(worth)
+    return found
+
+
+def _add(scores: list[int], keys: Sequence[str], found: Sequence[Mapping[str, int]]) -> None:
+    """Add to each score what `found` says of its key."""
+    for worth in found:
+        for rank, key in enumerate(keys):
+            if key in worth:
+                scores[rank] += worth[key]
 
 
 def _best(offer: _Offer, scores: Sequence[int], *, is_named: bool) -> Reading:
@@ -224,7 +227,7 @@ def _best(offer: _Offer, scores: Sequence[int], *, is_named: bool) -> Reading:
     best = max(scores)
     output = offer.options[scores.index(best)].output
     is_id = is_sensitive = False
-    if any(scores[rank] > best - _HOPELESS for rank in offer.suspects) and not _is_mask(output):
+    if offer.suspects and not _is_mask(output) and any(scores[at] > best - _HOPELESS for at in offer.suspects):
         is_id, is_sensitive = _suspected(offer, scores, best)
     return _reading(output, is_id, is_sensitive or is_named)
 
