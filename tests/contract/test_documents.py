@@ -94,8 +94,7 @@ def test_two_revisions_at_once_are_a_conflict_and_not_mixed(server: Server) -> N
     office = server.office
     seen = office.record(TENANT, "document/nx").version
     add(server, replace(DRAFT, content=b"mine", revision="8", title="Mine"))
-    from sync_server.document_commands import drafted
-from sync_server.office.documents import _payload
+    from sync_server.office.documents import _payload
 
     theirs = _payload(replace(DRAFT, content=b"theirs", revision="9", title="Theirs"))
     office.service.attachments.files.write(TENANT, theirs.sha256, 0, b"theirs")
