@@ -4,7 +4,7 @@ It takes seconds a note, so that an evenly spread sample is asked; every figure 
 beside it, and the sample's size is counted. By itself the model is shown the note and examples, and is held to a
 schema: an activity out of the catalogue's, the words of things, a part in stock and how many, a reading, a state.
 "Both" is what the laptop does: the rules read, the model chooses, the last check drops what has no source; beside it
-stands the rules' draft as it was. It proposes only work that was done, and so codes fewer notes than the rules alone do.
+stands the rules' draft as it was. It proposes only work that was done, and so codes fewer notes than the rules alone.
 For the words of things "both" is those that both name; the laptop does not ask the model for them.
 """
 
@@ -26,7 +26,7 @@ from shared.commands.status_changed import StatusChanged
 from shared.records import Activity
 from simulators.bench.assistant.activities import Annotated, annotated_notes, f1_of, named_by, tokens_of
 from simulators.bench.assistant.proposing import ASSET, ITEM, ITEM_NAME, JOB, STEPS, asked, is_grounded, is_valid
-from simulators.bench.assistant.proposing import proposed as by_rules
+from simulators.bench.assistant.proposing import proposed as drafted
 from simulators.bench.figures import Figures, figure, say
 
 T = TypeVar("T")
@@ -152,7 +152,7 @@ def _read_annotated(model: LanguageModel, notes: Sequence[Annotated]) -> Figures
     own = [alone(model, note.text) for note in notes]
     chosen = [_activity(both(model, note.text).proposals) for note in notes]
     rules = [work.activity.value if (work := first_activity(note.text)) else REFUSAL for note in notes]
-    drafts = [_activity(by_rules(note.text, None)) for note in notes]
+    drafts = [_activity(drafted(note.text, None)) for note in notes]
     by_rules = [named_by(note) for note in notes]
     by_model = [tokens_of(note, said.things) for note, said in zip(notes, own, strict=True)]
     by_both = [first & second for first, second in zip(by_rules, by_model, strict=True)]
@@ -179,7 +179,7 @@ def _right(told: Sequence[str], notes: Sequence[Annotated]) -> float:
 def _proposing(model: LanguageModel, notes: Sequence[str]) -> Figures:
     own = [alone(model, note) for note in notes]
     chosen = [both(model, note) for note in notes]
-    rules = [by_rules(note, None) for note in notes]
+    rules = [drafted(note, None) for note in notes]
     whole = [said.is_whole and _all(said.proposals, "", is_valid) for said in own]
     good = [came.reason is None and _all(came.proposals, "", is_valid) for came in chosen]
     ours = _invented(rules, notes)
