@@ -45,5 +45,3 @@ def _is_name(low: str) -> bool:
 def _is_pet_name(low: str) -> bool:
     """Whether it is a given name with an ending: ``toddy``, ``johnno``."""
     return low[:-1] in GIVEN_NAMES or (low[-2] == low[-3] and low[:-2] in GIVEN_NAMES)
-
-

@@ -3,7 +3,8 @@
 Rules
 1. What an organisation rolled out, its vocabulary, and the names that the classifier looks for, are read anew every
    `READ_EVERY_S` seconds. A laptop's task looks whether something was rolled out since, in the transaction that takes
-   it: the two never decide by different bundles because the server had not looked. For programs nothing is read between.
+   it: the two never decide by different bundles because the server had not looked. For programs nothing is read
+   between.
 2. Of a tenant that was not read yet, no text can be classified: it counts as restricted.
 3. A bundle that is in force and cannot be read by this program is not replaced by a wider one: the program's own is
    taken as if its time were over, and permits nothing here. That holds for a stage's tasks as well.
