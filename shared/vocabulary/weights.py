@@ -28,6 +28,8 @@ _REMEMBERED_MAX = 40_000
 ID_SUSPECTED, SENSITIVE_SUSPECTED = 0.25, 0.35
 #: Thousandths below the best from which on no option is likely enough for that.
 _HOPELESS = 2000
+#: More makes no difference to `bucket`.
+_MANY = 63
 #: Stands for no option in any table.
 _NO_KEY = "\n"
 _MARKS = {ID: Mark.ID, SENSITIVE: Mark.SENSITIVE, NUM: Mark.NUMBER, DATE: Mark.DATE}
@@ -82,7 +84,7 @@ class Judge:
     def __init__(self, lexicon: Lexicon, weights: Weights) -> None:
         self._lexicon, self._weights = lexicon, weights
         self._known: dict[str, _Known] = {}
-        self._left, self._right = ([weights.kinds.get(kind, 0) for kind in side] for side in (LEFT, RIGHT))
+        self._left, self._right = _by_count(weights, LEFT), _by_count(weights, RIGHT)
 
     def prepare(self) -> None:
         """Work out what known words are worth alone, in capitals and in small letters."""
@@ -194,13 +196,18 @@ class Judge:
         behind, first = features.beside(self._lexicon, near)
         for at, ends in enumerate(offer.ends):
             if ends is not None:
-                followed, before = pairs.get(ends[1]), behind.get(ends[0])
-                after = followed.get(first) if followed else None
-                scores[at] += left[bucket(before) if before else 0] + right[bucket(after) if after else 0]
+                followed, before = pairs.get(ends[1]), behind.get(ends[0], 0)
+                after = followed.get(first, 0) if followed else 0
+                scores[at] += left[before if before < _MANY else _MANY] + right[after if after < _MANY else _MANY]
 
     def _add_doubled(self, scores: list[int], options: Sequence[Option]) -> None:
         for at, option in enumerate(options):
             scores[at] += self._weights.kinds.get(features.DOUBLED if option.output else features.TAKEN_IN, 0)
+
+
+def _by_count(weights: Weights, side: Sequence[str]) -> list[int]:
+    """What it is worth that words were seen side by side, by how often, up to `_MANY` times."""
+    return [weights.kinds.get(side[bucket(count)], 0) for count in range(_MANY + 1)]
 
 
 def _found(table: Table, wheres: Sequence[Where]) -> list[Mapping[str, int]]:
@@ -227,7 +234,7 @@ def _best(offer: _Offer, scores: Sequence[int], *, is_named: bool) -> Reading:
     best = max(scores)
     output = offer.options[scores.index(best)].output
     is_id = is_sensitive = False
-    if offer.suspects and not _is_mask(output) and any(scores[at] > best - _HOPELESS for at in offer.suspects):
+    if offer.suspects and not _is_mask(output) and max([scores[at] for at in offer.suspects]) > best - _HOPELESS:
         is_id, is_sensitive = _suspected(offer, scores, best)
     return _reading(output, is_id, is_sensitive or is_named)
 
