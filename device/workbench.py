@@ -21,7 +21,7 @@ from device.agent import issue_now
 from device.attachments import Attachments, read_file
 from device.core.bounds import refusal
 from device.core.certainty import sure_answer
-from device.core.interpret import Interpretation, Proposal, ask_for, read
+from device.core.interpret import Interpretation, Proposal, ask_for, check_note, read
 from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.model.port import LanguageModel, Watch
@@ -257,6 +257,7 @@ class Workbench:
             LocalError: no model is loaded, the policy refuses, or the sentence cannot be taken. Forms still work.
             ModelError: the model failed; it is a `LocalError` too.
         """
+        check_note(sentence)
         decision = self.routes.decide(self._question(sentence, job), self.model)
         if decision.route is not Route.DEVICE or self.model is None:
             raise LocalError(f"The assistant is not available: {decision.reason}. The forms work.")

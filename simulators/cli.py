@@ -107,6 +107,13 @@ PROGRAM = Program(
                 argument(
                     "--data", metavar="DIR", help="a folder with MaintNorm and MaintIE (default: figures skipped)"
                 ),
+                argument(
+                    "--model-notes",
+                    type=int,
+                    default=24,
+                    metavar="N",
+                    help="of each kind put to the model that ships, seconds each (default: %(default)s)",
+                ),
             ),
         ),
         Verb(

@@ -145,7 +145,7 @@ def bench_assistant(arguments: argparse.Namespace) -> Report:
 
     if arguments.data and not Path(arguments.data).is_dir():
         raise UsageError(f"There is no folder {arguments.data}.")
-    measured = measure(Path(arguments.data) if arguments.data else None)
+    measured = measure(Path(arguments.data) if arguments.data else None, arguments.model_notes)
     data = {"bench": "assistant", "figures": measured.figures, "counts": measured.counts}
     return Report("tailboard.bench.v1", data, as_lines(measured.figures))
 

@@ -9,9 +9,10 @@ Rules
 4. A backup older than what devices still keep (`Limits.backup_age_max`) is refused unless somebody insists: what
    happened in between is lost.
 5. The bytes of files lie beside the database and never change. A backup always lists those that the database has in
-   full (``files.json``: organisation, sha256, size), which is what a copy of the folder must hold; it carries them
-   itself if that was asked for. A restore puts back those that it carries, names those that are missing then, and
-   the server takes them again from the devices that have them.
+   full (``files.json``: organisation, sha256, size), and those of published models (``models.json``), which is what a
+   copy of the folders must hold; it carries them itself if that was asked for. A restore puts back those that it
+   carries, and names those that are missing then. The server takes attachments again from the devices that have them;
+   a model's file comes back when somebody publishes it again.
 
 The file is a ZIP; its directory is written last, so one that was cut off is not a backup.
 """
@@ -33,7 +34,17 @@ from reconciliation.expiry import LIMITS
 from shared.contract import Contract, Instant
 from shared.ports import Ports, system_ports
 from shared.problems import Code, Refused
-from sync_server.backup_files import FileNamed, missing_files, put_back, put_files, sha256_of, unpack_files
+from sync_server.backup_files import (
+    ATTACHMENTS,
+    MODELS,
+    FileNamed,
+    missing_files,
+    missing_models,
+    put_back,
+    put_files,
+    sha256_of,
+    unpack_files,
+)
 from sync_server.bootstrap import build_service, migrate, write_secret
 from sync_server.dumps import Database, database_at
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, SECRET_BYTES
@@ -60,24 +71,27 @@ class Manifest(Contract):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A backup: its manifest, the files that it lists, and those of them that the folder lacks."""
+    """A backup: its manifest, the files and models that it lists, and those of them that the folders lack."""
 
     manifest: Manifest
     files: tuple[FileNamed, ...]
     missing: tuple[FileNamed, ...]
+    models: tuple[FileNamed, ...]
+    missing_models: tuple[FileNamed, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What a restore did: the backup's manifest, the life that begins, where the old database went.
 
-    `missing` are the files that the database has in full and the folder lacks.
+    `missing` are the files that the database has in full and the folder lacks, `missing_models` those of models.
     """
 
     manifest: Manifest
     incarnation: int
     aside: str | None
     missing: tuple[FileNamed, ...] = ()
+    missing_models: tuple[FileNamed, ...] = ()
 
 
 # -- making one
@@ -89,6 +103,7 @@ def back_up(
     *,
     with_secret: bool = False,
     with_files: bool = False,
+    with_models: bool = False,
     ports: Ports | None = None,
 ) -> Made:
     """Write a backup to `file`, which must not exist.
@@ -98,6 +113,7 @@ def back_up(
         file: where to.
         with_secret: put what opens the server's keys into it.
         with_files: put the bytes of the files that commands name into it, and not only their list.
+        with_models: the same for the files of published models.
         ports: whose clock says when it was made; the system's if None.
 
     Raises:
@@ -112,7 +128,8 @@ def back_up(
             archive.write(dump, DUMP)
             if with_secret:
                 archive.write(settings.secret, SECRET)
-            made = Made(manifest, *put_files(service, settings, archive, carry=with_files))
+            files = put_files(service, settings, archive, ATTACHMENTS, carry=with_files)
+            made = Made(manifest, *files, *put_files(service, settings, archive, MODELS, carry=with_models))
     finally:
         service.store.close()
     return made
@@ -175,7 +192,7 @@ def restore(
     ports = ports or system_ports()
     with tempfile.TemporaryDirectory(dir=_folder(settings)) as folder:
         manifest, dump, secret = _unpack(file, Path(folder))
-        carried = unpack_files(file, Path(folder))
+        carried = {sort: unpack_files(file, Path(folder), sort) for sort in (ATTACHMENTS, MODELS)}
         database = database_at(settings.database)
         _check(manifest, database, ports.clock.now(), force)
         if database.exists() and database.in_use():
@@ -185,13 +202,14 @@ def restore(
         try:
             with _replaced(database, dump) as aside:
                 migrate(settings)
-                put_back(settings, carried)
+                for sort, files in carried.items():
+                    put_back(settings, sort, files)
                 life = raise_incarnation(settings, _words(reason, manifest), at_least=max(lives) + 1, ports=ports)
         except BaseException:
             if placed:
                 settings.secret.unlink()
             raise
-    return Restored(manifest, life, aside, missing_files(settings))
+    return Restored(manifest, life, aside, missing_files(settings), missing_models(settings))
 
 
 @contextmanager

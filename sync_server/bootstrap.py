@@ -95,18 +95,22 @@ def build_service(
         store.close()
         raise
     files, ring, ports = blob_files(settings), KeyRing(secret), ports or system_ports()
-    models = BlobFiles(settings.models, BlobLimits(MODEL_BYTES_MAX, MODEL_BYTES_MAX * MODELS_MAX))
 
     def published(tx: Tx, tenant: str) -> Publisher:
         return Publisher(tx, tenant, ring, ports, settings.terms, incarnation(tx))
 
     judged = asks or policy_in_force(published).asks
-    return Service(store, ring, ports, files, beside, settings.terms, judged, models)
+    return Service(store, ring, ports, files, beside, settings.terms, judged, model_files(settings))
 
 
 def blob_files(settings: Settings) -> BlobFiles:
     """The bytes of the files that commands name."""
     return BlobFiles(settings.blobs, BlobLimits(settings.file_bytes_max, settings.tenant_files_bytes_max))
+
+
+def model_files(settings: Settings) -> BlobFiles:
+    """The files of published models."""
+    return BlobFiles(settings.models, BlobLimits(MODEL_BYTES_MAX, MODEL_BYTES_MAX * MODELS_MAX))
 
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]

@@ -30,7 +30,11 @@ def backup(arguments: argparse.Namespace) -> Report:
     """Write a backup."""
     file = Path(arguments.file)
     made = backups.back_up(
-        _settings(arguments), file, with_secret=arguments.with_secret, with_files=arguments.with_files
+        _settings(arguments),
+        file,
+        with_secret=arguments.with_secret,
+        with_files=arguments.with_files,
+        with_models=arguments.with_models,
     )
     manifest = made.manifest
     lines = [f"{file}: as of {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, {file.stat().st_size} bytes"]
@@ -39,7 +43,9 @@ def backup(arguments: argparse.Namespace) -> Report:
     else:
         lines.append("The server's secret is not in it; keep a copy of server.secret somewhere else.")
     lines += _files_backed_up(made, carried=arguments.with_files)
+    lines += _models_backed_up(made, carried=arguments.with_models)
     files = {"files": len(made.files), "missing_files": _file_data(made.missing)}
+    files |= {"models": len(made.models), "missing_models": _file_data(made.missing_models)}
     data = {"file": str(file), "made_at": manifest.made_at, "incarnation": manifest.incarnation, **files}
     return Report("tailboard.backup.v1", {**data, "with_secret": arguments.with_secret}, lines)
 
@@ -53,6 +59,20 @@ def _files_backed_up(made: backups.Made, *, carried: bool) -> list[str]:
         )
     if made.missing:
         lines += ["The folder lacks some of them already:", *_file_lines(made.missing)]
+    return lines
+
+
+def _models_backed_up(made: backups.Made, *, carried: bool) -> list[str]:
+    here = len(made.models) - len(made.missing_models)
+    if not made.models:
+        return []
+    if carried:
+        lines = [f"It carries the files of {here} published models."]
+    else:
+        told = f"It lists the files of {len(made.models)} published models and does not carry them: copy the folder"
+        lines = [f"{told} models in the server's home too, or use --with-models."]
+    if made.missing_models:
+        lines += ["The folder lacks some of them already:", *_file_lines(made.missing_models)]
     return lines
 
 
@@ -80,8 +100,14 @@ def restore(arguments: argparse.Namespace) -> Report:
             "them again; or copy them there from another backup:"
         )
         lines += _file_lines(done.missing)
+    if done.missing_models:
+        lines.append(
+            f"The files of {len(done.missing_models)} published models are not in the folder models. Copy them there "
+            "or publish the same files again. Laptops that have theirs go on with them:"
+        )
+        lines += _file_lines(done.missing_models)
     data = {"made_at": done.manifest.made_at, "incarnation": done.incarnation, "aside": done.aside}
-    data["missing_files"] = _file_data(done.missing)
+    data["missing_files"], data["missing_models"] = _file_data(done.missing), _file_data(done.missing_models)
     return Report("tailboard.restore.v1", data, lines)
 
 

@@ -41,7 +41,7 @@ class Settings:
 
     @property
     def models(self) -> Path:
-        """The folder with the files of published models. Publishing again brings them back."""
+        """The folder with the files of published models; a backup carries them if asked to."""
         return self.home / "models"
 
     @property

@@ -6,6 +6,7 @@
 | `scout` | knowing what places can do, where that could change the route |
 | `agreement` | the consent that lets a question run, if one is all that is missing |
 | `attempt` | one try at one place, and what became of it |
+| `following` | what a person hears of an answer while it is written |
 | `quoting` | the manuals' part in it: what goes along, what of an answer is said, quoting alone |
 | `unanswered` | the queue, or a sentence that says what the person can do |
 
@@ -27,9 +28,10 @@ from dataclasses import replace
 from functools import partial
 
 from device.assist.agreement import Agreement
-from device.assist.attempt import Attempts, Heard, Task, next_place
+from device.assist.attempt import Attempts, Task, next_place
+from device.assist.following import Heard
 from device.assist.question import about
-from device.assist.quoting import QUOTED, apart, checked, quoted, retrieved
+from device.assist.quoting import QUOTED, apart, checked, checks, quoted, retrieved
 from device.assist.scout import Scout
 from device.assist.unanswered import Refused, Unanswered, Waiting
 from device.cluster_client import ClusterClient
@@ -64,8 +66,8 @@ class Assistant:
         self._bench, self._ports, self._run = bench, ports, run_blocking
         self._scout = Scout(bench, store, cluster, load, ports, run_blocking)
         self._agreement = Agreement(bench, self._scout)
-        said = partial(checked, answering)
-        self._attempts = Attempts(bench, store, cluster, load, ports, run_blocking, said, self._quoted)
+        said, while_written = partial(checked, answering), partial(checks, answering)
+        self._attempts = Attempts(bench, store, cluster, load, ports, run_blocking, said, self._quoted, while_written)
         self._unanswered = Unanswered(bench, store)
 
     async def ask(

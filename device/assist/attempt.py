@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from device.assist.following import Checks, Following, Heard, told_apart
 from device.cluster_client import ClusterClient, Passed
 from device.core.asking import SCHEMA, Spoken, prompt_for, read_answer
 from device.errors import DeviceError, LocalError, RemoteError, TransportError
@@ -38,14 +39,6 @@ class Task:
         return {each.route for each in self.attempts}
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What a person may follow while a question runs: `say` hears sentences, `piece` the answer as it comes."""
-
-    say: Callable[[str], None] = lambda _: None
-    piece: Callable[[str], None] = lambda _: None
-
-
 def _hand_over(loop: asyncio.AbstractEventLoop, piece: Callable[[str], None], text: str) -> None:
     """Tell `piece` where the question was asked, not on the model's thread."""
     if text:
@@ -71,10 +64,14 @@ class Attempts:
         run_blocking: RunBlocking,
         said: Callable[[Task, Answer], Answer],
         quote: Callable[[Task], Answer | None],
+        checks: Callable[[Task], Checks | None],
     ) -> None:
-        """`said` leaves of an answer what may be said; `quote` answers without a model, where it can."""
+        """`said` leaves of an answer what may be said, and `checks` of one that is still being written.
+
+        `quote` answers without a model, where it can.
+        """
         self._bench, self._store, self._cluster, self._load = bench, store, cluster, load
-        self._said, self._quote = said, quote
+        self._said, self._quote, self._checks = said, quote, checks
         self._clock, self._run = ports.clock, run_blocking
 
     async def make(self, task: Task, place: Boundary, heard: Heard) -> Answer | None:
@@ -91,6 +88,8 @@ class Attempts:
             moved=self._moved(task, place, before),
         )
         task.attempts.append(attempt)
+        if answer is None:
+            heard.anew()
         await self._run(lambda: self._note(task, attempt, place, answer, error))
         return answer and answer.model_copy(update=self._ended(task, answer))
 
@@ -98,8 +97,8 @@ class Attempts:
 
     async def _here(self, task: Task, heard: Heard) -> Answer:
         """Ask this laptop's model. Who stops waiting stops the model."""
-        loop, spoken = asyncio.get_running_loop(), Spoken()
-        watch = Watch(lambda piece: _hand_over(loop, heard.piece, spoken.hear(piece)))
+        loop, spoken, following = asyncio.get_running_loop(), Spoken(), Following(self._checks(task))
+        watch = Watch(lambda piece: _hand_over(loop, heard.piece, following.hear(spoken.hear(piece))))
         try:
             return await self._run(lambda: self._answer_here(task, watch))
         except asyncio.CancelledError:
@@ -140,12 +139,14 @@ class Attempts:
     async def _there(self, task: Task, place: Boundary, heard: Heard) -> Answer:
         asked = await self._run(lambda: self._leaves(task, place))
 
-        def piece(text: str) -> None:
-            if task.first_token_s is None:
-                task.first_token_s = round(self._clock.monotonic_s() - task.began_s, 3)
-            heard.piece(text)
+        async with told_apart(Following(self._checks(task)), heard, self._run) as tell:
 
-        answer = await self._cluster.assist(asked, piece)
+            def piece(text: str) -> None:
+                if task.first_token_s is None:
+                    task.first_token_s = round(self._clock.monotonic_s() - task.began_s, 3)
+                tell(text)
+
+            answer = await self._cluster.assist(asked, piece)
         return answer if task.context is None else await self._run(lambda: self._said(task, answer))
 
     def _leaves(self, task: Task, place: Boundary) -> AssistRequest:

@@ -7,6 +7,7 @@ Rules
 """
 
 from device.assist.attempt import Task
+from device.assist.following import Checks
 from device.library.answering import Answering, Context, Given
 from device.workbench import Workbench
 from shared.assist import Answer
@@ -37,6 +38,19 @@ def checked(answering: Answering | None, task: Task, answer: Answer) -> Answer:
     given: Given = answering.grounded(task.context, answer.text)
     given = given if given.citations else answering.extracted(task.context)
     return answer.model_copy(update={"text": given.text, "citations": given.citations})
+
+
+def checks(answering: Answering | None, task: Task) -> Checks | None:
+    """What tells how much of an answer may be said while it is written; None if nothing of it is checked."""
+    context = task.context
+    if context is None or answering is None:
+        return None
+
+    def told(written: str) -> str:
+        given = answering.grounded(context, written)
+        return given.text if given.citations else ""
+
+    return told
 
 
 def quoted(answering: Answering, task: Task, context: Context) -> Answer:

@@ -4,6 +4,7 @@ Rules
 1. Sure is what has one reading: for every question one answer besides the refusal, and no doubt about it.
 2. And of the note nothing is left over: every word of it is one that a proposal was read from, a name of the job or
    of its equipment, or of no consequence. A word that nobody read could turn the meaning round.
+3. About a note that is not read (`device.core.unread`) nothing is left to ask.
 """
 
 import json
@@ -28,6 +29,8 @@ def sure_answer(ask: Ask, names: Iterable[str]) -> str | None:
         ask: about one note.
         names: of the job and of its equipment, as they may stand in a note.
     """
+    if ask.unread is not None:
+        return json.dumps({question.name: REFUSAL for question in ask.questions})
     chosen: dict[str, str] = {}
     for question in ask.questions:
         first, *rest = question.options

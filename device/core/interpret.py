@@ -8,7 +8,8 @@ Rules
    used and the reason is given.
 4. What was chosen is checked once more against the note and the view (`grounded`); what fails is dropped.
 5. Equipment that only the note names stays words. Records are named by the job, its asset and the stock in view.
-6. The prompt begins with what never changes, so that a model keeps it worked out from note to note. The note comes
+6. From a note that the rules cannot trust themselves with (`unread`) nothing is read, and a sentence says why.
+7. The prompt begins with what never changes, so that a model keeps it worked out from note to note. The note comes
    last, as one line of limited length.
 
 Sans-I/O: the caller asks the model. A proposal has no effect; only a person's confirmation makes a command.
@@ -25,7 +26,8 @@ from pydantic import JsonValue
 from device.core import candidates
 from device.core.candidates import Measure, Part, Step, Work
 from device.core.prompt import REFUSAL, one_line, prompt_for
-from device.core.readings import readings
+from device.core.readings import NOTHING, readings
+from device.core.unread import unread
 from device.errors import LocalError
 from shared.commands import CATALOGUE
 from shared.commands.field_updated import FieldUpdated
@@ -79,7 +81,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Ask:
-    """What to ask a model about one note. `prompt`, `schema` and `tokens_max` go to `LanguageModel.generate`."""
+    """What to ask a model about one note. `prompt`, `schema` and `tokens_max` go to `LanguageModel.generate`.
+
+    `unread` says why nothing was read from the note, if so; then there is nothing to ask.
+    """
 
     note: Proposal
     questions: tuple[Question, ...]
@@ -87,6 +92,7 @@ class Ask:
     schema: Mapping[str, Any]
     tokens_max: int
     view: frozenset[str]
+    unread: str | None = None
 
     @property
     def rivals(self) -> int:
@@ -100,7 +106,7 @@ class Interpretation:
 
     Args:
         proposals: the note first, then what the model chose, in the order in which they should take effect.
-        reason: why there is nothing but the note, if the answer could not be used.
+        reason: why there is nothing but the note, if it was not read or the answer could not be used.
         dropped: proposals that were chosen and failed the last check.
     """
 
@@ -133,10 +139,11 @@ def ask_for(
     Raises:
         LocalError: the sentence is blank, too long, or no text.
     """
-    _check(sentence)
+    check_note(sentence)
     text = candidates.plain(sentence)
     note = Proposal(NoteAdded.kind.name, job.ref, {"text": sentence}, {"text": sentence})
-    told = readings(text, stock, asset, _limits(asset), _targets(job, allowed), vocabulary)
+    why = unread(sentence)
+    told = NOTHING if why else readings(text, stock, asset, _limits(asset), _targets(job, allowed), vocabulary)
     questions = (
         _work_question(job, told.works),
         _part_question(job, told.parts),
@@ -146,10 +153,11 @@ def ask_for(
     asked = tuple(question for question in questions if len(question.options) > 1) or questions[:1]
     view = frozenset({job.ref, *(item.ref for item in stock), *([asset.ref] if asset else [])})
     prompt = prompt_for(text, {question.name: list(question.options) for question in asked})
-    return Ask(note, asked, prompt, _schema(asked), _tokens_max(asked), view)
+    return Ask(note, asked, prompt, _schema(asked), _tokens_max(asked), view, why)
 
 
-def _check(sentence: str) -> None:
+def check_note(sentence: str) -> None:
+    """Raises `LocalError`: the sentence is blank, too long, or no text."""
     if not candidates.plain(sentence).strip():
         raise LocalError("The note is empty.")
     if len(sentence) > NOTE_CHARS_MAX:
@@ -247,6 +255,8 @@ def _tokens_max(questions: Sequence[Question]) -> int:
 
 def read(ask: Ask, text: str) -> Interpretation:
     """What the model's answer to `ask` proposes. Whatever `text` is, this returns."""
+    if ask.unread is not None:
+        return Interpretation((ask.note,), ask.unread)
     chosen, reason = _choices(ask, text)
     good = [proposal for proposal in chosen if grounded(proposal, ask)]
     bad = tuple(proposal for proposal in chosen if proposal not in good)

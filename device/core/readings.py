@@ -38,6 +38,10 @@ class Readings:
     steps: tuple[Step, ...]
 
 
+#: Of a note that is not read.
+NOTHING = Readings((), (), (), ())
+
+
 def readings(
     text: str,
     stock: Sequence[Record],

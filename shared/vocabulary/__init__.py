@@ -8,8 +8,8 @@ speaks for it; `learning` what that is worth; `weights` chooses; `coding` writes
 from shared.vocabulary.coding import VOCABULARY_BYTES_MAX, BadVocabulary
 from shared.vocabulary.grading import Found, Grade, cross_validated, grade
 from shared.vocabulary.history import BadHistory, Note, read_history
-from shared.vocabulary.tokens import Mark, Normalised, Token
-from shared.vocabulary.vocabulary import Reading, Vocabulary
+from shared.vocabulary.tokens import Mark, Normalised, Reading, Token
+from shared.vocabulary.vocabulary import Vocabulary
 
 __all__ = [
     "VOCABULARY_BYTES_MAX",

@@ -8,8 +8,8 @@ Rules
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from shared.vocabulary.forms import case, has_digit, outline, shape
 from shared.vocabulary.lexicon import Lexicon
@@ -20,15 +20,17 @@ START, END = "^", "$"
 #: Systems of record cut notes off about here, often inside a word.
 CUT_CHARS = 38
 _VOWELS = frozenset("aeiouy")
-_LEFT, _RIGHT = tuple(f"bgL{size}" for size in range(7)), tuple(f"bgR{size}" for size in range(7))
+#: Kinds, by how often the words before and after were seen beside an option.
+LEFT, RIGHT = tuple(f"bgL{size}" for size in range(7)), tuple(f"bgR{size}" for size in range(7))
+#: Kinds of an option that says something, and of one that says nothing, after a word that was taken in already.
+DOUBLED, TAKEN_IN = "dup", "dupe"
 _NOTHING: Mapping[str, int] = {}
 
 #: A template and what fills it.
 Where = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """A note's words, the same in small letters, and the usual normal form of each."""
 
     words: Sequence[str]
@@ -40,11 +42,16 @@ class Sentence:
 def sentence(lexicon: Lexicon, words: Sequence[str]) -> Sentence:
     """`words` with what is known of each alone."""
     lows = [word.lower() for word in words]
-    usual = [_usual(lexicon, low) for low in lows]
-    return Sentence(words, lows, usual, sum(map(len, words)) + len(words) > CUT_CHARS)
+    return Sentence(words, lows, [usual_of(lexicon, low) for low in lows], may_be_cut_off(words))
 
 
-def _usual(lexicon: Lexicon, low: str) -> str:
+def may_be_cut_off(words: Sequence[str]) -> bool:
+    """Whether a note may have been cut off."""
+    return sum(map(len, words)) + len(words) > CUT_CHARS
+
+
+def usual_of(lexicon: Lexicon, low: str) -> str:
+    """What a word stands for most often, or what sort of unknown word it is."""
     known = lexicon.usual.get(low)
     if known is not None:
         return known
@@ -53,8 +60,7 @@ def _usual(lexicon: Lexicon, low: str) -> str:
     return low if low in lexicon.words else "?"
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(NamedTuple):
     """What stands around one word: `before` is the normal form of the word before."""
 
     previous: str
@@ -175,16 +181,20 @@ def kinds_here(
     lexicon: Lexicon, options: Sequence[Option], near: Around, *, doubled: bool
 ) -> Iterator[tuple[str, ...]]:
     """The kinds that each option is of because of what is around."""
-    last, first = near.before.rpartition(" ")[2] or START, near.after.partition(" ")[0] or END
-    pairs = lexicon.pairs
-    behind = pairs.get(last, _NOTHING)
+    behind, first = beside(lexicon, near)
     for option in options:
-        more = (("dup",) if option.output else ("dupe",)) if doubled else ()
+        more = ((DOUBLED,) if option.output else (TAKEN_IN,)) if doubled else ()
         ends = ends_of(option.output)
         if ends:
-            left, right = behind.get(ends[0], 0), pairs.get(ends[1], _NOTHING).get(first, 0)
-            more = (*more, _LEFT[bucket(left)], _RIGHT[bucket(right)])
+            left, right = behind.get(ends[0], 0), lexicon.pairs.get(ends[1], _NOTHING).get(first, 0)
+            more = (*more, LEFT[bucket(left)], RIGHT[bucket(right)])
         yield more
+
+
+def beside(lexicon: Lexicon, near: Around) -> tuple[Mapping[str, int], str]:
+    """How often each word was seen behind the one before, and the first of the words after."""
+    last = near.before.rpartition(" ")[2] or START
+    return lexicon.pairs.get(last, _NOTHING), near.after.partition(" ")[0] or END
 
 
 def is_guessed(lexicon: Lexicon, low: str) -> bool:

@@ -7,6 +7,7 @@ Rules
 
 import re
 from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase, digits
 
 ID, SENSITIVE, NUM, DATE = "<id>", "<sensitive>", "<num>", "<date>"
 MASKS = {ID: "id", SENSITIVE: "sensitive", NUM: "num", DATE: "date"}
@@ -33,9 +34,16 @@ def has_digit(word: str) -> bool:
     return DIGIT.search(word) is not None
 
 
+_KINDS = str.maketrans(
+    dict.fromkeys(digits, "9") | dict.fromkeys(ascii_uppercase, "A") | dict.fromkeys(ascii_lowercase, "a")
+)
+
+
 @lru_cache(maxsize=8192)
 def shape(word: str) -> str:
     """The kinds of its characters: ``AN426`` is ``AA999``."""
+    if word.isascii():
+        return word[:SHAPE_CHARS_MAX].translate(_KINDS)
     return _UPPER.sub("A", _LOWER.sub("a", _DIGITS.sub("9", word)))[:SHAPE_CHARS_MAX]
 
 
@@ -60,9 +68,15 @@ def one_left_out(word: str) -> set[str]:
     return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
 
 
-@lru_cache(maxsize=8192)
 def invents(word: str, normal: str) -> bool:
     """Whether `normal` says a number that `word` does not say."""
+    if normal.isalpha() and normal.isascii() and normal.lower() not in _NUMBER_WORDS:
+        return False
+    return normal not in MASKS and _invents(word, normal)
+
+
+@lru_cache(maxsize=8192)
+def _invents(word: str, normal: str) -> bool:
     said = set(_FIGURES.findall(word))
     plain = _MASK.sub(" ", normal)
     if any(figures not in said for figures in _FIGURES.findall(plain)):

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from shared.vocabulary.forms import ID, SENSITIVE
 from shared.vocabulary.history import Note, words_of
-from shared.vocabulary.tokens import Mark
-from shared.vocabulary.vocabulary import Reading, Vocabulary
+from shared.vocabulary.tokens import Mark, Reading
+from shared.vocabulary.vocabulary import Vocabulary
 
 _MASK = {Mark.ID: ID, Mark.SENSITIVE: SENSITIVE}
 

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
+from typing import TypeVar
 
 from shared.vocabulary.forms import MASKS, has_digit, invents, one_left_out, shape, skeleton
 from shared.vocabulary.history import Note
@@ -24,12 +25,14 @@ SELDOM, OFTEN = 3, 30
 #: So many guesses of one sort are looked at.
 GUESSES_MAX = 3
 _PREFIXES_MAX = 200
+_LAST_CHAR = "\U0010ffff"
 _NUMBERED_UNIT = re.compile(r"\d+([a-z]+)")
 _NUMBERED_NAME = re.compile(r"([a-z#/]+)\d+")
 
 #: A word that stood for one thing so often, and in such a share, stands for it.
 _CLEAR_TIMES, _CLEAR_SHARE = 20, 0.985
 
+T = TypeVar("T")
 Forms = Mapping[str, Sequence[tuple[str, int]]]
 Pairs = Mapping[str, Mapping[str, int]]
 
@@ -100,6 +103,19 @@ class Lexicon:
         return sorted(word for word in self.words if word.isalpha() and word.islower() and len(word) > 2)
 
     @cached_property
+    def _by_rank(self) -> list[str]:
+        return sorted(self.words, key=lambda word: (-self.words[word], word))
+
+    @cached_property
+    def _rank(self) -> dict[str, int]:
+        """How many words are likelier than each."""
+        return {word: rank for rank, word in enumerate(self._by_rank)}
+
+    @cached_property
+    def _plain_ranks(self) -> list[int]:
+        return [self._rank[word] for word in self._plain]
+
+    @cached_property
     def _by_misspelling(self) -> dict[str, list[str]]:
         return _indexed((near, word) for word in self._plain for near in one_left_out(word))
 
@@ -108,9 +124,10 @@ class Lexicon:
         return _indexed((skeleton(word), word) for word in self._plain)
 
     @cached_property
-    def _by_initial(self) -> dict[str, str]:
-        index = _indexed((word[0], word) for word in self._plain)
-        return {initial: "\n".join(words) for initial, words in index.items()}
+    def _by_letters(self) -> dict[str, list[str]]:
+        """Words by their first letter, and by it and any other."""
+        pairs = ((word[0] + each, word) for word in self._plain for each in ("", *sorted(set(word[1:]))))
+        return _indexed(pairs)
 
     def respelled(self, word: str) -> list[str]:
         """Words of normal text that are one letter away, the most frequent first."""
@@ -119,14 +136,11 @@ class Lexicon:
 
     def continued(self, word: str) -> list[str]:
         """Words of normal text that begin with `word`."""
-        found: list[str] = []
-        for at in range(bisect_left(self._plain, word), len(self._plain)):
-            each = self._plain[at]
-            if not each.startswith(word) or len(found) == _PREFIXES_MAX:
-                break
-            if each != word:
-                found.append(each)
-        return self._likeliest(found)
+        first, end = bisect_left(self._plain, word), bisect_left(self._plain, word + _LAST_CHAR)
+        if first < end and self._plain[first] == word:
+            first += 1
+        ranks = sorted(self._plain_ranks[first : min(end, first + _PREFIXES_MAX)])
+        return [self._by_rank[rank] for rank in ranks[:GUESSES_MAX]]
 
     def same_skeleton(self, word: str) -> list[str]:
         """Words of normal text with the same consonants."""
@@ -134,15 +148,15 @@ class Lexicon:
 
     def filled(self, word: str) -> list[str]:
         """Words of normal text that hold the letters of `word` in its order; those with its last letter first."""
-        inside = "[^\n]*".join(map(re.escape, word))
-        found = re.findall(rf"^{inside}[^\n]*$", self._by_initial.get(word[0], ""), re.MULTILINE)
-        holding = (each for each in found if len(each) > len(word) + 1)
+        rows: list[Sequence[str]] = [self._by_letters.get(word[0] + each, ()) for each in word[1:] or ("",)]
+        near, longer = min(rows, key=len), len(word) + 1
+        holding = [each for each in near if len(each) > longer and _holds(each, word)]
         return sorted(holding, key=lambda each: (-self.words[each] * (3 if each[-1] == word[-1] else 1), each))[
             :GUESSES_MAX
         ]
 
     def _likeliest(self, words: Iterable[str]) -> list[str]:
-        return sorted(words, key=lambda word: (-self.words[word], word))[:GUESSES_MAX]
+        return sorted(words, key=self._rank.__getitem__)[:GUESSES_MAX]
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
@@ -167,6 +181,15 @@ class Lexicon:
             return None
         form, times = forms[0]
         return form if is_clear(times, sum(each for _, each in forms)) else None
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.forms)
+
+    def begins_only(self, start: str, form: str) -> bool:
+        """Whether there are words that go on from `start`, and each of them stands for `form` most often."""
+        first, end = bisect_left(self._sorted, start), bisect_left(self._sorted, start + _LAST_CHAR)
+        return first < end and all(self.usual[word] == form for word in self._sorted[first:end])
 
     def single(self, low: str) -> str | None:
         """The one thing that a word can be unless the word before took it in; None if it can be more, or is new."""
@@ -266,8 +289,18 @@ class Lexicon:
         return [word for word in self._plain[at : at + _PREFIXES_MAX] if word.startswith(start)]
 
 
-def _indexed(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    index: dict[str, list[str]] = {}
+def _holds(word: str, part: str) -> bool:
+    """Whether `word` has the letters of `part` in its order."""
+    at = -1
+    for each in part:
+        at = word.find(each, at + 1)
+        if at < 0:
+            return False
+    return True
+
+
+def _indexed(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    index: dict[str, list[T]] = {}
     for key, value in pairs:
         index.setdefault(key, []).append(value)
     return index

@@ -8,16 +8,15 @@ Rules
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.vocabulary.compounds import merged, taken_apart, two_words
 from shared.vocabulary.forms import DATE, ID, MASKS, NUM, SENSITIVE, WORD_CHARS_MAX, has_digit, invents
 from shared.vocabulary.lexicon import OFTEN, SELDOM, Lexicon
-from shared.vocabulary.names import GIVEN_NAMES
+from shared.vocabulary.names import NAMES
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """A normal form that a word may have.
 
     `guess` is the sort of guess that it is, empty if the word stood for it before; `seen` says whether it did.
@@ -41,7 +40,11 @@ class _Collected:
     def guess(self, output: str | None, sort: str, *more: str) -> None:
         if output is None or invents(self._word, output):
             return
-        self.found.setdefault(output, []).extend((self._rank + sort, *more))
+        kinds = self.found.get(output)
+        if kinds is None:
+            self.found[output] = [self._rank + sort, *more]
+        else:
+            kinds += (self._rank + sort, *more)
         self.guesses.setdefault(output, sort)
 
     def add(self, output: str, *kinds: str) -> None:
@@ -104,7 +107,7 @@ def _without_figures(collected: _Collected, lexicon: Lexicon, word: str, low: st
         _compound(collected, lexicon, word, low)
         return
     if not times:
-        collected.guess(SENSITIVE, "sens", *(["name"] if low in GIVEN_NAMES else []))
+        collected.guess(SENSITIVE, "sens", *(["name"] if low in NAMES else []))
     if low in lexicon.words:
         collected.add(low, f"word{bucket(lexicon.words[low])}")
     _spelled(collected, lexicon, low)

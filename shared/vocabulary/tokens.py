@@ -14,6 +14,14 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a word was taken for: its normal form with masks, and its marks."""
+
+    normal: str
+    marks: frozenset[Mark]
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """Words of a note, from `start` up to `end`, and what they stand for; `normal` is empty if that is nothing."""
 

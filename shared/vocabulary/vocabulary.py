@@ -12,30 +12,21 @@ Rules
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Self
 
 from shared.vocabulary.coding import decode, encode
-from shared.vocabulary.forms import DATE, ID, MASKS, NUM, SENSITIVE, masks_in
+from shared.vocabulary.forms import MASKS, NUM, masks_in
 from shared.vocabulary.history import Note
 from shared.vocabulary.learning import learn
 from shared.vocabulary.lexicon import Lexicon
-from shared.vocabulary.tokens import Mark, Normalised, Token
-from shared.vocabulary.weights import Choice, Judge, Weights
+from shared.vocabulary.tokens import Normalised, Reading, Token
+from shared.vocabulary.weights import Judge, Weights
 
 #: Words of a text that are looked at; a longer one is a pasted document, not a note.
 WORDS_MAX = 4000
 _WORD = re.compile(r"\S+")
 _EDGES = re.compile(r"^([(\[{\"“'‘]*)(.*?)([)\]}\"”’,;:!?.]*)$", re.DOTALL)
 _FIGURES = re.compile(r"\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a word was taken for: its normal form with masks, and its marks."""
-
-    normal: str
-    marks: frozenset[Mark]
 
 
 class Vocabulary:
@@ -71,7 +62,7 @@ class Vocabulary:
 
     def readings(self, words: Sequence[str]) -> list[Reading]:
         """What each of a note's words was taken for; nothing, for one that was merged into the word before."""
-        return _readings(self._judge.choices(words))
+        return self._judge.readings(words)
 
     def normalise(self, note: str) -> Normalised:
         """`note` word by word."""
@@ -91,24 +82,6 @@ class Vocabulary:
         assert edges is not None, "anything has edges, if empty ones"
         first, last = match.start() + edges.end(1), match.start() + edges.end(2)
         return [(first, last)] if last > first else []
-
-
-def _readings(choices: Sequence[Choice]) -> list[Reading]:
-    readings: list[Reading] = []
-    for choice in choices:
-        marks = {_MARKS[mask] for mask in masks_in(choice.output)} if "<" in choice.output else set()
-        if choice.may_be_id:
-            marks.add(Mark.ID)
-        if choice.may_be_sensitive:
-            marks.add(Mark.SENSITIVE)
-        if not choice.output and readings:
-            marks |= readings[-1].marks  # the rest of a name or number
-        readings.append(Reading(choice.output, frozenset(marks) if marks else _NO_MARKS))
-    return readings
-
-
-_NO_MARKS: frozenset[Mark] = frozenset()
-_MARKS = {ID: Mark.ID, SENSITIVE: Mark.SENSITIVE, NUM: Mark.NUMBER, DATE: Mark.DATE}
 
 
 def _filled(word: str, normal: str) -> str:

@@ -1,9 +1,10 @@
 """What the gateway asks of the policies: how sensitive words are, and which route a task takes.
 
 Rules
-1. What an organisation rolled out, and the names that the classifier looks for, are read anew every `READ_EVERY_S`
-   seconds. A laptop's task looks whether something was rolled out since, in the transaction that takes it: the two
-   never decide by different bundles because the server had not looked. For programs nothing is read between.
+1. What an organisation rolled out, its vocabulary, and the names that the classifier looks for, are read anew every
+   `READ_EVERY_S` seconds. A laptop's task looks whether something was rolled out since, in the transaction that takes
+   it: the two never decide by different bundles because the server had not looked. For programs nothing is read
+   between.
 2. Of a tenant that was not read yet, no text can be classified: it counts as restricted.
 3. A bundle that is in force and cannot be read by this program is not replaced by a wider one: the program's own is
    taken as if its time were over, and permits nothing here. That holds for a stage's tasks as well.
@@ -17,12 +18,15 @@ from datetime import datetime
 from typing import Protocol
 
 from policies.bundle import BadBundle, Bundle, narrowed, unpack
-from policies.classify import Vocabulary, classify, vocabulary
+from policies.classify import Vocabulary, vocabulary
 from policies.rollout import Rollout, applies
 from policies.route import choose, class_of
 from policies.rulebook import Classifier
 from shared.commands.base import Role
 from shared.routing import DataClass, Decision, RouteRequest
+from shared.vocabulary import Vocabulary as Shorthand
+from sync_server.cluster.marking import class_of as class_of_text
+from sync_server.cluster.marking import newest
 from sync_server.service import Service
 from sync_server.store import Tx
 from sync_server.updates.bundles import shipped_bundle
@@ -50,11 +54,15 @@ Published = Callable[[Tx, str], Publisher]
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """An organisation's roll-out, and the bundles that it names and this program can read; `shipped` is its own."""
+    """An organisation's roll-out, and the bundles that it names and this program can read; `shipped` is its own.
+
+    `shorthand` is the organisation's vocabulary, if it published one.
+    """
 
     rollout: Rollout
     bundles: Mapping[int, Bundle]
     shipped: Bundle
+    shorthand: Shorthand | None
 
     def everywhere(self) -> Bundle:
         """The bundle for everything that no stage is for, or the program's own."""
@@ -96,12 +104,16 @@ class RolledOut:
             known = self._names[tenant] = rules, people, vocabulary(rules, people=people)
         return known[2]
 
+    def class_of(self, tx: Tx, tenant: str, text: str, declared: DataClass | None) -> DataClass:
+        """The class of words of the organisation's, as its laptops would find it too."""
+        return class_of_text(text, self.names(tx, tenant), self.plan(tx, tenant).shorthand, declared)
+
     def _read(self, published: Publisher, before: Mapping[int, Bundle]) -> _Plan:
         rollout, bundles = published.rollout(), dict(before)
         for version in rollout.versions() - bundles.keys():
             with suppress(BadBundle):
                 bundles[version] = unpack(published.bundle(version))
-        return _Plan(rollout, bundles, self._shipped)
+        return _Plan(rollout, bundles, self._shipped, newest(published))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +152,7 @@ class ServerPolicies:
     def classify(self, tenant: str, text: str) -> DataClass | None:
         """The class of `text`."""
         known = self._tenants.get(tenant)
-        return None if known is None else classify(text, known.names, declared=DataClass.PUBLIC).data_class
+        return class_of_text(text, known.names, known.plan.shorthand, DataClass.PUBLIC) if known else None
 
     def choose(self, request: RouteRequest, at: datetime) -> Decision:
         """The route under the bundle that is in force for such a task."""

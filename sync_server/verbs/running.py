@@ -87,6 +87,7 @@ VERBS = (
             argument("file", help="a new file"),
             argument("--with-secret", action="store_true", help="also what opens the server's keys"),
             argument("--with-files", action="store_true", help="also the bytes of the files that commands name"),
+            argument("--with-models", action="store_true", help="also the files of published models"),
         ),
     ),
     Verb(

@@ -3,16 +3,19 @@
 import hashlib
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import httpx
 import pytest
 
+from shared.commandline import UsageError
 from shared.documents import DOCUMENT_BYTES_MAX
 from shared.outcomes import Outcome
 from shared.problems import Code, Refused
 from shared.request_signature import sign_request
 from shared.routing import DataClass
 from sync_server.batch import Batch
+from sync_server.document_commands import drafted
 from sync_server.office.documents import DocumentDraft
 from sync_server.store import Tx
 from tests.served import PEOPLE, TENANT, Laptop, Server, new_laptop
@@ -153,3 +156,15 @@ async def test_bytes_that_were_lost_are_named_and_taken_again(laptop: Laptop) ->
     assert (await get(laptop)).status_code == 404
     assert add(server) is Outcome.APPLIED
     assert (await get(laptop)).content == TEXT
+
+
+def test_half_a_gigabyte_is_refused_by_its_size_before_a_byte_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "manual.pdf"
+    with file.open("wb") as stream:
+        stream.write(b"%PDF-1.7\n")
+        stream.truncate(500 << 20)  # with a hole in it: nothing is written
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    with pytest.raises(UsageError, match=r"has 500\.0 MiB; a document has up to 64\.0 MiB\. Split it\."):
+        drafted(file)

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from policies.models import ApprovedModel
 from reconciliation.expiry import LIMITS
 from shared.blobs import Progress
 from shared.envelope import Envelope
@@ -23,17 +24,21 @@ from shared.outcomes import Outcome
 from shared.ports import Ports
 from shared.problems import Refused
 from shared.receipts import read_receipt, verify_root
+from shared.routing import Tier
 from shared.statements import Head
 from shared.sync import Proofs, Settled, SyncReply, read_cursor
 from sync_server import backup, dumps
+from sync_server import cli as office_cli
 from sync_server.api.app import build_app
-from sync_server.bootstrap import build_office, initialise
+from sync_server.bootstrap import build_office, initialise, model_files
 from sync_server.office import Office
+from sync_server.office.models import ModelDraft
 from sync_server.settings import Settings
 from sync_server.store import Store
 from tests.builders import still_ports
 from tests.contract.test_blobs import NAME, PHOTO, ask, head, name_it, patch, path, progress
 from tests.served import FILES, PEOPLE, TENANT, Laptop, Server, in_place, new_laptop, receipt
+from tests.unit.device.model.test_gguf import made as a_gguf
 
 JOB, SEAL = "work_order/WO-1", "stock_item/SEAL-1"
 
@@ -259,6 +264,73 @@ async def test_a_backup_of_a_folder_that_lacks_a_file_says_so(house: House) -> N
     assert [each.carried for each in made.files] == [False]
 
 
+def modelled(house: House) -> tuple[ApprovedModel, bytes]:
+    """A model that is published and in force, and its file's bytes."""
+    file, raw = house.folder / "seven-b.gguf", a_gguf(data=4000)
+    file.write_bytes(raw)
+    office = build_office(house.settings, house.ports)
+    model = office.publish_model(TENANT, "root", ModelDraft(file, "seven-b", "MIT", Tier.STANDARD))
+    office.roll_out_model(TENANT, "root", model.number, "in_force", frozenset(), "it passed")
+    office.service.store.close()
+    return model, raw
+
+
+def handed_out(house: House, model: ApprovedModel) -> tuple[list[tuple[str, bool]], bytes | None]:
+    """Which models there are, whether their files are on the server, and one's bytes."""
+    office = build_office(house.settings, house.ports)
+    listed = [(each.name, here) for each, here in office.models(TENANT)]
+    assert office.model_catalogue(TENANT).rollout.in_force == model.number, "what was signed is in the database"
+    office.service.store.close()
+    path = model_files(house.settings).place(TENANT, model.sha256)
+    return listed, path.read_bytes() if path.is_file() else None
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_a_backup_lists_the_models_and_a_restore_names_what_is_missing(house: House, carried: bool) -> None:
+    model, raw = modelled(house)
+    made = house.back_up(with_models=carried)
+    assert [(each.tenant, each.sha256, each.size) for each in made.models] == [(TENANT, model.sha256, len(raw))]
+    assert (made.files, made.missing_models) == ((), ())
+    shutil.rmtree(house.settings.models)
+    done = house.restore()
+    assert [each.sha256 for each in done.missing_models] == ([] if carried else [model.sha256])
+    assert handed_out(house, model) == ([("seven-b", carried)], raw if carried else None)
+    if not carried:
+        again, _ = modelled(house)
+        assert handed_out(house, again) == ([("seven-b", True), ("seven-b", True)], raw)
+
+
+def test_a_damaged_model_in_a_backup_is_refused_and_a_missing_one_is_named(house: House) -> None:
+    model, raw = modelled(house)
+    house.back_up(with_models=True)
+    whole = house.file.read_bytes()
+    at = whole.index(raw[:400])
+    house.file.write_bytes(whole[: at + 300] + bytes([whole[at + 300] ^ 1]) + whole[at + 301 :])
+    with pytest.raises(Refused, match="damaged"):
+        house.restore()
+    house.file.unlink()
+    shutil.rmtree(house.settings.models)
+    made = house.back_up(with_models=True)
+    assert [(each.sha256, each.carried) for each in made.models] == [(model.sha256, False)]
+    assert [each.sha256 for each in made.missing_models] == [model.sha256]
+
+
+def test_the_verbs_say_what_a_backup_does_with_models(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    model, _ = modelled(house)
+    where = ["--home", str(house.settings.home), "--database", house.settings.database]
+
+    def say(verb: str, *words: str) -> str:
+        assert office_cli.main([verb, *words, *where]) == 0
+        return capsys.readouterr().out
+
+    assert "--with-models" in say("backup", str(house.folder / "one"))
+    assert "carries the files of 1 published models" in say("backup", str(house.folder / "two"), "--with-models")
+    shutil.rmtree(house.settings.models)
+    said = say("restore", str(house.folder / "one"), "--reason", "the disk broke")
+    assert "publish the same files again" in said
+    assert model.sha256 in said
+
+
 async def test_a_damaged_file_in_a_backup_is_refused_and_nothing_is_replaced(house: House) -> None:
     await photographed(house)
     house.back_up(with_files=True)
@@ -275,7 +347,7 @@ def test_a_backup_overwrites_nothing_and_keeps_the_secret_out(house: House) -> N
     house.back_up()
     assert house.file.stat().st_mode & 0o077 == 0
     with zipfile.ZipFile(house.file) as archive:
-        assert sorted(archive.namelist()) == ["database", "files.json", "manifest.json"]
+        assert sorted(archive.namelist()) == ["database", "files.json", "manifest.json", "models.json"]
     assert house.settings.secret.read_bytes() not in house.file.read_bytes()
     before = house.file.read_bytes()
     with pytest.raises(Refused, match="overwrites nothing"):

@@ -1,7 +1,9 @@
 """Questions and manuals on a real laptop's store: what is answered, cited, sent along, and never done."""
 
+import asyncio
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from device.assist import QUOTED, Refused, Waiting
+from device.assist import QUOTED, Heard, Refused, Waiting
+from device.cluster_client import EVENTS
 from device.core.library.quotes import flat
 from device.library.librarian import REST_AFTER_REFUSAL, Librarian
 from device.library.library import Library
@@ -17,9 +20,9 @@ from device.library.reading import SENTENCES
 from shared.assist import Answer, AssistRequest
 from shared.blobs import RANGE_BYTES_MAX
 from shared.problems import Code
-from shared.routing import DataClass, Route
+from shared.routing import DataClass, Route, Tier
 from simulators.bench.answers import Manual, index_all, put, shelved
-from tests.laptops import JOB, Place, place
+from tests.laptops import JOB, Place, events, place
 
 TEXT = b"""# 4 Assembly
 
@@ -155,8 +158,6 @@ def from_cluster(laptop: Place, text: str) -> None:
 
 
 def _answered(laptop: Place, asked: AssistRequest, text: str) -> httpx.Response:
-    from tests.laptops import events
-
     done = laptop.elsewhere.answer(asked, text=text)
     return laptop.elsewhere.stream(events(("delta", {"text": text}), ("done", done)))
 
@@ -183,6 +184,66 @@ async def test_a_cluster_that_makes_everything_up_is_not_quoted(tmp_path: Path) 
     came = await laptop.assistant.ask(QUESTION)
     assert isinstance(came, Answer)
     assert came.text == "NX65-200: torque Nm 65 [1]"
+
+
+def followed() -> tuple[list[str], Heard]:
+    """What is told, but for what is taken back."""
+    told: list[str] = []
+    return told, Heard(piece=told.append, anew=told.clear)
+
+
+async def test_of_a_clusters_answer_only_what_stands_in_the_manuals_is_told_while_it_comes(tmp_path: Path) -> None:
+    laptop = place(tmp_path, loads=False)
+    shelve(laptop, NX)
+    right, wrong = "The casing bolts of the NX65-200 take a torque of 65 Nm.", "Use 80 Nm torque."
+    from_cluster(laptop, f"{wrong} {right} They are made of gold. {wrong} {right}")
+    told, heard = followed()
+    came = await laptop.assistant.ask(QUESTION, heard=heard)
+    assert isinstance(came, Answer)
+    assert told == [f"{right} [1]"], "the last sentence may go on until the answer is there"
+    assert came.text.startswith(told[0])
+    assert cited(laptop, came)
+
+
+async def test_of_this_laptops_own_model_too_only_what_was_checked_is_told(tmp_path: Path) -> None:
+    right = "The casing bolts of the NX65-200 take a torque of 65 Nm."
+    laptop = place(tmp_path, online=False)
+    shelve(laptop, NX)
+    laptop.routes.laptop.tier_of = lambda _: Tier.STANDARD
+    laptop.model.text = json.dumps({"answer": f"Use 80 Nm torque. {right} It is made of gold."})
+    told, heard = followed()
+    came = await laptop.assistant.ask(QUESTION, heard=heard)
+    await asyncio.sleep(0)  # a model's thread tells through the loop, and here it is the same thread
+    assert isinstance(came, Answer)
+    assert laptop.model.asked, "a model that is large enough is asked"
+    assert (told, came.text) == ([f"{right} [1]"], f"{right} [1]")
+
+
+class ThenNothing(httpx.AsyncByteStream):
+    """A stream that ends too early, after others had their turn."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+async def test_what_a_place_told_before_it_failed_is_taken_back(tmp_path: Path) -> None:
+    laptop = place(tmp_path, loads=False)
+    shelve(laptop, NX)
+    said = "The casing bolts of the NX65-200 take a torque of 65 Nm. They are"
+    laptop.elsewhere.answers = lambda _: httpx.Response(
+        200, headers={"content-type": EVENTS}, stream=ThenNothing(events(("delta", {"text": said})))
+    )
+    taken: list[list[str]] = []
+    told: list[str] = []
+    came = await laptop.assistant.ask(QUESTION, heard=Heard(piece=told.append, anew=lambda: taken.append(told[:])))
+    assert isinstance(came, Answer)
+    assert came.model == QUOTED
+    assert taken == [["The casing bolts of the NX65-200 take a torque of 65 Nm. [1]"]]
 
 
 async def test_the_class_of_a_manual_counts_in_the_decision(tmp_path: Path) -> None:

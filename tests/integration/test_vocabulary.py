@@ -8,11 +8,15 @@ import pytest
 
 from device import bootstrap
 from device.bootstrap import Device
+from device.routes import Question
 from device.settings import Settings
 from policies.rollout import Rollout
 from shared.problems import Refused
+from shared.routing import DataClass
 from shared.updates import vocabulary_number, vocabulary_target
 from sync_server import cli as office
+from sync_server.cluster.policy import RolledOut, shipped_policies
+from sync_server.updates.bundles import shipped_bundle
 from tests.served import TENANT, Server, in_place
 from tests.unit.shared.vocabulary.history import RAW, made_up
 
@@ -83,9 +87,6 @@ async def test_one_that_the_program_cannot_read_leaves_the_last_good_one_and_hol
 
 
 async def test_what_is_marked_raises_the_class_of_a_question(device: Device, server: Server) -> None:
-    from device.routes import Question
-    from shared.routing import DataClass
-
     question = Question("answer", "Orinoco asked about the valve", DataClass.PUBLIC)
     before = device.workbench.routes.classified(question)
     server.office.publish_vocabulary(TENANT, "root", RAW)
@@ -94,6 +95,38 @@ async def test_what_is_marked_raises_the_class_of_a_question(device: Device, ser
     assert "marked_sensitive" not in before.reasons()
     assert "marked_sensitive" in after.reasons()
     assert after.data_class.rank > before.data_class.rank
+
+
+@pytest.mark.parametrize(
+    "words", ["Orinoco asked about the valve", "Harold said so", "REPL INLT FLTR", "QA999 leaks"]
+)
+async def test_both_sides_find_the_same_class_with_the_same_vocabulary(
+    device: Device, server: Server, words: str
+) -> None:
+    server.office.publish_vocabulary(TENANT, "root", RAW)
+    await sync(device)
+    found = device.workbench.routes.classified(Question("answer", words, DataClass.PUBLIC)).data_class
+    assert on_the_server(server, words) == (found, found)
+
+
+def test_the_server_reads_the_newest_vocabulary_that_it_can(server: Server) -> None:
+    assert on_the_server(server, "Orinoco said so") == (DataClass.PUBLIC, DataClass.PUBLIC)
+    server.office.publish_vocabulary(TENANT, "root", RAW)
+    put(server, 9, b"tailboard-vocabulary-99\nof a later program")
+    gateway, queue = on_the_server(server, "Orinoco said so")
+    assert gateway == queue
+    assert gateway is not None
+    assert gateway.rank > DataClass.PUBLIC.rank
+
+
+def on_the_server(server: Server, words: str) -> tuple[DataClass | None, DataClass]:
+    """What the gateway, and the judge of queued questions, take words for."""
+    service = server.office.service
+    policies = shipped_policies()
+    policies.read(service)
+    queue = RolledOut(shipped_bundle(), service.publisher)
+    with service.store.transaction() as tx:
+        return policies.classify(TENANT, words), queue.class_of(tx, TENANT, words, DataClass.PUBLIC)
 
 
 def test_the_office_refuses_what_no_laptop_could_use(server: Server) -> None:

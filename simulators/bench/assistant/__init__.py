@@ -5,12 +5,15 @@ github.com/nlp-tlp. Nothing of them comes with the project; without them every f
 part has a module that gives figures and counts; `measure` puts them together.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulators.bench.assistant import activities, normalising, proposing
+from device.model.port import ModelError
+from simulators.bench.assistant import activities, asking, normalising, proposing
 from simulators.bench.figures import Figures, skipped
+from simulators.bench.model import kept
 
 _NEEDED = {
     "train": "maintnorm/train.norm",
@@ -29,8 +32,8 @@ class Measured:
     counts: dict[str, Any]
 
 
-def measure(folder: Path | None) -> Measured:
-    """Everything that can be measured with the notes in `folder`."""
+def measure(folder: Path | None, model_notes: int = 0) -> Measured:
+    """Everything that can be measured with the notes in `folder`; the model reads `model_notes` of each kind."""
     found = {name: folder / place for name, place in _NEEDED.items()} if folder else {}
     figures: Figures = {}
     counts: dict[str, Any] = {}
@@ -41,9 +44,23 @@ def measure(folder: Path | None) -> Measured:
         more, counted = part(*(found[each] for each in needs))
         figures |= more
         counts[name] = counted
-    for rival in ("model", "both"):
-        figures[f"proposals_{rival}"] = skipped("this bench has rules alone so far")
-    return Measured(figures, counts)
+    more, counted = _asking(found, model_notes)
+    return Measured(figures | more, counts | counted)
+
+
+def _asking(found: Mapping[str, Path], size: int) -> tuple[Figures, dict[str, Any]]:
+    """What the model that ships makes of a sample."""
+    why = _WHY
+    if found and size < 1:
+        why = "no notes are put to the model: add --model-notes N"
+    elif all(name in found and found[name].is_file() for name in ("annotated", "plain")):
+        try:
+            with kept() as model:
+                more, counted = asking.measure(model, found["annotated"], found["plain"], size)
+                return more, {"model": counted}
+        except ModelError as error:
+            why = str(error)
+    return {"model": skipped(why)}, {}
 
 
 _PARTS = (

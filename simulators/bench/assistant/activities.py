@@ -34,18 +34,23 @@ class Annotated:
 
 def measure(annotated: Path) -> tuple[Figures, dict[str, Any]]:
     """Figures and counts."""
-    notes = [_annotated(note) for note in json.loads(annotated.read_text(encoding="utf-8"))]
+    notes = annotated_notes(annotated)
     halves = {"even": notes[0::2], "odd": notes[1::2]}
     most = Counter(note.activity for note in notes).most_common(1)[0][0]
     figures = {
         "activity_accuracy": figure(_accuracy(notes), "share", _share(note.activity == most for note in notes)),
-        "object_words_f1": figure(_f1(notes, _named), "share", _f1(notes, _every_word)),
+        "object_words_f1": figure(_f1(notes, named_by), "share", _f1(notes, _every_word)),
     }
     for half, each in halves.items():
         common = _share(note.activity == most for note in each)
         figures[f"activity_accuracy_{half}"] = figure(_accuracy(each), "share", common)
-        figures[f"object_words_f1_{half}"] = figure(_f1(each, _named), "share", _f1(each, _every_word))
+        figures[f"object_words_f1_{half}"] = figure(_f1(each, named_by), "share", _f1(each, _every_word))
     return figures, {"classes": _classes(notes)}
+
+
+def annotated_notes(file: Path) -> list[Annotated]:
+    """The notes of MaintIE."""
+    return [_annotated(note) for note in json.loads(file.read_text(encoding="utf-8"))]
 
 
 def _annotated(note: Mapping[str, Any]) -> Annotated:
@@ -84,13 +89,23 @@ def _classes(notes: Sequence[Annotated]) -> dict[str, dict[str, int]]:
 
 
 def _f1(notes: Sequence[Annotated], found_in: Callable[[Annotated], frozenset[int]]) -> float:
-    found = [(found_in(note), note.things) for note in notes]
-    right = sum(len(told & things) for told, things in found)
-    return 2 * right / max(1, sum(len(told) + len(things) for told, things in found))
+    return f1_of(notes, [found_in(note) for note in notes])
 
 
-def _named(note: Annotated) -> frozenset[int]:
-    """The tokens that a word of a thing stands in."""
+def f1_of(notes: Sequence[Annotated], found: Sequence[frozenset[int]]) -> float:
+    """F1 of the tokens found in each note."""
+    right = sum(len(told & note.things) for told, note in zip(found, notes, strict=True))
+    return 2 * right / max(1, sum(len(told) + len(note.things) for told, note in zip(found, notes, strict=True)))
+
+
+def tokens_of(note: Annotated, words: str) -> frozenset[int]:
+    """The tokens of a note that stand among `words`, in any case."""
+    said = set(words.casefold().split())
+    return frozenset(number for number, token in enumerate(note.tokens) if token.casefold() in said)
+
+
+def named_by(note: Annotated) -> frozenset[int]:
+    """The tokens that a word of a thing stands in, by the rules."""
     spans, tokens, at = object_words(note.text), set(), 0
     for number, token in enumerate(note.tokens):
         if any(span.start < at + len(token) and at < span.end for span in spans):

@@ -4,6 +4,7 @@ The floor is the most frequent normal form of each word, and the word itself whe
 time: the work is one thread's, and waits for nothing.
 """
 
+import gc
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -67,8 +68,14 @@ def _timed(work: Callable[[], T]) -> tuple[float, T]:
 
 
 def _notes_per_s(reader: Reader, notes: Sequence[Note], passes: int = PASSES) -> float:
-    """The median of several passes; the first is the one in which words are met for the first time."""
+    """The median of several passes; the first is the one in which words are met for the first time.
+
+    What the bench has piled up before, the history and what was learned from it, is put aside: else the collector
+    walks over it inside the measurement.
+    """
     words = [words_of(note) for note in notes]
+    gc.collect()
+    gc.freeze()
     return statistics.median(
         len(words) / processor_seconds(lambda: [reader.readings(each) for each in words]) for _ in range(passes)
     )

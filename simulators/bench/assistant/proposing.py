@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from device.core.candidates import numbers_of
-from device.core.interpret import Proposal, ask_for, read
+from device.core.interpret import Ask, Proposal, ask_for, read
 from shared.commands import CATALOGUE
 from shared.ids import kind_of
 from shared.records import Record, Stamp, check_fields
@@ -20,7 +20,8 @@ from shared.vocabulary import Vocabulary, read_history
 from simulators.bench.figures import Figures, figure, processor_seconds
 
 JOB, ASSET, ITEM = "work_order/WO-1", "asset/PUMP-1", "stock_item/SEAL-1"
-_STEPS = ("in_progress", "on_hold", "done")
+ITEM_NAME = "Mechanical seal kit"
+STEPS = ("in_progress", "on_hold", "done")
 _LIMITS = [
     {"quantity": "pressure", "unit": "bar", "low": 3.0, "high": 5.0},
     {"quantity": "temperature", "unit": "C", "high": 80},
@@ -47,6 +48,13 @@ def measure(train: Path, plain: Path) -> tuple[Figures, dict[str, Any]]:
 
 def proposed(note: str, vocabulary: Vocabulary | None) -> tuple[Proposal, ...]:
     """What rules alone propose: the first answer to each question."""
+    ask = asked(note, vocabulary)
+    draft = {question.name: next(iter(question.options)) for question in ask.questions}
+    return read(ask, json.dumps(draft)).proposals
+
+
+def asked(note: str, vocabulary: Vocabulary | None) -> Ask:
+    """What there is to ask about a note."""
     job = _record(
         JOB,
         title="Pump",
@@ -54,10 +62,8 @@ def proposed(note: str, vocabulary: Vocabulary | None) -> tuple[Proposal, ...]:
         asset=ASSET,
     )
     asset = _record(ASSET, name="Pump 1", type="pump", model="X", limits=_LIMITS)
-    item = _record(ITEM, name="Mechanical seal kit", part_no="SK-1", on_hand=4)
-    ask = ask_for(note, job, asset, [item], _STEPS, vocabulary)
-    draft = {question.name: next(iter(question.options)) for question in ask.questions}
-    return read(ask, json.dumps(draft)).proposals
+    item = _record(ITEM, name=ITEM_NAME, part_no="SK-1", on_hand=4)
+    return ask_for(note, job, asset, [item], STEPS, vocabulary)
 
 
 def _record(ref: str, **fields: Any) -> Record:

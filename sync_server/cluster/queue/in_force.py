@@ -1,8 +1,8 @@
 """How questions that were left for the cluster are judged: by what their organisation has rolled out at that moment.
 
 Rules
-1. Roll-out, bundles, names and consents are read in the transaction that decides, also where it is only asked whether
-   somebody has to approve the question.
+1. Roll-out, bundles, vocabulary, names and consents are read in the transaction that decides, also where it is only
+   asked whether somebody has to approve the question.
 2. The bundle is the one in force for such a task on its author's laptop. One that this program cannot read permits
    nothing (`sync_server.cluster.policy`, rule 3).
 3. Consents count as they do for a question that somebody waits for; of one that is not what it says, none count.
@@ -11,7 +11,6 @@ Rules
 from datetime import datetime
 
 from policies.bundle import Bundle
-from policies.classify import classify
 from policies.route import choose
 from shared.assist import AssistRequest
 from shared.commands.assist_request import TaskRequested
@@ -37,8 +36,7 @@ def policy_in_force(published: Published, shipped: Bundle | None = None) -> Poli
         return choose(rolled_out.plan(tx, request.tenant).bundle(request), request, at)
 
     def found(tx: Tx, command: Command, asked: TaskRequested) -> DataClass:
-        names = rolled_out.names(tx, command.tenant)
-        return classify(asked.question, names, declared=asked.data_class).data_class
+        return rolled_out.class_of(tx, command.tenant, asked.question, asked.data_class)
 
     return Policy(chosen, found, consents_of)
 

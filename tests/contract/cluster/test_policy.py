@@ -15,6 +15,7 @@ from sync_server.office.policies import Scope
 from sync_server.updates.bundles import shipped_bundle
 from tests.contract.cluster.stage import CLOUD, Stage, answer_of, staged, upstream
 from tests.served import TENANT, Laptop
+from tests.unit.shared.vocabulary.history import RAW
 
 
 @pytest.fixture
@@ -54,6 +55,16 @@ async def test_what_the_server_finds_out_itself_stays_on_the_laptop(
     assert stage.reached() == 0
     (entry,) = await stage.audited()
     assert entry["data_class"] == found
+
+
+async def test_what_the_organisations_vocabulary_marks_stays_on_the_laptop(
+    stage: Stage, laptop: Laptop, office: Office, policies: ServerPolicies
+) -> None:
+    office.publish_vocabulary(TENANT, "root", RAW)
+    policies.read(office.service)
+    response = await stage.ask(laptop, "Orinoco asked about the valve", data_class="public")
+    assert (response.status_code, response.json()["code"]) == (403, "consent_needed")
+    assert stage.reached() == 0
 
 
 async def test_a_consent_for_one_task_opens_the_cluster_for_it(stage: Stage, laptop: Laptop) -> None:

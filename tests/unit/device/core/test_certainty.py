@@ -39,7 +39,7 @@ def test_what_was_understood_to_the_last_word_needs_no_model(note: str, kinds: l
         "replaced seal? done",  # a sign can do that, too
         "replaced the gland, done",  # a part that nobody knows
         "gate code has changed",
-        "ersetzt, done",
+        "frobbed, done",
         "🔥 done 泵",
     ],
 )
