@@ -43,9 +43,7 @@ _MENTIONING = Fixed(
     .order_by(MENTION.c.position.desc())
     .limit(bindparam("limit"))
 )
-_COUNT = Fixed(
-    select(func.count()).where(MENTION.c.tenant == bindparam("of"), MENTION.c.named == bindparam("about"))
-)
+_COUNT = Fixed(select(func.count()).where(MENTION.c.tenant == bindparam("of"), MENTION.c.named == bindparam("about")))
 
 
 class Mentions(Audit, Organisation):
