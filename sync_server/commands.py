@@ -302,7 +302,8 @@ def serve(arguments: argparse.Namespace) -> Report | None:
         else f"Listening on {url}"
     )
     sys.stdout.flush()
-    console = build_console(Office(service), on_thread)
+    gateway = cluster.gateway if cluster else None
+    console = build_console(Office(service), on_thread, gateway, lambda: server.should_exit)
     app = build_app(service, on_thread, lifespan, cluster, console, settings.metrics_token)
     config = uvicorn.Config(app, http=GatheredHttp, ws="none", log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)

@@ -35,8 +35,8 @@ from sync_server.console.blocks import (
 )
 from sync_server.console.commands import command_facts, waiting_section
 from sync_server.console.deciding import Deed, seen_of, took_effect
-from sync_server.console.paging import Listing, listing
 from sync_server.console.pages import label, shown
+from sync_server.console.paging import Listing, listing
 from sync_server.console.states import state_of
 from sync_server.console.visit import Visit
 from sync_server.console.ways import record_link

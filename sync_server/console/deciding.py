@@ -3,7 +3,8 @@
 Rules
 1. A page takes one act to look at; each of its buttons takes one of its own, whatever the page showed.
 2. A button that is refused shows the page again, as it was filled in, with what went wrong.
-3. What was done is said on the page that comes next, in words of ours: an address names them, and can say nothing else.
+3. What was done is said on the page that comes next, in words of ours: an address names them, and says
+   nothing else.
 """
 
 from collections.abc import Callable, Mapping

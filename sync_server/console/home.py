@@ -1,4 +1,4 @@
-"""The first page: what waits for a person, and what is wrong. Nothing that failed is left out because there is much."""
+"""The first page: what waits for a person, and what is wrong. Nothing that failed is left out."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

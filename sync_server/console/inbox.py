@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from policies.acts import Act
+from shared.commands.conflict_resolved import place_of
 from shared.ids import id_of, kind_of
 from shared.problems import Code, Problem, Refused
 from shared.records import Conflict, ConflictStatus, Record
-from shared.commands.conflict_resolved import place_of
 from sync_server.console.blocks import (
     Button,
     Field,

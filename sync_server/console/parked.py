@@ -21,8 +21,10 @@ from shared.records import (
     Record,
     WriteStatus,
     WriteVerdict,
-    state_of as record_state_of,
     waits_for_a_person,
+)
+from shared.records import (
+    state_of as record_state_of,
 )
 from sync_server.console.blocks import (
     Button,

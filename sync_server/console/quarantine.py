@@ -47,8 +47,8 @@ _COLUMNS = (
     Said("Why it is set apart"),
 )
 _EMPTY = Said(
-    "Nothing waits for review. What a revoked or forked laptop brings, and what cannot be trusted for another reason, "
-    "is kept here and has no effect."
+    "Nothing waits for review. What a revoked or forked laptop brings, and what cannot be trusted otherwise, is kept "
+    "here and has no effect."
 )
 
 

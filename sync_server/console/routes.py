@@ -17,9 +17,28 @@ from policies.acts import Act, Acts
 from shared.commands.base import Role
 from shared.ports import RunBlocking
 from shared.problems import Code, Refused
-from sync_server.console import approvals, conflicts, devices, home, inbox, parked, quarantine, sign_in
+from sync_server.console import (
+    approvals,
+    audit,
+    conflicts,
+    devices,
+    health,
+    home,
+    inbox,
+    models,
+    order_forms,
+    orders,
+    parked,
+    people,
+    policies,
+    policy_trials,
+    preferences,
+    quarantine,
+    sign_in,
+)
 from sync_server.console.blocks import Said
 from sync_server.console.deciding import DONE, Sheet, answer
+from sync_server.console.events import Watch, event_routes
 from sync_server.console.frame import frame_of, takes
 from sync_server.console.pages import SAFE, page
 from sync_server.console.visit import Visit, read_visit
@@ -49,18 +68,49 @@ SHEETS = (
     Sheet("/console/quarantine/{command}", Act.LOOK, quarantine.show, quarantine.DEEDS),
     Sheet("/console/devices", Act.LOOK, devices.listed, devices.LIST_DEEDS),
     Sheet("/console/devices/{device}", Act.LOOK, devices.show, devices.DEEDS),
+    Sheet("/console/orders", Act.LOOK, orders.listed, order_forms.PLAN_DEEDS),
+    Sheet("/console/orders/{order}", Act.LOOK, orders.show, order_forms.DEEDS),
+    Sheet("/console/audit", Act.AUDIT, audit.listed, audit.DEEDS),
+    Sheet("/console/audit/export", Act.AUDIT, audit.export),
+    Sheet("/console/people", Act.LOOK, people.listed, people.LIST_DEEDS),
+    Sheet("/console/people/{person}", Act.LOOK, people.show, people.DEEDS),
+    Sheet("/console/policies", Act.LOOK, policies.listed, policies.DEEDS),
+    Sheet("/console/policies/what-if", Act.LOOK, policy_trials.what_if),
+    Sheet("/console/policies/diff", Act.LOOK, policy_trials.diff),
+    Sheet("/console/models", Act.LOOK, models.listed, models.DEEDS),
+    Sheet("/console/settings", Act.LOOK, preferences.show, preferences.DEEDS),
 )
 
 
-def console_routes(office: Office, acts: Acts, run_blocking: RunBlocking) -> APIRouter:
-    """The pages over `office`; `acts` says who may do what, `run_blocking` carries every call."""
+def sheets(read_process: health.ReadProcess = dict) -> tuple[Sheet, ...]:
+    """Every page that takes somebody; `read_process` says what is measured of this process alone."""
+    return (*SHEETS, health.sheet(read_process))
+
+
+def console_routes(
+    office: Office,
+    acts: Acts,
+    run_blocking: RunBlocking,
+    watch: Watch,
+    read_process: health.ReadProcess = dict,
+) -> APIRouter:
+    """The pages over `office`.
+
+    Args:
+        office: what they show and ask.
+        acts: who may do what.
+        run_blocking: carries every call.
+        watch: how open pages hear of changes.
+        read_process: what is measured of this process alone.
+    """
     router = APIRouter(include_in_schema=False)
     for method, path, handler in OPEN:
         router.add_api_route(path, _endpoint(office, handler, run_blocking), methods=[method])
-    for sheet in SHEETS:
+    for sheet in sheets(read_process):
         handler = _signed_in(sheet, acts)
         methods = ["GET", "POST"] if sheet.deeds else ["GET"]
         router.add_api_route(sheet.path, _endpoint(office, handler, run_blocking), methods=methods)
+    router.include_router(event_routes(office, run_blocking, watch))
     for name, media in _STATIC.items():
         router.add_api_route(f"/console/static/{name}", _file(name, media), methods=["GET"])
     return router

@@ -23,7 +23,7 @@ Sayer = Callable[..., str]
 def languages() -> Mapping[str, Mapping[str, str]]:
     """Every language that there is, and its sentences."""
     folder = resources.files("sync_server.console") / "languages"
-    found = {ENGLISH: {}, PSEUDO: {}}
+    found: dict[str, Mapping[str, str]] = {ENGLISH: {}, PSEUDO: {}}
     for each in folder.iterdir() if folder.is_dir() else ():
         if each.name.endswith(".json"):
             found[each.name.removesuffix(".json")] = json.loads(each.read_text(encoding="utf-8"))

@@ -3,7 +3,8 @@
 Rules
 1. Looking holds up nobody: it reads as of one instant and locks nothing.
 2. Lists come a page at a time; what comes next is asked for by where the last page ended.
-3. What the audit mentions is gone through behind it (`sync_server.store.mentions`): by the sweep, and by whoever asks.
+3. What the audit mentions is gone through behind it (`sync_server.store.mentions`): by the sweep, and by
+   whoever asks.
 """
 
 import json
@@ -17,9 +18,10 @@ from shared.outcomes import Hold
 from shared.records import Record
 from shared.sync import DeviceReport
 from sync_server.mentioning import mention
+from sync_server.office.accounts import over, token_hash
 from sync_server.office.base import OfficePart
 from sync_server.standing import stopped
-from sync_server.store import Device, Entry, Tx
+from sync_server.store import Device, Entry, Link, Tx
 
 _END = 2**62
 
@@ -73,6 +75,13 @@ class Looks(OfficePart):
         """How much waits for a person."""
         with self.service.store.reading() as tx:
             return waiting_in(tx, tenant)
+
+    def watching(self, token: str) -> Waiting | None:
+        """The same for whoever is signed in with `token`, which keeps nobody signed in; None if nobody is."""
+        now = self.service.ports.clock.now()
+        with self.service.store.reading() as tx:
+            session = tx.session(token_hash(token)) if token else None
+            return None if session is None or over(session, now) else waiting_in(tx, session.tenant)
 
     def stopped_because(self, tenant: str) -> str:
         """Why the server accepts nothing for an organisation; empty if it does."""
@@ -130,6 +139,16 @@ class Looks(OfficePart):
             for (position, _, digest, _), body in zip(links, bodies, strict=True)
         ]
         return found, max(0, left)
+
+    def audit_links(
+        self, tenant: str, about: str | None = None, *, before: int | None = None, limit: int = 50
+    ) -> tuple[list[Link], int]:
+        """The same links as they stand, without their commands."""
+        if about is not None:
+            mention(self.service.store, tenant)
+        with self.service.store.reading() as tx:
+            links = tx.newest_links(tenant, _END if before is None else before, limit, about)
+            return links, max(0, tx.head(tenant).audit_position - tx.mentioned(tenant))
 
     def quarantine_page(self, tenant: str, device: str | None, limit: int) -> list[Entry]:
         """What waits for review, in the order of receipt; only one laptop's if it is named."""

@@ -239,9 +239,8 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Tx]:
         """A transaction that only reads, as of one instant, and keeps no writer waiting. Raises `Refused`: `busy`."""
-        with _meant(), self.engine.connect() as connection:
-            with connection.execution_options(**_READING).begin():
-                yield Tx(connection)
+        with _meant(), self.engine.connect() as connection, connection.execution_options(**_READING).begin():
+            yield Tx(connection)
 
     @contextmanager
     def rehearsal(self) -> Iterator[Tx]:
