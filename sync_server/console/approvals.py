@@ -97,7 +97,7 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
                 (Said("State"), state_of("approval", body.status)),
                 (Said("Asked by"), Several((body.requested_by, Small(body.requested_at)))),
                 (Said("An answer counts until"), body.expires_at),
-                (Said("Asked for the"), said("{n}. time", n=matter.record.version)),
+                (Said("Asked"), said("{n}×", n=matter.record.version)),
                 *(
                     ((Said("Answered by"), body.decided_by or "–"), (Said("Reason"), body.reason))
                     if not open_

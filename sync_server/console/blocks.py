@@ -102,6 +102,13 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Ways:
+    """Links beside one another: other ways to look at the same."""
+
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Names and values."""
 

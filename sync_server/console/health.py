@@ -8,6 +8,7 @@ Rules
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from starlette.responses import Response
 
@@ -16,6 +17,7 @@ from shared.metrics import BUCKETS_S, BY_NAME, Labels
 from shared.problems import Problem
 from sync_server.console.blocks import Note, Page, Said, Section, Table, Tone, said
 from sync_server.console.deciding import Sheet
+from sync_server.console.home import age
 from sync_server.console.pages import label, shown
 from sync_server.console.plots import Bar, number, plot
 from sync_server.console.visit import Visit
@@ -111,11 +113,19 @@ def _blocks(readings: Readings) -> list[Note | Section | Table]:
         for name, words in _TROUBLE.items()
         if (value := readings.get((name, ()), 0))
     ]
-    rows = tuple((BY_NAME[name].help, number(readings[name, ()]), name) for name in _SINGLE if (name, ()) in readings)
+    rows = tuple(
+        (Said(BY_NAME[name].help), _figure(name, readings[name, ()]), name)
+        for name in _SINGLE
+        if (name, ()) in readings
+    )
     columns = (Said("What"), Said("Value"), Said("Name in /metrics"))
     found.append(Table(Said("At a glance"), columns, rows, _NONE))
     found += [Section(title, tuple(_drawn(each, readings) for each in group)) for title, group in _GROUPS]
     return found
+
+
+def _figure(name: str, value: float) -> Said | str:
+    return age(timedelta(seconds=value)) if name.endswith("_seconds") and value else number(value)
 
 
 def _drawn(told: _Drawn, readings: Readings) -> Section:

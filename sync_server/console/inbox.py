@@ -7,7 +7,7 @@ Rules
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -31,7 +31,7 @@ from sync_server.console.blocks import (
     Several,
     Small,
     Table,
-    Text,
+    Ways,
     said,
 )
 from sync_server.console.deciding import Deed, took_effect
@@ -95,7 +95,7 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
     )
     together = (_together(listed, visit),) if shape and listed else ()
     total = visit.frame.waiting.conflicts if visit.frame else 0
-    blocks = (*_ways(listed, shape, everything=everything), table, *together)
+    blocks = (_ways(listed, shape, everything=everything), table, *together)
     return shown(visit, Page(Said("Conflicts"), blocks, lead=said("{total} to decide.", total=total)), problem)
 
 
@@ -143,16 +143,20 @@ def _row(each: Listed, *, boxes: bool) -> tuple[Any, ...]:
     return (box, *cells) if boxes else cells
 
 
-def _ways(listed: Sequence[Listed], shape: str, *, everything: bool) -> Iterator[Text]:
+def _ways(listed: Sequence[Listed], shape: str, *, everything: bool) -> Ways:
     """Other ways to look at the same."""
     if shape or everything:
-        yield Text(Link(Said("All that wait"), "/console/conflicts"))
-        return
-    yield Text(Link(Said("Decided ones, too"), "/console/conflicts?all=1"))
-    for found, number in Counter(each.shape for each in listed if each.shape).most_common(3):
-        if number > 1:
-            words = said("Decide several of {shape} together", shape=label(found.replace(".", ": ")))
-            yield Text(Link(words, f"/console/conflicts?{urlencode({'shape': found})}"))
+        return Ways((Link(Said("All that wait"), "/console/conflicts"),))
+    shapes = Counter(each.shape for each in listed if each.shape).most_common(3)
+    together = tuple(
+        Link(
+            said("Decide several of {shape} together ({n} here)", shape=label(found.replace(".", ": ")), n=number),
+            f"/console/conflicts?{urlencode({'shape': found})}",
+        )
+        for found, number in shapes
+        if number > 1
+    )
+    return Ways((Link(Said("Decided ones, too"), "/console/conflicts?all=1"), *together))
 
 
 def _together(listed: Sequence[Listed], visit: Visit) -> Section:

@@ -116,7 +116,21 @@ def _templates(language: str) -> Environment:
     made.globals["_"] = say
     shown_value = partial(value_text, say=say)
     made.filters |= {"value": shown_value, "label": label, "when": when, "bare": id_of, "told": told_of, "t": say}
-    kinds = ("Said", "State", "Link", "Mono", "Several", "Small", "Pick", "Note", "Text", "Facts", "Table", "Form")
+    kinds = (
+        "Said",
+        "State",
+        "Link",
+        "Mono",
+        "Several",
+        "Small",
+        "Pick",
+        "Note",
+        "Text",
+        "Facts",
+        "Table",
+        "Form",
+        "Ways",
+    )
     made.tests |= {f"a_{name.lower()}": _is(getattr(blocks, name)) for name in (*kinds, "Section", "Picture")}
     made.tests["a_time"] = _is(datetime)
     return made

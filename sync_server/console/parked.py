@@ -80,7 +80,7 @@ def _row(record: Record) -> tuple[Any, ...]:
     return (
         Link(id_of(body.record), f"/console/parked/{id_of(record.ref)}"),
         body.system,
-        said("{n} times", n=body.attempts),
+        said("sent {n}×", n=body.attempts),
         body.detail or body.reference,
         _state(record),
     )
@@ -121,7 +121,7 @@ _PURGED = Note(Said("The command was purged; its receipt is in the audit."), Ton
 def _tried(body: ExternalWrite, row: OutgoingEntry | None) -> Section:
     key = (
         (Said("Idempotency key"), Mono(body.command, copy=True)),
-        (Said("Sent"), said("{n} times", n=body.attempts)),
+        (Said("Sent"), said("{n}×", n=body.attempts)),
     )
     if row is None:
         return Section(Said("What was tried"), (Facts(key),))

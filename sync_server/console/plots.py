@@ -31,7 +31,7 @@ def plot(title: Said, bars: Sequence[Bar], unit: str, empty: Said) -> Section:
     shown = sorted(bars, key=lambda each: -each.value)
     rows: tuple[tuple[Any, ...], ...] = tuple((each.label, number(each.value)) for each in shown)
     drawn = Picture(_svg(shown[:BARS_MAX]), said("Bars, the largest first; the table says the same."))
-    table = Table(said("The same as a table, in {unit}", unit=unit), (Said("What"), Said("Value")), rows, empty)
+    table = Table(said("{title}, in {unit}", title=title, unit=unit), (Said("What"), Said("Value")), rows, empty)
     return Section(title, (drawn, Section(Said("As a table"), (table,), folded=True)))
 
 

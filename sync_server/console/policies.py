@@ -28,6 +28,7 @@ from sync_server.console.blocks import (
     Section,
     Table,
     Text,
+    Ways,
     said,
 )
 from sync_server.console.deciding import Deed
@@ -72,7 +73,7 @@ def listed(office: Office, visit: Visit, problem: Problem | None) -> Response:
         ),
         _stages(told.rollout),
         _rules(bundle),
-        Section(Said("Try before"), tuple(_tries())),
+        Section(Said("Try before"), (_TRIES,)),
         *_acts(told, why),
         _publish(bundle, told, why, open_=visit.form.get("which") == "publish"),
     )
@@ -107,9 +108,12 @@ def _rules(bundle: Bundle) -> Section:
     return Section(said("What is in it ({n})", n=len(rows)), (table,), folded=True)
 
 
-def _tries() -> Iterator[Text]:
-    yield Text(Link(Said("What would be decided, if…"), "/console/policies/what-if"))
-    yield Text(Link(Said("What a bundle would have decided otherwise"), "/console/policies/diff"))
+_TRIES = Ways(
+    (
+        Link(Said("What would be decided, if…"), "/console/policies/what-if"),
+        Link(Said("What a bundle would have decided otherwise"), "/console/policies/diff"),
+    )
+)
 
 
 def _acts(told: Published, why: Any) -> Iterator[Section]:
