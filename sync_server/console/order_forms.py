@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from policies.acts import Act
 from shared.commands.base import Payload
@@ -23,6 +23,7 @@ from sync_server.console.visit import Visit
 from sync_server.office import Office
 
 _CHOICES: Mapping[str, type[StrEnum]] = {"priority": Priority, "activity": Activity}
+CHARS_MAX = 4000
 _LONG = frozenset({"description", "access"})
 
 
@@ -130,26 +131,20 @@ def _edit(office: Office, visit: Visit) -> str:
     """One command for each field that the form has otherwise than the record; the first that fails says so."""
     record, done = office.record(visit.tenant, _ref(visit)), "saved"
     for name in editable_fields(record.kind):
-        if name not in visit.form:
+        before, text = record.value(name), visit.form.get(name, "").replace("\r\n", "\n").strip()
+        if name not in visit.form or text == ("" if before is None else str(before)):
             continue
-        before, text = record.value(name), visit.form[name].replace("\r\n", "\n").strip()
-        if text == ("" if before is None else str(before)):
-            continue
-        value = (
-            None
-            if before is None and not text
-            else typed_value(record.kind, name, text)
-            if text
-            else _nothing(before)
-        )
+        if len(text) > CHARS_MAX:
+            raise Refused(Code.MALFORMED, f"{label(name)} has {len(text)} characters; write up to {CHARS_MAX}")
+        value = typed_value(record.kind, name, text) if text else _nothing(name)
         if _give(office, visit, record.ref, _made(FieldUpdated, field=name, value=value)) == "held":
             done = "held"
     return done
 
 
-def _nothing(before: Any) -> Any:
+def _nothing(name: str) -> JsonValue:
     """What an empty field stands for: no date, or no text."""
-    return None if before and before[:4].isdecimal() and len(before) == 10 else ""
+    return None if name.endswith("_on") else ""
 
 
 def _ref(visit: Visit) -> str:

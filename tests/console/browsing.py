@@ -20,7 +20,7 @@ from tests.served import TENANT, made_office
 
 PERSON, PASSWORD = "m.reyes", "a gate behind the mill"
 EVERYBODY = frozenset({Role.DISPATCHER, Role.RESOLVER, Role.APPROVER, Role.ADMIN, Role.AUDITOR})
-SMALL = Size(technicians=4, assets=8, orders=80, conflicts=12, approvals=2, parked=3, apart=3, decisions=24)
+SMALL = Size(technicians=4, assets=8, orders=80, conflicts=30, approvals=2, parked=3, apart=3, decisions=24)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Every page of the table in Chromium, against a real server process: accessible in every shape, by keys alone."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -30,7 +31,7 @@ def chromium(console: Console) -> Iterator[Browser]:  # it keeps a loop of its o
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible(chromium: Browser, console: Console, scheme: str, width: int) -> None:
-    shape = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
+    shape: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
     with somebody(chromium, console, **shape) as page:
         trouble: list[str] = []
         page.on("console", lambda told: trouble.append(told.text) if told.type == "error" else None)
