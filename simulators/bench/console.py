@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 from sqlalchemy import text
@@ -33,6 +34,7 @@ from sync_server.sample.large import Size, fill
 from sync_server.settings import Settings
 from sync_server.store import Person
 
+T = TypeVar("T")
 TENANT, ADMIN, PASSWORD = "bench", "root", "a gate behind the mill"
 #: name of the figure, and the page
 PAGES = (
@@ -130,7 +132,7 @@ async def _pages(office: Office, named: dict[str, str], load: Load) -> Figures:
     return figures
 
 
-async def _run(work: Callable[[], object]) -> object:
+async def _run(work: Callable[[], T]) -> T:
     return work()
 
 

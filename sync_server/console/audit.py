@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from policies.acts import Act
+from policies.explain import PLACES
 from shared.problems import Code, Problem, Refused
 from sync_server.console.blocks import (
     Button,
@@ -103,8 +104,11 @@ def _act(body: Any) -> str:
 
 
 def _rest(body: Any) -> str:
+    """What else a link says; of a question to a model first where it ran."""
+    badge = PLACES.get(body.get("route"), "")
     told = {name: value for name, value in body.items() if name not in _SHOWN_APART and value not in (None, "")}
-    return "; ".join(f"{label(name)}: {value_text(value)}" for name, value in told.items()) or "–"
+    words = [badge, *(f"{label(name)}: {value_text(value)}" for name, value in told.items())]
+    return "; ".join(filter(None, words)) or "–"
 
 
 def _before_and_after(each: Linked) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from starlette.responses import Response
 
 from policies.acts import Act
+from shared.outcomes import EFFECTIVE, Outcome
 from shared.problems import Code, Problem, Refused
 from sync_server.console import qr
 from sync_server.console.blocks import (
@@ -32,17 +33,19 @@ from sync_server.console.blocks import (
     Table,
     Text,
     Tone,
+    Ways,
     said,
 )
 from sync_server.console.commands import ENTRY_COLUMNS, entry_row
 from sync_server.console.deciding import Deed
 from sync_server.console.home import age, backlog, needs_attention, silent
+from sync_server.console.narrowing import narrow_form, narrowed
 from sync_server.console.pages import shown
 from sync_server.console.states import state_of
 from sync_server.console.visit import Visit
 from sync_server.office import Office
 from sync_server.office.looking import DeviceLine
-from sync_server.store import DeviceState
+from sync_server.store import DeviceState, Entry
 
 _NOBODY = Said("No laptop is enrolled. Make a code below; on the laptop it is typed once.")
 _COLUMNS = (
@@ -70,8 +73,9 @@ def listed(office: Office, visit: Visit, problem: Problem | None, code: tuple[st
     )
     blocks = (
         *((_code_block(visit, *code),) if code else ()),
-        Text(other),
-        Table(Said("Laptops"), _COLUMNS, tuple(_row(each, now) for each in kept), _NOBODY),
+        Ways((other,)),
+        narrow_form(visit),
+        Table(Said("Laptops"), _COLUMNS, narrowed(tuple(_row(each, now) for each in kept), visit), _NOBODY),
         _enrol(office, visit),
     )
     number = sum(needs_attention(each, now) for each in lines)
@@ -147,6 +151,8 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
             epochs,
             Said("It sent nothing yet."),
         ),
+        _totals(office, visit, line),
+        _held(office, visit, name),
         *_decide(visit, line),
         Section(
             Said("What waits for review"),
@@ -164,7 +170,38 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
     return shown(visit, Page(name, blocks, (Link(Said("Devices"), "/console/devices"),)), problem)
 
 
-def _apart_row(entry: Any) -> tuple[Any, ...]:
+def _totals(office: Office, visit: Visit, line: DeviceLine) -> Section:
+    """What is here and what is only there, never in one number."""
+    settled = office.settled_of(visit.tenant, line.device.id)
+    accepted = sum(settled.get(each, 0) for each in EFFECTIVE)
+    refused = settled.get(Outcome.REJECTED, 0) + settled.get(Outcome.EXPIRED, 0)
+    words = said(
+        "{accepted} accepted here, {conflict} became conflicts, {refused} refused, {held} held here + {there} only "
+        "on the laptop, as it last said.",
+        accepted=accepted,
+        conflict=settled.get(Outcome.CONFLICT, 0),
+        refused=refused,
+        held=sum(line.held.values()),
+        there=line.report.waiting if line.report else 0,
+    )
+    return Section(Said("Its work"), (Text(words),))
+
+
+def _held(office: Office, visit: Visit, name: str) -> Section:
+    rows = tuple(
+        (*entry_row(entry)[:4], Several(tuple(Mono(need) for need in sorted(needs))) if needs else _why(entry))
+        for entry, needs in office.held_of(visit.tenant, name, _SHOWN)
+    )
+    columns = (*ENTRY_COLUMNS[:4], Said("Waits for"))
+    empty = Said("Nothing of it is held: what came is settled, or in quarantine.")
+    return Section(Said("What is held"), (Table(Said("Held commands of this laptop"), columns, rows, empty),))
+
+
+def _why(entry: Entry) -> str:
+    return entry.problem.detail if entry.problem else "–"
+
+
+def _apart_row(entry: Entry) -> tuple[Any, ...]:
     what, *others = entry_row(entry)
     return (Link(what, f"/console/quarantine/{entry.command.id}"), *others)
 

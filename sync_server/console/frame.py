@@ -7,6 +7,7 @@ Rules
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from policies.acts import Act
 from sync_server.console.blocks import Said, said
@@ -19,6 +20,7 @@ _PLACES: tuple[tuple[str, str, Act, tuple[str, ...]], ...] = (
     ("/console/parked", "Parked writes", Act.LOOK, ("parked",)),
     ("/console/quarantine", "Quarantine", Act.LOOK, ("quarantined",)),
     ("/console/devices", "Devices", Act.LOOK, ("forked",)),
+    ("/console/refused", "Refused work", Act.LOOK, ()),
     ("/console/orders", "Work orders", Act.LOOK, ()),
     ("/console/audit", "Audit", Act.AUDIT, ()),
     ("/console/people", "People", Act.LOOK, ()),
@@ -46,6 +48,7 @@ class Frame:
 
     links: tuple[Place, ...]
     waiting: Waiting
+    at: datetime
 
     @property
     def seen(self) -> str:
@@ -53,8 +56,8 @@ class Frame:
         return seen_as(self.waiting)
 
 
-def frame_of(path: str, waiting: Waiting, refusals: Mapping[Act, Said]) -> Frame:
-    """The frame of the page at `path`; `refusals` say which acts are not open to its reader, and why."""
+def frame_of(path: str, waiting: Waiting, refusals: Mapping[Act, Said], at: datetime) -> Frame:
+    """The frame of the page at `path` as of `at`; `refusals` say which acts are not open to its reader, and why."""
     counts = counts_of(waiting)
     links = tuple(
         Place(
@@ -67,7 +70,7 @@ def frame_of(path: str, waiting: Waiting, refusals: Mapping[Act, Said]) -> Frame
         )
         for href, words, act, counted in _PLACES
     )
-    return Frame(links, waiting)
+    return Frame(links, waiting, at)
 
 
 def counts_of(waiting: Waiting) -> Mapping[str, int]:

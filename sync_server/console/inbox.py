@@ -35,6 +35,7 @@ from sync_server.console.blocks import (
     said,
 )
 from sync_server.console.deciding import Deed, took_effect
+from sync_server.console.narrowing import LOOKED_AT, narrow_form, narrowed, words_of
 from sync_server.console.pages import label, shown
 from sync_server.console.states import state_of
 from sync_server.console.view import CHOICES, DEVICE, OFFICE_SIDE, title_of
@@ -43,8 +44,6 @@ from sync_server.office import Office
 from sync_server.office import Pick as Choose
 
 PAGE_SIZE = 50
-#: Of so many conflicts those of one shape are shown together.
-LOOKED_AT = 500
 BULK = "bulk"
 _EMPTY = Said(
     "Nothing waits for a decision. When a laptop brings a value for a field that somebody else changed meanwhile, "
@@ -85,27 +84,28 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
     """What waits for somebody, oldest first; with boxes where one shape was asked for."""
     everything, shape = visit.query.get("all") == "1", visit.query.get("shape", "")
     listed, more = _found(office, visit, everything=everything, shape=shape)
-    kept = {"all": "1"} if everything else {"shape": shape} if shape else {}
+    kept = {name: visit.query[name] for name in ("all", "shape", "words") if visit.query.get(name)}
     table = Table(
         Said("Conflicts"),
         (Said("Decide"), *_COLUMNS) if shape else _COLUMNS,
-        tuple(_row(each, boxes=bool(shape)) for each in listed),
+        narrowed(tuple(_row(each, boxes=bool(shape)) for each in listed), visit),
         _NEVER if everything else _EMPTY,
         f"?{urlencode({**kept, 'after': more})}" if more else "",
     )
     together = (_together(listed, visit),) if shape and listed else ()
     total = visit.frame.waiting.conflicts if visit.frame else 0
-    blocks = (_ways(listed, shape, everything=everything), table, *together)
+    blocks = (_ways(listed, shape, everything=everything), narrow_form(visit), table, *together)
     return shown(visit, Page(Said("Conflicts"), blocks, lead=said("{total} to decide.", total=total)), problem)
 
 
 def _found(office: Office, visit: Visit, *, everything: bool, shape: str) -> tuple[list[Listed], str]:
     """A page of conflicts, and where the next one begins; of one shape, if it is named."""
-    limit = LOOKED_AT if shape else PAGE_SIZE
+    words = words_of(visit)
+    limit = LOOKED_AT if shape or words else PAGE_SIZE
     state = None if everything else ConflictStatus.OPEN.value
     found = office.page_of(visit.tenant, "conflict", state, after=visit.query.get("after", ""), limit=limit + 1)
     listed = _listed(office, visit.tenant, found[:limit])
-    fitting = [each for each in listed if not shape or each.shape == shape][:PAGE_SIZE]
+    fitting = [each for each in listed if not shape or each.shape == shape][: LOOKED_AT if words else PAGE_SIZE]
     cut = len(found) > limit or (shape and len(fitting) == PAGE_SIZE)
     last = fitting[-1].conflict.ref if shape and len(fitting) == PAGE_SIZE else found[limit - 1].ref if cut else ""
     return fitting, last

@@ -110,6 +110,7 @@ def _templates(language: str) -> Environment:
         loader=PackageLoader("sync_server.console"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

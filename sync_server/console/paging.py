@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from shared.problems import Problem
 from shared.records import Record
-from sync_server.console.blocks import Link, Page, Said, Table, Text, said
+from sync_server.console.blocks import Link, Page, Said, Table, Ways
+from sync_server.console.narrowing import LOOKED_AT, narrow_form, narrowed, words_of
 from sync_server.console.pages import shown
 from sync_server.console.visit import Visit
 from sync_server.office import Office
@@ -39,26 +40,22 @@ def listing(
     """The page of a list, each record a `row`."""
     everything, after = visit.query.get("all") == "1", visit.query.get("after", "")
     states: tuple[str | None, ...] = (None,) if everything else told.waiting
+    limit = LOOKED_AT if words_of(visit) else PAGE_SIZE
     found = [
         each
         for state in states
-        for each in office.page_of(visit.tenant, told.kind, state, after=after, limit=PAGE_SIZE + 1)
+        for each in office.page_of(visit.tenant, told.kind, state, after=after, limit=limit + 1)
     ]
     found.sort(key=lambda each: each.ref)
-    page, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
-    kept = {"all": "1"} if everything else {}
+    page, more = found[:limit], len(found) > limit
+    kept = {name: visit.query[name] for name in ("all", "words") if visit.query.get(name)}
     table = Table(
         told.title,
         told.columns,
-        tuple(map(row, page)),
+        narrowed(tuple(map(row, page)), visit),
         told.empty,
         f"?{urlencode({**kept, 'after': page[-1].ref})}" if more else "",
     )
     other = Link(Said("Only those that wait"), told.path) if everything else Link(Said("All"), f"{told.path}?all=1")
     lead = Said("All, oldest first.") if everything else Said("Those that wait for somebody, oldest first.")
-    return shown(visit, Page(told.title, (Text(other), table), lead=lead), problem)
-
-
-def page_note(number: int) -> Said:
-    """How many are shown."""
-    return said("{number} are shown.", number=number)
+    return shown(visit, Page(told.title, (Ways((other,)), narrow_form(visit), table), lead=lead), problem)

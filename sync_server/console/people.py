@@ -15,6 +15,7 @@ from shared.commands.base import Role
 from shared.problems import Code, Problem, Refused
 from sync_server.console.blocks import Button, Facts, Field, Form, Link, Page, Said, Section, Table, Text, said
 from sync_server.console.deciding import Deed
+from sync_server.console.narrowing import narrow_form, narrowed
 from sync_server.console.pages import shown
 from sync_server.console.visit import Visit
 from sync_server.office import Office
@@ -40,7 +41,8 @@ def listed(office: Office, visit: Visit, problem: Problem | None) -> Response:
     rows = tuple(tuple(_row(each, accounts.get(each.id))) for each in office.people(visit.tenant))
     why = visit.refusals.get(Act.ADMINISTER)
     blocks = (
-        Table(Said("People"), _COLUMNS, rows, _NOBODY),
+        narrow_form(visit),
+        Table(Said("People"), _COLUMNS, narrowed(rows, visit), _NOBODY),
         Section(Said("What the roles are for"), (Facts(tuple((role.value, _MEANING[role]) for role in _ROLES)),)),
         Section(
             Said("Add somebody"),

@@ -30,6 +30,7 @@ from sync_server.console.blocks import (
 )
 from sync_server.console.commands import command_facts, summary_of, waiting_section
 from sync_server.console.deciding import Deed
+from sync_server.console.narrowing import narrow_form, narrowed
 from sync_server.console.pages import shown
 from sync_server.console.visit import Visit
 from sync_server.console.ways import device_link
@@ -56,11 +57,12 @@ def listed(office: Office, visit: Visit, problem: Problem | None) -> Response:
     """What waits for review, in the order of receipt."""
     device = visit.query.get("device") or None
     found = office.quarantine_page(visit.tenant, device, SHOWN + 1)
-    table = Table(Said("Quarantine"), _COLUMNS, tuple(map(_row, found[:SHOWN])), _EMPTY)
+    table = Table(Said("Quarantine"), _COLUMNS, narrowed(tuple(map(_row, found[:SHOWN])), visit), _EMPTY)
     left = said("The first {number} are shown; decide these, and the next come up.", number=SHOWN)
     total = visit.frame.waiting.quarantined if visit.frame else 0
     blocks = (
         *((Text(left),) if len(found) > SHOWN else ()),
+        narrow_form(visit),
         table,
         *((Section(Said("Decide those that are ticked"), (_form(visit),)),) if found else ()),
     )

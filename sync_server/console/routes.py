@@ -34,6 +34,7 @@ from sync_server.console import (
     policy_trials,
     preferences,
     quarantine,
+    refused,
     sign_in,
 )
 from sync_server.console.blocks import Said
@@ -66,6 +67,7 @@ SHEETS = (
     Sheet("/console/parked/{command}", Act.LOOK, parked.show, parked.DEEDS),
     Sheet("/console/quarantine", Act.LOOK, quarantine.listed, quarantine.DEEDS),
     Sheet("/console/quarantine/{command}", Act.LOOK, quarantine.show, quarantine.DEEDS),
+    Sheet("/console/refused", Act.LOOK, refused.listed),
     Sheet("/console/devices", Act.LOOK, devices.listed, devices.LIST_DEEDS),
     Sheet("/console/devices/{device}", Act.LOOK, devices.show, devices.DEEDS),
     Sheet("/console/orders", Act.LOOK, orders.listed, order_forms.PLAN_DEEDS),
@@ -129,9 +131,8 @@ def _endpoint(
 def _answer(office: Office, handler: Handler, visit: Visit) -> Response:
     try:
         return handler(office, visit)
-    except Refused as refused:
-        told = refused.problem
-        return page(visit, "problem.html", {"problem": told}, told.status)
+    except Refused as error:
+        return page(visit, "problem.html", {"problem": error.problem}, error.problem.status)
 
 
 def _signed_in(sheet: Sheet, acts: Acts) -> Handler:
@@ -142,7 +143,7 @@ def _signed_in(sheet: Sheet, acts: Acts) -> Handler:
         if who is None:
             return sign_in.ask(visit)
         refusals = refusals_of(acts, who.person.id, who.person.roles)
-        frame = frame_of(visit.path, office.waiting(who.tenant), refusals)
+        frame = frame_of(visit.path, office.waiting(who.tenant), refusals, office.service.ports.clock.now())
         visit = replace(visit, who=who, refusals=refusals, frame=frame, done=DONE.get(visit.query.get("done", "")))
         try:
             if visit.method == "POST":
@@ -150,20 +151,19 @@ def _signed_in(sheet: Sheet, acts: Acts) -> Handler:
             if why := refusals.get(sheet.look):
                 raise Refused(Code.NOT_PERMITTED, why.text.format_map(why.values))
             return answer(office, visit, sheet)
-        except Refused as refused:
-            told = refused.problem
-            return page(visit, "problem.html", {"problem": told}, told.status)
+        except Refused as error:
+            return page(visit, "problem.html", {"problem": error.problem}, error.problem.status)
 
     return handler
 
 
 def refusals_of(acts: Acts, person: str, roles: frozenset[Role]) -> Mapping[Act, Said]:
     """The acts that are not open to somebody, and who may."""
-    refused = [act for act in Act if not acts.may(person, roles, act)]
+    closed = [act for act in Act if not acts.may(person, roles, act)]
     has = ", ".join(sorted(roles)) or "nothing"
     return {
         act: takes(" or ".join(sorted(role for role in Role if acts.may("somebody", [role], act))), has)
-        for act in refused
+        for act in closed
     }
 
 

@@ -150,6 +150,19 @@ class Looks(OfficePart):
             links = tx.newest_links(tenant, _END if before is None else before, limit, about)
             return links, max(0, tx.head(tenant).audit_position - tx.mentioned(tenant))
 
+    def settled_of(self, tenant: str, device: str) -> Mapping[str, int]:
+        """How many commands of a laptop were settled here, by outcome."""
+        with self.service.store.reading() as tx:
+            return tx.outcomes_of(tenant, device)
+
+    def held_of(self, tenant: str, device: str, limit: int) -> list[tuple[Entry, frozenset[str]]]:
+        """What is held of a laptop and is not in quarantine, each with what it waits for."""
+        others = tuple(hold for hold in Hold if hold is not Hold.QUARANTINED)
+        with self.service.store.reading() as tx:
+            held = tx.held(tenant, *others, device=device, limit=limit)
+            needs = tx.needs_of_each(tenant, [each.command.id for each in held])
+        return [(each, needs.get(each.command.id, frozenset())) for each in held]
+
     def quarantine_page(self, tenant: str, device: str | None, limit: int) -> list[Entry]:
         """What waits for review, in the order of receipt; only one laptop's if it is named."""
         with self.service.store.reading() as tx:

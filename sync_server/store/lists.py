@@ -57,6 +57,12 @@ _HELD = Fixed(
     .group_by(LEDGER.c.device, LEDGER.c.hold)
 )
 
+_OUTCOMES = Fixed(
+    select(LEDGER.c.outcome, func.count().label("number"))
+    .where(LEDGER.c.tenant == bindparam("of"), LEDGER.c.device == bindparam("by"), LEDGER.c.outcome.is_not(None))
+    .group_by(LEDGER.c.outcome)
+)
+
 
 @cache
 def _seen(dialect: str) -> Any:
@@ -106,3 +112,7 @@ class Lists(Part):
         for row in self._all(_HELD, of=tenant):
             found.setdefault(row.device, {})[row.hold] = int(row.number)
         return found
+
+    def outcomes_of(self, tenant: str, device: str) -> Mapping[str, int]:
+        """How many commands of a device were settled, by outcome."""
+        return {row.outcome: int(row.number) for row in self._all(_OUTCOMES, of=tenant, by=device)}

@@ -16,7 +16,9 @@ from sync_server.store.audit import AUDIT, Audit, Link
 from sync_server.store.base import Fixed, Table, table_of
 from sync_server.store.organisation import Organisation
 
-RECORD, PERSON, DEVICE, COMMAND = "record", "person", "device", "command"
+RECORD, PERSON, DEVICE, COMMAND, OUTCOME = "record", "person", "device", "command", "outcome"
+#: What became of a command that its author should hear about.
+_NOT_DONE = frozenset({"rejected", "expired"})
 
 
 class MentionRow(Table, table=True):
@@ -84,6 +86,8 @@ def names_in(body: str) -> Iterator[str]:
         for name in names:
             if isinstance(found := told.get(name), str):
                 yield f"{what} {found}"
+    if told.get("outcome") in _NOT_DONE:
+        yield f"{OUTCOME} refused"
     versions = told.get("versions")
     if isinstance(versions, dict):
         yield from (f"{RECORD} {ref}" for ref in versions)
