@@ -186,7 +186,7 @@ def _line(each: Linked) -> Iterator[Any]:
 def _why(entry: Any) -> Iterator[Any]:
     receipt = entry.receipt
     if receipt and receipt.conflict:
-        yield record_link(receipt.conflict)
+        yield Link(Said("what clashed, and what was decided"), f"/console/conflicts/{id_of(receipt.conflict)}")
     if receipt and receipt.detail:
         yield Small(receipt.detail)
 
