@@ -35,7 +35,7 @@ from sync_server.console.blocks import (
     said,
 )
 from sync_server.console.deciding import Deed, took_effect
-from sync_server.console.narrowing import LOOKED_AT, narrow_form, narrowed, words_of
+from sync_server.console.narrowing import LOOKED_AT, empty_of, narrow_form, narrowed, words_of
 from sync_server.console.pages import label, shown
 from sync_server.console.states import state_of
 from sync_server.console.view import CHOICES, DEVICE, OFFICE_SIDE, title_of
@@ -89,7 +89,7 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
         Said("Conflicts"),
         (Said("Decide"), *_COLUMNS) if shape else _COLUMNS,
         narrowed(tuple(_row(each, boxes=bool(shape)) for each in listed), visit),
-        _NEVER if everything else _EMPTY,
+        empty_of(visit, _NEVER if everything else _EMPTY),
         f"?{urlencode({**kept, 'after': more})}" if more else "",
     )
     together = (_together(listed, visit),) if shape and listed else ()

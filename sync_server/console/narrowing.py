@@ -12,6 +12,7 @@ LOOKED_AT = 500
 _KEPT = ("all", "shape", "show", "device")
 
 Row = tuple[Any, ...]
+_NO_ROW = Said("No row here has these words. Take some away, or go on to the next page if there is one.")
 
 
 def words_of(visit: Visit) -> tuple[str, ...]:
@@ -30,6 +31,11 @@ def narrowed(rows: Sequence[Row], visit: Visit) -> tuple[Row, ...]:
     """The rows in which every word stands."""
     words = words_of(visit)
     return tuple(row for row in rows if not words or _has(row, words))
+
+
+def empty_of(visit: Visit, empty: Said) -> Said:
+    """Why a list has no rows: there are none, or none with these words."""
+    return _NO_ROW if words_of(visit) else empty
 
 
 def _has(row: Row, words: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from shared.problems import Problem
 from shared.records import Record
 from sync_server.console.blocks import Link, Page, Said, Table, Ways
-from sync_server.console.narrowing import LOOKED_AT, narrow_form, narrowed, words_of
+from sync_server.console.narrowing import LOOKED_AT, empty_of, narrow_form, narrowed, words_of
 from sync_server.console.pages import shown
 from sync_server.console.visit import Visit
 from sync_server.office import Office
@@ -53,7 +53,7 @@ def listing(
         told.title,
         told.columns,
         narrowed(tuple(map(row, page)), visit),
-        told.empty,
+        empty_of(visit, told.empty),
         f"?{urlencode({**kept, 'after': page[-1].ref})}" if more else "",
     )
     other = Link(Said("Only those that wait"), told.path) if everything else Link(Said("All"), f"{told.path}?all=1")

@@ -30,7 +30,7 @@ from sync_server.console.blocks import (
 )
 from sync_server.console.commands import command_facts, summary_of, waiting_section
 from sync_server.console.deciding import Deed
-from sync_server.console.narrowing import narrow_form, narrowed
+from sync_server.console.narrowing import empty_of, narrow_form, narrowed
 from sync_server.console.pages import shown
 from sync_server.console.visit import Visit
 from sync_server.console.ways import device_link
@@ -57,7 +57,9 @@ def listed(office: Office, visit: Visit, problem: Problem | None) -> Response:
     """What waits for review, in the order of receipt."""
     device = visit.query.get("device") or None
     found = office.quarantine_page(visit.tenant, device, SHOWN + 1)
-    table = Table(Said("Quarantine"), _COLUMNS, narrowed(tuple(map(_row, found[:SHOWN])), visit), _EMPTY)
+    table = Table(
+        Said("Quarantine"), _COLUMNS, narrowed(tuple(map(_row, found[:SHOWN])), visit), empty_of(visit, _EMPTY)
+    )
     left = said("The first {number} are shown; decide these, and the next come up.", number=SHOWN)
     total = visit.frame.waiting.quarantined if visit.frame else 0
     blocks = (
