@@ -13,7 +13,7 @@ from shared.outcomes import Reason
 from shared.problems import Problem
 from sync_server.console.blocks import Note, Page, Said, Several, Small, Table, said
 from sync_server.console.commands import standing_of, summary_of, verb_of
-from sync_server.console.narrowing import narrow_form, narrowed
+from sync_server.console.narrowing import empty_of, narrow_form, narrowed
 from sync_server.console.pages import shown
 from sync_server.console.visit import Visit
 from sync_server.console.ways import device_link, record_link
@@ -56,7 +56,11 @@ def listed(office: Office, visit: Visit, problem: Problem | None) -> Response:
     links = found[:PAGE_SIZE]
     more = f"?before={links[-1].position}" if len(found) > PAGE_SIZE else ""
     table = Table(
-        Said("Refused work"), _COLUMNS, narrowed(tuple(tuple(_row(each)) for each in links), visit), _EMPTY, more
+        Said("Refused work"),
+        _COLUMNS,
+        narrowed(tuple(tuple(_row(each)) for each in links), visit),
+        empty_of(visit, _EMPTY),
+        more,
     )
     behind = (Note(said("{n} newer links are not gone through yet; look again soon.", n=left)),) if left else ()
     return shown(visit, Page(Said("Refused work"), (narrow_form(visit), *behind, table), lead=_LEAD), problem)

@@ -8,16 +8,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from policies.bundle import pack
 from shared.commands.base import Role
 from shared.ids import record_ref
 from shared.records import Priority
 from shared.sync import DeviceReport
 from sync_server.office import Office
+from sync_server.office.policies import Scope
 from sync_server.sample.laptops import SampleLaptop
 from sync_server.sample.told import tell_decisions
 from sync_server.store import Person
 from sync_server.systems.desk import Desk
 from sync_server.systems.steps import Park, Turned
+from sync_server.updates.bundles import renumbered, shipped_bundle
 
 _FIRST = ("Ada", "Bo", "Cleo", "Dev", "Ines", "Jonas", "Kofi", "Lena", "Mara", "Nils", "Odile", "Pia")
 _LAST = ("Lind", "Okoro", "Bauer", "Silva", "Moreau", "Haugen", "Rossi", "Novak", "Costa", "Weber", "Dahl", "Kaya")
@@ -64,6 +67,8 @@ def fill(office: Office, tenant: str, admin: str, size: Size) -> dict[str, int]:
     clashes = _clashes(office, tenant, laptops, size)
     _approvals(office, tenant, laptops, size)
     _writes(office, tenant, laptops, size)
+    _refused(laptops)
+    _bundle(office, tenant, admin, laptops[0].name)
     _apart(office, tenant, admin, laptops, size)
     _seen_long_ago(office, tenant, laptops)
     told = tell_decisions(office, tenant, laptops, size.decisions)
@@ -198,6 +203,24 @@ def _writes(office: Office, tenant: str, laptops: Sequence[SampleLaptop], size: 
         turned = Turned("the store says: part 22-118 is no longer sold")
         parked = Park("the store does not answer; it may have taken the order, and cannot be asked")
         desk.settle(marked, turned if number % 3 == 0 else parked)
+
+
+def _refused(laptops: Sequence[SampleLaptop]) -> None:
+    """Steps that a job cannot take."""
+    for number in (3, 5, 9):
+        laptop = laptops[number % len(laptops)]
+        laptop.look(_ref(number))
+        laptop.say("status.changed", _ref(number), to="closed")
+        laptop.send()
+
+
+def _bundle(office: Office, tenant: str, admin: str, laptop: str) -> None:
+    """The policies that ship, under the next number, tried in the shadow on one laptop."""
+    shipped = shipped_bundle()
+    number = shipped.manifest.version + 1
+    office.publish_bundle(tenant, admin, renumbered(pack(shipped.files), number))
+    scope = Scope(groups=frozenset({laptop}))
+    office.roll_out(tenant, admin, number, "shadow", scope, "first on one laptop")
 
 
 def _apart(office: Office, tenant: str, admin: str, laptops: Sequence[SampleLaptop], size: Size) -> None:
