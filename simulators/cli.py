@@ -53,6 +53,17 @@ PROGRAM = Program(
             (argument("--commands", type=int, default=400, metavar="N", help="how many (default: %(default)s)"),),
         ),
         Verb(
+            ("bench", "console"),
+            "The console's pages over 10,000 open conflicts and a long audit, each beside its bare query.",
+            f"{_HERE}bench_console",
+            (
+                argument("--conflicts", type=int, default=10_000, metavar="N", help="open (default: %(default)s)"),
+                argument("--links", type=int, default=500_000, metavar="N", help="of audit (default: %(default)s)"),
+                argument("--rounds", type=int, default=40, metavar="N", help="of each page (default: %(default)s)"),
+                argument("--full", action="store_true", help="5 million links"),
+            ),
+        ),
+        Verb(
             ("bench", "sync"),
             "A real server and a real laptop: apply, pull, resync and bytes on the wire, each beside its floor.",
             f"{_HERE}bench_sync",

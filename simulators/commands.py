@@ -89,6 +89,17 @@ def bench_sync(arguments: argparse.Namespace) -> Report:
     return Report("tailboard.bench.v1", data, lines, ok=measured.whole)
 
 
+def bench_console(arguments: argparse.Namespace) -> Report:
+    """The console's pages over a large organisation."""
+    from simulators.bench.console import Load, measure
+
+    if arguments.rounds < 5:
+        raise UsageError("--rounds needs at least 5 to say anything.")
+    links = 5_000_000 if arguments.full else arguments.links
+    figures = measure(Load(arguments.conflicts, links, arguments.rounds))
+    return Report("tailboard.bench.v1", {"bench": "console", "figures": figures}, as_lines(figures))
+
+
 def bench_model(arguments: argparse.Namespace) -> Report:
     """The laptop's model beside raw llama.cpp."""
     from device.errors import LocalError

@@ -249,14 +249,22 @@ def cluster_of(told: str, service: Service, run_blocking: RunBlocking) -> Cluste
     return build_cluster(service, read_cluster(Path(told), os.environ), policies, run_blocking)
 
 
-def build_console(office: Office, run_blocking: RunBlocking) -> "APIRouter":
-    """The pages of the back office."""
+def build_console(
+    office: Office,
+    run_blocking: RunBlocking,
+    gateway: Gateway | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> "APIRouter":
+    """The pages of the back office; `gateway` is measured there, `stopping` says that the server is about to stop."""
     from policies.acts import POLICIES, SCHEMA, Acts  # noqa: PLC0415  # worlds and laptops do without pages
     from sync_server.console import routes  # noqa: PLC0415
+    from sync_server.console.events import Watch  # noqa: PLC0415
+    from sync_server.telemetry.readings import read_process  # noqa: PLC0415
 
     rules = resources.files("policies.acts")
+    acts = Acts(*((rules / name).read_text() for name in (POLICIES, SCHEMA)))
     return routes.console_routes(
-        office, Acts(*((rules / name).read_text() for name in (POLICIES, SCHEMA))), run_blocking
+        office, acts, run_blocking, Watch(asyncio.sleep, stopping), lambda: read_process(gateway)
     )
 
 

@@ -91,8 +91,20 @@ def sample_load(arguments: argparse.Namespace) -> Report:
         office.apply_import(tenant, actor, only_new)
         done[kind] = {"new": len(plan.new), "kept": len(only_new.kept), "same": plan.same}
     done["document"] = _sample_manuals(office, tenant, actor)
+    more = _sample_large(office, tenant, actor) if arguments.large else {}
+    done |= {"large": more} if more else {}
     lines = [f"{done['people']} people", *(f"{kind}: {_counts(done[kind])}" for kind in (*SAMPLE_KINDS, "document"))]
+    lines += [f"{name.replace('_', ' ')}: {number} more" for name, number in more.items()]
     return Report("tailboard.sample.v1", done, lines)
+
+
+def _sample_large(office: Office, tenant: str, actor: str) -> dict[str, int]:
+    """Fill the organisation; once."""
+    from sync_server.sample.large import Size, fill, order
+
+    if f"work_order/{order(0)}" in office.seen(tenant, [f"work_order/{order(0)}"]):
+        return {}
+    return fill(office, tenant, actor, Size())
 
 
 def _sample_manuals(office: Office, tenant: str, actor: str) -> dict[str, int]:
@@ -302,7 +314,8 @@ def serve(arguments: argparse.Namespace) -> Report | None:
         else f"Listening on {url}"
     )
     sys.stdout.flush()
-    console = build_console(Office(service), on_thread)
+    gateway = cluster.gateway if cluster else None
+    console = build_console(Office(service), on_thread, gateway, lambda: server.should_exit)
     app = build_app(service, on_thread, lifespan, cluster, console, settings.metrics_token)
     config = uvicorn.Config(app, http=GatheredHttp, ws="none", log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)

@@ -39,6 +39,7 @@ from sync_server.batch import Batch
 from sync_server.batch.known import Asks, nobody_asks
 from sync_server.blob_files import BlobFiles
 from sync_server.logs import where
+from sync_server.mentioning import mention
 from sync_server.reading import envelope_of, read, unpacked
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
 from sync_server.standing import refuse_if_stopped
@@ -187,6 +188,7 @@ class Service:
         for tenant in tenants:
             try:
                 self.sweep_tenant(tenant)
+                mention(self.store, tenant)
                 if files_due:
                     self.attachments.give_back(tenant, now)
             except Refused as refused:  # one organisation's trouble is not the others'

@@ -24,6 +24,7 @@ class Act(StrEnum):
 
     LOOK = "look"
     RESOLVE = "resolve"
+    REVIEW = "review"
     APPROVE = "approve"
     DISPATCH = "dispatch"
     ADMINISTER = "administer"

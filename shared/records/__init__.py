@@ -21,6 +21,8 @@ from shared.records.knowledge import (
 )
 from shared.records.record import Record, Stamp, WireRecord, WireStamp, record_from_json, record_to_json
 from shared.records.review import (
+    REFUSED_UNSETTLED,
+    WAITING_STATES,
     Approval,
     ApprovalChoice,
     ApprovalStatus,
@@ -35,6 +37,7 @@ from shared.records.review import (
     Side,
     WriteStatus,
     WriteVerdict,
+    state_of,
     waits_for_a_person,
 )
 from shared.records.rules import GROWS, REPLACES, Body, FileName, ItemId, Merge, Rule, Tag
@@ -68,8 +71,10 @@ __all__ = [
     "GROWS",
     "KINDS",
     "QUESTION_CHARS_MAX",
+    "REFUSED_UNSETTLED",
     "REPLACES",
     "TASK_ENDS",
+    "WAITING_STATES",
     "Activity",
     "AnswerEntry",
     "Approval",
@@ -127,5 +132,6 @@ __all__ = [
     "record_from_json",
     "record_to_json",
     "rule_of",
+    "state_of",
     "waits_for_a_person",
 ]

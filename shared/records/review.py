@@ -200,3 +200,23 @@ def waits_for_a_person(write: Mapping[str, JsonValue]) -> bool:
     """Whether the fields of an ``external_write`` say that only a person can settle it."""
     refused = write["status"] == WriteStatus.REFUSED and write["decided_by"] is None
     return refused or write["status"] == WriteStatus.PARKED
+
+
+#: The state of an ``external_write`` that a system refused, and that nobody has settled yet.
+REFUSED_UNSETTLED = "refused_unsettled"
+#: Kinds whose lists are asked for by state, and the states in which one waits for a person.
+WAITING_STATES: Mapping[str, tuple[str, ...]] = {
+    "conflict": (ConflictStatus.OPEN.value,),
+    "approval": (ApprovalStatus.PENDING.value,),
+    "external_write": (WriteStatus.PARKED.value, REFUSED_UNSETTLED),
+    "work_order": (),
+}
+
+
+def state_of(kind: str, fields: Mapping[str, JsonValue]) -> str | None:
+    """By what a list of `kind` is asked for; None if it is by nothing."""
+    if kind not in WAITING_STATES:
+        return None
+    status = str(fields["status"])
+    refused = kind == "external_write" and status == WriteStatus.REFUSED and waits_for_a_person(fields)
+    return REFUSED_UNSETTLED if refused else status

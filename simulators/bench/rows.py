@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy import Connection, inspect, text
+
 _NUMBERS = "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :number) "
 
 
@@ -69,4 +71,51 @@ def _copy(
         f"INSERT INTO {table} ({', '.join(columns)}) {_NUMBERS}"  # noqa: S608 - our own words only
         f" SELECT {wanted} FROM counted JOIN pattern ON pattern.rowid = 1 + n % {turns}",
         values,
+    )
+
+
+# -- on either database, through SQLAlchemy
+
+
+def more_conflicts(connection: Connection, tenant: str, upto: int) -> None:
+    """Copies of open conflicts, each under an id of its own, until there are `upto`."""
+    (there,) = connection.execute(
+        text("SELECT count(*) FROM record WHERE tenant = :t AND kind = 'conflict' AND state = 'open'"), {"t": tenant}
+    ).one()
+    name = _printed(connection, "conflict/8{}-0000-7000-8000-000000000000", "n")
+    differing = {"ref": name, "body": f"replace(body, ref, {name})"}
+    pattern = "SELECT * FROM record WHERE tenant = :t AND kind = 'conflict' AND state = 'open'"
+    _copies(connection, "record", pattern, differing, {"t": tenant, "number": upto - there})
+
+
+def more_links(connection: Connection, tenant: str, upto: int) -> None:
+    """Copies of links of the audit until there are `upto`; no chain, but as large and as many."""
+    (there,) = connection.execute(text("SELECT audit_position FROM tenant WHERE id = :t"), {"t": tenant}).one()
+    pattern = "SELECT * FROM audit WHERE tenant = :t"
+    _copies(connection, "audit", pattern, {"position": f"n + {there}"}, {"t": tenant, "number": upto - there})
+    connection.execute(text("UPDATE tenant SET audit_position = :n WHERE id = :t"), {"n": upto, "t": tenant})
+
+
+def _printed(connection: Connection, shape: str, number: str) -> str:
+    """A number with seven digits in a text, in the database's words."""
+    start, end = shape.split("{}")
+    sqlite = connection.dialect.name == "sqlite"
+    digits = f"printf('%07d', {number})" if sqlite else f"lpad({number}::text, 7, '0')"
+    return f"'{start}' || {digits} || '{end}'"
+
+
+def _copies(
+    connection: Connection, table: str, pattern: str, differing: Mapping[str, str], values: Mapping[str, str | int]
+) -> None:
+    columns = [each["name"] for each in inspect(connection).get_columns(table)]
+    wanted = ", ".join(differing.get(name, name) for name in columns)
+    numbered = f"SELECT row_number() OVER () - 1 AS turn, p.* FROM ({pattern}) AS p"  # noqa: S608 - our own words only
+    connection.execute(
+        text(
+            f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - our own words only
+            "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :number), "
+            f"pattern AS ({numbered}) SELECT {wanted} FROM counted "
+            "JOIN pattern ON pattern.turn = counted.n % (SELECT count(*) FROM pattern)"
+        ),
+        dict(values),
     )

@@ -17,7 +17,7 @@ from shared.envelope import SigningKey
 from shared.ids import sha256_hex
 from shared.merkle import Leaf
 from shared.receipts import seal_all
-from shared.records import Record
+from shared.records import Record, state_of
 from shared.statements import ReceiptsRoot
 from sync_server.batch.decided import Decided, Settled
 from sync_server.batch.known import Known
@@ -70,10 +70,10 @@ def write(known: Known, decided: Decided, seal: Seal, check: Callable[[], None])
 
 
 def _placed(record: Record, change_seq: int, known: Known) -> Write:
-    stored, team = known.stored.get(record.ref), team_of(record)
+    stored, team, state = known.stored.get(record.ref), team_of(record), state_of(record.kind, record.fields)
     if stored is None:
-        return Write(record, change_seq, team, before=0)
-    return Write(record, change_seq, team, before=stored.version, left=team_of(stored) != team)
+        return Write(record, change_seq, team, before=0, state=state)
+    return Write(record, change_seq, team, stored.version, team_of(stored) != team, state)
 
 
 def _put_entries(known: Known, decided: Decided, settled: list[Entry], root: int) -> None:

@@ -1,4 +1,4 @@
-"""Which page answers what, and what all of them do first: who asks, may they, and did the form come from here.
+"""The table of pages: where each is, who may open it, and what answers. Requests come in and leave from here.
 
 Rules
 1. A page names the act that it takes; whether somebody may do it is Cedar's answer, at each request.
@@ -6,8 +6,8 @@ Rules
    sign-in and carries what was typed.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from importlib import resources
 
 from fastapi import APIRouter, Request
@@ -17,88 +17,160 @@ from policies.acts import Act, Acts
 from shared.commands.base import Role
 from shared.ports import RunBlocking
 from shared.problems import Code, Refused
-from sync_server.console import conflicts, sign_in
-from sync_server.console.pages import SAFE, label, moved, page
+from sync_server.console import (
+    approvals,
+    audit,
+    conflicts,
+    devices,
+    health,
+    home,
+    inbox,
+    models,
+    order_forms,
+    orders,
+    parked,
+    people,
+    policies,
+    policy_trials,
+    preferences,
+    quarantine,
+    refused,
+    sign_in,
+)
+from sync_server.console.blocks import Said
+from sync_server.console.deciding import DONE, Sheet, answer
+from sync_server.console.events import Watch, event_routes
+from sync_server.console.frame import frame_of, takes
+from sync_server.console.pages import SAFE, page
 from sync_server.console.visit import Visit, read_visit
 from sync_server.office import Office
 
 Handler = Callable[[Office, Visit], Response]
-_STATIC = {"console.css": "text/css; charset=utf-8"}
+_STATIC = {
+    "console.css": "text/css; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+}
 
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A method and a path, the act that it takes (None: none, nobody need be signed in), and what answers."""
-
-    method: str
-    path: str
-    act: Act | None
-    handler: Handler
-
-
-def _first(_office: Office, _visit: Visit) -> Response:
-    return moved("/console/conflicts")
-
-
-WAYS = (
-    Way("GET", "/console/", Act.LOOK, _first),
-    Way("GET", "/console/sign-in", None, sign_in.show),
-    Way("POST", "/console/sign-in", None, sign_in.sign_in),
-    Way("POST", "/console/sign-out", None, sign_in.sign_out),
-    Way("GET", "/console/conflicts", Act.LOOK, conflicts.inbox),
-    Way("GET", "/console/conflicts/{conflict}", Act.LOOK, conflicts.show),
-    Way("POST", "/console/conflicts/{conflict}", Act.RESOLVE, conflicts.act),
+#: Where nobody need be signed in.
+OPEN: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/console/sign-in", sign_in.show),
+    ("POST", "/console/sign-in", sign_in.sign_in),
+    ("POST", "/console/sign-out", sign_in.sign_out),
+)
+SHEETS = (
+    Sheet("/console/", Act.LOOK, home.show),
+    Sheet("/console/conflicts", Act.LOOK, inbox.show, inbox.DEEDS),
+    Sheet("/console/conflicts/{conflict}", Act.LOOK, conflicts.show, conflicts.DEEDS),
+    Sheet("/console/approvals", Act.LOOK, approvals.listed),
+    Sheet("/console/approvals/{approval}", Act.LOOK, approvals.show, approvals.DEEDS),
+    Sheet("/console/parked", Act.LOOK, parked.listed),
+    Sheet("/console/parked/{command}", Act.LOOK, parked.show, parked.DEEDS),
+    Sheet("/console/quarantine", Act.LOOK, quarantine.listed, quarantine.DEEDS),
+    Sheet("/console/quarantine/{command}", Act.LOOK, quarantine.show, quarantine.DEEDS),
+    Sheet("/console/refused", Act.LOOK, refused.listed),
+    Sheet("/console/devices", Act.LOOK, devices.listed, devices.LIST_DEEDS),
+    Sheet("/console/devices/{device}", Act.LOOK, devices.show, devices.DEEDS),
+    Sheet("/console/orders", Act.LOOK, orders.listed, order_forms.PLAN_DEEDS),
+    Sheet("/console/orders/{order}", Act.LOOK, orders.show, order_forms.DEEDS),
+    Sheet("/console/audit", Act.AUDIT, audit.listed, audit.DEEDS),
+    Sheet("/console/audit/export", Act.AUDIT, audit.export),
+    Sheet("/console/people", Act.LOOK, people.listed, people.LIST_DEEDS),
+    Sheet("/console/people/{person}", Act.LOOK, people.show, people.DEEDS),
+    Sheet("/console/policies", Act.LOOK, policies.listed, policies.DEEDS),
+    Sheet("/console/policies/what-if", Act.LOOK, policy_trials.what_if),
+    Sheet("/console/policies/diff", Act.LOOK, policy_trials.diff),
+    Sheet("/console/models", Act.LOOK, models.listed, models.DEEDS),
+    Sheet("/console/settings", Act.LOOK, preferences.show, preferences.DEEDS),
 )
 
 
-def console_routes(office: Office, acts: Acts, run_blocking: RunBlocking) -> APIRouter:
-    """The pages over `office`; `acts` says who may do what, `run_blocking` carries every call."""
+def sheets(read_process: health.ReadProcess = dict) -> tuple[Sheet, ...]:
+    """Every page that takes somebody; `read_process` says what is measured of this process alone."""
+    return (*SHEETS, health.sheet(read_process))
+
+
+def console_routes(
+    office: Office,
+    acts: Acts,
+    run_blocking: RunBlocking,
+    watch: Watch,
+    read_process: health.ReadProcess = dict,
+) -> APIRouter:
+    """The pages over `office`.
+
+    Args:
+        office: what they show and ask.
+        acts: who may do what.
+        run_blocking: carries every call.
+        watch: how open pages hear of changes.
+        read_process: what is measured of this process alone.
+    """
     router = APIRouter(include_in_schema=False)
-    for way in WAYS:
-        router.add_api_route(way.path, _endpoint(office, acts, way, run_blocking), methods=[way.method])
+    for method, path, handler in OPEN:
+        router.add_api_route(path, _endpoint(office, handler, run_blocking), methods=[method])
+    for sheet in sheets(read_process):
+        handler = _signed_in(sheet, acts)
+        methods = ["GET", "POST"] if sheet.deeds else ["GET"]
+        router.add_api_route(sheet.path, _endpoint(office, handler, run_blocking), methods=methods)
+    router.include_router(event_routes(office, run_blocking, watch))
     for name, media in _STATIC.items():
         router.add_api_route(f"/console/static/{name}", _file(name, media), methods=["GET"])
     return router
 
 
 def _endpoint(
-    office: Office, acts: Acts, way: Way, run_blocking: RunBlocking
+    office: Office, handler: Handler, run_blocking: RunBlocking
 ) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
+    async def answered(request: Request) -> Response:
         visit = await read_visit(request)
-        return await run_blocking(lambda: _answer(office, acts, way, visit))
+        return await run_blocking(lambda: _answer(office, handler, visit))
 
-    return answer
+    return answered
 
 
-def _answer(office: Office, acts: Acts, way: Way, visit: Visit) -> Response:
+def _answer(office: Office, handler: Handler, visit: Visit) -> Response:
     try:
-        return _permitted(office, acts, way, visit)
-    except Refused as refused:
-        told = refused.problem
-        return page(visit, "problem.html", {"problem": told, "act": way.act}, told.status)
+        return handler(office, visit)
+    except Refused as error:
+        return page(visit, "problem.html", {"problem": error.problem}, error.problem.status)
 
 
-def _permitted(office: Office, acts: Acts, way: Way, visit: Visit) -> Response:
-    if way.act is None:
-        return way.handler(office, visit)
-    who = office.signed_in(visit.token) if visit.token else None
-    if who is None:
-        return sign_in.ask(visit)
-    visit = replace(visit, who=who)
-    if way.method == "POST":
-        visit.check_form()
-    if not acts.may(who.person.id, who.person.roles, way.act):
-        needed = " or ".join(sorted(role for role in Role if acts.may("somebody", [role], way.act)))
-        words = f"to {label(way.act)} here takes {needed}, and you are {', '.join(sorted(who.person.roles))}"
-        raise Refused(Code.NOT_PERMITTED, words)
-    return way.handler(office, visit)
+def _signed_in(sheet: Sheet, acts: Acts) -> Handler:
+    """The page for whoever is signed in, and may open it."""
+
+    def handler(office: Office, visit: Visit) -> Response:
+        who = office.signed_in(visit.token) if visit.token else None
+        if who is None:
+            return sign_in.ask(visit)
+        refusals = refusals_of(acts, who.person.id, who.person.roles)
+        frame = frame_of(visit.path, office.waiting(who.tenant), refusals, office.service.ports.clock.now())
+        visit = replace(visit, who=who, refusals=refusals, frame=frame, done=DONE.get(visit.query.get("done", "")))
+        try:
+            if visit.method == "POST":
+                visit.check_form()
+            if why := refusals.get(sheet.look):
+                raise Refused(Code.NOT_PERMITTED, why.text.format_map(why.values))
+            return answer(office, visit, sheet)
+        except Refused as error:
+            return page(visit, "problem.html", {"problem": error.problem}, error.problem.status)
+
+    return handler
+
+
+def refusals_of(acts: Acts, person: str, roles: frozenset[Role]) -> Mapping[Act, Said]:
+    """The acts that are not open to somebody, and who may."""
+    closed = [act for act in Act if not acts.may(person, roles, act)]
+    has = ", ".join(sorted(roles)) or "nothing"
+    return {
+        act: takes(" or ".join(sorted(role for role in Role if acts.may("somebody", [role], act))), has)
+        for act in closed
+    }
 
 
 def _file(name: str, media: str) -> Callable[[], Awaitable[Response]]:
     content = (resources.files("sync_server.console") / "static" / name).read_bytes()
 
-    async def answer() -> Response:
+    async def answered() -> Response:
         return Response(content, headers={**SAFE, "Cache-Control": "public, max-age=3600"}, media_type=media)
 
-    return answer
+    return answered

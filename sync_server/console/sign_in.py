@@ -8,6 +8,7 @@ Rules
 
 import json
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -30,7 +31,8 @@ def show(office: Office, visit: Visit) -> Response:
 def ask(visit: Visit) -> Response:
     """Somebody must sign in before they get what they asked for."""
     carried = {name: value for name, value in visit.form.items() if name != TOKEN_FIELD}
-    return _form(visit, visit.path, carried, status=401)
+    query = f"?{urlencode(visit.query)}" if visit.query else ""
+    return _form(visit, visit.path + query, carried, status=401)
 
 
 def sign_in(office: Office, visit: Visit) -> Response:

@@ -12,12 +12,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Request
 
+from policies.acts import Act
 from shared.ids import sha256_hex
 from shared.problems import Code, Refused
 from sync_server.api.requests import body_of
+from sync_server.console.blocks import Said
+from sync_server.console.frame import Frame
+from sync_server.console.words import ENGLISH, language_of
 from sync_server.office.accounts import SignedIn
 
-COOKIE, TOKEN_FIELD = "tailboard_console", "form_token"
+COOKIE, TOKEN_FIELD, KEYS_COOKIE = "tailboard_console", "form_token", "tailboard_keys"
 FORM_FIELDS_MAX = 1000
 _OURS = frozenset({"same-origin", "none"})
 
@@ -32,11 +36,17 @@ class Visit:
         method, path: of the request.
         named: what the path names.
         query, form: the last value of each field.
+        origin: the server's address, as the browser knows it.
         token: of the session, as the cookie says; empty for none.
         address: where it came from.
         secure: whether the way to here is encrypted.
         foreign: whether the browser says that another site sent it.
         who: who is signed in.
+        frame: what stands around the page; None where nobody is signed in.
+        refusals: the acts that are not open to them, and why.
+        done: what a form before this page did.
+        language: that they read.
+        keys: whether single keys do something.
     """
 
     method: str
@@ -44,11 +54,17 @@ class Visit:
     named: Mapping[str, str] = field(default_factory=dict)
     query: Form = field(default_factory=dict)
     form: Form = field(default_factory=dict)
+    origin: str = ""
     token: str = ""
     address: str = ""
     secure: bool = False
     foreign: bool = False
     who: SignedIn | None = None
+    frame: Frame | None = None
+    refusals: Mapping[Act, Said] = field(default_factory=dict)
+    done: Said | None = None
+    language: str = ENGLISH
+    keys: bool = True
 
     @property
     def form_token(self) -> str:
@@ -60,6 +76,20 @@ class Visit:
         """Who is signed in, on a page that takes somebody."""
         assert self.who is not None, "the page takes somebody"
         return self.who
+
+    @property
+    def tenant(self) -> str:
+        """Of who is signed in."""
+        return self.someone.tenant
+
+    @property
+    def actor(self) -> str:
+        """Who is signed in, by their short name."""
+        return self.someone.person.id
+
+    def text(self, name: str) -> str:
+        """A field of the form, without spaces around."""
+        return self.form.get(name, "").strip()
 
     def check_form(self) -> None:
         """Raises `Refused` (`form_refused`) unless the form is one of this session's."""
@@ -79,10 +109,13 @@ async def read_visit(request: Request) -> Visit:
         named=request.path_params,
         query=_fields(request.url.query),
         form=form,
+        origin=f"{request.url.scheme}://{request.url.netloc}",
         token=request.cookies.get(COOKIE, ""),
         address=request.client.host if request.client else "",
         secure=request.url.scheme == "https",
         foreign=_foreign(request),
+        language=language_of(request.headers.get("accept-language", "")),
+        keys=request.cookies.get(KEYS_COOKIE) != "off",
     )
 
 

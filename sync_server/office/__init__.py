@@ -22,6 +22,7 @@ from sync_server.office.devices import Devices
 from sync_server.office.documents import Documents
 from sync_server.office.external import ExternalWrites
 from sync_server.office.imports import Imports
+from sync_server.office.looking import Looks
 from sync_server.office.models import Models
 from sync_server.office.organisations import Organisations
 from sync_server.office.people import People
@@ -57,6 +58,7 @@ class Office(
     Telemetry,
     Models,
     Vocabularies,
+    Looks,
 ):
     """Everything that a person at the office can do on one server."""
 

@@ -127,12 +127,11 @@ class ConsoleAccounts(OfficePart):
         """Who is at the browser that shows `token`; None if nobody is signed in there any more."""
 
         def unit(tx: Tx) -> SignedIn | None:
-            session, now = tx.session(_token_hash(token)), self.service.ports.clock.now()
+            session, now = tx.session(token_hash(token)), self.service.ports.clock.now()
             if session is None:
                 return None
             person = tx.person(session.tenant, session.person)
-            over = now >= min(session.seen_at + IDLE, session.begun_at + LONGEST)
-            if over or person is None:
+            if over(session, now) or person is None:
                 tx.end_session(session.token_hash)
                 return None
             if now - session.seen_at >= _SEEN_EVERY:
@@ -143,7 +142,7 @@ class ConsoleAccounts(OfficePart):
 
     def sign_out(self, token: str) -> None:
         """End one session; that it was over is no error."""
-        self.service.store.attempt(lambda tx: tx.end_session(_token_hash(token)))
+        self.service.store.attempt(lambda tx: tx.end_session(token_hash(token)))
 
     def _tenant_of(self, asked: str | None) -> str | None:
         with self.service.store.transaction() as tx:
@@ -173,7 +172,7 @@ class ConsoleAccounts(OfficePart):
             return None
         now = self.service.ports.clock.now()
         tx.forget_fruitless(_account_key(tenant, account.person))
-        tx.add_session(ConsoleSession(_token_hash(token), tenant, account.person, now, now))
+        tx.add_session(ConsoleSession(token_hash(token), tenant, account.person, now, now))
         return tx.person(tenant, account.person)
 
 
@@ -190,7 +189,13 @@ def _wait(told: tuple[int, datetime] | None, free: int, now: datetime) -> timede
     return min(pause, last_at + pause - now)
 
 
-def _token_hash(token: str) -> str:
+def over(session: ConsoleSession, now: datetime) -> bool:
+    """Whether a session has ended by itself."""
+    return now >= min(session.seen_at + IDLE, session.begun_at + LONGEST)
+
+
+def token_hash(token: str) -> str:
+    """How a session's token is kept."""
     return sha256_hex(token.encode())
 
 

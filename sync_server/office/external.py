@@ -21,6 +21,11 @@ class ExternalWrites(OfficePart):
         with self.service.store.transaction() as tx:
             return tx.outgoing_in(tenant, states)
 
+    def outgoing_of(self, tenant: str, command: str) -> OutgoingEntry | None:
+        """How far the write of one command is; None if nothing is known of it any more."""
+        with self.service.store.reading() as tx:
+            return tx.outgoing_seen(tenant, command)
+
     def decide_external(
         self, tenant: str, actor: str, command: str, decision: ExternalDecided, *, seen: int | None = None
     ) -> Receipt:

@@ -57,12 +57,17 @@ class People(OfficePart):
         with self.service.store.transaction() as tx:
             return tx.people(tenant)
 
-    def enrol_code(self, tenant: str, person: str) -> str:
-        """A fresh one-time code for a person's new device, as they will type it: ``XXXX-XXXX-XXXX``."""
+    def enrol_code(self, tenant: str, person: str, actor: str | None = None) -> str:
+        """A fresh one-time code for a person's new device, as they will type it: ``XXXX-XXXX-XXXX``.
+
+        `actor` is an administrator; None for whoever has the server's shell. Raises `Refused`.
+        """
         ports = self.service.ports
         letters = "".join(_CODE_ALPHABET[byte % len(_CODE_ALPHABET)] for byte in ports.randomness.draw(12))
         code = "-".join(letters[at : at + 4] for at in (0, 4, 8))
         with self.service.store.transaction() as tx:
+            if actor is not None:
+                permit(tx, tenant, actor, Role.ADMIN)
             if person == SERVICE_PERSON or tx.person(tenant, person) is None:
                 raise Refused(Code.NOT_FOUND, f"there is no person {person}; run: tailboard-server person add")
             tx.add_code(EnrolCode(code_hash(code), tenant, person, ports.clock.now() + CODE_LIFETIME, None))

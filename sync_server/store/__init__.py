@@ -30,15 +30,17 @@ from sqlalchemy.pool import NullPool, Pool, QueuePool
 from shared import log_room
 from shared.problems import Code, Refused
 from sync_server.store.accounts import Account, Accounts, ConsoleSession
-from sync_server.store.audit import Audit, Link
+from sync_server.store.audit import Link
 from sync_server.store.base import TROUBLE, Contended
 from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
 from sync_server.store.inference import Client, Inference
 from sync_server.store.lane import Apart, Lane, Undone
 from sync_server.store.ledger import Entry, Ledger, Told
+from sync_server.store.lists import Lists
 from sync_server.store.measures import Measures
-from sync_server.store.organisation import Organisation, Person, TenantHead, TenantSettings
+from sync_server.store.mentions import Mentions
+from sync_server.store.organisation import Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.quotas import QuotaWindows
 from sync_server.store.records import Page, Records, Write
@@ -83,6 +85,8 @@ LOG_PAGES_ROOM = 8_000
 TRIES = 5
 #: Serialization failure, deadlock, and a unique key that another writer took first. Source: PostgreSQL, appendix A.
 _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
+_READS = "tailboard_reads"
+_READING = {_READS: True}
 _BUSY = (Code.BUSY, "the database is busy")
 _FULL = (Code.STORE_FULL, "the database cannot grow")
 #: How other states of PostgreSQL begin: no space, too little of something else, a lock not given, about to stop.
@@ -98,11 +102,9 @@ _SQLITE = {
 
 
 class Tx(
-    Organisation,
     Devices,
     Records,
     Ledger,
-    Audit,
     Blobs,
     OutgoingWrites,
     UpdateFiles,
@@ -112,6 +114,8 @@ class Tx(
     Accounts,
     Traces,
     Measures,
+    Lists,
+    Mentions,
 ):
     """The open transaction."""
 
@@ -233,6 +237,12 @@ class Store:
             work_off(tx, tx.apart)
 
     @contextmanager
+    def reading(self) -> Iterator[Tx]:
+        """A transaction that only reads, as of one instant, and keeps no writer waiting. Raises `Refused`: `busy`."""
+        with _meant(), self.engine.connect() as connection, connection.execution_options(**_READING).begin():
+            yield Tx(connection)
+
+    @contextmanager
     def rehearsal(self) -> Iterator[Tx]:
         """A transaction of which nothing is kept. Raises `Refused`: `busy`, also where it gave way to a writer."""
         try:
@@ -325,7 +335,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.connection.driver_connection.execute("BEGIN IMMEDIATE").close()  # type: ignore[union-attr]
+    words = "BEGIN" if connection.get_execution_options().get(_READS) else "BEGIN IMMEDIATE"
+    connection.connection.driver_connection.execute(words).close()  # type: ignore[union-attr]
 
 
 def _meaning(error: DBAPIError | PoolTimeout | sqlite3.Error) -> Exception:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Text, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Text, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
@@ -88,6 +88,11 @@ _KEYS, _ACTIVE_KEY = Fixed(_MEANT.order_by(KEY.c.keyid)), Fixed(_MEANT.where(KEY
 _THIS = (DEVICE.c.tenant == bindparam("of"), DEVICE.c.id == bindparam("named"))
 _DEVICE, _DEVICE_LOCKED = Fixed(select(DEVICE).where(*_THIS)), Fixed(select(DEVICE).where(*_THIS).with_for_update())
 _DEVICES = Fixed(select(DEVICE).where(DEVICE.c.tenant == bindparam("of")).order_by(DEVICE.c.id))
+_FORKED = Fixed(
+    select(func.count().label("number"))
+    .select_from(DEVICE)
+    .where(DEVICE.c.tenant == bindparam("of"), DEVICE.c.state == "forked")
+)
 _PUT_DEVICE = Fixed(
     update(DEVICE).where(*_THIS).values({name: bindparam(name) for name in ("state", "epoch", "scope_seq")})
 )
@@ -266,6 +271,10 @@ class Devices(Part):
     def devices(self, tenant: str) -> list[Device]:
         """Every laptop, by id."""
         return [_device(row) for row in self._all(_DEVICES, of=tenant)]
+
+    def forked_devices(self, tenant: str) -> int:
+        """How many laptops have two histories, and wait for somebody who looks at them."""
+        return int(self._one(_FORKED, of=tenant).number)
 
     def put_device(self, tenant: str, device: Device) -> None:
         """Keep the state, epoch and scope of a laptop."""

@@ -127,6 +127,12 @@ class OutgoingWrites(Part):
         row = self._one(select(OUTGOING).where(this).with_for_update())
         return _entry(row) if row else None
 
+    def outgoing_seen(self, tenant: str, command: str) -> OutgoingEntry | None:
+        """The same, held by nobody."""
+        this = (OUTGOING.c.tenant == tenant) & (OUTGOING.c.command == command)
+        row = self._one(select(OUTGOING).where(this))
+        return _entry(row) if row else None
+
     def outgoing_in(self, tenant: str, states: Collection[WriteStatus]) -> list[OutgoingEntry]:
         """The tenant's writes in one of `states`, oldest first."""
         query = select(OUTGOING).where(OUTGOING.c.tenant == tenant, OUTGOING.c.state.in_(sorted(states)))

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import BigInteger, Column, Index, Text, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Column, Index, Text, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
@@ -22,12 +22,21 @@ from sync_server.store.read_records import ReadRecords, read_record
 #: A page of the feed holds about this many characters, and at least one record.
 PAGE_CHARS_MAX = 3 << 20
 
+_STATED = text("state IS NOT NULL")
+
 
 class RecordRow(Table, table=True):
-    """A record as it stands; `change_seq` is its last place in the changes feed, `team` who may see it."""
+    """A record as it stands; `change_seq` is its last place in the changes feed, `team` who may see it.
+
+    `state` is what lists of its kind are asked for by (`shared.records.state_of`).
+    """
 
     __tablename__ = "record"
-    __table_args__ = (Index("record_feed", "tenant", "change_seq"), Index("record_kind", "tenant", "kind"))
+    __table_args__ = (
+        Index("record_feed", "tenant", "change_seq"),
+        Index("record_kind", "tenant", "kind", "ref"),
+        Index("record_state", "tenant", "kind", "state", "ref", sqlite_where=_STATED, postgresql_where=_STATED),
+    )
     tenant: str = Field(primary_key=True)
     ref: str = Field(primary_key=True)
     kind: str
@@ -35,6 +44,7 @@ class RecordRow(Table, table=True):
     change_seq: int = Field(sa_column=Column(BigInteger, nullable=False))
     body: str = Field(sa_column=Column(Text, nullable=False))
     team: str | None = None
+    state: str | None = None
 
 
 class RemovalRow(Table, table=True):
@@ -60,6 +70,7 @@ _UPDATE = (
         change_seq=bindparam("change_seq"),
         body=bindparam("body"),
         team=bindparam("team"),
+        state=bindparam("state"),
     )
 )
 _FEED = (
@@ -90,13 +101,17 @@ Teams = frozenset[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A record's new state, its place in the feed, who may see it, and the version that it replaces (0: none)."""
+    """A record's new state, its place in the feed, who may see it, and the version that it replaces (0: none).
+
+    `state` is what lists of its kind are asked for by.
+    """
 
     record: Record
     change_seq: int
     team: str | None
     before: int
     left: bool = False
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +206,7 @@ def _row(tenant: str, write: Write) -> dict[str, Any]:
         "change_seq": write.change_seq,
         "body": _body(tenant, write.record),
         "team": write.team,
+        "state": write.state,
     }
 
 
@@ -203,6 +219,7 @@ def _change(tenant: str, write: Write) -> dict[str, Any]:
         "change_seq": write.change_seq,
         "body": _body(tenant, write.record),
         "team": write.team,
+        "state": write.state,
     }
 
 

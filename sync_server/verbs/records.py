@@ -12,7 +12,14 @@ VERBS = (
         ("sample", "load"),
         "Load the sample organisation's people, assets, stock, work orders and manuals.",
         f"{HERE}sample_load",
-        (TENANT,),
+        (
+            argument(
+                "--large",
+                action="store_true",
+                help="also some hundred work orders, laptops, conflicts and whatever else waits for somebody",
+            ),
+            TENANT,
+        ),
     ),
     Verb(
         ("document", "add"),

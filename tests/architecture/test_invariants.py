@@ -20,6 +20,16 @@ def test_every_test_that_the_page_about_routes_names_exists() -> None:
     assert named <= defined(), f"named but not there: {sorted(named - defined())}"
 
 
+def test_every_test_that_the_page_about_the_console_names_exists() -> None:
+    page = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
+    promises = page.partition("## What it promises")[2].partition("\n## ")[0]
+    rows = [line for line in promises.splitlines() if line.startswith("| ") and "shown by" not in line]
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(rows) > 15
+    assert all("`test_" in row for row in rows), "a promise without a test"
+    assert named <= defined(), f"named but not there: {sorted(named - defined())}"
+
+
 def test_every_test_that_the_invariants_name_exists() -> None:
     table = (ROOT / "docs" / "invariants.md").read_text(encoding="utf-8")
     rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| promise")]

@@ -24,7 +24,7 @@ from shared.outcomes import Outcome
 from shared.ports import Ports
 from shared.problems import Refused
 from shared.receipts import read_receipt, verify_root
-from shared.records import Choice
+from shared.records import WAITING_STATES, Choice, state_of
 from shared.sync import Held, Proofs, Settled
 from sync_server.api.app import build_app
 from sync_server.bootstrap import build_office, build_service, migrate
@@ -128,6 +128,23 @@ def indexes(store: Store) -> set[str]:
     }
     with store.connected() as connection:
         return {row[0] for row in connection.execute(text(catalogue[store.engine.dialect.name]))}
+
+
+def test_lists_find_what_was_there_before(settings: Settings) -> None:
+    migrate(settings)
+    store = Store(settings.database)
+    with store.reading() as tx:
+        found = 0
+        for kind in WAITING_STATES:
+            for record in tx.records_of(TENANT, kind):
+                state = state_of(kind, record.fields)
+                assert record in tx.records_page(TENANT, kind, state, limit=1000)
+                found += 1
+        assert found
+        assert tx.waiting_counts(TENANT)["conflict"] == len(
+            [each for each in tx.records_of(TENANT, "conflict") if each.fields["status"] == "open"]
+        )
+    store.close()
 
 
 def test_revisions_are_numbered_one_after_the_other() -> None:

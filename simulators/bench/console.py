@@ -1,0 +1,159 @@
+"""The console's pages over a large organisation: server time of a first page, beside the bare queries of its rows.
+
+Rules
+1. The conflicts are real ones that a laptop brought, copied until there are as many as are asked for; so are the
+   links of the audit. Copies are as large and as indexed as the originals.
+2. A page is asked for as a browser does, through the whole application, without a socket between. Its time is
+   processor time: what others do on the machine is not the page's.
+3. The floor is one bare query of rows like the page's own, with the JSON read. The weight's floor is what a page may
+   weigh, with its files.
+"""
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from sqlalchemy import text
+
+from shared.commands.base import Role
+from simulators.bench.figures import Figures, figure, processor_seconds, say, scratch, skipped
+from simulators.bench.rows import more_conflicts, more_links
+from simulators.postgresql import find_programs, postgresql
+from sync_server.api.app import build_app
+from sync_server.bootstrap import build_console, initialise
+from sync_server.mentioning import mention
+from sync_server.office import Office
+from sync_server.sample.large import Size, fill
+from sync_server.settings import Settings
+from sync_server.store import Person
+
+T = TypeVar("T")
+TENANT, ADMIN, PASSWORD = "bench", "root", "a gate behind the mill"
+#: name of the figure, and the page
+PAGES = (
+    ("inbox", "/console/conflicts"),
+    ("inbox_later", "/console/conflicts?after=conflict/8"),
+    ("conflict", "/console/conflicts/{conflict}"),
+    ("audit", "/console/audit"),
+    ("audit_deep", "/console/audit?before=1000"),
+    ("audit_of_record", "/console/audit?record={record}"),
+    ("audit_of_person", "/console/audit?person=d.park"),
+    ("history", "/console/orders/{order}"),
+    ("home", "/console/"),
+)
+FILES = ("/console/static/console.css", "/console/static/console.js")
+#: What a page may weigh in all, its own files included.
+WEIGHT_KB = 250.0
+_FLOORS = {
+    "inbox": "SELECT body FROM record WHERE tenant = :t AND kind = 'conflict' AND state = 'open' ORDER BY ref "
+    "LIMIT 51",
+    "audit": "SELECT position, body FROM audit WHERE tenant = :t ORDER BY position DESC LIMIT 51",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much there is, and how often each page is asked for."""
+
+    conflicts: int = 10_000
+    links: int = 500_000
+    rounds: int = 40
+
+
+def measure(load: Load) -> Figures:
+    """Milliseconds of the 95th of 100 first pages, on each database; and the largest page in kilobytes."""
+    with scratch() as folder:
+        figures = _measured("sqlite", folder / "s", None, load)
+    programs = find_programs()
+    if programs is None:
+        return figures | {"postgresql": skipped("PostgreSQL is not installed (initdb and postgres)")}
+    with scratch() as folder, postgresql(programs) as url:
+        return figures | _measured("postgresql", folder / "p", url, load)
+
+
+def _measured(name: str, home: Path, url: str | None, load: Load) -> Figures:
+    home.mkdir(parents=True)
+    office = initialise(Settings(home, url or f"sqlite:///{home / 'server.db'}"))
+    with closing(office.service.store):
+        named = _settle_in(office, load)
+        say(f"{name}: {load.conflicts} conflicts, {load.links} links; {load.rounds} times each of {len(PAGES)} pages")
+        return {f"{name}_{key}": value for key, value in asyncio.run(_pages(office, named, load)).items()}
+
+
+def _settle_in(office: Office, load: Load) -> dict[str, str]:
+    """The organisation, and what its pages are about."""
+    office.add_tenant(TENANT, "Bench")
+    everything = frozenset({Role.ADMIN, Role.RESOLVER, Role.DISPATCHER, Role.AUDITOR, Role.APPROVER})
+    office.put_person(TENANT, Person(ADMIN, "Root", everything))
+    office.set_password(TENANT, ADMIN, PASSWORD)
+    office.apply_import(
+        TENANT, ADMIN, office.plan_import(TENANT, "stock_item", "id,name,part_no,on_hand\nS-1,S,1,9\n")
+    )
+    fill(office, TENANT, ADMIN, replace(Size(), technicians=8, orders=200, conflicts=60, decisions=24))
+    store = office.service.store
+    with store.connected() as connection:
+        more_conflicts(connection, TENANT, load.conflicts)
+        more_links(connection, TENANT, load.links)
+    for _ in range(load.links // 10_000 + 2):
+        mention(store, TENANT)
+    with store.engine.connect() as connection, suppress(Exception):
+        connection.execute(text("ANALYZE"))
+        connection.commit()
+    first = office.page_of(TENANT, "conflict", "open", limit=1)[0]
+    record = str(first.fields["record"])
+    return {"conflict": first.ref.partition("/")[2], "record": record, "order": record.partition("/")[2]}
+
+
+async def _pages(office: Office, named: dict[str, str], load: Load) -> Figures:
+    app = build_app(office.service, _run, console=build_console(office, _run))
+    transport = httpx.ASGITransport(app=app)
+    figures: Figures = {}
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
+        form = {"person": ADMIN, "password": PASSWORD}
+        await http.post("/console/sign-in", data=form)
+        largest = 0
+        for name, path in PAGES:
+            times = []
+            for _ in range(load.rounds):
+                answer, taken = await _asked(http, path.format(**named))
+                largest = max(largest, len(answer.content))
+                times.append(taken)
+            floor = _floor(office, _FLOORS.get(name.partition("_")[0], _FLOORS["inbox"]), load.rounds)
+            figures[name] = figure(_p95(times) * 1000, "ms p95", floor * 1000)
+        own = [len((await http.get(path)).content) for path in FILES]
+        figures["page_weight"] = figure((largest + sum(own)) / 1000, "kB", WEIGHT_KB)
+    return figures
+
+
+async def _run(work: Callable[[], T]) -> T:
+    return work()
+
+
+async def _asked(http: httpx.AsyncClient, path: str) -> tuple[httpx.Response, float]:
+    started = time.process_time()
+    answer = await http.get(path)
+    taken = time.process_time() - started
+    answer.raise_for_status()
+    return answer, taken
+
+
+def _floor(office: Office, query: str, rounds: int) -> float:
+    """The 95th of 100 bare queries of the page's rows, their JSON read."""
+
+    def work() -> None:
+        with office.service.store.engine.connect() as connection:
+            for row in connection.execute(text(query), {"t": TENANT}).all():
+                json.loads(row.body)
+
+    return _p95([processor_seconds(work) for _ in range(rounds)])
+
+
+def _p95(times: Sequence[float]) -> float:
+    return sorted(times)[math.ceil(0.95 * len(times)) - 1]
