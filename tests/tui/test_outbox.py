@@ -62,7 +62,7 @@ async def test_five_states_each_with_word_and_glyph(make_world: MakeWorld) -> No
         assert "synced" not in person.text.lower()
 
 
-async def test_counts_are_on_every_page(make_world: MakeWorld) -> None:
+async def test_counts_everywhere_in_the_second_line(make_world: MakeWorld) -> None:
     world = make_world(online=True)
     await all_five(world)
     async with sitting_at(world) as person:
@@ -126,7 +126,7 @@ def _settled(conflict: Record) -> Record:
 # -- send now
 
 
-async def test_send_now_tells_what_became_of_each(make_world: MakeWorld) -> None:
+async def test_send_tells_each_what_became_of_it(make_world: MakeWorld) -> None:
     world = make_world(online=True)
     world.server.verdicts = {"field.updated": Hold.DEFERRED, "status.changed": Outcome.REJECTED}
     world.device.workbench.note(JOB, "one")

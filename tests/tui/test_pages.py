@@ -43,7 +43,7 @@ async def test_the_filter_narrows_and_esc_clears_it(world: World) -> None:
         await person.sees("Nothing matches the filter")
 
 
-async def test_no_jobs_says_why_and_what_next(make_world: MakeWorld) -> None:
+async def test_empty_says_why_and_what_next(make_world: MakeWorld) -> None:
     async with sitting_at(make_world(records=[])) as person:
         await person.arrives(JobsPage)
         assert "No work orders on this laptop yet" in person.text
