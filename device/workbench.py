@@ -22,6 +22,7 @@ from device.attachments import Attachments, read_file
 from device.core.bounds import refusal
 from device.core.certainty import sure_answer
 from device.core.interpret import Interpretation, Proposal, ask_for, read
+from device.core.trend import Trend, trends
 from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.model.port import LanguageModel, Watch
@@ -51,6 +52,7 @@ from shared.records import (
     AssistTask,
     Conflict,
     ExternalWrite,
+    Limit,
     QuestionEntry,
     Reading,
     Record,
@@ -213,11 +215,23 @@ class Workbench:
         lines += _asked_of_the_cluster(job, self.of_kind("assist_task"), standing)
         return sorted(lines, key=lambda line: line.at)
 
+    def trends(self, asset: str) -> list[Trend]:
+        """What was measured at `asset` so far, quantity by quantity; those with limits first."""
+        there = self.view().records.get(asset)
+        limits = there.value("limits") if there else None
+        listed = [Limit.model_validate(each) for each in limits] if isinstance(limits, list) else []
+        mine = (each.fields for each in self.of_kind("reading") if each.fields.get("asset") == asset)
+        return trends(listed, map(Reading.model_validate, mine))
+
     def outbox(self) -> list[Item]:
         """Every command of this device, oldest first, with where it and its file stand."""
         with self._store.transaction():
             files = self._attachments.standings()
             return [replace(item, file=files.get(item.command.id)) for item in self._store.items()]
+
+    def about(self, ref: str) -> list[Item]:
+        """This device's commands on the record `ref`, oldest first."""
+        return [item for item in self.outbox() if item.command.record == ref]
 
     def decisions(self) -> list[Decision]:
         """Every recorded route decision, oldest first."""

@@ -61,7 +61,6 @@ async def test_a_work_order_shows_fields_and_history_with_standing(world: World)
             "Status: in progress",
             "SAFETY CRITICAL",
             "lock out before opening",
-            "pressure 3 to 5 bar; vibration up to 4.5 mm/s",
             "b.lind: “slight whine at start”",
         ):
             assert shown in person.text
