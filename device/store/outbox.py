@@ -73,8 +73,9 @@ _QUEUE = """
     UNION ALL SELECT 2, position, id FROM outbox WHERE state = 'held'
     UNION ALL SELECT 3, position, id FROM outbox
     WHERE state = 'turned' AND json_extract(problem, '$.code') NOT IN ('malformed', 'too_large')"""
-_COLUMNS = tuple(column.name for column in OUTBOX.columns)
-_ITEMS = f"SELECT {', '.join(_COLUMNS)} FROM outbox WHERE state IN ({{}}) ORDER BY position LIMIT ?"  # noqa: S608
+#: All of a row, in the table's order.
+COLUMNS = tuple(column.name for column in OUTBOX.columns)
+_ITEMS = f"SELECT {', '.join(COLUMNS)} FROM outbox WHERE state IN ({{}}) ORDER BY position LIMIT ?"  # noqa: S608
 _OLDEST = f"SELECT payload FROM outbox WHERE {_UNSETTLED} ORDER BY position LIMIT 1"  # noqa: S608
 _ASKS_AGAIN = "SELECT 1 FROM outbox WHERE state = 'sent' AND earlier IS NOT NULL LIMIT 1"
 _APPEND = """
@@ -309,7 +310,7 @@ class Outbox(Replica, Proofs):
         """The outbox in the order of confirmation, only `states`, at most `limit`."""
         named = [str(state) for state in states]
         rows = self._rows(_ITEMS.format(", ".join("?" * len(named))), (*named, limit))
-        return [item_of(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+        return [item_of(dict(zip(COLUMNS, row, strict=True))) for row in rows]
 
     def items_of(self, ids: Sequence[str]) -> list[Item]:
         """The named commands, in the order of confirmation."""
@@ -463,8 +464,12 @@ class Outbox(Replica, Proofs):
         said = statement.to_wire().model_dump_json()
         self._each(_WITHDRAWN, [command_id], said=said)
 
-    def deal_with(self, command_id: str, how: str) -> None:
-        """Note what the author did about a command that came back."""
+    def restore(self, command_id: str) -> None:
+        """Forget the statement with which a command was taken back that was not sent yet: nobody has seen it."""
+        self._each(_WITHDRAWN, [command_id], said=None)
+
+    def deal_with(self, command_id: str, how: str | None) -> None:
+        """Note what the author did about a command that came back; None if nothing after all."""
         self._each(_DEALT, [command_id], how=how)
 
     def prune(self, before: datetime) -> int:

@@ -88,6 +88,8 @@ class TailboardApp(App[None]):
         self.loading = True
         self.sending = False
         self.last_send: SendResult | None = None
+        #: What was taken back or dropped, the last at the end: commands that went together.
+        self.undoable: list[tuple[str, ...]] = []
         self.animation_level = "none"
         self._carry, self._first_theme = carry, theme
         self._online = True

@@ -56,11 +56,23 @@ class ListPage(Page[Seen]):
         """A quiet cursor."""
         self.query_one("#filter", Input).cursor_blink = False
 
+    _prepared: tuple[Seen, list[Line]] | None = None
+
+    def prepare(self, seen: Seen) -> None:
+        """The rows, in words."""
+        self._prepared = seen, self.lines(seen)
+
+    def _lines_of(self, seen: Seen) -> list[Line]:
+        if self._prepared is None or self._prepared[0] is not seen:
+            self.prepare(seen)
+        assert self._prepared is not None, "it was prepared just now"
+        return self._prepared[1]
+
     def paint(self, seen: Seen) -> None:
         """Show the rows that pass the filter."""
         self.query_one("#title", Static).update(Text(self.title_line(seen), no_wrap=True, overflow="ellipsis"))
-        everything = self.lines(seen)
-        passed = [line for line in everything if line.matches(self._wanted())]
+        everything, wanted = self._lines_of(seen), self._wanted()
+        passed = [line for line in everything if line.matches(wanted)] if wanted else everything
         self.query_one(RowTable).fill(passed)
         self.set_class(not everything, "-empty")
         if everything and self.focused is None:

@@ -178,13 +178,14 @@ class OrderPage(Page[OrderSeen]):
         view = workbench.view()
         if not self._looked_for:
             self._look, self._looked_for = last_look(self.tailboard.device.store, self.job), True
-        mine_here = workbench.about(self.job)
-        standing_of = {item.command.id: item.standing for item in mine_here}
         mine = {name: view.pending.get((self.job, name), "") for name in job.fields}
+        items = checklist(job)
+        standing_of = workbench.standings({*mine.values(), *(tick.id for item in items for tick in item.ticks)})
+        mine_here = [item for item in workbench.open_items() if item.command.record == self.job]
         return OrderSeen(
             job,
             view.records.get(str(job.fields["asset"])),
-            checklist(job),
+            items,
             standing_of,
             tuple(workbench.history(self.job)),
             {name: standing_of[command] for name, command in mine.items() if command in standing_of},
