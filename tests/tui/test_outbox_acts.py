@@ -161,6 +161,8 @@ async def test_older_ones_are_found_by_the_filter(make_world: MakeWorld, monkeyp
         assert "4 accepted + 0 not" in person.text
         await person.press("slash")
         await person.types("oldest")
+        await person.sees("Enter looks among older ones")
+        await person.press("enter")
         await person.sees("note “oldest”")
         assert isinstance(person.app.screen, OutboxPage)
 

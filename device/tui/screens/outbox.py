@@ -4,7 +4,7 @@ What needs the person comes first, then what is on its way in the order of sendi
 newest first. Nothing here is ever called sent before the server's receipt says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -31,8 +31,8 @@ from device.workbench import Asked, Workbench
 from shared.outcomes import Outcome, Standing
 from shared.records import Record
 
-#: So many of those that are over are listed; the filter finds older ones, too.
-OVER_SHOWN = 500
+#: So many of those that are over are listed; Enter in the filter finds older ones, too.
+OVER_SHOWN = 200
 _PLACE = {
     each: place for place, each in enumerate((Standing.REFUSED, Standing.REVIEW, Standing.SENT, Standing.SAVED))
 }
@@ -74,7 +74,9 @@ class OutboxPage(ListPage[OutboxSeen]):
     ]
     COLUMNS = (Column("#", 5), Column("State", 15), Column("When", 12), Column("What", 0))
     EMPTY = "The outbox is empty. What you confirm on a job appears here: 1 goes to the jobs."
+    NO_MATCH = "Nothing here matches the filter. Enter looks among older ones, too; Esc clears it."
     crumb = "Outbox"
+    _further: Sequence[str] = ()
 
     def body(self) -> ComposeResult:
         """The list, and what came of the last try."""
@@ -84,7 +86,7 @@ class OutboxPage(ListPage[OutboxSeen]):
     def read(self, workbench: Workbench) -> OutboxSeen:
         """Everything in the outbox with what explains it."""
         status, store = workbench.status(), self.tailboard.device.store
-        still, over = workbench.open_items(), workbench.latest_over(self._wanted(), OVER_SHOWN + 1)
+        still, over = workbench.open_items(), workbench.latest_over(self._further, OVER_SHOWN + 1)
         waiting = [item for item in still if item.state in UNSETTLED]
         size = sum(map(_bytes_left, waiting))
         return OutboxSeen(
@@ -157,9 +159,10 @@ class OutboxPage(ListPage[OutboxSeen]):
         size = f"{size_words(seen.bytes_left)}, {time_words(seen.seconds_left)}"
         return f"Waiting {seen.waiting}, all on this disk: {size}. Next try: {next_try}."
 
-    @on(Input.Changed, "#filter")
+    @on(Input.Submitted, "#filter")
     def _look_further(self) -> None:
-        """What is older than the list is looked for, too."""
+        """What is older than the list is looked for, too. That reads all of the outbox: not with every key."""
+        self._further = self._wanted()
         self.reload()
 
     @on(DataTable.RowSelected)

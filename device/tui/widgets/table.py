@@ -32,7 +32,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row: `key` names it, `loud` marks one that needs the person, `also` is found by the filter but not shown."""
+    """A row: `key` names it, `loud` marks one that needs the person, `also` is found by the filter but not shown.
+
+    `text` is what a filter looks at, in lower case.
+    """
 
     key: str
     cells: tuple[str, ...]
@@ -42,10 +45,6 @@ class Line:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", " ".join((*self.cells, self.also)).lower())
-
-    def matches(self, words: Sequence[str]) -> bool:
-        """Whether each of the lower-case `words` stands somewhere in the row."""
-        return all(word in self.text for word in words)
 
 
 class RowTable(ScrollView, can_focus=True):
@@ -90,15 +89,13 @@ class RowTable(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._columns = columns
         self._lines: Sequence[Line] = ()
-        self._places: dict[str, int] = {}
 
     def fill(self, lines: Sequence[Line]) -> None:
         """Show `lines`, with the cursor on the row it was on, or near where that row was."""
         key, place = self.key_here, self.cursor_row
         self._lines = lines
-        self._places = {line.key: index for index, line in enumerate(lines)}
         self.virtual_size = Size(0, len(lines) + 1)
-        row = self._places.get(key, place) if key is not None else 0
+        row = next((index for index, line in enumerate(lines) if line.key == key), place) if key is not None else 0
         self.cursor_row = max(0, min(row, len(lines) - 1))
         self._into_view()
         self.refresh()
