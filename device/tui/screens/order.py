@@ -441,9 +441,12 @@ def _tag(where: Standing | None) -> str:
 
 
 def _left_words(seen: OrderSeen, marks: tuple[str, ...]) -> str:
-    """What stands between the person and Finish, the most pressing first."""
-    if seen.asked:
-        return f"{plain(seen.asked[0].question.author)} asks: “{plain(seen.asked[0].question.text)}”  o answers"
+    """What stands between the person and Finish; a question of the office first."""
+    asked = [f"{plain(each.question.author)} asks: “{plain(each.question.text)}”  o answers" for each in seen.asked]
+    return "\n".join(filter(None, [*asked[:1], _list_words(seen, marks)]))
+
+
+def _list_words(seen: OrderSeen, marks: tuple[str, ...]) -> str:
     if marks:
         return f"{len(marks)} marked, not saved: Enter shows them, then y saves. f finishes with them."
     open_items = left(seen)
