@@ -10,7 +10,7 @@ Rules
    today, or dropped. Nothing disappears.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from device.attachments import Attachments, read_file
 from device.core.bounds import refusal
 from device.core.certainty import sure_answer
 from device.core.interpret import Interpretation, Proposal, ask_for, check_note, read
+from device.core.trend import Trend, trends
 from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.model.port import LanguageModel, Watch
@@ -39,6 +40,7 @@ from shared.attachments import Attachment
 from shared.commands import CATALOGUE, UnknownKind, payload_class, read_payload
 from shared.commands.attachment_added import AttachmentAdded
 from shared.commands.base import Authority, Command, Payload, read_command
+from shared.commands.checklist_item_done import checklist
 from shared.commands.note_added import NoteAdded
 from shared.commands.question_answered import QuestionAnswered
 from shared.contract import to_instant
@@ -51,6 +53,7 @@ from shared.records import (
     AssistTask,
     Conflict,
     ExternalWrite,
+    Limit,
     QuestionEntry,
     Reading,
     Record,
@@ -206,18 +209,44 @@ class Workbench:
 
         An order says what became of it at the system that takes it, a question what the cluster made of it.
         """
-        standing = {item.command.id: item.standing for item in self._store.items()}
+        readings, tasks = self.of_kind("reading"), self.of_kind("assist_task")
+        standing = self._store.standings(_named_on(self.record(job), readings, tasks))
         writes = [ExternalWrite.model_validate(each.fields) for each in self.of_kind("external_write")]
         fates = {each.command: fate(each) for each in writes if each.record == job}
-        lines = [*_entries(self.record(job), standing, fates), *_readings(job, self.of_kind("reading"), standing)]
-        lines += _asked_of_the_cluster(job, self.of_kind("assist_task"), standing)
+        lines = [*_entries(self.record(job), standing, fates), *_readings(job, readings, standing)]
+        lines += _asked_of_the_cluster(job, tasks, standing)
         return sorted(lines, key=lambda line: line.at)
+
+    def trends(self, asset: str) -> list[Trend]:
+        """What was measured at `asset` so far, quantity by quantity; those with limits first."""
+        there = self.view().records.get(asset)
+        limits = there.value("limits") if there else None
+        listed = [Limit.model_validate(each) for each in limits] if isinstance(limits, list) else []
+        mine = (each.fields for each in self.of_kind("reading") if each.fields.get("asset") == asset)
+        return trends(listed, map(Reading.model_validate, mine))
 
     def outbox(self) -> list[Item]:
         """Every command of this device, oldest first, with where it and its file stand."""
         with self._store.transaction():
-            files = self._attachments.standings()
-            return [replace(item, file=files.get(item.command.id)) for item in self._store.items()]
+            return self._with_files(self._store.items())
+
+    def open_items(self) -> list[Item]:
+        """This device's commands that have no outcome yet or need somebody's look, oldest first, with their files."""
+        with self._store.transaction():
+            return self._with_files(self._store.open_items())
+
+    def latest_over(self, words: Sequence[str], most: int) -> list[Item]:
+        """Of the others the latest, newest first; see `Looking.latest_over`."""
+        with self._store.transaction():
+            return self._with_files(self._store.latest_over(words, most))
+
+    def standings(self, ids: Collection[str]) -> dict[str, Standing]:
+        """Where these commands stand; those of others are left out."""
+        return self._store.standings(ids)
+
+    def _with_files(self, items: Sequence[Item]) -> list[Item]:
+        files = self._attachments.standings()
+        return [replace(item, file=files.get(item.command.id)) for item in items]
 
     def decisions(self) -> list[Decision]:
         """Every recorded route decision, oldest first."""
@@ -464,19 +493,52 @@ class Workbench:
                 self._store.withdraw(item.command.id, statement)
         return going
 
-    def reissue(self, command_id: str) -> Command:
+    def restore(self, ids: Sequence[str]) -> tuple[Item, ...]:
+        """Undo `withdraw` and `drop`: these commands, and what they rest on, count again.
+
+        Raises:
+            LocalError: one of them was neither taken back nor dropped, or was sent with its withdrawal already.
+        """
+        with self._store.transaction():
+            found = self._store.items_of(ids)
+            for item in found:
+                if item.dealt == "dropped":
+                    self._store.deal_with(item.command.id, None)
+                elif item.withdrawal is None:
+                    raise LocalError(f"{number(item)} was not taken back; there is nothing to undo.")
+                elif item.state not in {State.SAVED, State.TURNED}:
+                    raise LocalError(f"{number(item)} was sent with its withdrawal already. Enter it again.")
+                else:
+                    self._store.restore(item.command.id)
+            if missing := self._rests_on_withdrawn(found):
+                raise LocalError(f"{number(missing)}, on which it rests, was taken back as well. Undo that first.")
+        return tuple(found)
+
+    def _rests_on_withdrawn(self, restored: Sequence[Item]) -> Item | None:
+        needs = {name for item in restored if item.withdrawal for name in item.command.needs}
+        return next((item for item in self._store.items_of(sorted(needs)) if item.withdrawal), None)
+
+    def as_given(self, command_id: str) -> Proposal:
+        """What a command that came back said, to be given again as it was or otherwise. Raises `LocalError`."""
+        item = self.came_back(command_id)
+        try:
+            payload = read_payload(item.command).to_json()
+        except (UnknownKind, ValueError) as error:
+            raise LocalError(f"It cannot be given again: {_words(error)}. Enter it anew.") from error
+        return Proposal(item.command.kind, item.command.record, payload, {})
+
+    def reissue(self, command_id: str, instead: Proposal | None = None) -> Command:
         """Give a command again that was rejected or expired: a new one, from what is seen today.
+
+        Args:
+            command_id: the one that came back.
+            instead: what it shall say now; what it said before, if None.
 
         Raises:
             LocalError: it did not come back, was dealt with already, or cannot be given as things are now.
         """
         with self._store.transaction():
-            item = self._came_back(command_id)
-            try:
-                payload = read_payload(item.command).to_json()
-            except (UnknownKind, ValueError) as error:
-                raise LocalError(f"It cannot be given again: {_words(error)}. Enter it anew.") from error
-            proposal = Proposal(item.command.kind, item.command.record, payload, {})
+            item, proposal = self._came_back(command_id), instead or self.as_given(command_id)
             (command,) = self.confirm([proposal], sentence=item.summary, source="reissue")
             self._store.deal_with(command_id, command.id)
         return command
@@ -568,3 +630,13 @@ def _readings(job: str, readings: Sequence[Record], standing: Mapping[str, Stand
         )
         for ref, reading in mine
     ]
+
+
+def _named_on(job: Record, *others: Sequence[Record]) -> set[str]:
+    """The commands behind what is told of a job: each entry and each tick names its own."""
+    entries = [each for value in job.fields.values() if isinstance(value, list) for each in value]
+    found = {str(each["id"]) for each in entries if isinstance(each, Mapping) and "id" in each}
+    found |= {tick.id for item in checklist(job) for tick in item.ticks}
+    readings, tasks = others
+    found |= {id_of(each.ref) for each in readings if each.fields["work_order"] == job.ref}
+    return found | {str(each.fields["command"]) for each in tasks if each.fields["record"] == job.ref}

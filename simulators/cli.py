@@ -86,6 +86,17 @@ PROGRAM = Program(
             ),
         ),
         Verb(
+            ("bench", "tui"),
+            "The screen beside a bare Textual app: first paint, keys with 100,000 commands, memory; --help's start.",
+            f"{_HERE}bench_tui",
+            (
+                argument("--jobs", type=int, default=5_000, metavar="N", help="work orders (default: %(default)s)"),
+                argument("--rows", type=int, default=100_000, metavar="N", help="commands (default: %(default)s)"),
+                argument("--keys", type=int, default=200, metavar="N", help="on each list (default: %(default)s)"),
+                argument("--turns", type=int, default=5, metavar="N", help="starts of each (default: %(default)s)"),
+            ),
+        ),
+        Verb(
             ("bench", "library"),
             "How long 2,000 pages of manuals take to be read, and a search among them, beside bare FTS5.",
             f"{_HERE}bench_library",

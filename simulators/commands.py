@@ -116,6 +116,28 @@ def bench_model(arguments: argparse.Namespace) -> Report:
     return Report("tailboard.bench.v1", data, lines)
 
 
+def bench_tui(arguments: argparse.Namespace) -> Report:
+    """The screen beside a bare Textual app."""
+    from simulators.bench.tui import Load, measure
+
+    if min(arguments.jobs, arguments.rows, arguments.keys) < 10 or arguments.turns < 1:
+        raise UsageError("--jobs, --rows and --keys need at least 10, --turns at least 1.")
+    load = Load(arguments.jobs, arguments.rows, arguments.keys, arguments.turns)
+    figures = measure(load, _shipped_model())
+    data = {"bench": "tui", "cores": os.cpu_count(), "figures": figures}
+    return Report("tailboard.bench.v1", data, as_lines(figures))
+
+
+def _shipped_model() -> Path | None:
+    from device.errors import LocalError
+    from device.model import registry
+
+    try:
+        return registry.embedded().path
+    except LocalError:
+        return None
+
+
 def bench_library(arguments: argparse.Namespace) -> Report:
     """Reading manuals and searching them."""
     from simulators.bench.library import Shelf, measure

@@ -23,8 +23,9 @@ from device.store.evidence import EvidenceLog
 from device.store.exchanges import Exchanges
 from device.store.items import LISTED, OUTBOX, UNSETTLED, FileStanding, Issue, Item, Lost, Outgoing, State
 from device.store.journal import Journal, JournalEntry
+from device.store.looking import Looking
 from device.store.migrations import migrate, write_schema
-from device.store.outbox import Head, Outbox
+from device.store.outbox import Head
 from device.store.room import lengthen
 from device.store.values import Identity
 
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 
-class DeviceStore(Outbox, Journal, Exchanges, EvidenceLog):
+class DeviceStore(Looking, Journal, Exchanges, EvidenceLog):
     """The open database. Safe to call from several threads: one connection, one lock."""
 
     _path: Path

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field
 
 from device.store.base import Table, table_of
@@ -16,6 +16,14 @@ from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, Envelope, wire_from
 from shared.outcomes import HOLD_STANDING, OUTCOME_STANDING, Hold, Outcome, Receipt, Standing
 from shared.problems import Problem
+
+#: Settled, and its author or somebody at the office still has to look at it.
+ATTENTION = (
+    "state = 'settled' AND dealt IS NULL AND (outcome IN ('rejected', 'expired')"
+    " OR outcome = 'conflict' AND NOT resolved OR earlier_outcome IS NOT NULL)"
+)
+EFFECTIVE_THERE = "outcome IN ('applied', 'merged')"
+DEALT = "dealt IS NOT NULL"
 
 
 class OutboxRow(Table, table=True):
@@ -28,10 +36,16 @@ class OutboxRow(Table, table=True):
 
     What a save touches is one page of this table and one of its index; each page is encrypted and waited for. So the
     index serves looking by state and by id, which name a state therefore, and places are found without one (`place`).
+    The other indexes hold a part of the rows, none of which is only saved: they keep a screen from reading them all.
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_standing", "state", "id", "bytes"),)
+    __table_args__ = (
+        Index("ix_outbox_standing", "state", "id", "bytes"),
+        Index("ix_outbox_attention", "position", sqlite_where=text(ATTENTION)),
+        Index("ix_outbox_effect", "change_seq", sqlite_where=text(EFFECTIVE_THERE)),
+        Index("ix_outbox_dealt", "position", sqlite_where=text(DEALT)),
+    )
     position: int | None = Field(default=None, primary_key=True)
     id: str
     epoch: int

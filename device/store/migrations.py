@@ -173,6 +173,17 @@ def _evidence_told(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE evidence ADD COLUMN told VARCHAR NOT NULL DEFAULT ''")
 
 
+def _looked_at_in_part(connection: Connection) -> None:
+    """A screen finds what matters in the outbox without reading all of it."""
+    run, new = connection.exec_driver_sql, "CREATE INDEX IF NOT EXISTS"
+    run(
+        f"{new} ix_outbox_attention ON outbox (position) WHERE state = 'settled' AND dealt IS NULL AND (outcome IN"
+        " ('rejected', 'expired') OR outcome = 'conflict' AND NOT resolved OR earlier_outcome IS NOT NULL)"
+    )
+    run(f"{new} ix_outbox_effect ON outbox (change_seq) WHERE outcome IN ('applied', 'merged')")
+    run(f"{new} ix_outbox_dealt ON outbox (position) WHERE dealt IS NOT NULL")
+
+
 STEPS: tuple[Step, ...] = (
     _protocol_2,
     _found_by_place,
@@ -181,5 +192,6 @@ STEPS: tuple[Step, ...] = (
     _the_link_remembered,
     _evidence_chained,
     _evidence_told,
+    _looked_at_in_part,
 )
 SCHEMA_VERSION = 1 + len(STEPS)

@@ -31,6 +31,7 @@ from device.core.session import Queue
 from device.errors import StoreError
 from device.store.base import Bound
 from device.store.items import (
+    EFFECTIVE_THERE,
     LISTED,
     OUTBOX,
     UNSETTLED,
@@ -41,7 +42,6 @@ from device.store.items import (
     State,
     item_of,
     outgoing_of,
-    standing_of,
 )
 from device.store.journal import MOVE_SAID, JournalEntry
 from device.store.proofs import Proofs
@@ -49,7 +49,7 @@ from device.store.replica import Replica
 from shared.commands.base import Command, read_command
 from shared.contract import instant_text
 from shared.envelope import COMMAND_TYPE, Envelope
-from shared.outcomes import EFFECTIVE, Hold, Reason, Receipt, Standing
+from shared.outcomes import EFFECTIVE, Hold, Reason, Receipt
 from shared.problems import Code, Problem
 from shared.receipts import Proof
 from shared.records import ConflictStatus, Record
@@ -73,8 +73,9 @@ _QUEUE = """
     UNION ALL SELECT 2, position, id FROM outbox WHERE state = 'held'
     UNION ALL SELECT 3, position, id FROM outbox
     WHERE state = 'turned' AND json_extract(problem, '$.code') NOT IN ('malformed', 'too_large')"""
-_COLUMNS = tuple(column.name for column in OUTBOX.columns)
-_ITEMS = f"SELECT {', '.join(_COLUMNS)} FROM outbox WHERE state IN ({{}}) ORDER BY position LIMIT ?"  # noqa: S608
+#: All of a row, in the table's order.
+COLUMNS = tuple(column.name for column in OUTBOX.columns)
+_ITEMS = f"SELECT {', '.join(COLUMNS)} FROM outbox WHERE state IN ({{}}) ORDER BY position LIMIT ?"  # noqa: S608
 _OLDEST = f"SELECT payload FROM outbox WHERE {_UNSETTLED} ORDER BY position LIMIT 1"  # noqa: S608
 _ASKS_AGAIN = "SELECT 1 FROM outbox WHERE state = 'sent' AND earlier IS NOT NULL LIMIT 1"
 _APPEND = """
@@ -136,9 +137,10 @@ _KEEP_FROM = f"""
 _GONE = "FROM outbox WHERE position > :after AND position < :keep"
 #: The view replays these.
 _PENDING = f"""
-    SELECT payload, receipt, earlier FROM outbox
+    SELECT position, payload, receipt, earlier FROM outbox
     WHERE state IN ('saved', 'sent', 'held') AND withdrawal IS NULL
-    OR outcome IN ({_EFFECTIVE}) AND incarnation >= :life AND change_seq > :absorbed
+    UNION SELECT position, payload, receipt, earlier FROM outbox INDEXED BY ix_outbox_effect
+    WHERE {EFFECTIVE_THERE} AND incarnation >= :life AND change_seq > :absorbed
     ORDER BY position"""  # noqa: S608
 _BYTES = f"SELECT id, payload, hash FROM outbox WHERE {_UNSETTLED}"  # noqa: S608
 _KEPT = "SELECT count(*), coalesce(sum(bytes), 0) FROM outbox WHERE state IN ('saved', 'sent', 'held', 'turned')"
@@ -309,7 +311,7 @@ class Outbox(Replica, Proofs):
         """The outbox in the order of confirmation, only `states`, at most `limit`."""
         named = [str(state) for state in states]
         rows = self._rows(_ITEMS.format(", ".join("?" * len(named))), (*named, limit))
-        return [item_of(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+        return [item_of(dict(zip(COLUMNS, row, strict=True))) for row in rows]
 
     def items_of(self, ids: Sequence[str]) -> list[Item]:
         """The named commands, in the order of confirmation."""
@@ -342,18 +344,8 @@ class Outbox(Replica, Proofs):
         before = self.of_earlier_life() if any(earlier for *_, earlier in rows) else frozenset()
         return [
             (read_command(payload), _held_already(receipt, replica) | _held_before(earlier, before))
-            for payload, receipt, earlier in rows
+            for _, payload, receipt, earlier in rows
         ]
-
-    def counts(self) -> dict[Standing, int]:
-        """How many commands stand where. What was refused and dealt with by its author needs no counting."""
-        columns = OUTBOX.c["state", "hold", "outcome", "resolved", "earlier_outcome", "dealt"]
-        query = select(*columns, func.count().label("n")).where(OUTBOX.c.state.in_(LISTED)).group_by(*columns)
-        counted = dict.fromkeys(Standing, 0)
-        for row in self._all(query):
-            standing = standing_of(row._mapping)
-            counted[standing] += 0 if row.dealt and standing is Standing.REFUSED else row.n
-        return counted
 
     def kept(self) -> Kept:
         """How much waits for an outcome."""
@@ -463,8 +455,12 @@ class Outbox(Replica, Proofs):
         said = statement.to_wire().model_dump_json()
         self._each(_WITHDRAWN, [command_id], said=said)
 
-    def deal_with(self, command_id: str, how: str) -> None:
-        """Note what the author did about a command that came back."""
+    def restore(self, command_id: str) -> None:
+        """Forget the statement with which a command was taken back that was not sent yet: nobody has seen it."""
+        self._each(_WITHDRAWN, [command_id], said=None)
+
+    def deal_with(self, command_id: str, how: str | None) -> None:
+        """Note what the author did about a command that came back; None if nothing after all."""
         self._each(_DEALT, [command_id], how=how)
 
     def prune(self, before: datetime) -> int:

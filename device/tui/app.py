@@ -6,7 +6,7 @@ the workbench says what is so.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -22,6 +22,7 @@ from textual.screen import Screen
 
 from device.agent import Step
 from device.core.interpret import Proposal
+from device.drafts import Drafts, Unsaved
 from device.errors import DeviceError
 from device.model.port import ModelError
 from device.sending import SendResult
@@ -29,6 +30,7 @@ from device.tui import themes
 from device.tui.desk import Desk, beside
 from device.tui.link import Link
 from device.tui.messages import Changed
+from device.tui.notebook import Notebook
 from device.tui.screens.dialogs import Dialog, Read, TooSmall, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.keys import bindings_of, key_name, keys_text
@@ -39,6 +41,7 @@ from device.tui.widgets.status_bar import Facts
 from device.words import plain
 from device.workbench import Status
 from shared.commands.base import Command
+from shared.commands.checklist_item_done import ChecklistItemDone
 from shared.ids import id_of
 from shared.outcomes import Standing
 from shared.records import Record
@@ -81,10 +84,12 @@ class TailboardApp(App[None]):
         self.device = device
         self.desk = Desk()
         self.link = Link(device.agent, device.workbench, device.ports.clock, self.desk)
-        self.words_for: dict[str, str] = {}
+        self.notebook = Notebook(Drafts(device.store), self.desk, self._write_down)
         self.loading = True
         self.sending = False
         self.last_send: SendResult | None = None
+        #: What was taken back or dropped, the last at the end: commands that went together.
+        self.undoable: list[tuple[str, ...]] = []
         self.animation_level = "none"
         self._carry, self._first_theme = carry, theme
         self._online = True
@@ -99,11 +104,12 @@ class TailboardApp(App[None]):
         """Home."""
         return JobsPage()
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Paint first; everything that takes time comes after."""
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = self._first_theme
+        await self._open_notebook()
         self.set_interval(REFRESH_S, self.refresh_page)
         self.call_after_refresh(self._begin)
 
@@ -114,22 +120,48 @@ class TailboardApp(App[None]):
         if self._carry:
             self._start_carrying()
 
+    async def _open_notebook(self) -> None:
+        """What was typed before, and not saved, is here again."""
+        try:
+            unsaved = await self.notebook.open()
+        except DeviceError as error:
+            self.tell(error)
+            return
+        if unsaved:
+            self.say(f"Not saved yet, and kept here: {_drafts(unsaved)}")
+
+    @work(group="notebook")
+    async def _write_down(self) -> None:
+        try:
+            await self.notebook.write()
+        except DeviceError as error:
+            self.tell(error)
+
+    def later(self, write: Callable[[], object]) -> None:
+        """Do a small piece of writing at the desk; nothing depends on it."""
+        self._later(write)
+
+    @work(group="later")
+    async def _later(self, write: Callable[[], object]) -> None:
+        with suppress(DeviceError, RuntimeError):  # at the very end there is no desk any more
+            await self.desk.do(write)
+
     def on_unmount(self) -> None:
         """Whatever was begun at the desk is finished."""
         self.desk.close()
 
     async def action_quit(self) -> None:
-        """Quit; with words typed and not saved, only after a yes."""
-        unsaved = [id_of(job) for job, words in self.words_for.items() if words.strip()]
+        """Quit; with something typed and not saved, only after a yes."""
+        unsaved = self.notebook.unsaved
         if unsaved and not isinstance(self.screen, YesNo):
             self._ask_before_quitting(unsaved)
         else:
             self.exit()
 
     @work(group="quit", exclusive=True)
-    async def _ask_before_quitting(self, unsaved: list[str]) -> None:
-        text = f"You have typed words for {', '.join(unsaved)} that are not saved."
-        if await self.ask(YesNo("Quit?", text, yes="Quit without them", no="Stay")):
+    async def _ask_before_quitting(self, unsaved: Mapping[str, Unsaved]) -> None:
+        text = f"Not saved as commands yet:\n{_drafts(unsaved)}\nIt stays on this laptop and is here next time."
+        if await self.ask(YesNo("Quit?", text, yes="Quit", no="Stay")):
             self.exit()
 
     # -- the model
@@ -280,10 +312,13 @@ class TailboardApp(App[None]):
 
     def saved(self, job: str, sentence: str, commands: tuple[Command, ...]) -> None:
         """Commands are on the disk: say so, and let the link know."""
-        if self.words_for.get(job) == sentence:
-            self.words_for[job] = ""
+        before = self.notebook.of(job)
+        ticked = {command.payload["item"] for command in commands if command.kind == ChecklistItemDone.kind.name}
+        left = before.sentence if before.sentence != sentence else ""
+        marks = tuple(each for each in before.marks if each not in ticked)
+        self.notebook.become(job, Unsaved(left, marks))
         for page in self.screen_stack:
-            if isinstance(page, OrderPage) and page.job == job and sentence:
+            if isinstance(page, OrderPage) and page.job == job:
                 page.saved(sentence)
         self._tell_saved(len(commands))
         self.link.ring()
@@ -396,6 +431,10 @@ class TailboardApp(App[None]):
             self.pop_screen()
         elif not fits and not covered:
             self.push_screen(TooSmall())
+
+
+def _drafts(unsaved: Mapping[str, Unsaved]) -> str:
+    return "; ".join(f"{id_of(job)}: {draft.words()}" for job, draft in unsaved.items())
 
 
 async def show(device: "Device", *, theme: str = "sun") -> int:

@@ -4,25 +4,30 @@ Each form gives back a proposal, or None if the person left it. Esc in a later s
 gives is shown and confirmed like everything else; no form saves anything.
 """
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from device.core.interpret import Proposal
+from device.core.trend import Trend, jump, outside
 from device.tui.draft import note as note_proposal
-from device.tui.screens.dialogs import Ask, Choice, Pick
-from device.words import named, value_of
+from device.tui.lines import Line, ask_line, number, typed, whole
+from device.tui.screens.dialogs import Ask, Choice, Keep, Pick
+from device.words import moment, named, value_of
 from reconciliation.lifecycle import steps
 from shared.commands.field_updated import FieldUpdated
+from shared.commands.finding_added import FindingAdded
 from shared.commands.note_added import NoteAdded
 from shared.commands.part_consumed import PartConsumed
+from shared.commands.part_ordered import PartOrdered
 from shared.commands.reading_recorded import ReadingRecorded
 from shared.commands.status_changed import StatusChanged
+from shared.commands.work_order_created import WorkOrderCreated, fresh_ref
 from shared.ids import id_of, kind_of
-from shared.records import Activity, Limit, Priority, Quantity, Record, editable_fields
+from shared.records import Activity, Limit, Priority, Quantity, Record, Severity, editable_fields
 
 if TYPE_CHECKING:
     from device.tui.app import TailboardApp
@@ -31,26 +36,16 @@ if TYPE_CHECKING:
 Form = Callable[["TailboardApp", str, Proposal | None], Awaitable[Proposal | None]]
 
 _CHOICES: dict[str, tuple[str, ...]] = {"priority": tuple(Priority), "activity": tuple(Activity)}
-_NUMBER = re.compile(r"\s*([+-]?\d+(?:[.,]\d+)?)\s*(\S{0,12})\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One typed line: how it is asked for, and what it means. `make` raises `ValueError` with a sentence."""
-
-    title: str
-    label: str
-    value: str
-    make: Callable[[str], Proposal]
-
-
-# -- the five forms
+# -- the forms
 
 
 async def note(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
     """A sentence."""
     text = str(was.payload["text"]) if was else ""
-    return await _typed(app, _Line(f"Note on {id_of(job)}", "In your words", text, lambda typed: _note(job, typed)))
+    line = Line(f"Note on {id_of(job)}", "In your words", text, lambda words: _note(job, words), "note")
+    return await typed(app, job, line)
 
 
 async def status(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
@@ -71,12 +66,28 @@ async def reading(app: "TailboardApp", job: str, was: Proposal | None = None) ->
     """What was measured, then the value; the asset's own quantities come first, with their normal range."""
     order = await app.record(job)
     asset = await app.record(str(order.fields["asset"]))
-    limits = _limits(asset)
     at = str(was.payload["quantity"]) if was else None
-    while at := await app.ask(Pick(f"Reading at {id_of(asset.ref)}: what?", _quantities(limits), at=at)):
-        line = _reading_line(job, asset, Quantity(at), limits.get(at), was)
-        if proposal := await _typed(app, line):
+    while at := await app.ask(Pick(f"Reading at {id_of(asset.ref)}: what?", _quantities(limits_of(asset)), at=at)):
+        if proposal := await reading_of(app, job, Quantity(at), was):
             return proposal
+    return None
+
+
+async def reading_of(app: "TailboardApp", job: str, what: Quantity, was: Proposal | None = None) -> Proposal | None:
+    """The value of one quantity, with the last ones beside it. One that looks odd is asked about."""
+    asset = await app.record(str((await app.record(job)).fields["asset"]))
+    known = await app.desk.do(lambda: app.device.workbench.trends(asset.ref))
+    trend = next((each for each in known if each.quantity is what), Trend(what, None, ()))
+    while proposal := await typed(app, job, _reading_line(job, asset, trend, was)):
+        odd = _odd(trend, proposal, app.now())
+        if odd is None:
+            return proposal
+        kept = await app.ask(Keep(f"{named(what)} {proposal.payload['value']:g} {proposal.payload['unit']}", odd))
+        if kept:
+            return proposal
+        if kept is None:
+            return None
+        app.notebook.become(job, app.notebook.of(job).with_form(f"reading {what}", ""))
     return None
 
 
@@ -89,7 +100,45 @@ async def part(app: "TailboardApp", job: str, was: Proposal | None = None) -> Pr
     choices = [Choice(item.ref, _stock_label(item)) for item in stock]
     at = str(was.payload["stock_item"]) if was else None
     while at := await app.ask(Pick(f"Part used on {id_of(job)}: which?", choices, at=at)):
-        if proposal := await _typed(app, _part_line(job, at, was)):
+        if proposal := await typed(app, job, _part_line(job, at, was)):
+            return proposal
+    return None
+
+
+async def order(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
+    """Which part to ask the store for, then how many."""
+    stock = await app.of_kind("stock_item")
+    if not stock:
+        app.say("There is no stock list on this laptop yet. It comes with the first contact.")
+        return None
+    choices = [Choice(item.ref, _stock_label(item)) for item in stock]
+    at = str(was.payload["stock_item"]) if was else None
+    while at := await app.ask(Pick(f"Order for {id_of(job)}: which part?", choices, at=at)):
+        if proposal := await typed(app, job, _order_line(job, at, was)):
+            return proposal
+    return None
+
+
+async def finding(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
+    """How bad it is, then what was noticed."""
+    choices = [Choice(each, named(each)) for each in Severity]
+    at = str(was.payload["severity"]) if was else None
+    while at := await app.ask(Pick(f"Finding on {id_of(job)}: how bad?", choices, at=at)):
+        if proposal := await typed(app, job, _finding_line(job, at, was)):
+            return proposal
+    return None
+
+
+async def follow_up(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
+    """How urgent the job is that shall follow this one, then what it is about."""
+    parent = str(was.payload["parent"]) if was else job
+    asset = str((await app.record(parent)).fields["asset"])
+    name = was.record if was else fresh_ref(app.device.ports.new_id())
+    choices = [Choice(each, named(each)) for each in Priority]
+    at: str | None = str(was.payload["priority"]) if was else Priority.NORMAL.value
+    while at := await app.ask(Pick(f"A job to follow {id_of(parent)}: how urgent?", choices, at=at)):
+        line = _follow_up_line(name, parent, asset, at, was)
+        if proposal := await typed(app, parent, line):
             return proposal
     return None
 
@@ -110,16 +159,21 @@ async def field(app: "TailboardApp", job: str, was: Proposal | None = None) -> P
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What somebody would answer to a question of the office; `words` shows both."""
+    """What somebody would answer to a question of the office about `record`; `words` shows both."""
 
+    record: str
     question: str
     text: str
     words: str
 
 
-async def answer(app: "TailboardApp") -> Answered | None:
-    """Which question, if there are several, then the answer. Nothing is saved yet."""
-    asked = await app.desk.do(app.device.workbench.questions)
+async def answer(app: "TailboardApp", about: str | None = None) -> Answered | None:
+    """Which question, if there are several, then the answer; only those on `about`, if a record is named.
+
+    Nothing is saved yet.
+    """
+    everything = await app.desk.do(app.device.workbench.questions)
+    asked = [each for each in everything if about in {None, each.record}]
     open_ones = [each for each in asked if not each.answers] or asked
     if not open_ones:
         app.say("The office asks nothing.")
@@ -127,21 +181,23 @@ async def answer(app: "TailboardApp") -> Answered | None:
     at: str | None = open_ones[0].question.id
     several = len(open_ones) > 1
     labels = {each.question.id: f"{id_of(each.record)}  {each.question.text}" for each in open_ones}
+    records = {each.question.id: each.record for each in open_ones}
     choices = [Choice(key, label) for key, label in labels.items()]
     while True:
         if several:
             at = await app.ask(Pick("Answer which question?", choices, at=at))
         if at is None:
             return None
-        typed = await app.ask(Ask("Answer the office", labels[at], value="", check=_said_something))
-        if typed is not None:
-            return Answered(at, typed, f"{labels[at]}\n\n“{typed}”")
+        box = Ask("Answer the office", labels[at], value="", check=_said_something)
+        words = await ask_line(app, records[at], f"answer {at}", box)
+        if words is not None:
+            return Answered(records[at], at, words, f"{labels[at]}\n\n“{words}”")
         if not several:
             return None
 
 
-async def _said_something(typed: str) -> str | None:
-    return None if typed.strip() else "Type the answer."
+async def _said_something(words: str) -> str | None:
+    return None if words.strip() else "Type the answer."
 
 
 FORMS: dict[str, tuple[str, Form]] = {
@@ -150,6 +206,9 @@ FORMS: dict[str, tuple[str, Form]] = {
     PartConsumed.kind.name: ("Part", part),
     FieldUpdated.kind.name: ("Field", field),
     NoteAdded.kind.name: ("Note", note),
+    FindingAdded.kind.name: ("Finding", finding),
+    PartOrdered.kind.name: ("Order part", order),
+    WorkOrderCreated.kind.name: ("Follow-up job", follow_up),
 }
 
 
@@ -176,17 +235,17 @@ async def edit(app: "TailboardApp", proposal: Proposal) -> Proposal | None:
 # -- their lines
 
 
-def _note(job: str, typed: str) -> Proposal:
-    if not typed.strip():
+def _note(job: str, words: str) -> Proposal:
+    if not words.strip():
         raise ValueError("Type what was done.")
-    return note_proposal(job, typed)
+    return note_proposal(job, words)
 
 
-def _reading_line(job: str, asset: Record, what: Quantity, limit: Limit | None, was: Proposal | None) -> _Line:
-    unit = limit.unit if limit else ""
+def _reading_line(job: str, asset: Record, trend: Trend, was: Proposal | None) -> Line:
+    what, limit, unit = trend.quantity, trend.limit, trend.limit.unit if trend.limit else ""
 
-    def make(typed: str) -> Proposal:
-        value, typed_unit = _number(typed)
+    def make(words: str) -> Proposal:
+        value, typed_unit = number(words)
         if not (typed_unit or unit):
             raise ValueError("Add the unit, for example 4.2 bar.")
         payload: dict[str, JsonValue] = {
@@ -198,23 +257,65 @@ def _reading_line(job: str, asset: Record, what: Quantity, limit: Limit | None, 
         return Proposal(ReadingRecorded.kind.name, job, payload, {})
 
     label = f"{named(what)} in {unit}{_range(limit)}" if limit else f"{named(what)}, with its unit"
+    last = ", ".join(f"{point.value:g}" for point in trend.last)
+    label += f"\nLast: {last} {trend.unit}" if last else ""
     value = f"{was.payload['value']:g} {was.payload['unit']}" if was and was.payload["quantity"] == what else ""
-    return _Line(f"Reading at {id_of(asset.ref)}", label, value, make)
+    return Line(f"Reading at {id_of(asset.ref)}", label, value, make, f"reading {what}")
 
 
-def _part_line(job: str, item: str, was: Proposal | None) -> _Line:
-    def make(typed: str) -> Proposal:
-        if not typed.strip().isdecimal():
-            raise ValueError("Type a whole number, for example 1.")
-        return Proposal(PartConsumed.kind.name, job, {"stock_item": item, "quantity": int(typed)}, {})
+def _odd(trend: Trend, proposal: Proposal, now: datetime) -> str | None:
+    """What is odd about a reading, as a question; None if nothing is."""
+    value, unit = float(str(proposal.payload["value"])), proposal.payload["unit"]
+    if unit != trend.unit:
+        return None
+    said = []
+    if found := jump(trend, value):
+        said.append(f"Jump of {abs(found.by):g} since {moment(found.since.at, now)} ({found.since.value:g} {unit}).")
+    if side := outside(trend.limit, value):
+        said.append(f"That is {side} the normal range{_range(trend.limit).replace(', normal', '')}.")
+    return " ".join([*said, f"Keep {value:g}?"]) if said else None
+
+
+def _part_line(job: str, item: str, was: Proposal | None) -> Line:
+    def make(words: str) -> Proposal:
+        return Proposal(PartConsumed.kind.name, job, {"stock_item": item, "quantity": whole(words)}, {})
 
     value = str(was.payload["quantity"]) if was and was.payload["stock_item"] == item else "1"
-    return _Line(f"Part used on {id_of(job)}", f"How many of {id_of(item)}", value, make)
+    return Line(f"Part used on {id_of(job)}", f"How many of {id_of(item)}", value, make, f"part {id_of(item)}")
+
+
+def _order_line(job: str, item: str, was: Proposal | None) -> Line:
+    def make(words: str) -> Proposal:
+        return Proposal(PartOrdered.kind.name, job, {"stock_item": item, "quantity": whole(words)}, {})
+
+    value = str(was.payload["quantity"]) if was and was.payload["stock_item"] == item else "1"
+    return Line(f"Order for {id_of(job)}", f"How many of {id_of(item)}", value, make, f"order {id_of(item)}")
+
+
+def _finding_line(job: str, severity: str, was: Proposal | None) -> Line:
+    def make(words: str) -> Proposal:
+        if not words.strip():
+            raise ValueError("Type what you noticed.")
+        return Proposal(FindingAdded.kind.name, job, {"text": words, "severity": severity}, {})
+
+    value = str(was.payload["text"]) if was else ""
+    return Line(f"{named(severity).capitalize()} finding on {id_of(job)}", "In your words", value, make, "finding")
+
+
+def _follow_up_line(name: str, parent: str, asset: str, priority: str, was: Proposal | None) -> Line:
+    def make(words: str) -> Proposal:
+        if not words.strip():
+            raise ValueError("Type what has to be done.")
+        payload: dict[str, JsonValue] = {"title": words, "asset": asset, "priority": priority, "parent": parent}
+        return Proposal(WorkOrderCreated.kind.name, name, payload, {})
+
+    value = str(was.payload["title"]) if was else ""
+    return Line(f"A job to follow {id_of(parent)}", "What has to be done", value, make, "follow-up")
 
 
 async def _field_value(app: "TailboardApp", record: Record, name: str, value: JsonValue) -> Proposal | None:
-    def make(typed: str) -> Proposal:
-        entered = None if name.endswith("_on") and not typed.strip() else _like(value, typed)
+    def make(words: str) -> Proposal:
+        entered = None if name.endswith("_on") and not words.strip() else _like(value, words)
         return Proposal(FieldUpdated.kind.name, record.ref, {"field": name, "value": entered}, {})
 
     title = f"{named(name)} of {id_of(record.ref)}"
@@ -223,39 +324,21 @@ async def _field_value(app: "TailboardApp", record: Record, name: str, value: Js
         picked = await app.ask(Pick(title, choices, at=str(value)))
         return make(picked) if picked else None
     label = "as 2026-11-30; empty for none" if name.endswith("_on") else "new value"
-    return await _typed(app, _Line(title, label, "" if value is None else str(value), make))
+    return await typed(
+        app, record.ref, Line(title, label, "" if value is None else str(value), make, f"field {name}")
+    )
 
 
-def _like(value: JsonValue, typed: str) -> JsonValue:
-    return int(typed) if isinstance(value, int) and typed.strip().isdecimal() else typed
-
-
-async def _typed(app: "TailboardApp", line: _Line) -> Proposal | None:
-    """Ask until the line makes a proposal that could be confirmed as things stand."""
-
-    async def check(typed: str) -> str | None:
-        try:
-            proposal = line.make(typed)
-        except ValueError as error:
-            return str(error)
-        return await app.obstacle(proposal)
-
-    typed = await app.ask(Ask(line.title, line.label, value=line.value, check=check))
-    return line.make(typed) if typed is not None else None
+def _like(value: JsonValue, words: str) -> JsonValue:
+    return int(words) if isinstance(value, int) and words.strip().isdecimal() else words
 
 
 # -- small things
 
 
-def _number(typed: str) -> tuple[float, str]:
-    found = _NUMBER.fullmatch(typed)
-    if found is None:
-        raise ValueError("Type a number, for example 4.2.")
-    return float(found[1].replace(",", ".")), found[2]
-
-
-def _limits(asset: Record) -> dict[str, Limit]:
-    listed = asset.fields["limits"]
+def limits_of(asset: Record) -> dict[str, Limit]:
+    """What is normal for an asset, by quantity."""
+    listed = asset.value("limits")
     assert isinstance(listed, list), "an asset's limits are a list"
     return {limit.quantity.value: limit for limit in map(Limit.model_validate, listed)}
 

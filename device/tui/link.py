@@ -32,6 +32,8 @@ class Link:
         self._agent, self._workbench, self._clock, self._desk = agent, workbench, clock, desk
         self._turn = asyncio.Lock()
         self._bell = asyncio.Event()
+        #: When the next try is due by itself; None if only something new would bring one.
+        self.next_at: datetime | None = None
 
     def ring(self) -> None:
         """There is something new to do: look now."""
@@ -48,6 +50,7 @@ class Link:
                 tell(error)
                 await self._wait(LOOK_AGAIN_S)
                 continue
+            self.next_at = step.rest_until if step.rested else None
             if step.rested:
                 await self._wait(rest_s(step, self._clock.now()))
             else:

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from device import keys as device_keys
-from device.bootstrap import open_device
+from device.bootstrap import Device, open_device
 from device.settings import Settings
 from device.store import DeviceStore, Identity
 from shared.ids import record_ref
@@ -60,6 +60,15 @@ def _in_turns(
 
 def _device(home: Path, ports: Ports) -> tuple[Callable[[], object], int]:
     """How to confirm a note on a real device, made here without a server, and the size of its envelope."""
+    device = make_laptop(home, ports)
+    device.store.make_room()  # as the screen does when it starts
+    device.workbench.note(JOB, WORDS)
+    envelope = device.workbench.outbox()[0].envelope
+    return lambda: device.workbench.note(JOB, WORDS), len(envelope.payload) + len(envelope.signatures[0][1])
+
+
+def make_laptop(home: Path, ports: Ports) -> Device:
+    """A laptop in `home` with one job on it, unlocked; its server never answers."""
     settings = Settings(home)
     keys = device_keys.make(settings.keys, PIN, ports.randomness)
     store = DeviceStore.open(settings.database, keys.database)
@@ -79,11 +88,7 @@ def _device(home: Path, ports: Ports) -> tuple[Callable[[], object], int]:
     fields = check_fields("work_order", {"title": "Bench", "asset": "asset/PUMP-1"})
     store.absorb([Record(JOB, 1, fields, born)], "1:1")
     store.close()
-    device = open_device(settings, PIN, ports, transport=httpx.MockTransport(lambda _: httpx.Response(503)))
-    device.store.make_room()  # as the screen does when it starts
-    device.workbench.note(JOB, WORDS)
-    envelope = device.workbench.outbox()[0].envelope
-    return lambda: device.workbench.note(JOB, WORDS), len(envelope.payload) + len(envelope.signatures[0][1])
+    return open_device(settings, PIN, ports, transport=httpx.MockTransport(lambda _: httpx.Response(503)))
 
 
 def _bare(path: Path) -> sqlite3.Connection:

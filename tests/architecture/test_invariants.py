@@ -37,3 +37,14 @@ def test_every_test_that_the_invariants_name_exists() -> None:
     assert len(rows) > 10
     assert all(re.search(r"`test_\w+`", row) for row in rows), "a promise without a test"
     assert named <= defined(), f"named but not there: {sorted(named - defined())}"
+
+
+def test_every_row_of_the_checklist_has_a_test_of_its_name() -> None:
+    table = (ROOT / "docs" / "checklist.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| ") and not line.startswith("| row ")]
+    tests = {row[1].strip(): re.findall(r"`(test_\w+)`", row[-2]) for row in rows}
+    assert len(tests) == len(rows) > 10, "a row twice"
+    nameless = [slug for slug, named in tests.items() if not any(slug.replace("-", "_") in each for each in named)]
+    assert nameless == [], "a row without a test that carries its name"
+    named = {each for row in tests.values() for each in row}
+    assert named <= defined(), f"named but not there: {sorted(named - defined())}"

@@ -104,3 +104,13 @@ def test_the_gateway_is_measured_behind_a_real_server() -> None:
         "gateway_added_p50", "gateway_first_byte_delay", "gateway_rate", "gateway_exchange_cpu", "gateway_rss",
     }  # fmt: skip
     assert measured.counts["crowd"] > 0
+
+
+def test_the_screen_stands_beside_a_bare_app() -> None:
+    from simulators.bench.tui import Load
+    from simulators.bench.tui import measure as measure_screen
+
+    figures = measure_screen(Load(jobs=30, rows=40, keys=10, turns=1))
+    starts, keys = {"first_paint", "rows_shown", "memory", "help"}, {"jobs", "filter", "outbox"}
+    assert starts | {f"key_{name}_p95" for name in keys} <= set(figures)
+    check({name: each for name, each in figures.items() if "skipped" not in each})

@@ -51,7 +51,7 @@ def test_every_binding_says_what_it_does() -> None:
     assert [name for name, binding in bindings if not binding.description.strip()] == []
 
 
-def test_nothing_is_only_on_a_key_that_terminals_keep() -> None:
+def test_keys_terminals_deliver() -> None:
     for kind in classes():
         by_action: dict[str, set[str]] = {}
         for binding in bindings_of(kind):
@@ -71,7 +71,7 @@ def test_keys_for_one_thing_are_named_together() -> None:
 
 
 @pytest.mark.parametrize("page", [JobsPage, OrderPage, OutboxPage, ProposalsPage])
-async def test_footer_keys_fit_in_80_columns(make_world: MakeWorld, page: type[DOMNode]) -> None:
+async def test_footer_fits_in_80_columns(make_world: MakeWorld, page: type[DOMNode]) -> None:
     async with sitting_at(make_world(online=True)) as person:
         await person.arrives(JobsPage)
         if page is OutboxPage:
@@ -89,7 +89,7 @@ async def test_footer_keys_fit_in_80_columns(make_world: MakeWorld, page: type[D
         assert palette.region.right <= 80
 
 
-async def test_typing_never_fires_app_keys(world: World) -> None:
+async def test_typing_fires_nothing(world: World) -> None:
     typed = [each for each in string.printable if each.isprintable() and each != " "]
     async with sitting_at(world) as person:
         page = await person.opens_job()
@@ -102,7 +102,7 @@ async def test_typing_never_fires_app_keys(world: World) -> None:
         assert person.outbox() == []
 
 
-async def test_typing_into_the_filter_never_fires_app_keys(world: World) -> None:
+async def test_typing_fires_nothing_in_the_filter(world: World) -> None:
     async with sitting_at(world) as person:
         jobs = await person.arrives(JobsPage)
         await person.press("slash")
@@ -128,7 +128,7 @@ async def test_digits_and_function_keys_go_to_the_pages(world: World) -> None:
         await person.arrives(OutboxPage)
 
 
-async def test_esc_is_one_level_back_all_the_way_home(world: World) -> None:
+async def test_esc_one_level_back_all_the_way_home(world: World) -> None:
     async with sitting_at(world) as person:
         await person.says()
         await person.can_confirm()
@@ -173,7 +173,7 @@ async def test_quitting_with_words_typed_asks_first(world: World) -> None:
 
 
 @pytest.mark.parametrize("key", ["question_mark", "f1"])
-async def test_help_lists_every_key_of_the_page(world: World, key: str) -> None:
+async def test_keys_are_listed_by_help(world: World, key: str) -> None:
     async with sitting_at(world) as person:
         await person.opens_job()
         await person.press(key)
@@ -187,7 +187,7 @@ async def test_help_lists_every_key_of_the_page(world: World, key: str) -> None:
         await person.arrives(OrderPage)
 
 
-async def test_every_action_is_in_the_palette(world: World) -> None:
+async def test_all_in_palette_that_a_key_does(world: World) -> None:
     async with sitting_at(world) as person:
         page = await person.opens_job()
         titles = {command.title for command in person.app.get_system_commands(page)}

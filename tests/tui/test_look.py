@@ -47,7 +47,7 @@ def faint(app: TailboardApp) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("theme", [theme.name for theme in themes.THEMES])
-async def test_all_text_stands_at_seven_to_one(make_world: MakeWorld, theme: str) -> None:
+async def test_seven_to_one_for_all_text(make_world: MakeWorld, theme: str) -> None:
     world = make_world(online=True)
     await all_five(world)
     async with sitting_at(world, theme=theme) as person:
@@ -120,7 +120,7 @@ async def test_nothing_moves(world: World) -> None:
         assert not any(field.cursor_blink for field in page.query("Input").results())  # type: ignore[attr-defined]
 
 
-async def test_without_colour_nothing_is_lost(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_never_colour_alone(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     world = make_world(online=True)
     await all_five(world)
@@ -132,7 +132,7 @@ async def test_without_colour_nothing_is_lost(make_world: MakeWorld, monkeypatch
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_every_page_is_complete(make_world: MakeWorld, size: tuple[int, int]) -> None:
+async def test_complete_at_80x24_and_larger(make_world: MakeWorld, size: tuple[int, int]) -> None:
     world = make_world(online=True)
     await all_five(world)
     async with sitting_at(world, size=size) as person:
@@ -145,7 +145,7 @@ async def test_every_page_is_complete(make_world: MakeWorld, size: tuple[int, in
             assert f" {row} " in person.text, row
 
 
-async def test_offline_is_no_alarm(world: World) -> None:
+async def test_offline_is_neutral(world: World) -> None:
     async with sitting_at(world) as person:
         await person.arrives(JobsPage)
         bar = next(strip for strip in person.app.screen._compositor.render_strips()[1:2])

@@ -58,11 +58,11 @@ async def test_five_states_each_with_word_and_glyph(make_world: MakeWorld) -> No
             "+ Accepted",
         ]
         assert "o1 ^1 +1 ?1 !1" in person.bar
-        assert "1 accepted + 4 not accepted" in person.text
+        assert "1 accepted + 4 not (1 only here), as of" in person.text
         assert "synced" not in person.text.lower()
 
 
-async def test_counts_are_on_every_page(make_world: MakeWorld) -> None:
+async def test_counts_everywhere_in_the_second_line(make_world: MakeWorld) -> None:
     world = make_world(online=True)
     await all_five(world)
     async with sitting_at(world) as person:
@@ -72,7 +72,7 @@ async def test_counts_are_on_every_page(make_world: MakeWorld) -> None:
             assert "o1 ^1 +1 ?1 !1" in person.text
 
 
-async def test_a_refusal_says_the_rule_and_the_next_step(make_world: MakeWorld) -> None:
+async def test_a_refusal_says_all_rule_who_decides_and_the_next_step(make_world: MakeWorld) -> None:
     world = make_world(online=True)
     await all_five(world)
     async with sitting_at(world) as person:
@@ -81,7 +81,9 @@ async def test_a_refusal_says_the_rule_and_the_next_step(make_world: MakeWorld) 
         await person.arrives(Read)
         shown = " ".join(person.text.split())
         assert "status cannot go from closed to done" in shown
-        assert "choose a step that it allows" in shown
+        assert "Rule: step not allowed: status cannot go" in shown
+        assert "Decided by: the server's rules" in shown
+        assert "Next: Look at the job's state now, then choose a step that it allows" in shown
         assert "audit position 7" in shown
         await person.press("escape")
         await person.arrives(OutboxPage)
@@ -126,7 +128,7 @@ def _settled(conflict: Record) -> Record:
 # -- send now
 
 
-async def test_send_now_tells_what_became_of_each(make_world: MakeWorld) -> None:
+async def test_send_tells_each_what_became_of_it(make_world: MakeWorld) -> None:
     world = make_world(online=True)
     world.server.verdicts = {"field.updated": Hold.DEFERRED, "status.changed": Outcome.REJECTED}
     world.device.workbench.note(JOB, "one")
@@ -277,17 +279,17 @@ async def test_what_was_not_sent_is_taken_back_after_a_yes(world: World) -> None
     world.device.workbench.note(JOB, "one")
     async with sitting_at(world) as person:
         await person.opens_outbox()
-        await person.press("t")
+        await person.press("x")
         await person.arrives(YesNo)
-        await person.press("enter", "escape")
+        await person.press("x", "enter", "escape")
         await person.arrives(OutboxPage)
         assert person.outbox()[0].withdrawal is None
-        await person.press("t")
+        await person.press("x")
         await person.arrives(YesNo)
         await person.press("y")
         await person.sees("taken back: WO-1042")
         await person.sees("You took it back. Nothing will change")
-        await person.press("t")
+        await person.press("x")
         await person.until(lambda: any("taken back already" in notice for notice in person.notices))
 
 
@@ -313,7 +315,7 @@ async def test_what_came_back_is_given_again_after_a_yes(make_world: MakeWorld) 
     await world.device.agent.settle()
     async with sitting_at(world) as person:
         await person.opens_outbox()
-        assert "You can:  g give it again   x drop it" in person.text
+        assert "You can:  e change it and give it again   g give it again   x drop it" in person.text
         await person.press("g")
         await person.arrives(YesNo)
         await person.press("g", "enter", "escape")
@@ -348,11 +350,11 @@ async def test_what_came_back_is_dropped_after_a_yes_and_stays_in_the_list(make_
         assert person.outbox()[0].dealt == "dropped"
 
 
-async def test_what_did_not_come_back_is_neither_given_again_nor_dropped(world: World) -> None:
+async def test_what_did_not_come_back_is_not_given_again(world: World) -> None:
     world.device.workbench.note(JOB, "one")
     async with sitting_at(world) as person:
         await person.opens_outbox()
-        for key in ("g", "x"):
+        for key in ("g", "e"):
             await person.press(key)
             await person.until(lambda: any("#1 did not come back: it is Saved" in each for each in person.notices))
             person.app.clear_notifications()

@@ -38,7 +38,7 @@ async def test_a_sentence_becomes_exact_commands_with_the_words_they_came_from(w
         assert person.outbox() == []
 
 
-async def test_only_y_confirms_and_enter_does_nothing(world: World) -> None:
+async def test_confirm_key_differs_and_is_never_enter(world: World) -> None:
     async with sitting_at(world) as person:
         await person.says()
         await person.can_confirm()

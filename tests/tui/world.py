@@ -290,13 +290,24 @@ def build(
 ) -> World:
     """A world with `records` (the sample if None) on the device."""
     clock = clock or StillClock(NOW)
-    ports, settings = Ports(clock, SystemRandomness()), Settings(folder)
-    store = DeviceStore.open(settings.database, keys.database)
-    who, meter, server = identity(), Meter(), ScriptedServer(clock)
-    store.set_meta("identity", who.model_dump_json())
+    store = DeviceStore.open(Settings(folder).database, keys.database)
+    store.set_meta("identity", identity().model_dump_json())
     store.set_meta("link", "online" if online else "offline")
     store.set_meta("last_contact", (clock.now() - timedelta(hours=2)).isoformat())
     store.absorb(sample() if records is None else records, cursor_at(1, 1))
+    return _around(folder, store, keys, clock, with_model=with_model)
+
+
+def open_again(folder: Path, keys: DeviceKeys) -> World:
+    """The world that was built in `folder`, after its process ended."""
+    store = DeviceStore.open(Settings(folder).database, keys.database)
+    return _around(folder, store, keys, StillClock(NOW), with_model=True)
+
+
+def _around(folder: Path, store: DeviceStore, keys: DeviceKeys, clock: StillClock, *, with_model: bool) -> World:
+    """Everything that a device has around its store."""
+    ports, settings = Ports(clock, SystemRandomness()), Settings(folder)
+    who, meter, server = identity(), Meter(), ScriptedServer(clock)
     client = SyncClient(who.server_url, httpx.MockTransport(server), meter, ports)
     cluster = ClusterClient(client, httpx.MockTransport(server), meter, keys, ports)
     attachments = Attachments(store)

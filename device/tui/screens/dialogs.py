@@ -11,15 +11,20 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from device.tui.widgets.ticks import KeyButton
 from device.words import plain
 
 Answer = TypeVar("Answer")
 Check = Callable[[str], Awaitable[str | None]]
+
+
+def _line_by_line(text: str) -> str:
+    return "\n".join(map(plain, text.split("\n")))
 
 
 class Dialog(ModalScreen[Answer | None]):
@@ -98,16 +103,28 @@ class Ask(Dialog[str]):
     def __init__(self, title: str, label: str, *, value: str, check: Check) -> None:
         super().__init__(title)
         self._label, self._value, self._check = label, value, check
+        #: Who hears what stands in the line whenever that changes.
+        self.hear: Callable[[str], None] = lambda _: None
+
+    def start_with(self, typed: str | None) -> None:
+        """What stands in the line at first, if somebody typed it before."""
+        self._value = self._value if typed is None else typed
 
     def inside(self) -> ComposeResult:
         """The label, the line, and room for what is wrong with it."""
-        yield Static(Text(plain(self._label)))
+        yield Static(Text(_line_by_line(self._label)))
         yield Input(self._value, max_length=4000, select_on_focus=False)
         yield Static(id="wrong")
 
     def on_mount(self) -> None:
         """A quiet cursor."""
         self.query_one(Input).cursor_blink = False
+
+    @on(Input.Changed)
+    def _typing(self, event: Input.Changed) -> None:
+        if event.value != self._value:
+            self._value = event.value
+            self.hear(event.value)
 
     @on(Input.Submitted)
     async def _entered(self, event: Input.Submitted) -> None:
@@ -151,12 +168,48 @@ class YesNo(Dialog[bool]):
 
     def inside(self) -> ComposeResult:
         """The question and the two answers."""
-        yield Static(Text(plain(self._text)))
-        yield Static(Text(f"y  {self._yes}      n  {self._no}", "bold"))
+        with VerticalScroll(id="reading"):
+            yield Static(Text(_line_by_line(self._text)))
+        with Horizontal(classes="answers"):
+            yield KeyButton(Text(f"y  {self._yes}"), id="yes")
+            yield KeyButton(Text(f"n  {self._no}"), id="no")
 
     def action_yes(self) -> None:
         """Yes."""
         self.dismiss(True)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(True if event.button.id == "yes" else None)
+
+
+class Keep(Dialog[bool]):
+    """A value that looks odd. `y` keeps it, `r` takes it again, Esc leaves; Enter does nothing."""
+
+    HINT = "y keep   r take it again   Esc back"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Keep"),
+        Binding("r", "answer(False)", "Take it again"),
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__(title)
+        self._text = text
+
+    def inside(self) -> ComposeResult:
+        """What is odd about it, and the two answers."""
+        yield Static(Text(plain(self._text)))
+        with Horizontal(classes="answers"):
+            yield KeyButton(Text("y  Keep it"), id="keep")
+            yield KeyButton(Text("r  Take it again"), id="again")
+
+    def action_answer(self, keep: bool) -> None:  # an action's parameter
+        """Keep it, or take it again."""
+        self.dismiss(keep)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "keep")
 
 
 class TooSmall(ModalScreen[None]):

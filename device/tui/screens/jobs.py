@@ -51,7 +51,7 @@ class JobsPage(ListPage[JobsSeen]):
 
     def read(self, workbench: Workbench) -> JobsSeen:
         """Jobs, assets and the standing of what was done to them."""
-        outbox = workbench.outbox()
+        outbox = workbench.open_items()
         return JobsSeen(
             tuple(workbench.jobs()),
             {asset.ref: asset for asset in workbench.of_kind("asset")},

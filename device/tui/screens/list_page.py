@@ -27,6 +27,8 @@ class ListPage(Page[Seen]):
     ]
     AUTO_FOCUS = "RowTable"
     COLUMNS: Sequence[Column] = ()
+    #: What is said when nothing passes the filter.
+    NO_MATCH = "Nothing matches the filter. Esc clears it."
     #: What an empty list says: why it is empty and what comes next.
     EMPTY = ""
 
@@ -56,11 +58,24 @@ class ListPage(Page[Seen]):
         """A quiet cursor."""
         self.query_one("#filter", Input).cursor_blink = False
 
+    _prepared: tuple[Seen, list[Line], str] | None = None
+
+    def prepare(self, seen: Seen) -> None:
+        """The rows and the title, in words."""
+        self._prepared = seen, self.lines(seen), self.title_line(seen)
+
+    def _words_of(self, seen: Seen) -> tuple[list[Line], str]:
+        if self._prepared is None or self._prepared[0] is not seen:
+            self.prepare(seen)
+        assert self._prepared is not None, "it was prepared just now"
+        return self._prepared[1:]
+
     def paint(self, seen: Seen) -> None:
         """Show the rows that pass the filter."""
-        self.query_one("#title", Static).update(Text(self.title_line(seen), no_wrap=True, overflow="ellipsis"))
-        everything = self.lines(seen)
-        passed = [line for line in everything if line.matches(self._wanted())]
+        (everything, title), passed = self._words_of(seen), self._words_of(seen)[0]
+        for word in self._wanted():
+            passed = [line for line in passed if word in line.text]
+        self.query_one("#title", Static).update(Text(title, no_wrap=True, overflow="ellipsis"), layout=False)
         self.query_one(RowTable).fill(passed)
         self.set_class(not everything, "-empty")
         if everything and self.focused is None:
@@ -80,8 +95,9 @@ class ListPage(Page[Seen]):
         if self.seen is None:
             return
         key = self.key_here
-        nothing = Text("Nothing matches the filter. Esc clears it." if self._wanted() else "")
-        self.query_one("#about", Static).update(self.about(self.seen, key) if key is not None else nothing)
+        nothing = Text(self.NO_MATCH if self._wanted() else "")
+        said = self.about(self.seen, key) if key is not None else nothing
+        self.query_one("#about", Static).update(said, layout=False)  # of fixed height: nothing moves
 
     @on(Input.Changed, "#filter")
     def _narrow(self) -> None:

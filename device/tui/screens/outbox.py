@@ -1,10 +1,10 @@
 """The outbox: every command of this laptop, where it stands, why, and *Send now*.
 
-What needs the person comes first, then what is on its way in the order of sending, then what was accepted, newest
-first. Nothing here is ever called sent before the server's receipt says so.
+What needs the person comes first, then what is on its way in the order of sending, then the latest of what is over,
+newest first. Nothing here is ever called sent before the server's receipt says so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -13,12 +13,16 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable, Input, Static
 
+from device.core.link_state import LOOKED_AT
+from device.core.queue_time import seconds_left, size_words, time_words
 from device.errors import DeviceError
-from device.store import Item
-from device.tui import forms
-from device.tui.screens.dialogs import Read, YesNo
+from device.refusals import refusal_words
+from device.store import UNSETTLED, Item
+from device.tui import order_acts
+from device.tui.outbox_acts import give_again, withdraw
+from device.tui.screens.dialogs import Read
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
@@ -27,6 +31,8 @@ from device.workbench import Asked, Workbench
 from shared.outcomes import Outcome, Standing
 from shared.records import Record
 
+#: So many of those that are over are listed; Enter in the filter finds older ones, too.
+OVER_SHOWN = 200
 _PLACE = {
     each: place for place, each in enumerate((Standing.REFUSED, Standing.REVIEW, Standing.SENT, Standing.SAVED))
 }
@@ -37,7 +43,11 @@ class OutboxSeen:
     """The commands in the order of the page, and what explains them."""
 
     items: tuple[Item, ...]
+    older: int
+    counts: Mapping[Standing, int]
+    online: bool
     conflicts: tuple[Record, ...]
+    approvals: tuple[Record, ...]
     blocked: Mapping[str, str]
     as_of: datetime | None
     last_error: str | None
@@ -45,24 +55,28 @@ class OutboxSeen:
     troubles: tuple[str, ...]
     questions: tuple[Asked, ...]
     tasks: tuple[Record, ...]
+    waiting: int
+    bytes_left: int
+    seconds_left: float | None
 
 
 class OutboxPage(ListPage[OutboxSeen]):
     """The outbox."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "send_now", "Send now"),
-        Binding("t", "take_back", "Take back what was not sent", show=False),
+        Binding("s", "send_now", "Send", tooltip="Send now"),
+        Binding("x", "withdraw", "Withdraw"),
+        Binding("z", "undo", "Undo"),
+        Binding("e", "edit", "Change what came back, and give it again", show=False),
         Binding("g", "give_again", "Give again what came back", show=False),
-        Binding("x", "drop", "Drop what came back", show=False),
         Binding("a", "answer", "Answer the office", show=False),
-        Binding("1,f2", "app.go('jobs')", "Jobs"),
-        Binding("2,f3", "app.go('order')", "Order"),
         Binding("c", "copy", "Copy the command's id", show=False),
     ]
     COLUMNS = (Column("#", 5), Column("State", 15), Column("When", 12), Column("What", 0))
     EMPTY = "The outbox is empty. What you confirm on a job appears here: 1 goes to the jobs."
+    NO_MATCH = "Nothing here matches the filter. Enter looks among older ones, too; Esc clears it."
     crumb = "Outbox"
+    _further: Sequence[str] = ()
 
     def body(self) -> ComposeResult:
         """The list, and what came of the last try."""
@@ -71,10 +85,17 @@ class OutboxPage(ListPage[OutboxSeen]):
 
     def read(self, workbench: Workbench) -> OutboxSeen:
         """Everything in the outbox with what explains it."""
-        status = workbench.status()
+        status, store = workbench.status(), self.tailboard.device.store
+        still, over = workbench.open_items(), workbench.latest_over(self._further, OVER_SHOWN + 1)
+        waiting = [item for item in still if item.state in UNSETTLED]
+        size = sum(map(_bytes_left, waiting))
         return OutboxSeen(
-            tuple(sorted(workbench.outbox(), key=_order)),
+            (*sorted(still, key=_order), *over[:OVER_SHOWN]),
+            max(0, len(over) - OVER_SHOWN),
+            status.counts,
+            status.online,
             tuple(workbench.of_kind("conflict")),
+            tuple(workbench.of_kind("approval")),
             dict(workbench.view().blocked),
             status.data_as_of,
             status.last_error if status.online else None,
@@ -82,6 +103,9 @@ class OutboxPage(ListPage[OutboxSeen]):
             tuple(troubles(status)),
             tuple(each for each in workbench.questions() if not each.answers),
             tuple(workbench.of_kind("assist_task")),
+            len(waiting),
+            size,
+            seconds_left(size, store.latest_exchanges(LOOKED_AT)),
         )
 
     def paint(self, seen: OutboxSeen) -> None:
@@ -91,32 +115,23 @@ class OutboxPage(ListPage[OutboxSeen]):
 
     def title_line(self, seen: OutboxSeen) -> str:
         """Totals, split into what the server has accepted and what has no final answer."""
-        accepted = sum(item.standing is Standing.ACCEPTED for item in seen.items)
+        accepted, here = seen.counts[Standing.ACCEPTED], seen.counts[Standing.SAVED]
+        others = sum(seen.counts.values()) - accepted
         as_of = moment(seen.as_of, self.tailboard.now()) if seen.as_of else "never"
-        return f"{accepted} accepted + {len(seen.items) - accepted} not accepted, as of {as_of}"
+        return f"{accepted} accepted + {others} not ({here} only here), as of {as_of}"
 
     def lines(self, seen: OutboxSeen) -> list[Line]:
         """One row per command."""
         now = self.tailboard.now()
-        return [
-            Line(
-                item.command.id,
-                (
-                    number(item),
-                    standing(item.standing),
-                    moment(item.command.issued_at, now),
-                    f"taken back: {item.summary}" if item.withdrawal else item.summary,
-                ),
-                loud=item.standing in NEEDS_A_LOOK and not item.dealt,
-            )
-            for item in seen.items
-        ]
+        unsettled = {item.command.id: number(item) for item in seen.items if item.state in UNSETTLED}
+        return [_line(item, unsettled, now) for item in seen.items]
 
     def about(self, seen: OutboxSeen, key: str) -> Text:
         """Why the command stands where it stands."""
         item = next(each for each in seen.items if each.command.id == key)
         reasons = why(item, seen.items, seen.conflicts, seen.blocked, seen.expiring, seen.tasks)
-        return Text("\n".join([*_you_can(item), *reasons]), overflow="ellipsis")
+        refused = refusal_words(item, seen.approvals, self.tailboard.now())
+        return Text("\n".join([*_you_can(item), *map(plain, refused or reasons)]), overflow="ellipsis")
 
     def show_last_try(self) -> None:
         """What came of the last *Send now*, or of the last try in the background."""
@@ -130,7 +145,25 @@ class OutboxPage(ListPage[OutboxSeen]):
             said = trouble or (f"Last try: {error}" if error else "")
         asked = len(self.seen.questions) if self.seen else 0
         asks = f"The office asks {asked}: a answers. " if asked else ""
-        self.query_one("#last-try", Static).update(Text(f"{asks}{plain(said)}"))
+        lines = [f"{asks}{plain(said)}", self._what_waits()]
+        self.query_one("#last-try", Static).update(Text("\n".join(filter(None, lines))))
+
+    def _what_waits(self) -> str:
+        """How much waits, how long it would take, and when the next try is."""
+        seen = self.seen
+        if seen is None or not seen.waiting:
+            return ""
+        at = self.tailboard.link.next_at
+        when = moment(at, self.tailboard.now()) if at else "as soon as there is a link"
+        next_try = when if seen.online else "when you work online (w)"
+        size = f"{size_words(seen.bytes_left)}, {time_words(seen.seconds_left)}"
+        return f"Waiting {seen.waiting}, all on this disk: {size}. Next try: {next_try}."
+
+    @on(Input.Submitted, "#filter")
+    def _look_further(self) -> None:
+        """What is older than the list is looked for, too. That reads all of the outbox: not with every key."""
+        self._further = self._wanted()
+        self.reload()
 
     @on(DataTable.RowSelected)
     def explain_here(self) -> None:
@@ -142,6 +175,8 @@ class OutboxPage(ListPage[OutboxSeen]):
             return
         text = Text(f"{standing(item.standing)}\n", "bold")
         text.append(f"{plain(item.summary)}\n\n", "not bold")
+        refused = refusal_words(item, self.seen.approvals, self.tailboard.now())
+        text.append("".join(f"{plain(line)}\n" for line in refused), "not bold")
         text.append(
             "\n".join(
                 why(
@@ -166,60 +201,64 @@ class OutboxPage(ListPage[OutboxSeen]):
         """Send everything that waits, now, and say what came of each."""
         self.tailboard.send_now()
 
-    @work(group="take-back")
-    async def action_take_back(self) -> None:
-        """Take back the command under the cursor, and what rests on it, if it was not sent yet."""
-        key, bench, desk = self.key_here, self.tailboard.device.workbench, self.tailboard.desk
+    @work(group="withdraw", exclusive=True)
+    async def action_withdraw(self) -> None:
+        """Take back the command under the cursor, with what rests on it; drop it if it came back."""
+        app, key = self.tailboard, self.key_here
         if key is None:
             return
         try:
-            going = await desk.do(lambda: bench.going_along([key]))
-            listed = "\n".join(f"{number(item)} {plain(item.summary)}" for item in going)
-            if await self.tailboard.ask(YesNo("Take back?", listed, yes="Take back", no="Keep")):
-                await desk.do(lambda: bench.withdraw([key]))
-                self.tailboard.say(f"{len(going)} taken back. Nothing will change because of it.")
+            gone = await withdraw(app, key)
         except DeviceError as error:
-            self.tailboard.tell(error)
-        self.tailboard.refresh_page()
+            app.tell(error)
+            return
+        if gone:
+            app.undoable.append(gone)
+        app.refresh_page()
 
-    @work(group="came-back")
+    @work(group="withdraw", exclusive=True)
+    async def action_undo(self) -> None:
+        """Undo the last withdrawal or drop, as long as nothing of it was sent."""
+        app = self.tailboard
+        if not app.undoable:
+            app.say("There is nothing to undo.")
+            return
+        ids = app.undoable.pop()
+        try:
+            back = await app.desk.do(lambda: app.device.workbench.restore(ids))
+        except DeviceError as error:
+            app.tell(error)
+            return
+        app.say(f"Undone: {', '.join(map(number, back))} as before.")
+        app.link.ring()
+        app.refresh_page()
+
+    @work(group="came-back", exclusive=True)
     async def action_give_again(self) -> None:
-        """Give the command under the cursor again, from what is seen today, if it was refused or is too old."""
-        await self._settle_with("Give again?", "Give again", Workbench.reissue, "Given again. Saved on this laptop.")
+        """Give the command under the cursor again, from what is seen today, if it came back."""
+        await self._give_again(change=False)
 
-    @work(group="came-back")
-    async def action_drop(self) -> None:
-        """Leave the command under the cursor as it is, if it was refused or is too old."""
-        await self._settle_with("Drop?", "Drop", Workbench.drop, "Dropped. It stays in the list.")
+    @work(group="came-back", exclusive=True)
+    async def action_edit(self) -> None:
+        """Change the command under the cursor with its form, and give it again, if it came back."""
+        await self._give_again(change=True)
 
-    async def _settle_with(self, title: str, yes: str, act: Callable[[Workbench, str], object], said: str) -> None:
-        """Ask, then do `act` about the command under the cursor."""
-        key, bench, desk = self.key_here, self.tailboard.device.workbench, self.tailboard.desk
+    async def _give_again(self, *, change: bool) -> None:
+        app, key = self.tailboard, self.key_here
         if key is None:
             return
         try:
-            item = await desk.do(lambda: bench.came_back(key))
-            if await self.tailboard.ask(YesNo(title, f"{number(item)} {plain(item.summary)}", yes=yes, no="Keep")):
-                await desk.do(lambda: act(bench, key))
-                self.tailboard.say(said)
+            if await give_again(app, key, change=change):
+                app.say("Given again. Saved on this laptop.")
+                app.link.ring()
         except DeviceError as error:
-            self.tailboard.tell(error)
-        self.tailboard.refresh_page()
+            app.tell(error)
+        app.refresh_page()
 
     @work(group="answer")
     async def action_answer(self) -> None:
         """Answer a question of the office: pick it, type the answer, look at it, y."""
-        bench, desk = self.tailboard.device.workbench, self.tailboard.desk
-        try:
-            answered = await forms.answer(self.tailboard)
-            if answered is None:
-                return
-            if await self.tailboard.ask(YesNo("Answer the office?", answered.words, yes="Answer", no="Keep")):
-                await desk.do(lambda: bench.answer(answered.question, answered.text))
-                self.tailboard.say("Answered. Saved on this laptop.")
-        except DeviceError as error:
-            self.tailboard.tell(error)
-        self.tailboard.refresh_page()
+        await order_acts.answer(self.tailboard, None)
 
     def action_copy(self) -> None:
         """The command's id to the clipboard."""
@@ -227,12 +266,28 @@ class OutboxPage(ListPage[OutboxSeen]):
             self.tailboard.copy(self.key_here)
 
 
+def _line(item: Item, unsettled: Mapping[str, str], now: datetime) -> Line:
+    """One row; what waits for another says for which."""
+    earlier = [unsettled[each] for each in item.command.needs if each in unsettled and not item.withdrawal]
+    what = f"taken back: {item.summary}" if item.withdrawal else item.summary
+    after = f"after {', '.join(earlier)}: " if earlier and item.command.id in unsettled else ""
+    cells = (number(item), standing(item.standing), moment(item.command.issued_at, now), f"{after}{what}")
+    return Line(item.command.id, cells, loud=item.standing in NEEDS_A_LOOK and not item.dealt, also=item.command.id)
+
+
+def _bytes_left(item: Item) -> int:
+    """Of the command, and of its file."""
+    return len(item.envelope.payload) + (item.file.size - item.file.sent if item.file and not item.file.up else 0)
+
+
 def _you_can(item: Item) -> list[str]:
     """What can be done here about a command that came back."""
     over = item.receipt is not None and item.receipt.outcome in {Outcome.REJECTED, Outcome.EXPIRED}
-    return ["You can:  g give it again   x drop it"] if over and not item.dealt else []
+    return (
+        ["You can:  e change it and give it again   g give it again   x drop it"] if over and not item.dealt else []
+    )
 
 
 def _order(item: Item) -> tuple[int, int]:
-    place = _PLACE.get(item.standing, len(_PLACE))
-    return place, item.position if place < len(_PLACE) else -item.position
+    """What needs the person first, then what is on its way, in the order of sending."""
+    return _PLACE.get(item.standing, len(_PLACE)), item.position

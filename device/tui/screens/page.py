@@ -54,6 +54,9 @@ class Page(Screen[None], Generic[Seen]):
     def read(self, workbench: Workbench) -> Seen:
         """What this page shows, read away from the screen. Raises `DeviceError`."""
 
+    def prepare(self, seen: Seen) -> None:
+        """Work out what `paint` will need, away from the screen, too."""
+
     @abstractmethod
     def paint(self, seen: Seen) -> None:
         """Show it."""
@@ -83,7 +86,9 @@ class Page(Screen[None], Generic[Seen]):
         workbench = self.tailboard.device.workbench
 
         def look() -> tuple[Status, Seen]:
-            return workbench.status(), self.read(workbench)
+            status, seen = workbench.status(), self.read(workbench)
+            self.prepare(seen)
+            return status, seen
 
         try:
             status, seen = await self.tailboard.desk.do(look)
@@ -91,8 +96,8 @@ class Page(Screen[None], Generic[Seen]):
             self.tailboard.tell(error)
             return
         self.show_status(status)
-        if seen != self.seen:
-            self.seen = seen
+        changed, self.seen = seen != self.seen, seen
+        if changed:
             self.paint(seen)
 
     def show_status(self, status: Status) -> None:

@@ -10,6 +10,7 @@ Rules
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from textwrap import shorten
 from typing import ClassVar
@@ -24,6 +25,7 @@ from textual.widgets import Button, OptionList, Static
 from textual.worker import Worker
 
 from device.core.interpret import Interpretation
+from device.drafts import DraftRow
 from device.errors import DeviceError
 from device.model.port import Watch
 from device.tui import forms
@@ -65,9 +67,10 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
 
     AUTO_FOCUS = "Ticks"
 
-    def __init__(self, job: str, draft: Draft, *, sentence: str = "") -> None:
+    def __init__(self, job: str, draft: Draft, *, sentence: str = "", again: bool = False) -> None:
         super().__init__()
         self.job, self.draft, self.sentence = job, draft, sentence
+        self._again = again
         self.asking = Asking.NOT_ASKED
         self._asked_at_s = 0.0
         self._question: Worker[None] | None = None
@@ -93,8 +96,8 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
     def on_mount(self) -> None:
         """The person's words at once, the assistant's when they come."""
         self._show_words()
-        self._say(f"Your entry. {_NOTHING_YET}")
-        if self.sentence:
+        self._say(f"{'As you left it' if self._again else 'Your entry'}. {_NOTHING_YET}")
+        if self.sentence and not self._again:
             self._asked_at_s = self.tailboard.device.ports.clock.monotonic_s()
             self._wait(0)
             self.set_interval(1.0, self._still_waiting)
@@ -159,9 +162,20 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
         """The rows, and how many `y` would confirm."""
         self.query_one(Ticks).fill(seen, self.tailboard.loud)
         self.query_one("#confirm", KeyButton).label = Text(f"y  Confirm {len(chosen(seen))}")
+        self._write_down(tuple(_kept(row.row) for row in seen))
         if self._unread is not None:
             self._unread.stop()
         self._unread = self.set_timer(READ_FIRST_S, self._has_been_shown)
+
+    def _write_down(self, rows: tuple[DraftRow, ...]) -> None:
+        """What stands on the table outlasts a crash."""
+        book = self.tailboard.notebook
+        book.become(self.job, replace(book.of(self.job), rows=rows))
+
+    def _leave(self) -> None:
+        """Back, without having saved anything: the table is cleared, the words stay in the line."""
+        self._write_down(())
+        self.dismiss()
 
     def _has_been_shown(self) -> None:
         self._unread = None
@@ -251,7 +265,7 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
 
     def action_not_now(self) -> None:
         """Leave without saving."""
-        self.dismiss()
+        self._leave()
 
     @on(Button.Pressed, "#refuse")
     def _refuse(self) -> None:
@@ -306,7 +320,12 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
         if self.asking is Asking.WAITING:
             self._stop()
         else:
-            self.dismiss()
+            self._leave()
+
+
+def _kept(row: Row) -> DraftRow:
+    given = row.proposal
+    return DraftRow(given.kind, given.record, dict(given.payload), dict(given.words), row.by, row.ticked)
 
 
 def _how_to_go_on() -> str:

@@ -462,3 +462,17 @@ def test_a_root_stays_while_an_earlier_outcome_rests_on_it(store: DeviceStore) -
     settle(store, said[1], Outcome.REJECTED, 2)
     assert store.prune(NOW + timedelta(days=1)) == 1
     assert roots(store) == 4 - 1  # the second's two outcomes and the third's
+
+
+@pytest.mark.parametrize("how", ["garbage", "cut short", "another key"])
+def test_what_does_not_open_says_so_and_stays_as_it_is(path: Path, store: DeviceStore, how: str) -> None:
+    append(store)
+    store.close()
+    if how == "garbage":
+        path.write_bytes(b"this is no database at all, " * 300)
+    elif how == "cut short":
+        path.write_bytes(path.read_bytes()[:1000])
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="wrong key, or a damaged file"):
+        DeviceStore.open(path, b"x" * 32 if how == "another key" else KEY)
+    assert path.read_bytes() == before

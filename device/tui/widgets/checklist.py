@@ -1,0 +1,65 @@
+"""The checklist of a job. Space marks an item; what is marked is saved only after it was confirmed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from device.words import moment, plain, standing
+from shared.outcomes import Standing
+from shared.records import ChecklistItem
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An item as it is shown: `standing` of the latest tick made here, `hint` what belongs to it."""
+
+    item: ChecklistItem
+    marked: bool = False
+    standing: Standing | None = None
+    hint: str = ""
+
+
+class Checklist(OptionList, inherit_bindings=False):
+    """Items with a box: ``[x]`` done, ``[ ]`` not, ``[+]`` marked done, ``[-]`` marked as not; neither saved."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "select", "Tick"),
+        Binding("down,j", "cursor_down", "Down", show=False),
+        Binding("up,k", "cursor_up", "Up", show=False),
+        Binding("home", "first", "First", show=False),
+        Binding("end", "last", "Last", show=False),
+        Binding("pagedown", "page_down", "Page down", show=False),
+        Binding("pageup", "page_up", "Page up", show=False),
+    ]
+
+    def fill(self, entries: Sequence[Entry], now: datetime, loud: Mapping[Standing, Style]) -> None:
+        """Show `entries`; the highlight stays where it was."""
+        at = self.highlighted or 0
+        width = self.size.width or 76
+        rows = [Option(_row(each, now, loud, width)) for each in entries]
+        self.clear_options()
+        self.add_options(rows)
+        self.highlighted = min(at, len(entries) - 1) if entries else None
+
+
+def _row(entry: Entry, now: datetime, loud: Mapping[Standing, Style], width: int) -> Text:
+    item = entry.item
+    box = ("[-]" if item.ticks else "[+]") if entry.marked else "[x]" if item.ticks else "[ ]"
+    right = entry.hint
+    if item.ticks:
+        last = item.ticks[-1]
+        right = f"{last.author} {moment(last.at, now)}"
+        right += f"  {standing(entry.standing)}" if entry.standing else ""
+    if entry.marked:
+        right = "not saved yet"
+    text = Text(f"{box} {plain(item.text)}", "bold" if entry.marked or not item.ticks else "not bold", no_wrap=True)
+    room = max(10, width - len(right) - 3)
+    text.truncate(room, overflow="ellipsis", pad=True)
+    return text.append(f" {right}", loud.get(entry.standing, "") if entry.standing else "")

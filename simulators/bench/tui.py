@@ -1,0 +1,172 @@
+"""The technician's screen beside a bare Textual app: first paint, keys under load, memory, and the command's start.
+
+Both run in processes of their own, in turns, so that a machine that slows down slows both. A start is measured in
+processor time, which others on the machine do not lengthen; a key as a person waits for it. The store holds thousands
+of jobs and a long outbox, and while keys are pressed the model writes, if there is one here.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import httpx
+
+from device.bootstrap import open_device
+from device.settings import Settings
+from device.store import OUTBOX, DeviceStore
+from shared.ids import record_ref
+from shared.ports import Ports, system_ports
+from shared.records import Record, Stamp, check_fields
+from shared.sync import cursor_at
+from simulators.bench.figures import Figures, figure, say, scratch, skipped
+from simulators.bench.save import PIN, WORDS, make_laptop
+
+_BARE, _OURS = "simulators.bench.tui_bare", "simulators.bench.tui_child"
+#: A cell of the outbox as it is copied: everything but its place, its name and what names it.
+_COPIED = [column.name for column in OUTBOX.columns if column.name not in {"position", "id", "seq", "payload"}]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much is on the laptop, how many keys are pressed, and how often each start is repeated."""
+
+    jobs: int = 5_000
+    rows: int = 100_000
+    keys: int = 200
+    turns: int = 5
+
+
+def measure(load: Load, model: Path | None = None) -> Figures:
+    """Every figure. `model` writes while keys are pressed; without one the load of a generation is left out."""
+    figures: Figures = {}
+    with scratch() as home:
+        make_laptop(home, system_ports()).store.close()
+        _fill(home, load)
+        figures |= _starts(home, load.turns)
+        figures |= _keys(home, load, model)
+    return figures | {"help": _help(load.turns)}
+
+
+# -- the laptop
+
+
+def _fill(home: Path, load: Load) -> None:
+    """Jobs, assets, and an outbox of settled commands, copied from one that was really made and settled."""
+    ports = system_ports()
+    device = open_device(Settings(home), PIN, ports, transport=httpx.MockTransport(lambda _: httpx.Response(503)))
+    try:
+        device.store.absorb(list(_records(load.jobs, ports)), cursor_at(1, 1))
+        device.workbench.note(record_ref("work_order", "WO-00001"), WORDS)
+        _lengthen(device.store, load.rows)
+        device.workbench.note(record_ref("work_order", "WO-00002"), WORDS)
+        device.workbench.go(online=False)
+    finally:
+        device.store.close()
+
+
+def _records(jobs: int, ports: Ports) -> list[Record]:
+    born = Stamp(1, ports.new_id(), "office", "tester", ports.clock.now())
+
+    def record(ref: str, fields: dict[str, Any]) -> Record:
+        return Record(ref, 1, check_fields(ref.partition("/")[0], fields), born)
+
+    assets = [record(f"asset/A-{number}", {"name": f"Pump {number}", "type": "pump"}) for number in range(50)]
+    orders = [
+        record(
+            f"work_order/WO-{number:05}",
+            {
+                "title": f"Quarterly check number {number}",
+                "asset": f"asset/A-{number % 50}",
+                "due_on": f"2027-{number % 12 + 1:02}-{number % 28 + 1:02}",
+                "checklist": [{"id": str(item), "text": f"Item {item}"} for item in range(1, 6)],
+            },
+        )
+        for number in range(jobs)
+    ]
+    return [*assets, *orders]
+
+
+def _lengthen(store: DeviceStore, rows: int) -> None:
+    """The only command in the outbox counts as applied, and stands there so many times."""
+    with store.transaction() as connection:
+        run = connection.exec_driver_sql
+        run(
+            "UPDATE outbox SET state = 'settled', outcome = 'applied', settled_at = wall, change_seq = 1,"
+            " incarnation = 1"
+        )
+        run(
+            f"INSERT INTO outbox (id, seq, payload, {', '.join(_COPIED)})"  # noqa: S608 - columns of ours
+            " WITH RECURSIVE more (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM more WHERE n < ?)"
+            " SELECT printf('0193a000-0000-7000-8000-%012x', n), n,"
+            " CAST(replace(CAST(payload AS TEXT), outbox.id, printf('0193a000-0000-7000-8000-%012x', n)) AS BLOB),"
+            f" {', '.join(f'outbox.{name}' for name in _COPIED)} FROM more, outbox WHERE outbox.position = 1",
+            (rows,),
+        )
+
+
+# -- starts
+
+
+def _starts(home: Path, turns: int) -> Figures:
+    ours, bare = [], []
+    for _ in range(turns):
+        bare.append(_child(_BARE))
+        ours.append(_child(_OURS, "start", home))
+    paints = [each["cpu_s"] - each["unlock_s"] for each in ours]
+    return {
+        "first_paint": figure(median(paints), "s cpu", median(each["cpu_s"] for each in bare)),
+        "rows_shown": figure(
+            median(each["shown_s"] for each in ours), "s cpu", median(each["cpu_s"] for each in bare)
+        ),
+        "memory": figure(median(each["mib"] for each in ours), "MiB", median(each["mib"] for each in bare)),
+    }
+
+
+def _child(module: str, *arguments: object) -> dict[str, Any]:
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the bench's own process {module} broke down:\n{done.stderr[-2000:]}")
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def _help(turns: int) -> dict[str, Any]:
+    """`tailboard --help` beside an interpreter that does nothing, in processor time."""
+    ours = [sys.executable, "-m", "device.cli", "--help"]
+    floor = [sys.executable, "-c", "pass"]
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(turns):
+        for which, command in enumerate((ours, floor)):
+            taken[which].append(_processor_s(command))
+    return figure(median(taken[0]) * 1000, "ms cpu", median(taken[1]) * 1000)
+
+
+def _processor_s(command: Sequence[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+# -- keys
+
+
+def _keys(home: Path, load: Load, model: Path | None) -> Figures:
+    say(f"{load.keys} keys on each list, with {load.jobs} jobs and {load.rows} commands")
+    bare = _child(_BARE, load.keys)["ms"]
+    told = _child(_OURS, "keys", home, load.keys, model or "none")
+    figures = {f"key_{name}_p95": figure(_p95(taken), "ms", _p95(bare)) for name, taken in told["ms"].items()}
+    if model is None:
+        figures["key_while_writing_p95"] = skipped("no model on this machine")
+    return figures
+
+
+def _p95(taken: Sequence[float]) -> float:
+    return quantiles(taken, n=20)[-1]

@@ -1,0 +1,118 @@
+"""The technician's screen for `bench tui`, in a process of its own."""
+
+import asyncio
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from device.bootstrap import Device, open_device
+from device.errors import LocalError
+from device.settings import Settings
+from device.tui.app import TailboardApp
+from device.tui.desk import beside
+from device.tui.screens.page import Page
+from shared.ports import system_ports
+from simulators.bench.save import PIN
+from simulators.bench.tui_bare import PATIENCE_S, memory_mib, pressed, tell
+
+LOOK_S = 0.05
+
+
+def start(home: Path) -> dict[str, Any]:
+    """The first paint of the screen, and when its rows are there; `unlock_s` is what stretching the PIN took."""
+    told: dict[str, Any] = {}
+    before = time.thread_time()
+    device = open_device(Settings(home), PIN, system_ports())
+    told["unlock_s"] = time.thread_time() - before
+
+    app = TailboardApp(device, carry=False)
+
+    def look() -> None:
+        if isinstance(app.screen, Page) and app.screen.seen is not None:
+            told.update(shown_s=time.process_time() - told["unlock_s"], mib=memory_mib())
+            app.exit()
+        else:
+            app.set_timer(LOOK_S / 5, look)
+
+    def painted() -> None:
+        told["cpu_s"] = time.thread_time()
+        look()
+
+    async def watch(pilot: Pilot[object]) -> None:
+        pilot.app.call_after_refresh(painted)
+
+    asyncio.run(app.run_async(headless=True, size=(80, 24), auto_pilot=watch))
+    return told
+
+
+def keys(home: Path, count: int, model: str) -> dict[str, Any]:
+    """Keys on the list of jobs, in its filter and on the outbox, quietly and while the model writes."""
+    path = None if model == "none" else Path(model)
+    device = open_device(Settings(home, path), PIN, system_ports())
+    app = TailboardApp(device, carry=False)
+    told: dict[str, list[float]] = {}
+
+    async def ready() -> None:
+        await app.assistant_ready()
+        for _ in range(int(PATIENCE_S / LOOK_S)):
+            await asyncio.sleep(LOOK_S)
+            if isinstance(app.screen, Page) and app.screen.seen is not None:
+                break
+        await asyncio.sleep(1.0)
+
+    async def moves(name: str) -> None:
+        told[name] = [await pressed(app, ("down", "pagedown", "up")[number % 3]) for number in range(count)]
+
+    async def types() -> None:
+        await pressed(app, "slash")
+        typed = "check number 42"
+        told["filter"] = [
+            await pressed(app, "backspace" if number // len(typed) % 2 else typed[number % len(typed)])
+            for number in range(count)
+        ]
+        await pressed(app, "escape")
+
+    async def press(_: Pilot[object]) -> None:
+        await ready()
+        await moves("jobs")
+        await types()
+        if path is not None:
+            stop = asyncio.Event()
+            writing = asyncio.create_task(_write(device, stop))
+            await moves("while_writing")
+            stop.set()
+            writing.cancel()
+        app.action_go("outbox")
+        await ready()
+        await moves("outbox")
+        app.exit()
+
+    async def run() -> None:
+        await app.run_async(headless=True, size=(80, 24), auto_pilot=press)
+        await device.close()
+
+    asyncio.run(run())
+    return {"ms": told}
+
+
+async def _write(device: Device, stop: asyncio.Event) -> None:
+    """Let the model answer one question after the other."""
+    number = 0
+    while not stop.is_set():
+        number += 1
+        sentence = (
+            f"checked coupling {number}, was noisy before, oil topped up, pressure {number % 9}.2 bar afterwards"
+        )
+        try:
+            await beside(partial(device.workbench.propose, sentence, "work_order/WO-00003"))
+        except LocalError:
+            await asyncio.sleep(0.05)
+
+
+if __name__ == "__main__":
+    what, home, *more = sys.argv[1:]
+    tell(start(Path(home)) if what == "start" else keys(Path(home), int(more[0]), more[1]))
