@@ -26,14 +26,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from device.assist.agreement import Agreement
+from device.assist.agreement import Agreement, Offer
 from device.assist.attempt import Attempts, Heard, Task, next_place
 from device.assist.question import about
 from device.assist.quoting import QUOTED, apart, checked, quoted, retrieved
 from device.assist.scout import Scout
 from device.assist.unanswered import Refused, Unanswered, Waiting
 from device.cluster_client import ClusterClient
-from device.library.answering import Answering
+from device.library.answering import Answering, Context
 from device.model.port import LanguageModel
 from device.routes import Question
 from device.store import DeviceStore
@@ -44,7 +44,7 @@ from shared.consent import Reach
 from shared.ports import Ports, RunBlocking
 from shared.routing import DataClass, Decision, Purpose
 
-__all__ = ["QUOTED", "Assistant", "Heard", "Refused", "Waiting", "about", "retrieved"]
+__all__ = ["QUOTED", "Assistant", "Heard", "Offer", "Refused", "Waiting", "about", "retrieved"]
 
 
 class Assistant:
@@ -94,10 +94,8 @@ class Assistant:
             LocalError: there is nothing to ask, or no such job, or a consent would not help.
             TransportError: it may run elsewhere, and every permitted place failed.
         """
-        name = self._ports.new_id()
-        bench, answering, context = self._bench, self._answering, None
-        if answering is not None:
-            context = await self._run(lambda: retrieved(bench, answering, text, job=job, purpose=purpose))
+        name, bench = self._ports.new_id(), self._bench
+        context = await self._retrieved(text, job, purpose)
         question = about(bench, text, job=job, purpose=purpose, declared=declared, task=name, context=context)
         question = await self._run(partial(self._bench.routes.begin, replace(question, within_s=within_s)))
         await self._scout.know_here()
@@ -108,6 +106,31 @@ class Assistant:
         task = Task(name, question, job, text, self._ports.clock.monotonic_s(), decision, decision, context)
         answer = await self._try_places(task, heard or Heard())
         return answer if answer is not None else await self._run(lambda: self._at_rest(task))
+
+    async def offer(
+        self, text: str, *, job: str | None = None, purpose: Purpose = "answer", declared: DataClass | None = None
+    ) -> Offer | None:
+        """What a consent would let leave, and where to, if one is all that is missing; None if not.
+
+        Nothing is recorded, nobody is asked, and nothing leaves.
+
+        Raises:
+            LocalError: there is nothing to ask, or no such job.
+        """
+        name, bench, context = self._ports.new_id(), self._bench, await self._retrieved(text, job, purpose)
+
+        def look() -> Offer | None:
+            question = about(bench, text, job=job, purpose=purpose, declared=declared, task=name, context=context)
+            pages = context.shown if context else ()
+            return self._agreement.offer(bench.routes.begin(question), job, pages)
+
+        return await self._run(look)
+
+    async def _retrieved(self, text: str, job: str | None, purpose: Purpose) -> Context | None:
+        bench, answering = self._bench, self._answering
+        if answering is None:
+            return None
+        return await self._run(lambda: retrieved(bench, answering, text, job=job, purpose=purpose))
 
     def _at_rest(self, task: Task) -> Answer | Waiting | Refused:
         """What the manuals say where nothing else answered; what they do not have waits, if it may, or is refused."""

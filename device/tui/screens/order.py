@@ -64,10 +64,11 @@ class OrderPage(Page[OrderSeen]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "enter_form('reading.recorded')", "Reading"),
         Binding("n", "say", "Note"),
+        Binding("a", "app.go('ask')", "Ask"),
         Binding("f", "finish", "Finish"),
         Binding("p", "enter_form('part.consumed')", "Part"),
         Binding("t", "enter_form('status.changed')", "Status"),
-        Binding("e", "enter_form('field.updated')", "Edit"),
+        Binding("e", "enter_form('field.updated')", "Edit", show=False),
         Binding("c", "copy", "Copy the job's number", show=False),
         Binding("down,j", "scroll(1)", "Down", show=False),
         Binding("up,k", "scroll(-1)", "Up", show=False),
