@@ -16,6 +16,7 @@ _OUTBOX = "device.outbox_commands:"
 _LIBRARY = "device.library_commands:"
 _TRACE = "device.trace_commands:"
 _MODEL = "device.model_commands:"
+_READY = "device.ready_commands:"
 _TASKS = "device.task_commands:"
 _ROUTE = "device.route_commands:"
 _PURPOSES = ("answer", "summarise", "complete")
@@ -250,6 +251,27 @@ PROGRAM = Program(
             (argument("id", help="as `tailboard consent list` shows it"),),
         ),
         Verb(
+            ("consent", "never"),
+            "Never ask for a consent for a place; what was agreed to for it is taken back.",
+            f"{_ROUTE}never",
+            (
+                argument("--to", choices=("private_cluster", "managed_cloud"), required=True, help="which place"),
+                argument("--undo", action="store_true", help="ask again from now on"),
+            ),
+        ),
+        Verb(
+            ("evidence", "list"),
+            "What was decided about each question, newest first.",
+            f"{_ROUTE}decided",
+            (argument("--most", type=int, default=20, metavar="N", help="how many (default: %(default)s)"),),
+        ),
+        Verb(
+            ("evidence", "show"),
+            "Why an answer ran where it ran: the decision with every why-not, the attempts, what moved.",
+            f"{_ROUTE}reasons",
+            (argument("decision", help="its hash, or the beginning of it, as evidence list shows it"),),
+        ),
+        Verb(
             ("evidence", "verify"),
             "Whether everything that was decided here is still as it was written down; needs no network.",
             f"{_ROUTE}verified",
@@ -290,6 +312,16 @@ PROGRAM = Program(
             (argument("model", help="its name, number or hash; see: tailboard model list"),),
         ),
         Verb(("model", "rollback"), "Use the last good model again.", f"{_MODEL}rolled_back"),
+        Verb(
+            ("ready",),
+            "Whether everything that today's jobs need is on this laptop. 0: ready; 1: something is missing.",
+            f"{_READY}ready",
+            (
+                argument(
+                    "--fetch", action="store_true", help="fetch what is missing first; may be stopped at any time"
+                ),
+            ),
+        ),
         Verb(("status",), "Link, age of the data, outbox, model, policy.", f"{_HERE}status"),
     ),
 )

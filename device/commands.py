@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from device import bootstrap
+from device import about, bootstrap
 from device.agent import Step
 from device.attachments import safe_name
 from device.bootstrap import Device
@@ -294,6 +294,7 @@ def status(arguments: argparse.Namespace) -> Report:
         counts = {str(standing): count for standing, count in told.counts.items()}
         ruling = device.ruling()
         capability = device.workbench.routes.laptop.told()
+        rows = about.rows(device)
         data: dict[str, Any] = {
             "device": told.identity.device,
             "actor": told.identity.actor,
@@ -312,6 +313,7 @@ def status(arguments: argparse.Namespace) -> Report:
             "policy_expires_at": ruling.bundle.manifest.expires_at.isoformat(),
             "update_error": device.store.meta("update_error") or None,
             "capability": capability.model_dump(mode="json") if capability else None,
+            "laptop": [asdict(row) for row in rows],
             "capability_envelope": device.workbench.routes.laptop.envelope(),
         }
         lines = [
@@ -321,6 +323,7 @@ def status(arguments: argparse.Namespace) -> Report:
             _policy_line(ruling),
             *([ruling.trouble] if ruling.trouble else []),
             *troubles(told),
+            *(f"{row.name:<11} {row.value}" for row in rows),
             *([f"The office asks {waiting}. See: tailboard question list"] if waiting else []),
         ]
         return Report("tailboard.status.v1", data, lines)

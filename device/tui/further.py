@@ -6,11 +6,19 @@ from typing import Any
 from textual.screen import Screen
 
 from device.tui.screens.ask import AskPage
+from device.tui.screens.laptop import LaptopPage
 from device.tui.screens.library import LibraryPage
 from device.tui.screens.order import OrderPage
+from device.tui.screens.ready import ReadyPage
 
 #: What a key or the palette calls them.
-PAGES: Mapping[str, type[Screen[None]]] = {"ask": AskPage, "library": LibraryPage, "search": LibraryPage}
+PAGES: Mapping[str, type[Screen[None]]] = {
+    "ask": AskPage,
+    "library": LibraryPage,
+    "search": LibraryPage,
+    "laptop": LaptopPage,
+    "ready": ReadyPage,
+}
 
 
 def is_here(screen: Screen[Any], where: str, stack: Sequence[Screen[Any]]) -> bool:
