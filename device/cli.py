@@ -10,6 +10,9 @@ _WHERE = (
         "--home", metavar="DIR", help="the device's folder (default: the user's data folder, or TAILBOARD_HOME)"
     ),
     argument("--pin-file", metavar="FILE", help="read the PIN from here instead of asking"),
+    argument(
+        "--plain", action="store_true", help="plain lines in ASCII alone: for a screen reader or a braille line"
+    ),
 )
 _HERE = "device.commands:"
 _OUTBOX = "device.outbox_commands:"
@@ -44,6 +47,8 @@ PROGRAM = Program(
   tailboard propose WO-1042 "replaced inlet filter, 4.2 bar now, done"
   tailboard note WO-1042 "gate code has changed, ask at reception"
   tailboard command part.ordered WO-1042 '{"stock_item": "stock_item/FLT-200", "quantity": 2}' --yes
+  tailboard outbox --plain
+  tailboard ready --json
   tailboard work offline
   tailboard sync --json
   tailboard trace export trace.json
@@ -121,6 +126,7 @@ PROGRAM = Program(
             f"{_HERE}answer",
             (argument("question", help="its id, or the number in the list"), argument("text", help="in quotes")),
         ),
+        Verb(("outbox",), "Every command and where it stands.", f"{_OUTBOX}listed"),
         Verb(("outbox", "list"), "Every command and where it stands.", f"{_OUTBOX}listed"),
         Verb(("outbox", "show"), "All about one command.", f"{_OUTBOX}shown", (_ONE,)),
         Verb(

@@ -1,11 +1,10 @@
 """What `tailboard ready` does. Exit codes: 0 ready, warnings included; 1 not ready."""
 
 import argparse
-import sys
 from dataclasses import asdict
 
 from device.bootstrap import Device
-from device.commands import with_device_async
+from device.commands import teller, with_device_async
 from device.core.readiness import Check, Verdict, headline, worst
 from device.readiness import fetch, look
 from device.words import plain
@@ -16,7 +15,7 @@ def ready(arguments: argparse.Namespace) -> Report:
     """Look, after fetching what is missing if that was asked for."""
 
     async def work(device: Device) -> Report:
-        ended = await fetch(device, _tell) if arguments.fetch else None
+        ended = await fetch(device, teller(arguments)) if arguments.fetch else None
         checks = look(device)
         whole = worst(checks)
         data = {"verdict": whole, "checks": [asdict(each) for each in checks], "fetch_error": ended}
@@ -25,10 +24,6 @@ def ready(arguments: argparse.Namespace) -> Report:
         return Report("tailboard.ready.v1", data, [*lines, *stopped, headline(checks)], ok=whole is not Verdict.FAIL)
 
     return with_device_async(arguments, work)
-
-
-def _tell(sentence: str) -> None:
-    print(plain(sentence), file=sys.stderr, flush=True)
 
 
 def _lines(check: Check) -> list[str]:
