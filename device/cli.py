@@ -1,6 +1,7 @@
 """`tailboard`: the table of its verbs. Alone it opens the screen. What the verbs do is in `device.commands`."""
 
 import sys
+from argparse import SUPPRESS
 from collections.abc import Sequence
 
 from shared.commandline import FAULT, NO, Program, Verb, argument, run
@@ -57,7 +58,13 @@ PROGRAM = Program(
   tailboard ask "which filter fits?" --job WO-1042""",
     common=_WHERE,
     verbs=(
-        Verb((), "Open the screen.", f"{_HERE}screen", reports=False),
+        Verb(
+            (),
+            "Open the screen.",
+            f"{_HERE}screen",
+            (argument("--in-browser", action="store_true", help=SUPPRESS),),
+            reports=False,
+        ),
         Verb(
             ("enrol",),
             "Make this laptop's keys here and enrol it with a one-time code.",
@@ -327,6 +334,17 @@ PROGRAM = Program(
                     "--fetch", action="store_true", help="fetch what is missing first; may be stopped at any time"
                 ),
             ),
+        ),
+        Verb(
+            ("serve",),
+            "The screen in a browser on this machine, FOR TRAINING: loopback only, with a token for each run.",
+            "device.serve_commands:serve",
+            (
+                argument(
+                    "--port", type=int, default=8765, help="on 127.0.0.1; 0 takes any free one (default: %(default)s)"
+                ),
+            ),
+            reports=False,
         ),
         Verb(("status",), "Link, age of the data, outbox, model, policy.", f"{_HERE}status"),
     ),

@@ -36,7 +36,7 @@ def screen(arguments: argparse.Namespace) -> Report:
     """Open the TUI."""
     from device.tui.app import show
 
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() and not arguments.in_browser:
         raise UsageError("The screen needs a terminal. Without one, use: tailboard --help")
     broken = asyncio.run(show(_open(arguments)))
     return Report("tailboard.screen.v1", ok=not broken)
@@ -52,7 +52,7 @@ def enrol(arguments: argparse.Namespace) -> Report:
         raise UsageError("That is not an enrolment code. It looks like ABCD-EFGH-JKMN; ask the office.")
     settings = from_environment(home=arguments.home)
     name = arguments.name or platform.node() or "laptop"
-    pin = _pin(arguments, new=not settings.keys.exists())
+    pin = pin_of(arguments, new=not settings.keys.exists())
     identity = asyncio.run(
         bootstrap.enrol(settings, arguments.url.rstrip("/"), arguments.code, pin, name, system_ports())
     )
@@ -373,10 +373,11 @@ def _open(arguments: argparse.Namespace) -> Device:
     settings = from_environment(home=arguments.home)
     if not settings.keys.exists():
         raise LocalError("This laptop is not enrolled yet. Run: tailboard enrol URL CODE")
-    return bootstrap.open_device(settings, _pin(arguments), system_ports())
+    return bootstrap.open_device(settings, pin_of(arguments), system_ports())
 
 
-def _pin(arguments: argparse.Namespace, *, new: bool = False) -> str:
+def pin_of(arguments: argparse.Namespace, *, new: bool = False) -> str:
+    """The PIN, from its file or from the keyboard. Raises `UsageError` if there is neither."""
     if arguments.pin_file:
         try:
             return Path(arguments.pin_file).read_text(encoding="utf-8").strip()
