@@ -160,11 +160,10 @@ class AskPage(Page[AskSeen]):
             rows += turn_rows(number, turn, now_s - turn.began_s)
             rows += waiting_rows([waiting[task]]) if task in waiting else []
         rows = rows or [AnswerRow(((self._nothing_yet(), "plain"),))]
-        thread.fill(rows, self.tailboard.loud, at=self._keep_in_view(at, rows) if newest and talk.turns else None)
-
-    def _keep_in_view(self, at: int, rows: list[AnswerRow]) -> int:
-        """The newest question's answer, or the row that the person went to."""
-        return min(at + 1, len(rows) - 1)
+        if newest and talk.turns:
+            thread.fill_from(rows, self.tailboard.loud, top=at)
+        else:
+            thread.fill(rows, self.tailboard.loud)
 
     def _nothing_yet(self) -> str:
         return (

@@ -36,6 +36,12 @@ class Thread(OptionList, inherit_bindings=False):
             self.add_options([Option(_text(row, loud)) for row in rows])
         self.highlighted = min(kept or 0, len(rows) - 1) if rows else None
 
+    def fill_from(self, rows: Sequence[AnswerRow], loud: Style, *, top: int) -> None:
+        """Show `rows`, row `top` in the first line if that can be, with the cursor on the row after it."""
+        self.fill(rows, loud, at=top)
+        self.scroll_to_highlight(top=True)
+        self.highlighted = min(top + 1, len(rows) - 1)
+
     @property
     def here(self) -> AnswerRow | None:
         """The row under the cursor."""
