@@ -145,7 +145,7 @@ async def fetch(
         done = await one()
         if done.rested:
             break
-        tell(step_words(done))
+        tell(_coming(device) if done.update is True else step_words(done))
         if done.error:
             return done.error
     await _prove(device, tell)
@@ -163,6 +163,15 @@ async def _prove(device: "Device", tell: Callable[[str], None]) -> None:
         tell(str(error))
 
 
+def _coming(device: "Device") -> str:
+    """How far the model is that is being fetched, if one is."""
+    for each in device.models.missing():
+        partial = device.models.partial(each.sha256)
+        here = partial.stat().st_size if partial.exists() else 0
+        return f"model {each.name}: {here >> 20:,} of {each.size_bytes >> 20:,} MiB are here"
+    return "policies are looked at"
+
+
 def step_words(step: Step) -> str:
     """What a step did, for the person who waits."""
     if step.error:
@@ -172,5 +181,5 @@ def step_words(step: Step) -> str:
     if step.file:
         return "a piece of a file was sent"
     if step.update or step.evidence:
-        return "policies and models are being fetched" if step.update else "evidence was sent"
+        return "policies are looked at" if step.update else "evidence was sent"
     return f"{len(step.settled)} answered, {step.changes} records came"

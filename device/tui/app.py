@@ -72,7 +72,7 @@ class TailboardApp(App[None]):
         Binding("3,f4", "go('ask')", "Ask", show=False),
         Binding("5,f6", "go('outbox')", "Outbox", show=False),
         Binding("m", "go('library')", "Manuals", show=False),
-        Binding("d", "go('laptop')", "This laptop", show=False),
+        Binding("i", "go('laptop')", "This laptop", show=False),
         Binding("b", "go('ready')", "Ready for the road?", show=False),
         Binding("w", "work('offline')", "Work offline", show=False),
         Binding("w", "work('online')", "Work online", show=False),

@@ -1,12 +1,15 @@
 """What holds for each page that asks, shows manuals or tells of the laptop: readable, complete, one way back."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 from device.tui import themes
+from device.tui.picture import View, export_picture
 from device.tui.screens.ask import AskPage
 from device.tui.screens.consent import ConsentDialog, Leaving
 from device.tui.screens.jobs import JobsPage
@@ -18,7 +21,7 @@ from device.tui.screens.reasons import ReasonsPage
 from tests.laptops import Writes
 from tests.tui.asking import NX, PERSONAL, TORQUE, asking, asks
 from tests.tui.conftest import MakeWorld
-from tests.tui.drive import Person, sitting_at
+from tests.tui.drive import JOB, Person, sitting_at
 from tests.tui.test_look import faint
 
 Go = Callable[[Person], Awaitable[object]]
@@ -56,7 +59,7 @@ async def to_search(person: Person) -> None:
 
 
 async def to_laptop(person: Person) -> None:
-    await person.press("d")
+    await person.press("i")
     await person.arrives(LaptopPage)
 
 
@@ -146,7 +149,7 @@ async def test_empty_says_why_on_every_further_list(make_world: MakeWorld) -> No
         await person.sees("Nothing asked yet. Type a question below")
         await person.press("f2", "m")
         await person.sees("No manuals on this laptop yet.")
-        await person.press("d")
+        await person.press("i")
         await person.arrives(LaptopPage)
         await person.press("o")
         await person.sees("You agreed to nothing yet.")
@@ -188,3 +191,36 @@ async def test_a_manual_that_is_gone_says_so(make_world: MakeWorld) -> None:
         await person.sees("There is no document nosuch")
         person.app.push_screen(ManualPage("nx", 99))
         await person.sees("There is no page 99 of nx here.")
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        ("ask", "quote checked"),
+        ("library", "1 manual on this laptop"),
+        ("laptop", "TB-07 of Riverside Water"),
+        ("ready", "Ready for the road"),
+    ],
+)
+async def test_a_picture_is_taken_of_the_further_pages(
+    make_world: MakeWorld, tmp_path: Path, view: View, words: str
+) -> None:
+    world, elsewhere = asking(make_world, NX, model=Writes())
+    path = tmp_path / "picture.svg"
+    await export_picture(world.device, path, view=view, job=JOB, sentence=TORQUE, theme="night")
+    shown = " ".join(ElementTree.fromstring(path.read_text(encoding="utf-8")).itertext())
+    assert words in shown.replace("\N{NO-BREAK SPACE}", " ")
+    assert elsewhere.calls == []
+
+
+async def test_a_page_that_is_left_while_it_reads_is_left_in_peace(make_world: MakeWorld) -> None:
+    world, _ = asking(make_world, NX, model=Writes())
+    async with sitting_at(world) as person:
+        page = LaptopPage()
+        person.app.push_screen(page)
+        await person.arrives(LaptopPage)
+        await page.query("*").remove()
+        page.reload()
+        await person.until(lambda: all(each.is_finished for each in page.workers), "it has read")
+        person.app.pop_screen()
+        await person.arrives(JobsPage)

@@ -30,7 +30,7 @@ async def test_laptop_page_tells_identity_keys_model_policy_storage_contact_cloc
 ) -> None:
     world, _ = asking(make_world, NX, model=Writes())
     async with sitting_at(world, size=(120, 40)) as person:
-        await opens(person, "d", LaptopPage)
+        await opens(person, "i", LaptopPage)
         for words in (
             "TB-07 of Riverside Water",
             "A. Okafor",
@@ -53,7 +53,7 @@ async def test_laptop_page_says_that_the_clock_is_in_doubt(make_world: MakeWorld
     world, _ = asking(make_world, NX, model=Writes())
     world.device.client.offset = timedelta(minutes=20)
     async with sitting_at(world, size=(120, 40)) as person:
-        await opens(person, "d", LaptopPage)
+        await opens(person, "i", LaptopPage)
         assert "IN DOUBT: 1200 s behind the server's" in person.text
         assert "This laptop, 1 to look at" in person.text
 
@@ -64,7 +64,7 @@ async def test_a_consent_is_taken_back_on_the_laptops_page_after_a_yes(make_worl
     scope = Scope(Route.PRIVATE_CLUSTER, DataClass.PERSONAL, "answer", "job", "WO-1042")
     consents.give(scope, told="It leaves and stays with the organisation.", bundle_version="shipped-1")
     async with sitting_at(world) as person:
-        await opens(person, "d", LaptopPage)
+        await opens(person, "i", LaptopPage)
         await person.press("o")
         await person.arrives(ConsentsPage)
         for words in ("in force", "PRIVATE CLUSTER", "personal", "WO-1042", "It leaves and stays"):
@@ -83,7 +83,7 @@ async def test_never_is_taken_back_on_the_laptops_page(make_world: MakeWorld) ->
     consents = world.device.workbench.routes.consents
     consents.never(Route.PRIVATE_CLUSTER)
     async with sitting_at(world) as person:
-        await opens(person, "d", LaptopPage)
+        await opens(person, "i", LaptopPage)
         await person.press("o")
         await person.arrives(ConsentsPage)
         await person.press("x")
@@ -97,7 +97,7 @@ async def test_decisions_are_listed_and_each_says_why(make_world: MakeWorld) -> 
     async with sitting_at(world) as person:
         await asks(person, TORQUE)
         await person.sees("quote checked")
-        await opens(person, "d", LaptopPage)
+        await opens(person, "i", LaptopPage)
         await person.press("e")
         await person.arrives(DecisionsPage)
         assert "THIS LAPTOP" in person.text

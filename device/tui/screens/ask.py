@@ -182,9 +182,13 @@ class AskPage(Page[AskSeen]):
             self.tailboard.say("One question is being answered. Esc stops it.")
         else:
             event.input.value = ""
-            self.talk.ask(question)
-            self._show_talk()
-            self.query_one(Thread).focus()
+            self.ask(question)
+
+    def ask(self, question: str) -> None:
+        """Ask, and go to where the answer will be."""
+        self.talk.ask(question)
+        self._show_talk()
+        self.query_one(Thread).focus()
 
     def action_type(self) -> None:
         """To the line."""
@@ -221,7 +225,7 @@ class AskPage(Page[AskSeen]):
         elif said == "never":
             await app.desk.do(lambda: app.device.workbench.routes.consents.never(offer.target))
             turn.offer = None
-            app.say("You are not asked for that place again. The laptop's page (d) takes that back.")
+            app.say("You are not asked for that place again. The laptop's page (i) takes that back.")
         self._show_talk()
 
     # -- what is under the cursor

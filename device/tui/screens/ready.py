@@ -21,7 +21,7 @@ _MARKS = {Verdict.OK: "+ ok", Verdict.WARN: "? warn", Verdict.FAIL: "! fail"}
 #: What the command line's next step is on the screen.
 _HERE = {
     "tailboard outbox list": "5 shows them",
-    "tailboard model list": "the laptop's page (d) lists the models",
+    "tailboard model list": "the laptop's page (i) lists the models",
     "tailboard fetch JOB NAME": "open the job, then its files",
 }
 
@@ -32,7 +32,7 @@ class ReadyPage(ListPage[tuple[Check, ...]]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "fetch", "Fetch", tooltip="Fetch what is missing"),
         Binding("slash", "filter", "Find", show=False),
-        Binding("d", "app.go('laptop')", "This laptop"),
+        Binding("i", "app.go('laptop')", "This laptop"),
     ]
     COLUMNS = (Column("", 6), Column("What", 9), Column("How it is", 0))
     EMPTY = "Nothing was looked at yet. Wait a moment; if this stays, restart the program."

@@ -14,7 +14,7 @@ from device.workbench import Workbench
 
 _GONE = (
     "This decision is not kept on this laptop: it is older than what is kept, or was made by the server for a "
-    "question that waited. The list of decisions is under e on the laptop's page (d)."
+    "question that waited. The list of decisions is under e on the laptop's page (i)."
 )
 
 
