@@ -6,8 +6,8 @@ Rules
 3. A source is a row of its own: manual, revision, page and the quoted words; it can be opened.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from device.assist import QUOTED, Refused, Waiting
@@ -53,13 +53,17 @@ class AnswerRow:
     decision: str | None = None
 
 
-def turn_rows(number: int, turn: Turn, elapsed_s: float) -> list[AnswerRow]:
+#: What documents are called, by their short names.
+Titles = Mapping[str, str]
+
+
+def turn_rows(number: int, turn: Turn, elapsed_s: float, titles: Titles) -> list[AnswerRow]:
     """A question with everything that came of it so far."""
     rows = [AnswerRow(((f"You: {plain(turn.question)}", "bold"),), turn=number)]
     came = turn.came
     match came:
         case Answer():
-            rows += answer_rows(came, turn=number)
+            rows += answer_rows(came, titles, turn=number)
         case Waiting() | Refused():
             rows.append(_unanswered(number, came))
         case None:
@@ -86,16 +90,18 @@ def _under_way(turn: Turn, elapsed_s: float) -> list[tuple[str, Look]]:
     return lines
 
 
-def answer_rows(answer: Answer, *, turn: int | None = None, task: str | None = None) -> list[AnswerRow]:
-    """The answer with its badge and attempts, and a row for each source."""
+def answer_rows(
+    answer: Answer, titles: Titles, *, turn: int | None = None, task: str | None = None
+) -> list[AnswerRow]:
+    """The answer with its badge and attempts, a row for each source, and what is disclosed of it."""
     about: list[tuple[str, Look]] = [(badge(answer), "badge")]
     about += [(_attempt(each), "plain") for each in answer.attempts if _worth_telling(answer, each)]
     about += [(plain(line), "plain") for line in answer.text.splitlines()]
     if answer.fallback:
         about.append((f"Not where it was meant to run: {plain(answer.fallback)}", "plain"))
-    about.append((plain(answer.disclosure), "plain"))
     whole = AnswerRow(tuple(about), turn=turn, task=task, answer=answer, decision=answer.decision)
-    return [whole, *(_cited(number, each, whole) for number, each in enumerate(answer.citations, start=1))]
+    cited = [_cited(number, each, titles, whole) for number, each in enumerate(answer.citations, start=1)]
+    return [whole, *cited, replace(whole, lines=((plain(answer.disclosure), "plain"),))]
 
 
 def badge(answer: Answer) -> str:
@@ -120,11 +126,12 @@ def _attempt(attempt: Attempt) -> str:
     return f"  [{PLACES[attempt.route]} | {attempt.took_s:.1f} s | {up:,} bytes left] {ended}"
 
 
-def _cited(number: int, citation: Citation, whole: AnswerRow) -> AnswerRow:
-    where = f"[{number}] {citation.document}, revision {citation.revision}, page {citation.page}   quote checked"
+def _cited(number: int, citation: Citation, titles: Titles, whole: AnswerRow) -> AnswerRow:
+    title = titles.get(citation.document, citation.document)
+    where = f"[{number}] {title}, revision {citation.revision}, page {citation.page}   quote checked"
     lines: tuple[tuple[str, Look], ...] = ((plain(where), "bold"), (f"    “{plain(citation.quote)}”", "plain"))
     place = Place(citation.document, citation.page, citation.quote)
-    return AnswerRow(lines, place, whole.turn, whole.task, whole.answer, whole.decision)
+    return replace(whole, lines=lines, place=place)
 
 
 def _unanswered(number: int, came: Waiting | Refused) -> AnswerRow:
@@ -172,7 +179,7 @@ def _near(number: int, hit: Hit) -> AnswerRow:
     return AnswerRow(lines, Place(hit.document.id, hit.found.page, words), turn=number)
 
 
-def waiting_rows(questions: Sequence[Left]) -> list[AnswerRow]:
+def waiting_rows(questions: Sequence[Left], titles: Titles) -> list[AnswerRow]:
     """Questions that were left for the cluster, each with where it stands, and the answers that came."""
     rows: list[AnswerRow] = []
     for each in questions:
@@ -184,7 +191,7 @@ def waiting_rows(questions: Sequence[Left]) -> list[AnswerRow]:
             (f"  It {plain(named(state))}.{can}".replace("..", "."), "plain"),
         )
         rows.append(AnswerRow(head, task=each.id))
-        rows += answer_rows(answer, task=each.id) if answer else []
+        rows += answer_rows(answer, titles, task=each.id) if answer else []
     return rows
 
 

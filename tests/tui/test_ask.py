@@ -38,7 +38,7 @@ async def test_sources_open_at_the_quoted_words_of_manual_revision_and_page(make
     world, _ = asking(make_world, NX, model=Writes())
     async with sitting_at(world) as person:
         await asked_of_a_job(person, TORQUE)
-        await person.sees("[1] nx, revision 7, page 1   quote checked")
+        await person.sees("[1] NX pumps, revision 7, page 1   quote checked")
         assert "65" in person.text
         await person.press("down", "enter")
         manual = await person.arrives(ManualPage)

@@ -7,6 +7,7 @@ Rules
 3. Without a model the page is a search through the manuals.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -44,11 +45,12 @@ QUESTION_CHARS_MAX = 4000
 class AskSeen:
     """What the page stands on: the job's title, questions that were left for the cluster, how many manuals are here.
 
-    `ready` of the manuals can be searched.
+    `titles` are those of the manuals, by their short names; `ready` of the manuals can be searched.
     """
 
     title: str
     left: tuple[Left, ...]
+    titles: Mapping[str, str]
     manuals: int
     ready: int
 
@@ -117,7 +119,8 @@ class AskPage(Page[AskSeen]):
         questions = [each for each in left(workbench, everything=True) if self._mine(each, workbench)]
         standings = self.tailboard.device.library.standings()
         ready = sum(each.here and not each.waits and not each.problem for each in standings)
-        return AskSeen(str(order.fields["title"]) if order else "", tuple(questions), len(standings), ready)
+        titles = {each.document.id: each.document.title for each in standings}
+        return AskSeen(str(order.fields["title"]) if order else "", tuple(questions), titles, len(standings), ready)
 
     def _mine(self, question: Left, workbench: Workbench) -> bool:
         task = question.task
@@ -153,12 +156,13 @@ class AskPage(Page[AskSeen]):
         self._shown = talk.revision
         waiting = {each.id: each for each in self.seen.left} if self.seen else {}
         mine = [_waits_as(turn) for turn in talk.turns]
-        rows: list[AnswerRow] = waiting_rows([each for each in waiting.values() if each.id not in mine])
+        titles = self.seen.titles if self.seen else {}
+        rows: list[AnswerRow] = waiting_rows([each for each in waiting.values() if each.id not in mine], titles)
         at = len(rows)
         for number, (turn, task) in enumerate(zip(talk.turns, mine, strict=True)):
             at = len(rows)
-            rows += turn_rows(number, turn, now_s - turn.began_s)
-            rows += waiting_rows([waiting[task]]) if task in waiting else []
+            rows += turn_rows(number, turn, now_s - turn.began_s, titles)
+            rows += waiting_rows([waiting[task]], titles) if task in waiting else []
         rows = rows or [AnswerRow(((self._nothing_yet(), "plain"),))]
         if newest and talk.turns:
             thread.fill_from(rows, self.tailboard.loud, top=at)
