@@ -239,6 +239,12 @@ PROGRAM = Program(
         ),
         Verb(("consent", "list"), "What you agreed to, and what is left of it.", f"{_ROUTE}consents"),
         Verb(
+            ("consent", "show"),
+            "What a consent would let leave for a question, to the last line. Nothing leaves, nothing is recorded.",
+            f"{_ROUTE}offered",
+            (_QUESTION, *_ABOUT),
+        ),
+        Verb(
             ("consent", "give"),
             "Agree that a job's questions may leave this laptop.",
             f"{_ROUTE}given",

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
-from device.assist import about, retrieved
+from device.assist import Offer, about, retrieved
 from device.bootstrap import Device
-from device.commands import job_ref, with_device
+from device.commands import job_ref, with_device, with_device_async
 from device.consents import Scope
 from device.core.what_if import suppositions
 from device.errors import LocalError
@@ -67,6 +67,39 @@ def consents(arguments: argparse.Namespace) -> Report:
         return Report("tailboard.consents.v1", data, lines or ["No consent was given on this laptop."])
 
     return with_device(arguments, work)
+
+
+def offered(arguments: argparse.Namespace) -> Report:
+    """What a consent would let leave; nothing leaves, and nothing is recorded."""
+    words = words_or_input(arguments.question)
+
+    async def work(device: Device) -> Report:
+        said = arguments.data_class
+        offer = await device.assistant().offer(
+            words,
+            job=job_ref(arguments.job),
+            purpose=arguments.purpose,
+            declared=DataClass(said) if said else None,
+        )
+        if offer is None:
+            told = "No consent is asked for: it runs without, none would help, or you said never."
+            return Report("tailboard.consent-offer.v1", {"offer": None}, [told], ok=False)
+        return Report("tailboard.consent-offer.v1", {"offer": asdict(offer)}, _offer_lines(offer))
+
+    return with_device_async(arguments, work)
+
+
+def _offer_lines(offer: Offer) -> list[str]:
+    because = f" ({', '.join(offer.found)})" if offer.found else ""
+    holds = ", ".join(f"{reach}: {life.total_seconds() / 3600:g} h" for reach, life in offer.lives.items())
+    return [
+        f"To {PLACES[offer.target]}: {offer.data_class} data{because}, {len(offer.leaves)} characters",
+        plain(offer.disclosure),
+        f"Holds: {holds}. To agree: tailboard ask ... --consent once",
+        *(plain(f"Page: {each}") for each in offer.pages),
+        "Would leave, all of it:",
+        *(f"  {plain(line)}" for line in offer.leaves.splitlines()),
+    ]
 
 
 def given(arguments: argparse.Namespace) -> Report:

@@ -111,9 +111,11 @@ def badge(answer: Answer) -> str:
 
 
 def left_words(answer: Answer) -> str:
-    """How many bytes left for it."""
+    """How many bytes left for it; of a question that waited, that it left with everything else."""
     up = sum(each.bytes_up for each in answer.moved)
-    return f"{up:,} bytes left" if up else "nothing left this laptop"
+    if up:
+        return f"{up:,} bytes left"
+    return "nothing left this laptop" if answer.route is Route.DEVICE else "the question left with the outbox"
 
 
 def _worth_telling(answer: Answer, attempt: Attempt) -> bool:
@@ -190,7 +192,7 @@ def waiting_rows(questions: Sequence[Left], titles: Titles) -> list[AnswerRow]:
             (f"Left for the cluster: {plain(each.task.question)}", "bold"),
             (f"  It {plain(named(state))}.{can}".replace("..", "."), "plain"),
         )
-        rows.append(AnswerRow(head, task=each.id))
+        rows.append(AnswerRow(head, task=each.id, answer=answer, decision=answer.decision if answer else None))
         rows += answer_rows(answer, titles, task=each.id) if answer else []
     return rows
 

@@ -15,8 +15,10 @@ from tests.laptops import Writes
 from tests.tui.asking import NX, TORQUE, UNKNOWN, Slow, asking, asks
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, Person, sitting_at
+from tests.tui.world import record
 
 ANYTHING = "Which bolt is it?"
+QUEUED = "0193a000-0000-7000-8000-0000000000dd"
 
 
 async def answered(person: Person) -> AskPage:
@@ -259,3 +261,45 @@ async def test_hostile_words_of_a_manual_and_of_an_answer_are_shown_as_words(mak
         await answered(person)
         assert "[bold red]x[/]" in person.text
         assert not any(ord(each) < 32 or each in "\x7f\u202e" for each in person.text.replace("\n", ""))
+
+
+async def test_badge_on_every_answer_that_came_later_from_the_cluster(make_world: MakeWorld) -> None:
+    world, _ = asking(make_world, NX, model=Writes())
+    answer = Answer.model_validate(
+        {
+            "task": QUEUED,
+            "text": "65 Nm [1]",
+            "citations": [{"document": "nx", "revision": "7", "page": 1, "quote": "| NX65-200 | 65 |"}],
+            "route": "private_cluster",
+            "model": "large-70b",
+            "runtime": "vllm",
+            "tier": "high",
+            "data_class": "internal",
+            "decision": "ab" * 32,
+            "bundle_version": "shipped-1",
+            "took_s": 3.2,
+            "tokens": 9,
+            "disclosure": "Worked out in the organisation's private cluster by large-70b.",
+        }
+    )
+    task = {
+        "record": JOB,
+        "command": QUEUED,
+        "question": TORQUE,
+        "purpose": "answer",
+        "asked_by": "a.okafor",
+        "asked_at": world.clock.now().isoformat(),
+        "status": "done",
+        "data_class": "internal",
+        "answer": answer.model_dump(mode="json"),
+    }
+    world.device.store.absorb([record(f"assist_task/{QUEUED}", **task)], "1:3")
+    async with sitting_at(world) as person:
+        await person.opens_job()
+        await person.press("a")
+        await person.sees(f"Left for the cluster: {TORQUE}")
+        assert "[PRIVATE CLUSTER | large-70b | 3.2 s | the question left with the outbox]" in person.text
+        await person.press("tab", "c")
+        await person.until(lambda: person.app.clipboard.startswith("65 Nm"))
+        await person.press("home", "down", "down", "enter")
+        assert (await person.arrives(ManualPage)).number == 1

@@ -16,7 +16,7 @@ from device import commands
 from device.cli import main
 from shared.commandline import in_ascii
 from tests.laptops import Writes
-from tests.tui.asking import NX, TORQUE, asking
+from tests.tui.asking import NX, PERSONAL, TORQUE, asking
 from tests.tui.conftest import MakeWorld
 from tests.tui.test_outbox import all_five
 from tests.tui.world import World
@@ -138,6 +138,16 @@ def test_never_is_said_and_taken_back_as_a_command(say: Say) -> None:
     assert say.run("consent", "give", "WO-1042")[0] == 1
     say.run("consent", "never", "--to", "private_cluster", "--undo")
     assert say.run("consent", "give", "WO-1042")[0] == 0
+
+
+def test_what_a_consent_would_let_leave_is_said_to_the_last_line(say: Say) -> None:
+    say.world.device.model = None
+    code, out, _ = say.run("consent", "show", PERSONAL, "--job", "WO-1042", "--plain")
+    assert code == 0
+    assert "To PRIVATE CLUSTER: personal data (" in out
+    assert out.rstrip().endswith(PERSONAL)
+    assert say.world.device.store.decisions() == []
+    assert say.run("consent", "show", "Which bolt?", "--class", "public")[0] == 1
 
 
 async def test_an_outbox_of_all_five_states_is_linear(make_world: MakeWorld) -> None:
