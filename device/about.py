@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from device.capability import read_machine
-from device.core.readiness import CLOCK_OFF_S
+from device.core.clock_doubt import doubt
 from device.model.models import Known
 from device.standing import standing_words
 from device.words import age, moment, plain
@@ -132,13 +132,8 @@ def _contact(device: "Device", now: datetime) -> list[Row]:
 
 
 def _clock(offset: timedelta, as_of: datetime | None, now: datetime) -> Row:
-    off_s = offset.total_seconds()
-    if as_of is not None and now + offset < as_of - timedelta(seconds=CLOCK_OFF_S):
-        return Row("clock", "IN DOUBT: it is behind the last contact. Set it, then go online once.", loud=True)
-    if abs(off_s) > CLOCK_OFF_S:
-        return Row(
-            "clock", f"IN DOUBT: {abs(off_s):.0f} s {'behind' if off_s > 0 else 'ahead of'} the server's", True
-        )
+    if why := doubt(now, offset, as_of):
+        return Row("clock", f"IN DOUBT: it is {why}. Set it, then go online once.", loud=True)
     return Row("clock", "agrees with the server's, as far as is known")
 
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from device.core.clock_doubt import doubt, set_back
+
 FRESH, STALE = timedelta(hours=4), timedelta(hours=24)
 #: What is in force must hold for so long.
 SHIFT = timedelta(hours=14)
 DISK_FAIL_MIB, DISK_WARN_MIB = 300, 1500
-CLOCK_OFF_S = 120
 
 
 class Verdict(StrEnum):
@@ -257,12 +258,11 @@ def _outbox(facts: Facts) -> Check:
 
 
 def _clock(facts: Facts) -> Check:
-    off = facts.clock_off_s
-    if facts.data_as_of and facts.now + timedelta(seconds=off) < facts.data_as_of - timedelta(seconds=CLOCK_OFF_S):
+    offset = timedelta(seconds=facts.clock_off_s)
+    if set_back(facts.now, offset, facts.data_as_of):
         return Check("clock", Verdict.FAIL, "It was set back behind the last contact.", "set the clock, then sync")
-    if abs(off) > CLOCK_OFF_S:
-        which = "behind" if off > 0 else "ahead"
-        said = f"{_spell(timedelta(seconds=abs(off)))} {which} of the server's; what you sign is corrected by that."
+    if why := doubt(facts.now, offset, facts.data_as_of):
+        said = f"It is {why}; what you sign is corrected by that."
         return Check("clock", Verdict.WARN, said, "set the clock of this laptop")
     return Check("clock", Verdict.OK, "Agrees with the server's, as far as is known.")
 

@@ -21,6 +21,7 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from device.agent import Step
+from device.core.clock_doubt import doubt
 from device.core.interpret import Proposal
 from device.errors import DeviceError
 from device.model.port import ModelError
@@ -247,7 +248,8 @@ class TailboardApp(App[None]):
         """The status bar's facts."""
         self._online = status.online
         assistant = "this laptop" if status.model else "loading" if self.loading else "no model"
-        return Facts(status, assistant, self.now())
+        why = doubt(self.now(), self.device.client.offset, status.data_as_of)
+        return Facts(status, assistant, self.now(), why)
 
     @property
     def loud(self) -> Style:

@@ -54,7 +54,8 @@ async def test_laptop_page_says_that_the_clock_is_in_doubt(make_world: MakeWorld
     world.device.client.offset = timedelta(minutes=20)
     async with sitting_at(world, size=(120, 40)) as person:
         await opens(person, "i", LaptopPage)
-        assert "IN DOUBT: 1200 s behind the server's" in person.text
+        assert "IN DOUBT: it is 20 min behind the server's" in person.text
+        assert "! clock 20 min behind the server's" in person.bar
         assert "This laptop, 1 to look at" in person.text
 
 
