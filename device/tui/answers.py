@@ -152,6 +152,8 @@ def _unanswered(number: int, came: Waiting | Refused) -> AnswerRow:
 
 def _without_flags(advice: str) -> str:
     """What the person can do, without how that is said on the command line: here a key says it."""
+    if "--job" in advice:
+        return "Ask from the job's own page (a): there it can wait."
     return advice.partition(": add --")[0] + ("." if ": add --" in advice else "")
 
 

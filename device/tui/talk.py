@@ -32,8 +32,8 @@ NEAREST = 6
 class Turn:
     """One question. `steps` are the sentences that were said while it ran, `partial` the words that came so far.
 
-    `offer` is what a consent would let leave, where one is all that is missing. `fault` is a sentence if it ended
-    without anything else.
+    `offer` is what a consent would let leave, where one is all that is missing; `offered` says that the person was
+    asked. `fault` is a sentence if it ended without anything else.
     """
 
     question: str
@@ -46,6 +46,7 @@ class Turn:
     stopped: bool = False
     running: bool = True
     offer: Offer | None = None
+    offered: bool = False
 
 
 class Talk:

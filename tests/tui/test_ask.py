@@ -303,3 +303,12 @@ async def test_badge_on_every_answer_that_came_later_from_the_cluster(make_world
         await person.until(lambda: person.app.clipboard.startswith("65 Nm"))
         await person.press("home", "down", "down", "enter")
         assert (await person.arrives(ManualPage)).number == 1
+
+
+async def test_what_can_wait_only_on_a_job_says_so_in_the_screens_own_words(make_world: MakeWorld) -> None:
+    world, _ = asking(make_world, model=None)
+    async with sitting_at(world) as person:
+        await asks(person, ANYTHING)
+        await answered(person)
+        assert "Ask from the job's own page (a): there it can wait." in person.text
+        assert "--" not in person.text

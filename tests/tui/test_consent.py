@@ -193,3 +193,19 @@ async def test_never_is_remembered_and_nobody_is_asked_again(make_world: MakeWor
         assert page.talk.turns[-1].offer is None
     assert elsewhere.asked == []
     assert consents(world) == []
+
+
+async def test_who_said_no_is_not_asked_again_when_the_page_is_opened_again(make_world: MakeWorld) -> None:
+    world, elsewhere = ready(make_world)
+    async with sitting_at(world) as person:
+        await is_asked(person)
+        await person.press("n")
+        await person.arrives(AskPage)
+        await person.press("escape", "a")
+        page = await person.arrives(AskPage)
+        await person.until(lambda: page.up_to_date)
+        await person.sees("s shows what would leave, and asks")
+        assert person.app.screen is page
+        await person.press("escape", "s")
+        await person.arrives(ConsentDialog)
+    assert elsewhere.asked == []

@@ -83,7 +83,6 @@ class AskPage(Page[AskSeen]):
         super().__init__()
         self.job = job
         self._shown = -1
-        self._asked_for: Turn | None = None
 
     @property
     def talk(self) -> Talk:
@@ -206,8 +205,8 @@ class AskPage(Page[AskSeen]):
 
     def _offer_once(self, turn: Turn) -> None:
         """Ask for a consent that is missing, once, and only if nothing else is in front."""
-        if self._asked_for is not turn and self.is_current:
-            self._asked_for = turn
+        if not turn.offered and self.is_current:
+            turn.offered = True
             self._ask_consent(turn)
 
     def action_elsewhere(self) -> None:
@@ -216,7 +215,6 @@ class AskPage(Page[AskSeen]):
         if turn is None or turn.offer is None or turn.running:
             self.tailboard.say("Nothing waits for your consent here. e says why an answer ran where it ran.")
         else:
-            self._asked_for = turn
             self._ask_consent(turn)
 
     @work(group="consent", exclusive=True)
