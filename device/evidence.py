@@ -127,7 +127,7 @@ class Evidence:
 
     def count(self) -> int:
         """How many entries are kept."""
-        return len(self._store.evidence())
+        return self._store.evidence_count()
 
     def head(self) -> EvidenceHead | None:
         """Where the chain begins and ends, as this laptop signed it; None if it signed nothing, or something else."""

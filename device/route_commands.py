@@ -158,7 +158,7 @@ def decided(arguments: argparse.Namespace) -> Report:
     """The newest decisions."""
 
     def work(device: Device) -> Report:
-        found = list(reversed(device.workbench.decisions()))[: max(arguments.most, 1)]
+        found = device.store.latest_decisions(max(arguments.most, 1))
         now = device.ports.clock.now()
         lines = [f"{each.hash[:12]}  {moment(each.decided_at, now):<12} {headline(each)}" for each in found]
         data = {"decisions": [each.model_dump(mode="json") for each in found]}

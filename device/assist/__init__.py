@@ -137,7 +137,11 @@ class Assistant:
         own = self._quoted(task)
         if own is None or not own.citations:
             came = self._unanswered.rest(task)
-            return replace(came, why=f"{came.why} {own.text}") if own and isinstance(came, Refused) else came
+            return (
+                replace(came, why=f"{came.why.rstrip('.')}. {own.text}")
+                if own and isinstance(came, Refused)
+                else came
+            )
         reason = task.attempts[-1].problem if task.attempts else task.decision.reason
         told = {"attempts": tuple(task.attempts), "moved": tuple(task.moved), "disclosure": apart(task)}
         took_s = round(self._ports.clock.monotonic_s() - task.began_s, 3)

@@ -70,7 +70,7 @@ def turn_rows(number: int, turn: Turn, elapsed_s: float, titles: Titles) -> list
             rows.append(AnswerRow(tuple(_under_way(turn, elapsed_s)), turn=number))
     if turn.offer is not None:
         where = PLACES[turn.offer.target]
-        said = f"It could go to {where}, if you agree: s shows what would leave, and asks."
+        said = f"? It could go to {where}, if you agree: s shows what would leave, and asks."
         rows.append(AnswerRow(((said, "loud"),), turn=number))
     answer = came if isinstance(came, Answer) else None
     return rows + _nearest(number, turn.hits, answer)
@@ -145,7 +145,7 @@ def _unanswered(number: int, came: Waiting | Refused) -> AnswerRow:
         if came.decision.route is Route.QUEUE:  # what was disclosed before a try that failed holds no more
             lines.append((plain(came.decision.disclosure), "plain"))
     else:
-        lines += [(plain(came.why), "loud"), (plain(_without_flags(came.advice)), "plain")]
+        lines += [(f"! {plain(came.why)}", "loud"), (plain(_without_flags(came.advice)), "plain")]
     task = came.command.id if isinstance(came, Waiting) else None
     return AnswerRow(tuple(lines), turn=number, task=task, decision=came.decision.hash)
 

@@ -128,6 +128,11 @@ async def test_seven_to_one_for_all_text_of_a_consent(make_world: MakeWorld, the
         await person.press("v")
         await person.arrives(Leaving)
         assert list(faint(person.app)) == []
+        await person.press("escape", "n")
+        await person.arrives(AskPage)
+        for key in ("home", "down", "down"):
+            await person.press(key)
+            assert list(faint(person.app)) == []
 
 
 @pytest.mark.parametrize("page", PAGES)

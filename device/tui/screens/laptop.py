@@ -196,7 +196,7 @@ class DecisionsPage(ListPage[tuple[Decision, ...]]):
 
     def read(self, workbench: Workbench) -> tuple[Decision, ...]:
         """The newest decisions."""
-        return tuple(reversed(workbench.decisions()[-DECISIONS_MAX:]))
+        return tuple(self.tailboard.device.store.latest_decisions(DECISIONS_MAX))
 
     def title_line(self, seen: tuple[Decision, ...]) -> str:
         """How many."""
