@@ -5,13 +5,12 @@ saved to wait for an answer; 1 it may not run, or nothing that may run it could;
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from device.assist import Heard, Refused, Waiting
 from device.bootstrap import Device
-from device.commands import job_ref, with_device_async
+from device.commands import job_ref, teller, with_device_async
 from device.words import plain
 from policies.explain import PLACES, listed
 from shared.assist import Answer, Citation
@@ -31,15 +30,11 @@ def asked(arguments: argparse.Namespace) -> Report:
             declared=DataClass(arguments.data_class) if arguments.data_class else None,
             consent=arguments.consent,
             within_s=arguments.within,
-            heard=Heard(say=_say),
+            heard=Heard(say=teller(arguments)),
         )
         return _report(came)
 
     return with_device_async(arguments, work)
-
-
-def _say(sentence: str) -> None:
-    print(plain(sentence), file=sys.stderr, flush=True)
 
 
 def _report(came: Answer | Waiting | Refused) -> Report:

@@ -1,6 +1,7 @@
 """`tailboard`: the table of its verbs. Alone it opens the screen. What the verbs do is in `device.commands`."""
 
 import sys
+from argparse import SUPPRESS
 from collections.abc import Sequence
 
 from shared.commandline import FAULT, NO, Program, Verb, argument, run
@@ -10,12 +11,16 @@ _WHERE = (
         "--home", metavar="DIR", help="the device's folder (default: the user's data folder, or TAILBOARD_HOME)"
     ),
     argument("--pin-file", metavar="FILE", help="read the PIN from here instead of asking"),
+    argument(
+        "--plain", action="store_true", help="plain lines in ASCII alone: for a screen reader or a braille line"
+    ),
 )
 _HERE = "device.commands:"
 _OUTBOX = "device.outbox_commands:"
 _LIBRARY = "device.library_commands:"
 _TRACE = "device.trace_commands:"
 _MODEL = "device.model_commands:"
+_READY = "device.ready_commands:"
 _TASKS = "device.task_commands:"
 _ROUTE = "device.route_commands:"
 _PURPOSES = ("answer", "summarise", "complete")
@@ -43,6 +48,8 @@ PROGRAM = Program(
   tailboard propose WO-1042 "replaced inlet filter, 4.2 bar now, done"
   tailboard note WO-1042 "gate code has changed, ask at reception"
   tailboard command part.ordered WO-1042 '{"stock_item": "stock_item/FLT-200", "quantity": 2}' --yes
+  tailboard outbox --plain
+  tailboard ready --json
   tailboard work offline
   tailboard sync --json
   tailboard trace export trace.json
@@ -51,7 +58,13 @@ PROGRAM = Program(
   tailboard ask "which filter fits?" --job WO-1042""",
     common=_WHERE,
     verbs=(
-        Verb((), "Open the screen.", f"{_HERE}screen", reports=False),
+        Verb(
+            (),
+            "Open the screen.",
+            f"{_HERE}screen",
+            (argument("--in-browser", action="store_true", help=SUPPRESS),),
+            reports=False,
+        ),
         Verb(
             ("enrol",),
             "Make this laptop's keys here and enrol it with a one-time code.",
@@ -120,6 +133,7 @@ PROGRAM = Program(
             f"{_HERE}answer",
             (argument("question", help="its id, or the number in the list"), argument("text", help="in quotes")),
         ),
+        Verb(("outbox",), "Every command and where it stands.", f"{_OUTBOX}listed"),
         Verb(("outbox", "list"), "Every command and where it stands.", f"{_OUTBOX}listed"),
         Verb(("outbox", "show"), "All about one command.", f"{_OUTBOX}shown", (_ONE,)),
         Verb(
@@ -225,6 +239,12 @@ PROGRAM = Program(
         ),
         Verb(("consent", "list"), "What you agreed to, and what is left of it.", f"{_ROUTE}consents"),
         Verb(
+            ("consent", "show"),
+            "What a consent would let leave for a question, to the last line. Nothing leaves, nothing is recorded.",
+            f"{_ROUTE}offered",
+            (_QUESTION, *_ABOUT),
+        ),
+        Verb(
             ("consent", "give"),
             "Agree that a job's questions may leave this laptop.",
             f"{_ROUTE}given",
@@ -248,6 +268,27 @@ PROGRAM = Program(
             "Take a consent back, from now on.",
             f"{_ROUTE}revoked",
             (argument("id", help="as `tailboard consent list` shows it"),),
+        ),
+        Verb(
+            ("consent", "never"),
+            "Never ask for a consent for a place; what was agreed to for it is taken back.",
+            f"{_ROUTE}never",
+            (
+                argument("--to", choices=("private_cluster", "managed_cloud"), required=True, help="which place"),
+                argument("--undo", action="store_true", help="ask again from now on"),
+            ),
+        ),
+        Verb(
+            ("evidence", "list"),
+            "What was decided about each question, newest first.",
+            f"{_ROUTE}decided",
+            (argument("--most", type=int, default=20, metavar="N", help="how many (default: %(default)s)"),),
+        ),
+        Verb(
+            ("evidence", "show"),
+            "Why an answer ran where it ran: the decision with every why-not, the attempts, what moved.",
+            f"{_ROUTE}reasons",
+            (argument("decision", help="its hash, or the beginning of it, as evidence list shows it"),),
         ),
         Verb(
             ("evidence", "verify"),
@@ -290,6 +331,27 @@ PROGRAM = Program(
             (argument("model", help="its name, number or hash; see: tailboard model list"),),
         ),
         Verb(("model", "rollback"), "Use the last good model again.", f"{_MODEL}rolled_back"),
+        Verb(
+            ("ready",),
+            "Whether everything that today's jobs need is on this laptop. 0: ready; 1: something is missing.",
+            f"{_READY}ready",
+            (
+                argument(
+                    "--fetch", action="store_true", help="fetch what is missing first; may be stopped at any time"
+                ),
+            ),
+        ),
+        Verb(
+            ("serve",),
+            "The screen in a browser on this machine, FOR TRAINING: loopback only, with a token for each run.",
+            "device.serve_commands:serve",
+            (
+                argument(
+                    "--port", type=int, default=8765, help="on 127.0.0.1; 0 takes any free one (default: %(default)s)"
+                ),
+            ),
+            reports=False,
+        ),
         Verb(("status",), "Link, age of the data, outbox, model, policy.", f"{_HERE}status"),
     ),
 )

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from device import bootstrap
+from device import about, bootstrap
 from device.agent import Step
 from device.attachments import safe_name
 from device.bootstrap import Device
@@ -20,9 +20,9 @@ from device.sending import SendResult, result_of
 from device.settings import from_environment
 from device.store import Item
 from device.updates.bundles import Ruling
-from device.words import changes, moment, number, plain, troubles, why
+from device.words import changes, moment, named, number, plain, troubles, value_of, why
 from device.workbench import Asked, Status
-from shared.commandline import Report, UsageError, words_or_input
+from shared.commandline import Report, UsageError, in_ascii, words_or_input
 from shared.ids import id_of, record_ref
 from shared.outcomes import Standing
 from shared.ports import system_ports
@@ -36,7 +36,7 @@ def screen(arguments: argparse.Namespace) -> Report:
     """Open the TUI."""
     from device.tui.app import show
 
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() and not arguments.in_browser:
         raise UsageError("The screen needs a terminal. Without one, use: tailboard --help")
     broken = asyncio.run(show(_open(arguments)))
     return Report("tailboard.screen.v1", ok=not broken)
@@ -52,7 +52,7 @@ def enrol(arguments: argparse.Namespace) -> Report:
         raise UsageError("That is not an enrolment code. It looks like ABCD-EFGH-JKMN; ask the office.")
     settings = from_environment(home=arguments.home)
     name = arguments.name or platform.node() or "laptop"
-    pin = _pin(arguments, new=not settings.keys.exists())
+    pin = pin_of(arguments, new=not settings.keys.exists())
     identity = asyncio.run(
         bootstrap.enrol(settings, arguments.url.rstrip("/"), arguments.code, pin, name, system_ports())
     )
@@ -81,7 +81,7 @@ def job(arguments: argparse.Namespace) -> Report:
         ref = _ref(arguments.job)
         record, history = device.workbench.record(ref), device.workbench.history(ref)
         plain = {name: value for name, value in record.fields.items() if not isinstance(value, list)}
-        lines = [f"{id_of(ref)}", *(f"  {name:<16} {value}" for name, value in plain.items()), ""]
+        lines = [id_of(ref), *(f"  {named(name):<16} {value_of(name, value)}" for name, value in plain.items()), ""]
         lines += [f"  {h.at:%Y-%m-%d %H:%M} {h.who}: {h.what}{_tag(h.standing)}" for h in history]
         told = [{"at": h.at, "who": h.who, "what": h.what, "standing": h.standing} for h in history]
         return Report("tailboard.job.v1", {"job": record_to_json(record), "history": told}, lines)
@@ -253,17 +253,17 @@ def sync(arguments: argparse.Namespace) -> Report:
         device.agent.session.send_now()
         steps = await device.agent.settle()
         after = device.workbench.outbox()
-        await _tend_library(device, connected=not (steps and steps[-1].error))
+        await _tend_library(device, teller(arguments), connected=not (steps and steps[-1].error))
         return _sync_report(device, result_of(before, after, steps, device.ports.clock.now()), steps, after)
 
     return with_device_async(arguments, rounds)
 
 
-async def _tend_library(device: Device, *, connected: bool) -> None:
+async def _tend_library(device: Device, tell: Callable[[str], None], *, connected: bool) -> None:
     """Fetch and read what manuals there are, each step said on standard error; may be stopped at any time."""
     librarian = device.agent.librarian
     while librarian and (did := await librarian.step(may_fetch=connected and device.agent.session.online)):
-        print(plain(did.error or did.said), file=sys.stderr, flush=True)
+        tell(did.error or did.said)
         connected = connected and not did.error
 
 
@@ -294,6 +294,7 @@ def status(arguments: argparse.Namespace) -> Report:
         counts = {str(standing): count for standing, count in told.counts.items()}
         ruling = device.ruling()
         capability = device.workbench.routes.laptop.told()
+        rows = about.rows(device)
         data: dict[str, Any] = {
             "device": told.identity.device,
             "actor": told.identity.actor,
@@ -312,6 +313,7 @@ def status(arguments: argparse.Namespace) -> Report:
             "policy_expires_at": ruling.bundle.manifest.expires_at.isoformat(),
             "update_error": device.store.meta("update_error") or None,
             "capability": capability.model_dump(mode="json") if capability else None,
+            "laptop": [asdict(row) for row in rows],
             "capability_envelope": device.workbench.routes.laptop.envelope(),
         }
         lines = [
@@ -321,6 +323,7 @@ def status(arguments: argparse.Namespace) -> Report:
             _policy_line(ruling),
             *([ruling.trouble] if ruling.trouble else []),
             *troubles(told),
+            *(f"{row.name:<11} {row.value}" for row in rows),
             *([f"The office asks {waiting}. See: tailboard question list"] if waiting else []),
         ]
         return Report("tailboard.status.v1", data, lines)
@@ -349,7 +352,7 @@ def with_device(arguments: argparse.Namespace, work: Callable[[Device], T]) -> T
 def with_device_async(arguments: argparse.Namespace, work: Callable[[Device], Awaitable[T]]) -> T:
     """As `with_device`, on an event loop."""
     device = _open(arguments)
-    device.hear = lambda sentence: print(plain(sentence), file=sys.stderr, flush=True)
+    device.hear = teller(arguments)
 
     async def run() -> T:
         try:
@@ -360,14 +363,21 @@ def with_device_async(arguments: argparse.Namespace, work: Callable[[Device], Aw
     return asyncio.run(run())
 
 
+def teller(arguments: argparse.Namespace) -> Callable[[str], None]:
+    """What says a sentence on standard error while something goes on, as the person wants to read it."""
+    said: Callable[[str], str] = in_ascii if arguments.plain else str
+    return lambda sentence: print(said(plain(sentence)), file=sys.stderr, flush=True)
+
+
 def _open(arguments: argparse.Namespace) -> Device:
     settings = from_environment(home=arguments.home)
     if not settings.keys.exists():
         raise LocalError("This laptop is not enrolled yet. Run: tailboard enrol URL CODE")
-    return bootstrap.open_device(settings, _pin(arguments), system_ports())
+    return bootstrap.open_device(settings, pin_of(arguments), system_ports())
 
 
-def _pin(arguments: argparse.Namespace, *, new: bool = False) -> str:
+def pin_of(arguments: argparse.Namespace, *, new: bool = False) -> str:
+    """The PIN, from its file or from the keyboard. Raises `UsageError` if there is neither."""
     if arguments.pin_file:
         try:
             return Path(arguments.pin_file).read_text(encoding="utf-8").strip()

@@ -9,6 +9,9 @@ Rules
    next question, whichever comes first, and from then on lets nothing leave under that consent.
 4. Giving, using and taking back are evidence.
 
+5. To a place to which the person said never, no consent is given, and nobody is asked for one, until that is taken
+   back; what was agreed to for that place is taken back with it.
+
 Which consents a crossing needs is the policies' business (`policies.boundary`).
 """
 
@@ -23,17 +26,19 @@ from device.evidence import Evidence
 from device.keys import DeviceKeys
 from device.store import DeviceStore, Identity
 from policies.consent import as_facts, standings
+from policies.explain import PLACES
 from shared import strict_json
 from shared.consent import Consent, ConsentRevocation, ConsentShown, Reach
 from shared.contract import Contract
 from shared.envelope import CONSENT_TYPE, REVOCATION_TYPE, BadSignature, Envelope, seal, verify, wire_from
 from shared.ports import Ports
-from shared.routing import Boundary, Consented, DataClass, Decision, Purpose
+from shared.routing import BOUNDARIES, Boundary, Consented, DataClass, Decision, Purpose
 
 LIFE: dict[Reach, timedelta] = {"once": timedelta(hours=1), "job": timedelta(hours=12)}
 LIFE_MAX = timedelta(days=31)
 #: As many envelopes may go along with one question.
 SENT_MAX = 16
+_NEVERS = "consent_never"
 
 C = TypeVar("C", bound=Contract)
 
@@ -79,6 +84,11 @@ class Consents:
             LocalError: it would hold for too long, or not at all.
         """
         life, now = LIFE[scope.reach] if life is None else life, self._ports.clock.now()
+        if scope.target in self.nevers():
+            raise LocalError(
+                f"You said that nothing shall be asked for {PLACES[scope.target]}. Take that back first with: "
+                f"tailboard consent never --to {scope.target} --undo"
+            )
         if not timedelta() < life <= LIFE_MAX:
             raise LocalError(f"A consent holds for at least a moment and at most {LIFE_MAX.days} days.")
         consent = Consent(
@@ -119,6 +129,27 @@ class Consents:
             self._store.add_revocation(consent.id, envelope.wire_json)
             self._note(consent, "revoked")
         return consent
+
+    def never(self, target: Boundary) -> None:
+        """From now on no consent for `target`, and no question about one; what was agreed to for it is taken back."""
+        with self._store.transaction():
+            for shown in self.listed():
+                if shown.consent.target is target and shown.standing == "in_force":
+                    self.revoke(shown.consent.id)
+            self._keep_nevers(self.nevers() | {target})
+
+    def ask_again(self, target: Boundary) -> None:
+        """A consent for `target` may be asked for again."""
+        with self._store.transaction():
+            self._keep_nevers(self.nevers() - {target})
+
+    def nevers(self) -> frozenset[Boundary]:
+        """The places to which the person said never."""
+        kept = (self._store.meta(_NEVERS) or "").split()
+        return frozenset(place for place in BOUNDARIES if place.value in kept)
+
+    def _keep_nevers(self, places: frozenset[Boundary]) -> None:
+        self._store.set_meta(_NEVERS, " ".join(sorted(places)))
 
     def told(self) -> frozenset[str]:
         """The consents of which the server is known to have heard that they are taken back."""

@@ -9,20 +9,37 @@ Rules
 import hashlib
 import hmac
 import json
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from device.core.evidence import Broken, Said, decided, first_broken, for_upload, noted, shadowed
 from device.keys import DeviceKeys
 from device.store import DeviceStore
+from shared.contract import to_instant
 from shared.envelope import EVIDENCE_TYPE, BadSignature, Envelope, seal, verify, wire_from
 from shared.evidence import Blind, EvidenceHead, Trace, read_told
 from shared.ports import Clock
-from shared.routing import Decision
+from shared.routing import Decision, Route
 from shared.spans import Span
 from shared.trace_spans import Known, spans_of
 
 _HEAD = "evidence_head"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One try at one place, as the evidence has it; `problem` is a word, empty if it gave the answer."""
+
+    at: datetime
+    decision: str
+    place: Route
+    problem: str
+    took_s: float
+    bytes_up: int
+    bytes_down: int
+    model: str
+    runtime: str
 
 
 class Evidence:
@@ -53,6 +70,24 @@ class Evidence:
             base = (head.base, head.base_hash)
             entry = self._store.add_evidence(self._clock.now().isoformat(), said, self.blind, base=base)
             self._sign(head.model_copy(update={"number": entry.number, "hash": entry.hash}))
+
+    def tried(self, decision: str) -> list[Tried]:
+        """Every try of the task that a decision, given by its hash, was about."""
+        found = ((at, json.loads(body)) for at, body in self._store.attempts(decision))
+        return [
+            Tried(
+                at=to_instant(at),
+                decision=said["decision"],
+                place=Route(said["route"]),
+                problem=said["problem"],
+                took_s=said["took_s"],
+                bytes_up=said["bytes_up"],
+                bytes_down=said["bytes_down"],
+                model=said.get("model", ""),
+                runtime=said.get("runtime", ""),
+            )
+            for at, said in found
+        ]
 
     def traces(self, after: int, most: int) -> list[Trace]:
         """What may be told of the entries behind number `after`, at most so many of them."""
@@ -92,7 +127,7 @@ class Evidence:
 
     def count(self) -> int:
         """How many entries are kept."""
-        return len(self._store.evidence())
+        return self._store.evidence_count()
 
     def head(self) -> EvidenceHead | None:
         """Where the chain begins and ends, as this laptop signed it; None if it signed nothing, or something else."""

@@ -9,8 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from device.bootstrap import Device
 from device.commands import with_device
-from device.library.index import IndexState
-from device.library.library import Standing
+from device.library.library import Standing, standing_words
 from device.library.search import Hit
 from device.words import plain
 from shared.commandline import Report, UsageError, words_or_input
@@ -27,31 +26,12 @@ def listed(arguments: argparse.Namespace) -> Report:
         standings = device.library.standings()
         data = {"documents": [_as_json(each) for each in standings]}
         lines = [
-            plain(f"{each.document.id:<20} {_words(each, late=each.document.out_of_date(today))}")
+            plain(f"{each.document.id:<20} {standing_words(each, late=each.document.out_of_date(today))}")
             for each in standings
         ]
         return Report("tailboard.library.v1", data, lines or [_NONE])
 
     return with_device(arguments, work)
-
-
-def _words(standing: Standing, *, late: bool) -> str:
-    document, indexed = standing.document, standing.indexed
-    words = [f"{document.title}, revision {document.revision}", str(document.data_class)]
-    if late:
-        words.append(f"OUT OF DATE since {document.valid_until}")
-    if standing.problem:
-        return "; ".join([*words, standing.problem])
-    if not standing.here:
-        return "; ".join([*words, "not here yet: tailboard sync"])
-    if indexed is None or not indexed.total:
-        return "; ".join([*words, "not read yet: tailboard library index"])
-    read = (
-        f"{indexed.total} pages"
-        if indexed.state is IndexState.READY
-        else f"page {indexed.following} of {indexed.total} read"
-    )
-    return "; ".join([*words, read, *([indexed.note] if indexed.note else [])])
 
 
 def _as_json(standing: Standing) -> dict[str, Any]:
@@ -127,7 +107,7 @@ def indexed(arguments: argparse.Namespace) -> Report:
                 bar.update(tasks[name], completed=now.following, total=max(now.total, 1))
         standings = library.standings()
         failed = [each for each in standings if each.problem]
-        lines = [plain(f"{each.document.id}: {_words(each, late=False)}") for each in standings]
+        lines = [plain(f"{each.document.id}: {standing_words(each, late=False)}") for each in standings]
         data = {"documents": [_as_json(each) for each in standings]}
         return Report("tailboard.library.v1", data, lines or [_NONE], ok=not failed)
 

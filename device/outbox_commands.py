@@ -1,8 +1,10 @@
 """What the verbs of `tailboard outbox` do: from parsed arguments to a `Report`."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
+from device import clashes
 from device.bootstrap import Device
 from device.checking import Finding, ask_server, judge
 from device.commands import item_json, item_lines, with_device, with_device_async
@@ -37,10 +39,24 @@ def shown(arguments: argparse.Namespace) -> Report:
             *item_lines(device, item, device.workbench.outbox()),
             f"    confirmed {command.issued_at:%Y-%m-%d %H:%M}, good until {command.expires_at:%Y-%m-%d %H:%M} (UTC)",
         ]
-        data = {**item_json(item), "command": command.model_dump(mode="json"), "hash": item.envelope.hash}
+        if conflict := _conflict(device, item):
+            lines += [plain(line) for line in clashes.lines(conflict)]
+        data = {
+            **item_json(item),
+            "conflict": asdict(conflict) if conflict else None,
+            "command": command.model_dump(mode="json"),
+            "hash": item.envelope.hash,
+        }
         return Report("tailboard.command.v1", data, lines)
 
     return with_device(arguments, work)
+
+
+def _conflict(device: Device, item: Item) -> clashes.ConflictTold | None:
+    """The conflict that the command ended in, in words; None if it did not."""
+    named = item.receipt.conflict if item.receipt else None
+    records = device.workbench.view().records
+    return clashes.told(records[named], records, device.ports.clock.now()) if named in records else None
 
 
 def checked(arguments: argparse.Namespace) -> Report:

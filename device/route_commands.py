@@ -3,17 +3,19 @@
 import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
-from device.assist import about, retrieved
+from device.assist import Offer, about, retrieved
 from device.bootstrap import Device
-from device.commands import job_ref, with_device
+from device.commands import job_ref, with_device, with_device_async
 from device.consents import Scope
 from device.core.what_if import suppositions
 from device.errors import LocalError
+from device.reasons import Reasons, headline, reason_lines
 from device.standing import standing_words
-from device.words import plain
+from device.words import moment, plain
 from policies.explain import PLACES, explain
 from shared.commandline import Report, words_or_input
 from shared.consent import ConsentShown
@@ -67,6 +69,39 @@ def consents(arguments: argparse.Namespace) -> Report:
     return with_device(arguments, work)
 
 
+def offered(arguments: argparse.Namespace) -> Report:
+    """What a consent would let leave; nothing leaves, and nothing is recorded."""
+    words = words_or_input(arguments.question)
+
+    async def work(device: Device) -> Report:
+        said = arguments.data_class
+        offer = await device.assistant().offer(
+            words,
+            job=job_ref(arguments.job),
+            purpose=arguments.purpose,
+            declared=DataClass(said) if said else None,
+        )
+        if offer is None:
+            told = "No consent is asked for: it runs without, none would help, or you said never."
+            return Report("tailboard.consent-offer.v1", {"offer": None}, [told], ok=False)
+        return Report("tailboard.consent-offer.v1", {"offer": asdict(offer)}, _offer_lines(offer))
+
+    return with_device_async(arguments, work)
+
+
+def _offer_lines(offer: Offer) -> list[str]:
+    because = f" ({', '.join(offer.found)})" if offer.found else ""
+    holds = ", ".join(f"{reach}: {life.total_seconds() / 3600:g} h" for reach, life in offer.lives.items())
+    return [
+        f"To {PLACES[offer.target]}: {offer.data_class} data{because}, {len(offer.leaves)} characters",
+        plain(offer.disclosure),
+        f"Holds: {holds}. To agree: tailboard ask ... --consent once",
+        *(plain(f"Page: {each}") for each in offer.pages),
+        "Would leave, all of it:",
+        *(f"  {plain(line)}" for line in offer.leaves.splitlines()),
+    ]
+
+
 def given(arguments: argparse.Namespace) -> Report:
     """Agree for a job."""
 
@@ -99,6 +134,50 @@ def revoked(arguments: argparse.Namespace) -> Report:
         said = f"Taken back, from now on: {consent.data_class} data does not go to {PLACES[consent.target]}."
         then = "What waits there is held back as soon as the server hears of it: tailboard sync"
         return Report("tailboard.consent-revoked.v1", {"consent": consent.id}, [said, then])
+
+    return with_device(arguments, work)
+
+
+def never(arguments: argparse.Namespace) -> Report:
+    """Never ask for a place, or ask again."""
+    target = _boundary(arguments.to)
+
+    def work(device: Device) -> Report:
+        consents = device.workbench.routes.consents
+        (consents.ask_again if arguments.undo else consents.never)(target)
+        nevers = sorted(consents.nevers())
+        said = (
+            f"You are asked again for {PLACES[target]}." if arguments.undo else f"Never asked for {PLACES[target]}."
+        )
+        return Report("tailboard.consent-never.v1", {"never": nevers}, [said])
+
+    return with_device(arguments, work)
+
+
+def decided(arguments: argparse.Namespace) -> Report:
+    """The newest decisions."""
+
+    def work(device: Device) -> Report:
+        found = device.store.latest_decisions(max(arguments.most, 1))
+        now = device.ports.clock.now()
+        lines = [f"{each.hash[:12]}  {moment(each.decided_at, now):<12} {headline(each)}" for each in found]
+        data = {"decisions": [each.model_dump(mode="json") for each in found]}
+        return Report("tailboard.decisions.v1", data, lines or ["Nothing was decided yet."])
+
+    return with_device(arguments, work)
+
+
+def reasons(arguments: argparse.Namespace) -> Report:
+    """Why one ran where it ran."""
+
+    def work(device: Device) -> Report:
+        decision = device.store.decision(arguments.decision)
+        if decision is None:
+            raise LocalError(f"There is no one decision {arguments.decision} here. See: tailboard evidence list")
+        tried = tuple(device.workbench.routes.evidence.tried(decision.hash))
+        data = {"decision": decision.model_dump(mode="json"), "tried": [asdict(each) for each in tried]}
+        lines = reason_lines(Reasons(decision, tried), device.ports.clock.now())
+        return Report("tailboard.decision.v1", data, lines)
 
     return with_device(arguments, work)
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from device.core.interpret import Proposal
 from device.errors import LocalError
-from device.store import UNSETTLED, Item, State
+from device.store import Item, State
 from device.words import task_words
 from device.workbench import Workbench
 from shared.commands.assist_cancelled import TaskCancelled
@@ -50,7 +50,7 @@ class Left:
 
 def left(bench: Workbench, *, everything: bool = False) -> list[Left]:
     """This person's questions that have not come to their end, oldest first; with `everything`, all that are here."""
-    unsettled = {item.command.id: item for item in bench.outbox() if item.state in UNSETTLED}
+    unsettled = {item.command.id: item for item in bench.unsettled()}
     found = [
         Left(id_of(record.ref), AssistTask.model_validate(record.fields), unsettled.get(id_of(record.ref)))
         for record in bench.of_kind("assist_task")

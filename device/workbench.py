@@ -248,6 +248,10 @@ class Workbench:
         files = self._attachments.standings()
         return [replace(item, file=files.get(item.command.id)) for item in items]
 
+    def unsettled(self) -> list[Item]:
+        """Every command that the server has not settled, oldest first, without how far its file is."""
+        return self._store.items(states=UNSETTLED)
+
     def decisions(self) -> list[Decision]:
         """Every recorded route decision, oldest first."""
         return self._store.decisions()

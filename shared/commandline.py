@@ -11,12 +11,20 @@ import gc
 import importlib
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
 OK, NO, USAGE, FAULT = 0, 1, 2, 3
+_SPELLED = str.maketrans(
+    {
+        "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "→": "->", "←": "<-", "…": "...", "–": "-", "—": "-",
+        "×": "x", "≤": "<=", "≥": ">=", "±": "+/-", "°": " deg ", "µ": "u", "·": ".", "•": "*", "ß": "ss",
+        "\N{REPLACEMENT CHARACTER}": "?",
+    }
+)  # fmt: skip
 _EXITS = "exit codes: 0 ok, 1 the answer is no, 2 usage, 3 a fault"
 
 
@@ -112,24 +120,25 @@ def run(program: Program, argv: Sequence[str] | None, faults: Callable[[Exceptio
     if handler is None:
         parser.print_help()
         return OK
-    as_json = getattr(arguments, "json", False)
+    as_json, plain = getattr(arguments, "json", False), getattr(arguments, "plain", False)
     try:
         work = _load(handler)
         if argv is None:  # it is this process, and no guest in another
             _collect_seldom()
-        return _print(work(arguments), as_json=as_json)
+        return _print(work(arguments), as_json=as_json, plain=plain)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return OK
     except UsageError as error:
-        return _complain(str(error), USAGE, as_json=as_json)
+        return _complain(_as_said(str(error), plain=plain), USAGE, as_json=as_json)
     except Exception as error:
         code = faults(error)
         if code is None:
             raise
-        return _complain(str(error), code, as_json=as_json, problem=getattr(error, "problem", None))
+        said = _as_said(str(error), plain=plain)
+        return _complain(said, code, as_json=as_json, problem=getattr(error, "problem", None))
 
 
 def _load(handler: str) -> Callable[[argparse.Namespace], Report | None]:
@@ -138,15 +147,31 @@ def _load(handler: str) -> Callable[[argparse.Namespace], Report | None]:
     return function
 
 
-def _print(report: Report | None, *, as_json: bool) -> int:
+def _print(report: Report | None, *, as_json: bool, plain: bool) -> int:
     if report is None:
         return OK
     if as_json:
-        print(json.dumps({"schema": report.schema, "ok": report.ok, **report.data}, ensure_ascii=False, default=str))
+        print(json.dumps({"schema": report.schema, "ok": report.ok, **report.data}, ensure_ascii=plain, default=str))
     else:
         for line in report.lines:
-            print(line)
+            print(_as_said(line, plain=plain))
     return OK if report.ok else NO
+
+
+def _as_said(line: str, *, plain: bool) -> str:
+    return in_ascii(line) if plain else line
+
+
+def in_ascii(text: str) -> str:
+    r"""`text` for a reader that takes ASCII alone: signs spelled out, accents dropped, the rest by number.
+
+    Nothing is lost silently: what has no ASCII form stands as ``\u03b1``.
+    """
+    if text.isascii():
+        return text
+    spelled = text.translate(_SPELLED)
+    bare = (each for each in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(each))
+    return "".join(bare).encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _complain(sentence: str, code: int, *, as_json: bool, problem: Any = None) -> int:

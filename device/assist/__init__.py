@@ -27,7 +27,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from device.assist.agreement import Agreement
+from device.assist.agreement import Agreement, Offer
 from device.assist.attempt import Attempts, Task, next_place
 from device.assist.following import Heard
 from device.assist.question import about
@@ -35,7 +35,7 @@ from device.assist.quoting import QUOTED, apart, checked, checks, quoted, retrie
 from device.assist.scout import Scout
 from device.assist.unanswered import Refused, Unanswered, Waiting
 from device.cluster_client import ClusterClient
-from device.library.answering import Answering
+from device.library.answering import Answering, Context
 from device.model.port import LanguageModel
 from device.routes import Question
 from device.store import DeviceStore
@@ -46,7 +46,7 @@ from shared.consent import Reach
 from shared.ports import Ports, RunBlocking
 from shared.routing import DataClass, Decision, Purpose
 
-__all__ = ["QUOTED", "Assistant", "Heard", "Refused", "Waiting", "about", "retrieved"]
+__all__ = ["QUOTED", "Assistant", "Heard", "Offer", "Refused", "Waiting", "about", "retrieved"]
 
 
 class Assistant:
@@ -96,10 +96,8 @@ class Assistant:
             LocalError: there is nothing to ask, or no such job, or a consent would not help.
             TransportError: it may run elsewhere, and every permitted place failed.
         """
-        name = self._ports.new_id()
-        bench, answering, context = self._bench, self._answering, None
-        if answering is not None:
-            context = await self._run(lambda: retrieved(bench, answering, text, job=job, purpose=purpose))
+        name, bench = self._ports.new_id(), self._bench
+        context = await self._retrieved(text, job, purpose)
         question = about(bench, text, job=job, purpose=purpose, declared=declared, task=name, context=context)
         question = await self._run(partial(self._bench.routes.begin, replace(question, within_s=within_s)))
         await self._scout.know_here()
@@ -111,12 +109,41 @@ class Assistant:
         answer = await self._try_places(task, heard or Heard())
         return answer if answer is not None else await self._run(lambda: self._at_rest(task))
 
+    async def offer(
+        self, text: str, *, job: str | None = None, purpose: Purpose = "answer", declared: DataClass | None = None
+    ) -> Offer | None:
+        """What a consent would let leave, and where to, if one is all that is missing; None if not.
+
+        Nothing is recorded, nobody is asked, and nothing leaves.
+
+        Raises:
+            LocalError: there is nothing to ask, or no such job.
+        """
+        name, bench, context = self._ports.new_id(), self._bench, await self._retrieved(text, job, purpose)
+
+        def look() -> Offer | None:
+            question = about(bench, text, job=job, purpose=purpose, declared=declared, task=name, context=context)
+            pages = context.shown if context else ()
+            return self._agreement.offer(bench.routes.begin(question), job, pages)
+
+        return await self._run(look)
+
+    async def _retrieved(self, text: str, job: str | None, purpose: Purpose) -> Context | None:
+        bench, answering = self._bench, self._answering
+        if answering is None:
+            return None
+        return await self._run(lambda: retrieved(bench, answering, text, job=job, purpose=purpose))
+
     def _at_rest(self, task: Task) -> Answer | Waiting | Refused:
         """What the manuals say where nothing else answered; what they do not have waits, if it may, or is refused."""
         own = self._quoted(task)
         if own is None or not own.citations:
             came = self._unanswered.rest(task)
-            return replace(came, why=f"{came.why} {own.text}") if own and isinstance(came, Refused) else came
+            return (
+                replace(came, why=f"{came.why.rstrip('.')}. {own.text}")
+                if own and isinstance(came, Refused)
+                else came
+            )
         reason = task.attempts[-1].problem if task.attempts else task.decision.reason
         told = {"attempts": tuple(task.attempts), "moved": tuple(task.moved), "disclosure": apart(task)}
         took_s = round(self._ports.clock.monotonic_s() - task.began_s, 3)

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from device.errors import LocalError
 from shared.routing import Boundary, Capability, Consented, DataClass, Link, Route, RouteRequest, Tier
 
+#: What is supposed, where nothing is known.
+SUPPOSED = "supposed"
 _LIFE = timedelta(minutes=5)
 _PLACES: Mapping[str, Boundary] = {
     "model": Route.DEVICE,
@@ -47,7 +49,7 @@ def supposed(request: RouteRequest, suppose: Mapping[str, str], at: datetime) ->
 def place_up(place: Boundary, at: datetime, tier: Tier = Tier.HIGH) -> Capability:
     """A place of which nothing is known, as it would be at its best."""
     return Capability(
-        model="supposed",
+        model=SUPPOSED,
         tier=tier,
         context_tokens=_WINDOWS[place],
         tokens_per_s=0,
@@ -58,9 +60,9 @@ def place_up(place: Boundary, at: datetime, tier: Tier = Tier.HIGH) -> Capabilit
 
 def with_consent(request: RouteRequest, target: Boundary, at: datetime) -> RouteRequest:
     """As if the person had agreed that this task goes to `target`."""
-    conversation = request.conversation or "supposed"
+    conversation = request.conversation or SUPPOSED
     consent = Consented(
-        id="supposed",
+        id=SUPPOSED,
         target=target,
         data_class=DataClass.RESTRICTED,
         purpose=request.purpose,

@@ -47,6 +47,11 @@ class Context:
         return "\n\n".join([_FROM_THESE, *shown])
 
     @property
+    def shown(self) -> tuple[str, ...]:
+        """The places of the passages that a model is shown."""
+        return tuple(dict.fromkeys(_place_words(hit) for hit in self.hits[:SHOWN]))
+
+    @property
     def classes(self) -> tuple[DataClass, ...]:
         """The classes of the documents whose passages a model is shown."""
         return tuple({hit.document.data_class for hit in self.hits[:SHOWN]})

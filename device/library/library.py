@@ -55,6 +55,26 @@ class Progress:
     now: Indexed
 
 
+def standing_words(standing: Standing, *, late: bool) -> str:
+    """What a document is and how far it is here, in words."""
+    document, indexed = standing.document, standing.indexed
+    words = [f"{document.title}, revision {document.revision}", str(document.data_class)]
+    if late:
+        words.append(f"OUT OF DATE since {document.valid_until}")
+    if standing.problem:
+        return "; ".join([*words, standing.problem])
+    if not standing.here:
+        return "; ".join([*words, "not here yet: tailboard sync"])
+    if indexed is None or not indexed.total:
+        return "; ".join([*words, "not read yet: tailboard library index"])
+    read = (
+        f"{indexed.total} pages"
+        if indexed.state is IndexState.READY
+        else f"page {indexed.following} of {indexed.total} read"
+    )
+    return "; ".join([*words, read, *([indexed.note] if indexed.note else [])])
+
+
 class Library:
     """The documents of one laptop. `vectors` finds the static vectors when they are first wanted."""
 

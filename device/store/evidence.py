@@ -116,6 +116,29 @@ class EvidenceLog(Values):
         new = self._rows("SELECT body FROM evidence WHERE kind = 'decision' ORDER BY number")
         return [Decision.model_validate_json(row[0]) for row in (*old, *new)]
 
+    def latest_decisions(self, most: int) -> list[Decision]:
+        """The newest decisions of the chain, newest first; at most so many."""
+        query = "SELECT body FROM evidence WHERE kind = 'decision' ORDER BY number DESC LIMIT ?"
+        return [Decision.model_validate_json(row[0]) for row in self._rows(query, (most,))]
+
+    def evidence_count(self) -> int:
+        """How many entries are kept."""
+        return int(self._rows("SELECT count(*) FROM evidence")[0][0])
+
+    def decision(self, decision: str) -> Decision | None:
+        """The recorded decision of that hash, or of the only one that begins so; None if there is none."""
+        query = "SELECT body FROM evidence WHERE kind = 'decision' AND body ->> 'hash' LIKE ? || '%' LIMIT 2"
+        found = self._rows(query, (decision,)) if decision.isalnum() else []
+        return Decision.model_validate_json(found[0][0]) if len(found) == 1 else None
+
+    def attempts(self, decision: str) -> list[tuple[str, str]]:
+        """When and what of every try of the task that this decision was about, in order; `what` is JSON."""
+        tasks = "SELECT body ->> 'task' FROM evidence WHERE kind = 'attempt' AND body ->> 'decision' = ?"
+        query = (
+            f"SELECT at, body FROM evidence WHERE kind = 'attempt' AND body ->> 'task' IN ({tasks}) ORDER BY number"  # noqa: S608
+        )
+        return [(str(at), str(body)) for at, body in self._rows(query, (decision,))]
+
     # -- conversations
 
     def conversation_class(self, name: str) -> DataClass:

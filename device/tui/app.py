@@ -21,12 +21,13 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from device.agent import Step
+from device.core.clock_doubt import doubt
 from device.core.interpret import Proposal
 from device.drafts import Drafts, Unsaved
 from device.errors import DeviceError
 from device.model.port import ModelError
 from device.sending import SendResult
-from device.tui import themes
+from device.tui import further, themes
 from device.tui.desk import Desk, beside
 from device.tui.link import Link
 from device.tui.messages import Changed
@@ -37,6 +38,7 @@ from device.tui.screens.keys import bindings_of, key_name, keys_text
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
 from device.tui.screens.page import Page
+from device.tui.talk import Talks
 from device.tui.widgets.status_bar import Facts
 from device.words import plain
 from device.workbench import Status
@@ -71,7 +73,11 @@ class TailboardApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1,f2", "go('jobs')", "Jobs", show=False),
         Binding("2,f3", "go('order')", "Order", show=False),
+        Binding("3,f4", "go('ask')", "Ask", show=False),
         Binding("5,f6", "go('outbox')", "Outbox", show=False),
+        Binding("m", "go('library')", "Manuals", show=False),
+        Binding("i", "go('laptop')", "This laptop", show=False),
+        Binding("b", "go('ready')", "Ready for the road?", show=False),
         Binding("w", "work('offline')", "Work offline", show=False),
         Binding("w", "work('online')", "Work online", show=False),
         Binding("ctrl+t", "next_theme", "Sun, night or mono look", show=False),
@@ -85,6 +91,7 @@ class TailboardApp(App[None]):
         self.desk = Desk()
         self.link = Link(device.agent, device.workbench, device.ports.clock, self.desk)
         self.notebook = Notebook(Drafts(device.store), self.desk, self._write_down)
+        self.talks = Talks(self)
         self.loading = True
         self.sending = False
         self.last_send: SendResult | None = None
@@ -273,7 +280,8 @@ class TailboardApp(App[None]):
         """The status bar's facts."""
         self._online = status.online
         assistant = "this laptop" if status.model else "loading" if self.loading else "no model"
-        return Facts(status, assistant, self.now())
+        why = doubt(self.now(), self.device.client.offset, status.data_as_of)
+        return Facts(status, assistant, self.now(), why)
 
     @property
     def loud(self) -> Style:
@@ -348,7 +356,10 @@ class TailboardApp(App[None]):
         self.push_screen(OrderPage(job))
 
     def action_go(self, where: str) -> None:
-        """To the jobs, the work order or the outbox; pages above it close."""
+        """To a page, by its name; pages above it close if it lies open."""
+        if where in further.PAGES:
+            self._go_further(where)
+            return
         kinds: dict[str, type[Screen[None]]] = {"jobs": JobsPage, "order": OrderPage, "outbox": OutboxPage}
         if self._back_to(kinds[where]):
             return
@@ -356,6 +367,11 @@ class TailboardApp(App[None]):
             self.push_screen(OutboxPage())
         else:
             self._go_to_a_job()
+
+    def _go_further(self, where: str) -> None:
+        stack = list(self.screen_stack)
+        if not self._back_while(lambda screen: not further.is_here(screen, where, stack)):
+            self.push_screen(further.page(where, stack))
 
     def _go_to_a_job(self) -> None:
         home = next((page for page in self.screen_stack if isinstance(page, JobsPage)), None)
@@ -366,9 +382,12 @@ class TailboardApp(App[None]):
             self.open_job(job)
 
     def _back_to(self, kind: type[Screen[None]]) -> bool:
-        if not any(isinstance(screen, kind) for screen in self.screen_stack):
+        return self._back_while(lambda screen: not isinstance(screen, kind))
+
+    def _back_while(self, above: Callable[[Screen[Any]], bool]) -> bool:
+        if all(above(screen) for screen in self.screen_stack):
             return False
-        while not isinstance(self.screen, kind):
+        while above(self.screen):
             if isinstance(self.screen, Dialog):
                 self.screen.dismiss(None)  # whoever waits for its answer must hear that there is none
             else:

@@ -57,6 +57,11 @@ class Link:
                 tell(step)
                 await asyncio.sleep(PAUSE_S)
 
+    async def one_step(self) -> Step:
+        """One step of the agent, in turn with the others. Raises `StoreError`."""
+        async with self._turn:
+            return await self._agent.step()
+
     async def send_now(self) -> SendResult:
         """Try at once, until nothing is left to do or a round brings no answer.
 

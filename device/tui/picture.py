@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from device.errors import LocalError
 from device.tui.app import TailboardApp
+from device.tui.screens.ask import AskPage
 from device.tui.screens.order import OrderPage
 from device.tui.screens.page import Page
 from device.tui.screens.proposals import Asking, ProposalsPage
@@ -20,7 +21,7 @@ from device.tui.screens.proposals import Asking, ProposalsPage
 if TYPE_CHECKING:  # a picture is given a device and builds none
     from device.bootstrap import Device
 
-View = Literal["jobs", "order", "proposals", "outbox"]
+View = Literal["jobs", "order", "proposals", "outbox", "ask", "library", "laptop", "ready"]
 PATIENCE_S = 60.0
 _LOOK_S = 0.05
 _FONT_FROM_ELSEWHERE = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
@@ -36,14 +37,16 @@ async def export_picture(
     theme: str = "sun",
     size: tuple[int, int] = (80, 24),
 ) -> None:
-    """Write one page of the screen to `path`, as SVG. Nothing is confirmed, nothing is sent.
+    """Write one page of the screen to `path`, as SVG. Nothing is confirmed, and nothing is sent.
+
+    Only ``ask`` does something: the question is asked, where the policies let it run.
 
     Args:
         device: an unlocked device; it stays open.
         path: the file to write; its folder must exist.
-        view: which page; ``proposals`` shows what the assistant makes of `sentence`.
+        view: which page; ``proposals`` shows what the assistant makes of `sentence`, ``ask`` what it answers.
         job: a work order's reference; the first one if None.
-        sentence: what the technician types; needed for ``proposals``.
+        sentence: what the technician types; needed for ``proposals`` and ``ask``.
         theme: ``sun``, ``night`` or ``mono``.
         size: columns and rows, at least 80 and 24.
 
@@ -70,8 +73,8 @@ async def export_picture(
 
 async def _show(app: TailboardApp, pilot: Pilot[object], view: View, job: str | None, sentence: str) -> None:
     await _until(pilot, lambda: not app.loading and _painted(app))
-    if view == "outbox":
-        app.action_go("outbox")
+    if view in {"outbox", "library", "laptop", "ready"}:
+        app.action_go(view)
     elif view != "jobs":
         await _open_job(app, pilot, job)
     if view == "proposals":
@@ -79,9 +82,20 @@ async def _show(app: TailboardApp, pilot: Pilot[object], view: View, job: str | 
         app.screen.tell(sentence)
         await _until(pilot, lambda: isinstance(app.screen, ProposalsPage) and app.screen.asking is not Asking.WAITING)
         await _until(pilot, lambda: isinstance(app.screen, ProposalsPage) and app.screen.can_be_confirmed)
+    if view == "ask":
+        await _ask(app, pilot, sentence)
     await _until(pilot, lambda: _painted(app))
     app.clear_notifications()
     await pilot.pause()
+
+
+async def _ask(app: TailboardApp, pilot: Pilot[object], question: str) -> None:
+    app.action_go("ask")
+    await _until(pilot, lambda: isinstance(app.screen, AskPage) and _painted(app))
+    assert isinstance(app.screen, AskPage), "it was waited for"
+    page = app.screen
+    page.ask(question)
+    await _until(pilot, lambda: page.talk.running is None and page.up_to_date)
 
 
 async def _open_job(app: TailboardApp, pilot: Pilot[object], job: str | None) -> None:

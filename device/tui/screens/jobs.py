@@ -41,6 +41,7 @@ class JobsPage(ListPage[JobsSeen]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Clear the filter", show=False),
         Binding("2,f3", "app.go('order')", "Order"),
+        Binding("3,f4", "app.go('ask')", "Ask"),
         Binding("5,f6", "app.go('outbox')", "Outbox"),
         Binding("c", "copy", "Copy the job's number", show=False),
         Binding("q", "app.quit", "Quit"),

@@ -93,6 +93,7 @@ class OrderPage(Page[OrderSeen]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "enter_form('reading.recorded')", "Reading"),
         Binding("n", "say", "Note"),
+        Binding("a", "app.go('ask')", "Ask"),
         Binding("f", "finish", "Finish"),
         Binding("d", "more", "More"),
         Binding("enter", "save_marks", "Save what is marked", show=False),

@@ -15,6 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Input, Static
 
+from device.clashes import told
 from device.core.link_state import LOOKED_AT
 from device.core.queue_time import seconds_left, size_words, time_words
 from device.errors import DeviceError
@@ -22,6 +23,7 @@ from device.refusals import refusal_words
 from device.store import UNSETTLED, Item
 from device.tui import order_acts
 from device.tui.outbox_acts import give_again, withdraw
+from device.tui.screens.conflict import ConflictDialog
 from device.tui.screens.dialogs import Read
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
@@ -173,6 +175,9 @@ class OutboxPage(ListPage[OutboxSeen]):
         )
         if item is None or self.seen is None:
             return
+        if conflict := self._conflict_of(item):
+            self._show_conflict(conflict, f"Command {number(item)}, id {item.command.id}")
+            return
         text = Text(f"{standing(item.standing)}\n", "bold")
         text.append(f"{plain(item.summary)}\n\n", "not bold")
         refused = refusal_words(item, self.seen.approvals, self.tailboard.now())
@@ -196,6 +201,22 @@ class OutboxPage(ListPage[OutboxSeen]):
         )
         text.append(f"\nId {item.command.id}", "not bold")
         self.app.push_screen(Read(f"Command {number(item)}", text))
+
+    def _conflict_of(self, item: Item) -> Record | None:
+        named_one = item.receipt.conflict if item.receipt else None
+        return next((each for each in self.seen.conflicts if each.ref == named_one), None) if self.seen else None
+
+    @work(group="conflict", exclusive=True)
+    async def _show_conflict(self, conflict: Record, also: str) -> None:
+        app, bench = self.tailboard, self.tailboard.device.workbench
+        try:
+            records = await app.desk.do(lambda: dict(bench.view().records))
+        except DeviceError as error:
+            app.tell(error)
+            return
+        dialog = ConflictDialog(told(conflict, records, app.now()), also, app.loud)
+        if await app.ask(dialog) == "answer":
+            self.action_answer()
 
     def action_send_now(self) -> None:
         """Send everything that waits, now, and say what came of each."""

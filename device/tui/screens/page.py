@@ -95,6 +95,8 @@ class Page(Screen[None], Generic[Seen]):
         except DeviceError as error:
             self.tailboard.tell(error)
             return
+        if not self.query(StatusBar):  # it was left meanwhile, and is being taken apart
+            return
         self.show_status(status)
         changed, self.seen = seen != self.seen, seen
         if changed:

@@ -1,4 +1,4 @@
-"""The second line, on every page: link, age of the data, outbox counts, where questions are answered.
+"""The second line, on every page: link, age of the data, outbox counts, where questions are answered, clock doubt.
 
 Offline is a way of working and looks like one. Only what needs the person stands out: `?` and `!`.
 """
@@ -25,6 +25,7 @@ class Facts:
     status: Status
     assistant: str
     now: datetime
+    clock_doubt: str | None = None
 
 
 class StatusBar(Widget):
@@ -43,7 +44,11 @@ class StatusBar(Widget):
         line.append(link_words(self.facts)).append(" | ")
         line.append(_age(status.data_as_of, self.facts.now)).append(" | ")
         line.append_text(self._counts(status)).append(" | ")
-        return line.append(f"AI: {self.facts.assistant}")
+        line.append(f"AI: {self.facts.assistant}")
+        if self.facts.clock_doubt:
+            loud = self.get_component_rich_style("status-bar--needs-you")
+            line.append(" | ").append(f"! clock {self.facts.clock_doubt}", loud)
+        return line
 
     def _counts(self, status: Status) -> Text:
         loud = self.get_component_rich_style("status-bar--needs-you")

@@ -159,3 +159,16 @@ def test_giving_using_and_taking_back_are_evidence(laptop: Place) -> None:
 def test_without_one_the_decision_says_that_it_is_missing(laptop: Place) -> None:
     (why,) = [each for each in decide(laptop).why_not if each.route is TO]
     assert why.obstacle is Obstacle.NEEDS_CONSENT
+
+
+def test_never_ends_what_was_agreed_and_lets_nothing_be_agreed_until_it_is_taken_back(laptop: Place) -> None:
+    give(laptop)
+    consents = laptop.routes.consents
+    consents.never(TO)
+    assert standing(laptop) == ["revoked"]
+    assert consents.nevers() == {TO}
+    with pytest.raises(LocalError, match="consent never --to private_cluster --undo"):
+        give(laptop)
+    consents.ask_again(TO)
+    give(laptop)
+    assert standing(laptop) == ["revoked", "in_force"]
