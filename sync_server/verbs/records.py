@@ -11,7 +11,7 @@ VERBS = (
     Verb(
         ("sample", "load"),
         "Load the sample organisation's people, assets, stock, work orders and manuals.",
-        f"{HERE}sample_load",
+        "sync_server.sample.commands:sample_load",
         (
             argument(
                 "--large",
