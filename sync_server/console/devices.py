@@ -39,7 +39,7 @@ from sync_server.console.blocks import (
 from sync_server.console.commands import ENTRY_COLUMNS, entry_row
 from sync_server.console.deciding import Deed
 from sync_server.console.home import age, backlog, needs_attention, silent
-from sync_server.console.narrowing import empty_of, narrow_form, narrowed
+from sync_server.console.narrowing import cut, empty_of, narrow_form, narrowed
 from sync_server.console.pages import shown
 from sync_server.console.states import state_of
 from sync_server.console.visit import Visit
@@ -71,16 +71,12 @@ def listed(office: Office, visit: Visit, problem: Problem | None, code: tuple[st
         if wanted
         else Link(Said("Only those to ask after"), "/console/devices?show=attention")
     )
+    rows, more = cut(narrowed(tuple(_row(each, now) for each in kept), visit), visit)
     blocks = (
         *((_code_block(visit, *code),) if code else ()),
         Ways((other,)),
         narrow_form(visit),
-        Table(
-            Said("Laptops"),
-            _COLUMNS,
-            narrowed(tuple(_row(each, now) for each in kept), visit),
-            empty_of(visit, _NOBODY),
-        ),
+        Table(Said("Laptops"), _COLUMNS, rows, empty_of(visit, _NOBODY), more),
         _enrol(office, visit),
     )
     number = sum(needs_attention(each, now) for each in lines)

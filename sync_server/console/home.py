@@ -16,6 +16,8 @@ from sync_server.office.looking import DeviceLine, Waiting
 
 #: A laptop that was not heard for so long, and said that it holds work, is asked after.
 SILENT = timedelta(days=1)
+#: So many of them are on the first page; the list of laptops has them all.
+SHOWN = 20
 _KINDS = (
     ("conflicts", "Conflicts", "Two people changed the same field apart; both values are kept."),
     ("approvals", "Approvals", "Somebody asks for a second person's yes."),
@@ -30,6 +32,7 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
     now = office.service.ports.clock.now()
     waiting, laptops = visit.frame.waiting, office.device_lines(visit.tenant)
     rows = tuple(_waiting_rows(waiting))
+    asked = [each for each in laptops if needs_attention(each, now)]
     troubles = tuple(_troubles(office, visit, laptops, now))
     blocks = (
         *troubles,
@@ -39,10 +42,11 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
         Table(
             Said("Laptops to ask after"),
             (Said("Laptop"), Said("State"), Said("Person"), Said("Last seen"), Said("Unsettled, as it last said")),
-            tuple(_laptop_row(each, now) for each in laptops if needs_attention(each, now)),
+            tuple(_laptop_row(each, now) for each in asked[:SHOWN]),
             Said(
                 "Every laptop was heard lately, or said that it holds nothing. One that falls silent is listed here."
             ),
+            "/console/devices?show=attention" if len(asked) > SHOWN else "",
         ),
     )
     return shown(visit, Page(Said("What waits"), blocks), problem)

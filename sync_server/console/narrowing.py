@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from sync_server.console.blocks import Button, Field, Form, Link, Mono, Said, Several, Small, State
 from sync_server.console.visit import Visit
@@ -9,6 +10,8 @@ from sync_server.console.words import sayer
 
 #: A list that is narrowed is looked through so far; what lies behind comes with the next page.
 LOOKED_AT = 500
+#: So many rows of what is all at hand are one page.
+ROWS_MAX = 100
 _KEPT = ("all", "shape", "show", "device")
 
 Row = tuple[Any, ...]
@@ -31,6 +34,15 @@ def narrowed(rows: Sequence[Row], visit: Visit) -> tuple[Row, ...]:
     """The rows in which every word stands."""
     words = words_of(visit)
     return tuple(row for row in rows if not words or _has(row, words))
+
+
+def cut(rows: Sequence[Row], visit: Visit) -> tuple[tuple[Row, ...], str]:
+    """A page of rows that are all at hand, and the address of the next one; empty if there is none."""
+    told = visit.query.get("from", "")
+    start = int(told) if told.isdecimal() and len(told) < 9 else 0
+    end = start + ROWS_MAX
+    kept = {name: visit.query[name] for name in (*_KEPT, "words") if visit.query.get(name)}
+    return tuple(rows[start:end]), f"?{urlencode({**kept, 'from': end})}" if len(rows) > end else ""
 
 
 def empty_of(visit: Visit, empty: Said) -> Said:

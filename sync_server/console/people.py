@@ -15,7 +15,7 @@ from shared.commands.base import Role
 from shared.problems import Code, Problem, Refused
 from sync_server.console.blocks import Button, Facts, Field, Form, Link, Page, Said, Section, Table, Text, said
 from sync_server.console.deciding import Deed
-from sync_server.console.narrowing import empty_of, narrow_form, narrowed
+from sync_server.console.narrowing import cut, empty_of, narrow_form, narrowed
 from sync_server.console.pages import shown
 from sync_server.console.visit import Visit
 from sync_server.office import Office
@@ -39,10 +39,11 @@ def listed(office: Office, visit: Visit, problem: Problem | None) -> Response:
     """Everybody."""
     accounts = {each.person: each for each in office.accounts(visit.tenant)}
     rows = tuple(tuple(_row(each, accounts.get(each.id))) for each in office.people(visit.tenant))
+    page, more = cut(narrowed(rows, visit), visit)
     why = visit.refusals.get(Act.ADMINISTER)
     blocks = (
         narrow_form(visit),
-        Table(Said("People"), _COLUMNS, narrowed(rows, visit), empty_of(visit, _NOBODY)),
+        Table(Said("People"), _COLUMNS, page, empty_of(visit, _NOBODY), more),
         Section(Said("What the roles are for"), (Facts(tuple((role.value, _MEANING[role]) for role in _ROLES)),)),
         Section(
             Said("Add somebody"),

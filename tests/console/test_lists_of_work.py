@@ -6,7 +6,7 @@ import pytest
 
 from shared.commands.base import Role
 from shared.sync import DeviceReport
-from sync_server.store import Person
+from sync_server.store import Device, DeviceState, Person
 from tests.builders import JOB
 from tests.console.conftest import PERSON, Browser
 from tests.console.test_every_page import EVERYBODY
@@ -91,3 +91,22 @@ async def test_the_health_page_says_what_metrics_say(browser: Browser, server: S
     assert settled
     assert f"<bdi>{int(settled):,}</bdi>" in page.text
     assert page.text.count("As a table") == page.text.count("<svg")
+
+
+@pytest.mark.parametrize("path", ["/console/people", "/console/devices"])
+async def test_a_long_list_comes_in_pages(browser: Browser, server: Server, laptop: Laptop, path: str) -> None:
+    with server.office.service.store.transaction() as tx:
+        for number in range(230):
+            tx.put_person(TENANT, Person(f"p{number:03d}", "P", frozenset({Role.TECHNICIAN})))
+            state, at = DeviceState.ACTIVE, server.clock.now()
+            tx.add_device(TENANT, Device(f"L-{number:03d}", "L", f"p{number:03d}", state, 1, at))
+    seen: set[str] = set()
+    pages = 0
+    while path:
+        page = await browser.get(path)
+        pages += 1
+        seen |= set(re.findall(r'<th scope="row"><a href="/console/\w+/([^"]*)"', page.text))
+        found = re.findall(r'<a href="(\?[^"]*from=[^"]*)" data-key="n">', page.text)
+        path = f"{path.partition('?')[0]}{found[0]}" if found else ""
+    assert len([each for each in seen if re.fullmatch(r"[pL]-?\d{3}", each)]) == 230
+    assert pages == 3
