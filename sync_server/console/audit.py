@@ -89,7 +89,7 @@ def _filter(visit: Visit) -> Form:
 def _row(each: Linked) -> Iterator[Any]:
     body, entry = each.body, each.entry
     device, actor = str(body.get("device", "")), str(body.get("actor") or body.get("person") or "–")
-    yield each.at
+    yield each.at or Said("cannot be read")
     yield Several((actor, Small(device_link(device)))) if device else actor
     yield Several((summary_of(entry.command), standing_of(entry))) if entry else verb_of(_act(body))
     yield record_link(str(body["record"])) if "record" in body else _rest(body)

@@ -175,7 +175,7 @@ def _history(links: list[Linked], left: int) -> Section:
 def _line(each: Linked) -> Iterator[Any]:
     body, entry = each.body, each.entry
     device, actor = str(body.get("device", "–")), str(body.get("actor", "–"))
-    yield each.at
+    yield each.at or Said("cannot be read")
     yield summary_of(entry.command) if entry else verb_of(str(body.get("kind", body.get("act"))))
     yield Several((actor, Small(device_link(device)))) if device != "–" else actor
     yield Several((standing_of(entry), *_why(entry))) if entry else str(body.get("outcome", body.get("act")))

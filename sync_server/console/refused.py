@@ -76,7 +76,7 @@ def _row(each: Linked) -> Iterator[Any]:
     yield summary_of(entry.command) if entry else verb_of(str(body.get("kind")))
     yield Several((str(body.get("actor")), Small(device_link(str(body.get("device"))))))
     yield record_link(str(body.get("record")))
-    yield each.at
+    yield each.at or Said("cannot be read")
     yield standing_of(entry) if entry else str(body.get("outcome"))
     rule = (Small(str(body["reason"])),) if body.get("reason") else ()
     yield Several((receipt.detail or explain(receipt), *rule)) if receipt else "–"

@@ -63,9 +63,9 @@ class Linked:
     entry: Entry | None = None
 
     @property
-    def at(self) -> datetime:
-        """When it was written."""
-        return to_instant(self.body["at"])
+    def at(self) -> datetime | None:
+        """When it was written; None if somebody spoilt it, which a check of the chain tells."""
+        return to_instant(str(self.body["at"])) if "at" in self.body else None
 
 
 class Looks(OfficePart):

@@ -1,6 +1,8 @@
 """What the lists say of work: refused, held, here and only there; narrowed by words; and as of when."""
 
+import json
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +12,7 @@ from sync_server.store import Device, DeviceState, Person
 from tests.builders import JOB
 from tests.console.conftest import PERSON, Browser
 from tests.console.test_every_page import EVERYBODY
-from tests.served import TENANT, Laptop, Server
+from tests.served import TENANT, Laptop, Server, id_in
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +112,53 @@ async def test_a_long_list_comes_in_pages(browser: Browser, server: Server, lapt
         path = f"{path.partition('?')[0]}{found[0]}" if found else ""
     assert len([each for each in seen if re.fullmatch(r"[pL]-?\d{3}", each)]) == 230
     assert pages == 3
+
+
+LISTS = ("conflicts", "conflicts?all=1", "approvals", "parked", "quarantine", "refused", "devices", "models")
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_an_empty_list_says_why_and_what_comes_next(browser: Browser, name: str) -> None:
+    page = await browser.get(f"/console/{name}")
+    (said, *_) = re.findall(r'<p class="empty">([^<]*)</p>', page.text)
+    assert len(said) > 40
+
+
+async def test_what_a_laptop_last_said_is_shown_with_its_age_and_asked_after_when_it_falls_silent(
+    browser: Browser, server: Server, laptop: Laptop
+) -> None:
+    at = server.clock.now()
+    report = DeviceReport(app="0.1.0", model="small-q4", bundle="shipped-1", waiting=3, oldest_at=at)
+    await laptop.round(report=report)
+    assert "! Silent" not in (await browser.get("/console/devices")).text
+    server.clock.move(timedelta(days=3))
+    await browser.sign_in()
+    page = await browser.get("/console/devices")
+    for told in ("TB-01", "3 days ago", "3, oldest 3 days", "small-q4", "shipped-1", "! Silent"):
+        assert told in page.text, told
+    assert "1 laptops hold work and were not heard for a day" in (await browser.get("/console/")).text
+
+
+async def test_the_audit_says_who_what_before_and_after_and_the_request_id(
+    browser: Browser, server: Server, laptop: Laptop
+) -> None:
+    sent = laptop.say("field.updated", JOB, field="priority", value="urgent")
+    await laptop.round(sent)
+    page = await browser.get(f"/console/audit?record={JOB}")
+    for told in ("a.okafor", "TB-01", "priority = urgent", "priority: normal → urgent", "+ Accepted"):
+        assert told in page.text, told
+    assert f"<code data-copy>{id_in(sent)}</code>" in page.text
+    checked = await browser.send("/console/audit", act="verify", which="verify")
+    assert "links, all sound" in checked.text
+    taken = await browser.get(f"/console/audit/export?record={JOB}")
+    lines = [json.loads(line) for line in taken.text.splitlines()]
+    assert id_in(sent) in lines[0]["body"]
+    assert "head" in lines[-1]
+
+
+async def test_a_broken_audit_is_said_in_words(browser: Browser, server: Server) -> None:
+    with server.office.service.store.transaction() as tx:
+        tx._connection.exec_driver_sql("UPDATE audit SET body = '{}' WHERE position = 2")
+    page = await browser.send("/console/audit", act="verify", which="verify")
+    assert page.status_code == 500
+    assert "the chain is broken at position 2" in page.text.casefold()

@@ -1,6 +1,7 @@
 """The parts that pages are made of: codes, words, states, plots, forms as they were filled in."""
 
 import re
+from importlib import resources
 from itertools import product
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from shared.outcomes import Hold, Outcome
 from shared.records import ApprovalStatus, ConflictStatus, WorkStatus, WriteStatus
 from sync_server.console import qr
+from sync_server.console.audit import _rest
 from sync_server.console.blocks import Field, Form, Said, filled, said
 from sync_server.console.plots import Bar, number, plot
 from sync_server.console.states import STATES, held_as, settled_as, state_of
@@ -154,3 +156,17 @@ def test_a_form_comes_back_as_it_was_filled_in_and_no_other_does() -> None:
     given = {"which": "this", "a": "typed", "b": "on", "p": "secret", "h": "2"}
     assert [each.value for each in filled(form, given).fields] == ["typed", "on", "", "1"]
     assert filled(form, {**given, "which": "other"}) is form
+
+
+# -- small promises
+
+
+def test_the_place_of_an_answer_stands_in_its_audit_row_as_the_laptop_says_it() -> None:
+    assert _rest({"act": "inference", "route": "private_cluster", "ended": "answered"}).startswith(
+        "PRIVATE CLUSTER; "
+    )
+
+
+def test_nothing_moves_on_a_page_of_the_console() -> None:
+    style = (resources.files("sync_server.console") / "static" / "console.css").read_text(encoding="utf-8")
+    assert not re.search(r"transition|animation|@keyframes", style)
