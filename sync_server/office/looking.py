@@ -7,7 +7,6 @@ Rules
    whoever asks.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +21,7 @@ from sync_server.office.accounts import over, token_hash
 from sync_server.office.base import OfficePart
 from sync_server.standing import stopped
 from sync_server.store import Device, Entry, Link, Tx
+from sync_server.store.mentions import body_in
 
 _END = 2**62
 
@@ -130,7 +130,7 @@ class Looks(OfficePart):
             mention(self.service.store, tenant)
         with self.service.store.reading() as tx:
             links = tx.newest_links(tenant, _END if before is None else before, limit, about)
-            bodies = [json.loads(body) for *_, body in links]
+            bodies = [body_in(body) for *_, body in links]
             named = {str(body["command"]) for body in bodies if "command" in body}
             entries = tx.entries(tenant, named)
             left = tx.head(tenant).audit_position - tx.mentioned(tenant) if about is not None else 0

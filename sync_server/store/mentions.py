@@ -8,6 +8,7 @@ Rules
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy import BigInteger, Column, bindparam, func, select
 from sqlmodel import Field
@@ -79,9 +80,18 @@ class Mentions(Audit, Organisation):
         return len(found) == links
 
 
+def body_in(text: str) -> dict[str, Any]:
+    """What a link says; nothing if somebody spoilt it, which a check of the chain tells."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def names_in(body: str) -> Iterator[str]:
     """Whom and what a link's body (JSON) mentions."""
-    told = json.loads(body)
+    told = body_in(body)
     for what, names in _WHERE.items():
         for name in names:
             if isinstance(found := told.get(name), str):

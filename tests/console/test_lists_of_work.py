@@ -156,9 +156,12 @@ async def test_the_audit_says_who_what_before_and_after_and_the_request_id(
     assert "head" in lines[-1]
 
 
-async def test_a_broken_audit_is_said_in_words(browser: Browser, server: Server) -> None:
+@pytest.mark.parametrize("spoilt", ["{}", "[1]", "not JSON", ""])
+async def test_a_broken_audit_is_said_in_words(browser: Browser, server: Server, spoilt: str) -> None:
     with server.office.service.store.transaction() as tx:
-        tx._connection.exec_driver_sql("UPDATE audit SET body = '{}' WHERE position = 2")
+        tx._connection.exec_driver_sql("UPDATE audit SET body = ? WHERE position = 2", (spoilt,))
+    server.office.service.sweep()
+    assert (await browser.get("/console/audit")).status_code == 200
     page = await browser.send("/console/audit", act="verify", which="verify")
     assert page.status_code == 500
     assert "the chain is broken at position 2" in page.text.casefold()
