@@ -86,7 +86,7 @@ def _fields(asked: Given) -> Iterator[Field]:
 
 
 def _request(asked: Given, visit: Visit, now: object) -> RouteRequest:
-    """The facts; a word that is none of those offered counts as the first of them."""
+    """The facts; a word that is none of those offered counts as the first of them, as a class it says nothing."""
 
     def one(name: str, values: tuple[str, ...]) -> str:
         return asked[name] if asked.get(name) in values else values[0]
@@ -102,7 +102,7 @@ def _request(asked: Given, visit: Visit, now: object) -> RouteRequest:
             "device": "what-if",
             "actor": visit.actor,
             "purpose": one("purpose", PURPOSES),
-            "data_class": one("class", tuple(each.value for each in DataClass)),
+            "data_class": asked["class"] if asked.get("class") in set(DataClass) else None,
             "input_chars": int(chars) if chars.isdecimal() and len(chars) < 8 else 400,
             "tier": one("tier", tiers),
             "link": one("link", tuple(each.value for each in Way)),
