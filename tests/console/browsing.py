@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from shared.commands.base import Role
 from shared.ports import system_ports
@@ -20,6 +20,7 @@ from tests.served import TENANT, made_office
 
 PERSON, PASSWORD = "m.reyes", "a gate behind the mill"
 EVERYBODY = frozenset({Role.DISPATCHER, Role.RESOLVER, Role.APPROVER, Role.ADMIN, Role.AUDITOR})
+expect.set_options(timeout=60_000)  # a machine may be busy with something else
 SMALL = Size(technicians=4, assets=8, orders=80, conflicts=30, approvals=2, parked=3, apart=3, decisions=24)
 
 
@@ -85,6 +86,7 @@ def somebody(chromium: Browser, console: Console, to: str = "/console/", **shape
     """A person signed in at `to`, in a browser of their own."""
     who = shape.pop("person", PERSON)
     context = chromium.new_context(**shape)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     console.sign_in(page, to, who)
     yield page

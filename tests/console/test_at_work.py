@@ -445,7 +445,7 @@ def test_an_open_page_says_what_changed_and_the_focus_lands_on_its_heading(
 def test_watching_keeps_nobody_signed_in(chromium: Browser, console: Console) -> None:
     with somebody(chromium, console, person="q.ibarra") as page:
         page.wait_for_load_state("load")
-        with page.expect_response("**/console/events", timeout=15_000) as told:
+        with page.expect_response("**/console/events") as told:
             page.reload()
         assert told.value.status == 200
         with console.office.service.store.transaction() as tx:
