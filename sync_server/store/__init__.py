@@ -86,7 +86,8 @@ TRIES = 5
 #: Serialization failure, deadlock, and a unique key that another writer took first. Source: PostgreSQL, appendix A.
 _GIVES_WAY = frozenset({"40001", "40P01", "23505"})
 _READS = "tailboard_reads"
-_READING = {_READS: True}
+#: As of one instant, and held by nothing that waits for a writer.
+_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _BUSY = (Code.BUSY, "the database is busy")
 _FULL = (Code.STORE_FULL, "the database cannot grow")
 #: How other states of PostgreSQL begin: no space, too little of something else, a lock not given, about to stop.
@@ -176,6 +177,7 @@ class Store:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._lane = Lane(self._transact) if self.engine.dialect.name == "sqlite" else None
+        self._reads: dict[str, Any] = {_READS: True} if self._lane is not None else _SNAPSHOT
         #: One at most, between two units of work: to give it to the pool and back takes longer than SQLite does.
         self._kept: deque[Connection] = deque()
 
@@ -239,7 +241,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Tx]:
         """A transaction that only reads, as of one instant, and keeps no writer waiting. Raises `Refused`: `busy`."""
-        with _meant(), self.engine.connect() as connection, connection.execution_options(**_READING).begin():
+        with _meant(), self.engine.connect() as connection, connection.execution_options(**self._reads).begin():
             yield Tx(connection)
 
     @contextmanager
