@@ -45,6 +45,8 @@ def _row(number: int, row: SeenRow, loud: Style) -> Text:
         text.append(f"   assistant, from {words}" if words else "   assistant", "not bold italic")
     for line in row.lines:
         text.append(f"\n      {line}", "not bold")
+    if row.guesses:
+        text.append(f"\n      ? guessed, not in your words: {', '.join(row.guesses)}. e changes it", loud)
     if row.obstacle:
         text.append(f"\n      ! {row.obstacle}", loud)
     return text
