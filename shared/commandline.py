@@ -14,7 +14,6 @@ import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import Any
 
 OK, NO, USAGE, FAULT = 0, 1, 2, 3
@@ -26,6 +25,17 @@ _SPELLED = str.maketrans(
     }
 )  # fmt: skip
 _EXITS = "exit codes: 0 ok, 1 the answer is no, 2 usage, 3 a fault"
+
+
+class _Version(argparse.Action):
+    """Says the version. It is looked up only then: that takes as long as all the rest of ``--help``."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Say it and end."""
+        from importlib import metadata  # noqa: PLC0415
+
+        sys.stdout.write(f"{parser.prog} {metadata.version('tailboard')}\n")
+        parser.exit()
 
 
 @dataclass(frozen=True)
@@ -191,7 +201,7 @@ def _parser(program: Program) -> argparse.ArgumentParser:
         epilog=f"examples:\n{program.examples}\n\n{_EXITS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {metadata.version('tailboard')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     groups: dict[tuple[str, ...], Any] = {}
     for verb in program.verbs:
         _add_verb(verb, parser, groups, program)

@@ -13,10 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from device.core.interpret import Proposal
-from device.words import changes, plain
+from device.words import changes, named, plain, value_of
 from device.workbench import Shown, Workbench
 from shared.commands import CATALOGUE
 from shared.commands.note_added import NoteAdded
+
+_FROM_THE_JOB = frozenset({"asset", "field", "parent", "work_order"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class SeenRow:
         verb: what kind of command it is.
         lines: each change: record, field, old → new.
         came_from: the words behind it.
+        guesses: fields that the words do not say, each with its value.
         obstacle: why it cannot be confirmed, None if it can.
         summary: the whole in one line.
     """
@@ -78,6 +81,7 @@ class SeenRow:
     came_from: tuple[str, ...]
     obstacle: str | None
     summary: str
+    guesses: tuple[str, ...] = ()
 
     @property
     def chosen(self) -> bool:
@@ -115,7 +119,23 @@ def _seen(row: Row, shown: Shown) -> SeenRow:
         came_from=_longest(row.proposal.words.values()),
         obstacle=plain(shown.preview.obstacle) if shown.preview.obstacle else None,
         summary=plain(shown.summary),
+        guesses=guesses(row.proposal) if row.by == "assistant" else (),
     )
+
+
+def guesses(proposal: Proposal) -> tuple[str, ...]:
+    """Fields that the words do not say: those without any, and numbers from words without a digit.
+
+    What follows from the job itself (`_FROM_THE_JOB`) is no guess.
+    """
+    found = []
+    for name, value in proposal.payload.items():
+        said = proposal.words.get(name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        unsaid = said is None or (number and not any(each.isdigit() for each in said))
+        if name not in _FROM_THE_JOB and unsaid:
+            found.append(f"{named(name)} {value_of(name, value)}")
+    return tuple(found)
 
 
 def _longest(words: Iterable[str]) -> tuple[str, ...]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from pydantic import JsonValue
-from rich.text import Text
 
 from device.attachments import read_file
 from device.core.interpret import Proposal
 from device.errors import DeviceError, LocalError
 from device.tui import forms
 from device.tui.lines import ask_line
-from device.tui.screens.dialogs import Ask, Choice, Pick, Read, YesNo
+from device.tui.screens.dialogs import Ask, Choice, Pick, YesNo
+from device.tui.screens.manual import ManualPage
 from device.words import plain
 from shared.blobs import in_mib
 from shared.commands.checklist_item_done import ChecklistItemDone
@@ -147,14 +147,13 @@ async def open_manual(app: "TailboardApp", name: str) -> None:
     """Read a document from the first of its pages that is here."""
     library = app.device.library
 
-    def first() -> tuple[str, str]:
-        document = library.document(name)
-        number = next(iter(library.index.pages(document.sha256)), 1)
-        return f"{document.title}, revision {document.revision}, page {number}", library.page(document, number)
+    def first() -> int:
+        pages = library.index.pages(library.document(name).sha256)
+        if not pages:
+            raise LocalError(f"None of {name} was read yet. It comes after everything smaller; m says how far it is.")
+        return pages[0]
 
     try:
-        title, text = await app.desk.do(first)
+        app.push_screen(ManualPage(name, await app.desk.do(first)))
     except DeviceError as error:
         app.tell(error)
-        return
-    await app.ask(Read(title, Text("\n".join(map(plain, text.splitlines())))))

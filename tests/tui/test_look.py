@@ -3,18 +3,23 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from rich.color import Color
 from rich.style import Style
 
+from device.core.interpret import Proposal
 from device.tui import themes
 from device.tui.app import TailboardApp
+from device.tui.screens.ask import AskPage
 from device.tui.screens.dialogs import Ask, Pick, Read, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.order import OrderPage
+from shared.outcomes import Hold
 from tests.tui.conftest import MakeWorld
-from tests.tui.drive import Person, sitting_at
+from tests.tui.drive import JOB, Person, sitting_at
+from tests.tui.routine import routine
 from tests.tui.test_outbox import all_five
 from tests.tui.world import World
 
@@ -157,3 +162,38 @@ def test_opening_the_screen_loads_no_model_library() -> None:
     code = "import sys, device.tui.app; print(sorted({'llama_cpp', 'numpy', 'fastapi'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("theme", [theme.name for theme in themes.THEMES])
+async def test_seven_to_one_under_the_cursor_too(make_world: MakeWorld, theme: str) -> None:
+    """What needs the person is read wherever the cursor stands."""
+    world = make_world(records=routine(), online=True)
+    world.server.verdicts = {"checklist_item.done": Hold.DEFERRED}
+    tick = Proposal("checklist_item.done", JOB, {"item": "3"}, {})
+    reading: dict[str, Any] = {"asset": "asset/P-7", "quantity": "pressure", "value": 9.0, "unit": "bar"}
+    bench = world.device.workbench
+    bench.confirm([tick], sentence="x", source="form")
+    await world.device.agent.settle()
+    bench.confirm([Proposal("reading.recorded", JOB, reading, {})], sentence="x", source="form")
+    async with sitting_at(world, theme=theme) as person:
+        await person.opens_job()
+        await person.press("j", "j")
+        assert "? In review" in person.text
+        assert list(faint(person.app)) == []
+        await person.press("left")
+        await person.sees("! above")
+        assert list(faint(person.app)) == []
+        await person.press("right", "a")
+        await person.arrives(AskPage)  # its list has not the focus
+        assert list(faint(person.app)) == []
+        await person.press("escape")
+        await person.arrives(OrderPage)
+        await person.press("n")
+        assert list(faint(person.app)) == []
+        await person.pastes("replaced inlet filter")
+        await person.press("enter")
+        await person.can_confirm()
+        for _ in range(3):
+            assert "? guessed" in person.text
+            assert list(faint(person.app)) == []
+            await person.press("j")

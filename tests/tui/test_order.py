@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from device.tui.screens.dialogs import Ask, Keep, Pick, Read, YesNo
+from device.tui.screens.dialogs import Ask, Keep, Pick, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
@@ -323,8 +323,8 @@ async def test_a_manual_that_is_not_here_yet_says_so(routine_world: World) -> No
         await person.press("right", "right")
         assert "nx-pumps       NX pumps, service manual, revision C  for this asset" in person.text
         await person.press("enter")
-        await person.until(lambda: any("None of it was read yet" in each for each in person.notices))
-        assert not isinstance(person.app.screen, Read)
+        await person.until(lambda: any("None of nx-pumps was read yet" in each for each in person.notices))
+        assert isinstance(person.app.screen, OrderPage)
 
 
 async def test_a_large_paste_says_what_did_not_fit(routine_world: World) -> None:

@@ -7,6 +7,7 @@ from device.tui.screens.dialogs import Ask, Pick
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.order import OrderPage
 from device.tui.screens.proposals import ProposalsPage
+from device.tui.widgets.table import RowTable
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, Person, sitting_at
 from tests.tui.world import World, record, sample
@@ -264,3 +265,26 @@ async def test_the_keys_of_the_list_are_there_when_the_first_jobs_arrive(make_wo
         await person.sees("WO-1042")
         await person.press("down", "enter")
         assert (await person.arrives(OrderPage)).job == "work_order/WO-1043"
+
+
+async def test_a_long_list_leaves_room_for_its_scrollbar(make_world: MakeWorld) -> None:
+    jobs = [
+        record(
+            f"work_order/WO-{number:04}",
+            title="A title as long as titles get",
+            asset="asset/P-7",
+            status="in_progress",
+        )
+        for number in range(200)
+    ]
+    async with sitting_at(make_world(records=[*sample(), *jobs])) as person:
+        await person.arrives(JobsPage)
+        rows = [line for line in person.text.splitlines() if "A title as long as" in line]
+        assert len(rows) > 8
+        assert all(" in progress " in row for row in rows)
+        await person.press("end")
+        table = person.app.screen.query_one(RowTable)
+        assert table.cursor_row == 205
+        assert table.scroll_y > 180
+        await person.press("pageup", "pageup", "home")
+        assert (table.cursor_row, table.scroll_y) == (0, 0)

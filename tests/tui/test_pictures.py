@@ -14,8 +14,10 @@ import pytest
 from device.core.interpret import Proposal
 from device.tui import themes
 from device.tui.picture import _FONT_FROM_ELSEWHERE
+from device.tui.screens.ask import AskPage
 from device.tui.screens.dialogs import Ask, Keep, Pick, Read
 from device.tui.screens.jobs import JobsPage
+from device.tui.screens.library import LibraryPage
 from shared.outcomes import Hold, Outcome
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, Person, sitting_at
@@ -73,8 +75,20 @@ async def keys(person: Person) -> None:
     await person.arrives(Read)
 
 
+async def ask(person: Person) -> None:
+    await person.opens_job()
+    await person.press("a")
+    await person.arrives(AskPage)
+
+
+async def library(person: Person) -> None:
+    await person.arrives(JobsPage)
+    await person.press("m")
+    await person.arrives(LibraryPage)
+
+
 SCENES: dict[str, Scene] = {
-    each.__name__: each for each in (jobs, checklist, history, readings, jump, proposals, outbox, keys)
+    each.__name__: each for each in (jobs, checklist, history, readings, jump, proposals, outbox, keys, ask, library)
 }
 
 

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from device.core.interpret import Proposal
 from device.errors import StoreError
+from device.tui.draft import guesses
 from device.tui.screens import proposals
 from device.tui.screens.dialogs import Ask, Pick
 from device.tui.screens.order import OrderPage
@@ -18,7 +20,7 @@ from tests.tui.drive import JOB, SENTENCE, sitting_at
 from tests.tui.world import World, sample
 
 
-async def test_a_sentence_becomes_exact_commands_with_the_words_they_came_from(world: World) -> None:
+async def test_note_to_command_shows_the_words_they_came_from(world: World) -> None:
     async with sitting_at(world) as person:
         page = await person.says()
         await person.until(lambda: page.asking is Asking.ANSWERED)
@@ -248,3 +250,39 @@ async def test_pending_commands_are_saved_not_sent(world: World) -> None:
         await person.arrives(OrderPage)
         await person.until(lambda: "o5" in person.bar)
         assert {item.standing for item in person.outbox()} == {Standing.SAVED}
+
+
+async def test_guesses_are_marked_until_somebody_enters_them(world: World) -> None:
+    async with sitting_at(world) as person:
+        await person.says()
+        await person.can_confirm()
+        assert "? guessed, not in your words: quantity 1. e changes it" in person.text
+        assert person.text.count("guessed") == 1
+        await person.press("j", "j", "e")
+        await person.arrives(Pick)
+        await person.press("enter")
+        await person.arrives(Ask)
+        await person.press("ctrl+u", "2", "enter")
+        await person.arrives(ProposalsPage)
+        await person.sees("FLT-22 on hand: 6 → 4")
+        assert "guessed" not in person.text
+
+
+@pytest.mark.parametrize(
+    ("payload", "words", "guessed"),
+    [
+        (
+            {"stock_item": "stock_item/A", "quantity": 1},
+            {"stock_item": "filter", "quantity": "filter"},
+            ("quantity 1",),
+        ),
+        ({"stock_item": "stock_item/A", "quantity": 2}, {"stock_item": "filters", "quantity": "2"}, ()),
+        ({"text": "weeps", "severity": "minor"}, {"text": "weeps"}, ("severity minor",)),
+        ({"asset": "asset/A", "field": "activity", "value": "replace"}, {"value": "replaced"}, ()),
+        ({"done": True, "item": "1"}, {"item": "guard"}, ("done yes",)),
+    ],
+)
+def test_what_the_words_do_not_say_is_a_guess(
+    payload: dict[str, Any], words: dict[str, str], guessed: tuple[str, ...]
+) -> None:
+    assert guesses(Proposal("any", JOB, payload, words)) == guessed

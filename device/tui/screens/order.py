@@ -209,7 +209,7 @@ class OrderPage(Page[OrderSeen]):
         self.query_one("#history", Static).update(self._history(seen, now))
         self._paint_checklist(seen)
         self._paint_manuals(seen)
-        self.query_one(Quantities).fill(seen.trends, now, self.tailboard.loud)
+        self.query_one(Quantities).fill(seen.trends, now)
         self._paint_trend()
         done = len(seen.items) - len(left(seen))
         counts = (f"{done}/{len(seen.items)}", len(seen.history), len(seen.documents), len(seen.trends))
@@ -229,8 +229,7 @@ class OrderPage(Page[OrderSeen]):
             Entry(item, item.id in marks, seen.ticks.get(item.ticks[-1].id) if item.ticks else None)
             for item in seen.items
         ]
-        loud = dict.fromkeys(NEEDS_A_LOOK, self.tailboard.loud)
-        self.query_one(Checklist).fill(entries, self.tailboard.now(), loud)
+        self.query_one(Checklist).fill(entries, self.tailboard.now())
         self.query_one("#checklist-pane").set_class(not entries, "-empty")
         self.query_one("#left", Static).update(Text(_left_words(seen, marks), no_wrap=True, overflow="ellipsis"))
 

@@ -160,7 +160,7 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
 
     def paint(self, seen: tuple[SeenRow, ...]) -> None:
         """The rows, and how many `y` would confirm."""
-        self.query_one(Ticks).fill(seen, self.tailboard.loud)
+        self.query_one(Ticks).fill(seen)
         self.query_one("#confirm", KeyButton).label = Text(f"y  Confirm {len(chosen(seen))}")
         self._write_down(tuple(_kept(row.row) for row in seen))
         if self._unread is not None:

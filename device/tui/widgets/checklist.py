@@ -1,16 +1,17 @@
 """The checklist of a job. Space marks an item; what is marked is saved only after it was confirmed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from device.tui.widgets.choices import LOUD
+from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.words import moment, plain, standing
 from shared.outcomes import Standing
 from shared.records import ChecklistItem
@@ -39,17 +40,17 @@ class Checklist(OptionList, inherit_bindings=False):
         Binding("pageup", "page_up", "Page up", show=False),
     ]
 
-    def fill(self, entries: Sequence[Entry], now: datetime, loud: Mapping[Standing, Style]) -> None:
+    def fill(self, entries: Sequence[Entry], now: datetime) -> None:
         """Show `entries`; the highlight stays where it was."""
         at = self.highlighted or 0
         width = self.size.width or 76
-        rows = [Option(_row(each, now, loud, width)) for each in entries]
+        rows = [Option(_row(each, now, width)) for each in entries]
         self.clear_options()
         self.add_options(rows)
         self.highlighted = min(at, len(entries) - 1) if entries else None
 
 
-def _row(entry: Entry, now: datetime, loud: Mapping[Standing, Style], width: int) -> Text:
+def _row(entry: Entry, now: datetime, width: int) -> Text:
     item = entry.item
     box = ("[-]" if item.ticks else "[+]") if entry.marked else "[x]" if item.ticks else "[ ]"
     right = entry.hint
@@ -62,4 +63,4 @@ def _row(entry: Entry, now: datetime, loud: Mapping[Standing, Style], width: int
     text = Text(f"{box} {plain(item.text)}", "bold" if entry.marked or not item.ticks else "not bold", no_wrap=True)
     room = max(10, width - len(right) - 3)
     text.truncate(room, overflow="ellipsis", pad=True)
-    return text.append(f" {right}", loud.get(entry.standing, "") if entry.standing else "")
+    return text.append(f" {right}", LOUD if entry.standing in NEEDS_A_LOOK else "")

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
+
+#: How a part of a row looks that needs the person. It has no colour of its own: that of the cursor may lie behind it.
+LOUD = Style(bold=True, reverse=True)
 
 
 class Choices(OptionList, inherit_bindings=False):

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from rich.style import Style
 from rich.text import Text
 
 from device.core.trend import Point, Trend, outside, plot
-from device.tui.widgets.choices import Choices
+from device.tui.widgets.choices import LOUD, Choices
 from device.words import moment, named, plain
 from shared.records import Limit
 
@@ -15,9 +14,9 @@ from shared.records import Limit
 class Quantities(Choices):
     """Quantities; Enter enters a reading of the one under the cursor."""
 
-    def fill(self, trends: Sequence[Trend], now: datetime, loud: Style) -> None:
+    def fill(self, trends: Sequence[Trend], now: datetime) -> None:
         """Show `trends`; the highlight stays where it was."""
-        self.show_rows([_row(each, now, loud) for each in trends])
+        self.show_rows([_row(each, now) for each in trends])
 
 
 def trend_text(trend: Trend, *, rows: int = 6) -> Text:
@@ -38,14 +37,13 @@ def range_words(limit: Limit | None) -> str:
     return f"normal from {limit.low:g}" + (f" to {limit.high:g}" if limit.high is not None else "")
 
 
-def _row(trend: Trend, now: datetime, loud: Style) -> Text:
+def _row(trend: Trend, now: datetime) -> Text:
     last = trend.points[-1] if trend.points else None
-    text = Text(f"{named(trend.quantity):<18} ", no_wrap=True, overflow="ellipsis")
     side = outside(trend.limit, last.value) if last else None
-    text.append(f"{_last(last):<14}", loud if side else "")
-    text.append(f"{moment(last.at, now) if last else '':<14}")
-    text.append(f"{range_words(trend.limit)} {plain(trend.unit)}")
-    return text.append(f"  ! {side}", loud) if side else text
+    text = Text(f"{named(trend.quantity):<18} {_last(last):<12}", no_wrap=True, overflow="ellipsis")
+    text.append(f"! {side}" if side else "", LOUD).append("" if side else "       ")
+    text.append(f" {moment(last.at, now) if last else '':<13}")
+    return text.append(f"{range_words(trend.limit)} {plain(trend.unit)}")
 
 
 def _last(point: Point | None) -> str:

@@ -160,7 +160,7 @@ class RowTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """The heading, or the row that is there now."""
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if y == 0:
             titles = [column.title for column in self._columns]
             return self._strip(titles, self.get_component_rich_style("row-table--header"), width)

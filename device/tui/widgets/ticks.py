@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
 from device.tui.draft import SeenRow
+from device.tui.widgets.choices import LOUD
 
 
 class Ticks(OptionList, inherit_bindings=False):
@@ -25,11 +25,11 @@ class Ticks(OptionList, inherit_bindings=False):
         Binding("pageup", "page_up", "Page up", show=False),
     ]
 
-    def fill(self, rows: Sequence[SeenRow], loud: Style) -> None:
+    def fill(self, rows: Sequence[SeenRow]) -> None:
         """Show `rows`; the highlight stays where it was."""
         at = self.highlighted or 0
         self.clear_options()
-        self.add_options([Option(_row(number, row, loud)) for number, row in enumerate(rows, start=1)])
+        self.add_options([Option(_row(number, row)) for number, row in enumerate(rows, start=1)])
         self.highlighted = min(at, len(rows) - 1) if rows else None
 
 
@@ -37,7 +37,7 @@ class KeyButton(Button, can_focus=False):
     """A large place to click for something that a key does. It takes no focus, so that Enter can never press it."""
 
 
-def _row(number: int, row: SeenRow, loud: Style) -> Text:
+def _row(number: int, row: SeenRow) -> Text:
     box = "[!]" if row.obstacle else "[x]" if row.row.ticked else "[ ]"
     text = Text(f"{box} {number} {row.verb}", "bold")
     if row.row.by != "you":
@@ -45,6 +45,8 @@ def _row(number: int, row: SeenRow, loud: Style) -> Text:
         text.append(f"   assistant, from {words}" if words else "   assistant", "not bold italic")
     for line in row.lines:
         text.append(f"\n      {line}", "not bold")
+    if row.guesses:
+        text.append(f"\n      ? guessed, not in your words: {', '.join(row.guesses)}. e changes it", LOUD)
     if row.obstacle:
-        text.append(f"\n      ! {row.obstacle}", loud)
+        text.append(f"\n      ! {row.obstacle}", LOUD)
     return text
