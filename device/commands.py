@@ -26,7 +26,7 @@ from shared.commandline import Report, UsageError, in_ascii, words_or_input
 from shared.ids import id_of, record_ref
 from shared.outcomes import Standing
 from shared.ports import system_ports
-from shared.records import Record, record_to_json
+from shared.records import Record, WorkOrder, record_to_json
 from shared.typed_command import Mistyped, typed_payload, typed_record
 
 T = TypeVar("T")
@@ -80,9 +80,11 @@ def job(arguments: argparse.Namespace) -> Report:
     def work(device: Device) -> Report:
         ref = _ref(arguments.job)
         record, history = device.workbench.record(ref), device.workbench.history(ref)
-        plain = {name: value for name, value in record.fields.items() if not isinstance(value, list)}
-        lines = [id_of(ref), *(f"  {named(name):<16} {value_of(name, value)}" for name, value in plain.items()), ""]
-        lines += [f"  {h.at:%Y-%m-%d %H:%M} {h.who}: {h.what}{_tag(h.standing)}" for h in history]
+        single = {name: value for name, value in record.fields.items() if not isinstance(value, list)}
+        lines = [id_of(ref), *(f"  {named(name):<16} {value_of(name, value)}" for name, value in single.items()), ""]
+        items = WorkOrder.model_validate(record.fields).checklist
+        lines += [plain(f"  [{'x' if item.ticks else ' '}] {item.text}") for item in items]
+        lines += [plain(f"  {h.at:%Y-%m-%d %H:%M} {h.who}: {h.what}{_tag(h.standing)}") for h in history]
         told = [{"at": h.at, "who": h.who, "what": h.what, "standing": h.standing} for h in history]
         return Report("tailboard.job.v1", {"job": record_to_json(record), "history": told}, lines)
 
@@ -403,7 +405,7 @@ def job_ref(job: str | None) -> str | None:
 def _job_line(record: Record) -> str:
     fields = record.fields
     asset, due = id_of(str(fields["asset"])), fields["due_on"] or "-"
-    return f"{id_of(record.ref):<9} {due:<11} {asset:<9} {fields['status']:<12} {fields['title']}"
+    return plain(f"{id_of(record.ref):<9} {due:<11} {asset:<9} {fields['status']:<12} {fields['title']}")
 
 
 def _tag(standing: Standing | None) -> str:

@@ -100,7 +100,9 @@ class Talk:
             if app.loading:
                 self._hear(turn.steps.append)("The model is still loading; the pages below are from the manuals.")
             await app.assistant_ready()
-            heard = Heard(self._hear(turn.steps.append), self._hear(lambda piece: _add(turn, piece)))
+            heard = Heard(
+                self._hear(turn.steps.append), self._hear(lambda piece: _add(turn, piece)), lambda: self._anew(turn)
+            )
             came = await app.device.assistant().ask(turn.question, job=self.job, consent=consent, heard=heard)
             turn.came = came
             if _may_lack_a_consent(came):
@@ -121,6 +123,11 @@ class Talk:
             self._changed()
 
         return hear
+
+    def _anew(self, turn: Turn) -> None:
+        """What came so far was of a place that failed."""
+        turn.partial = ""
+        self._changed()
 
     def _changed(self) -> None:
         self.revision += 1

@@ -14,7 +14,6 @@ import pytest
 from device.core.interpret import Proposal
 from device.tui import themes
 from device.tui.picture import _FONT_FROM_ELSEWHERE
-from device.tui.screens.ask import AskPage
 from device.tui.screens.dialogs import Ask, Keep, Pick, Read
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.library import LibraryPage
@@ -75,12 +74,6 @@ async def keys(person: Person) -> None:
     await person.arrives(Read)
 
 
-async def ask(person: Person) -> None:
-    await person.opens_job()
-    await person.press("a")
-    await person.arrives(AskPage)
-
-
 async def library(person: Person) -> None:
     await person.arrives(JobsPage)
     await person.press("m")
@@ -88,7 +81,7 @@ async def library(person: Person) -> None:
 
 
 SCENES: dict[str, Scene] = {
-    each.__name__: each for each in (jobs, checklist, history, readings, jump, proposals, outbox, keys, ask, library)
+    each.__name__: each for each in (jobs, checklist, history, readings, jump, proposals, outbox, keys, library)
 }
 
 

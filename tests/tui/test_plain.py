@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from shared.commandline import in_ascii
 from tests.laptops import Writes
 from tests.tui.asking import NX, PERSONAL, TORQUE, asking
 from tests.tui.conftest import MakeWorld
+from tests.tui.drive import JOB
 from tests.tui.test_outbox import all_five
-from tests.tui.world import World
+from tests.tui.world import World, record
 
 GOLDEN = Path("tests/golden/plain.txt")
 #: A verb for each page of the screen.
@@ -157,3 +159,21 @@ async def test_an_outbox_of_all_five_states_is_linear(make_world: MakeWorld) -> 
     lines = [in_ascii(line) for item in outbox for line in commands.item_lines(world.device, item, outbox)]
     for words in ("! Refused", "? In review", "^ Sent, waiting", "o Saved", "+ Accepted"):
         assert any(words in line for line in lines)
+
+
+def test_words_of_others_cannot_steer_the_terminal_on_the_command_line(say: Say) -> None:
+    hostile = "\x1b[2J\x1b]52;c;aGk=\x07 \u202ecod.exe"
+    note = {
+        "id": "0193a000-0000-7000-8000-0000000000bb",
+        "text": hostile,
+        "author": "x.y",
+        "at": "2026-11-20T01:00:00Z",
+    }
+    item = {"id": "seal", "text": f"look at the seal {hostile}"}
+    job = record(JOB, title=f"Quarterly {hostile}", asset="asset/P-7", notes=[note], checklist=[item])
+    say.world.device.store.absorb([replace(job, version=2)], "1:8")
+    for verb in (("jobs",), ("job", "WO-1042")):
+        out = say.run(*verb)[1]
+        assert "Quarterly" in out
+        assert not any(ord(each) < 32 or each in "\x7f\u202e" for each in out.replace("\n", ""))
+    assert "[ ] look at the seal" in say.run("job", "WO-1042")[1]

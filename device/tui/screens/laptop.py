@@ -200,7 +200,7 @@ class DecisionsPage(ListPage[tuple[Decision, ...]]):
 
     def title_line(self, seen: tuple[Decision, ...]) -> str:
         """How many."""
-        return f"The newest {len(seen)} decisions" if len(seen) == DECISIONS_MAX else f"{len(seen)} decisions"
+        return f"Decisions: {'the newest ' if len(seen) == DECISIONS_MAX else ''}{len(seen)}"
 
     def lines(self, seen: tuple[Decision, ...]) -> list[Line]:
         """One line for each."""
