@@ -278,6 +278,10 @@ def test_the_connections_hold_on_the_loop_that_the_server_runs_on() -> None:
         await test_an_engine_that_is_faster_than_its_reader_has_to_wait()
         await test_a_body_without_a_length_ends_with_its_connection()
         await test_what_was_sent_on_a_kept_connection_that_closes_unanswered_is_sent_again_once()
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:  # engines that still wait for somebody
+            for each in left:
+                each.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
         runner.run(talk())

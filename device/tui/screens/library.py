@@ -46,7 +46,7 @@ class LibraryPage(Page[LibrarySeen]):
 
     def __init__(self, *, search: bool = False) -> None:
         super().__init__()
-        self._search_first = search
+        self._search_first, self._words = search, ""
 
     def body(self) -> ComposeResult:
         """Title and search, the rows, what is under the cursor."""
@@ -67,12 +67,9 @@ class LibraryPage(Page[LibrarySeen]):
 
     def read(self, workbench: Workbench) -> LibrarySeen:
         """The manuals; the hits, if something is searched for."""
-        library, words = self.tailboard.device.library, self._words()
+        library, words = self.tailboard.device.library, self._words
         hits = tuple(library.hits(words, HITS_MAX)) if words else None
         return LibrarySeen(tuple(library.standings()), words, hits)
-
-    def _words(self) -> str:
-        return self.query_one("#search", Input).value.strip()
 
     def paint(self, seen: LibrarySeen) -> None:
         """The manuals, or what was found in them."""
@@ -98,7 +95,8 @@ class LibraryPage(Page[LibrarySeen]):
         self.query_one("#about", Static).update(text)
 
     @on(Input.Changed, "#search")
-    def _typed(self) -> None:
+    def _typed(self, event: Input.Changed) -> None:
+        self._words = event.value.strip()
         self.reload()
 
     @on(Input.Submitted, "#search")
@@ -125,7 +123,7 @@ class LibraryPage(Page[LibrarySeen]):
         """Clear the search first, then one level back."""
         field = self.query_one("#search", Input)
         if field.value or field.has_focus:
-            field.value = ""
+            field.value = self._words = ""
             self.query_one(RowTable).focus()
             self.reload()
         else:
