@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -265,10 +266,14 @@ def serve(arguments: argparse.Namespace) -> Report | None:
     )
     sys.stdout.flush()
     gateway = cluster.gateway if cluster else None
-    console = build_console(Office(service), on_thread, gateway, lambda: server.should_exit)
+
+    def stopping() -> bool:
+        return server.should_exit
+
+    console = partial(build_console, Office(service), on_thread, gateway, stopping)
     app = build_app(service, on_thread, lifespan, cluster, console, settings.metrics_token)
     config = uvicorn.Config(app, http=GatheredHttp, ws="none", log_config=None, access_log=False, lifespan="on")
-    server = uvicorn.Server(config)
+    server: uvicorn.Server = uvicorn.Server(config)
     with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
     service.store.close()

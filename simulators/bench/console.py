@@ -112,7 +112,7 @@ def _settle_in(office: Office, load: Load) -> dict[str, str]:
 
 
 async def _pages(office: Office, named: dict[str, str], load: Load) -> Figures:
-    app = build_app(office.service, _run, console=build_console(office, _run))
+    app = build_app(office.service, _run, console=lambda: build_console(office, _run))
     transport = httpx.ASGITransport(app=app)
     figures: Figures = {}
     async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:

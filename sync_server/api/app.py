@@ -24,6 +24,7 @@ from shared.ports import RunBlocking
 from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
 from sync_server.api.blobs import blob_routes
 from sync_server.api.evidence import evidence_routes
+from sync_server.api.later import Later
 from sync_server.api.metrics import metrics_routes
 from sync_server.api.requests import body_of, message_of
 from sync_server.api.updates import update_routes
@@ -42,12 +43,12 @@ def build_app(
     run_blocking: RunBlocking,
     lifespan: Any = None,
     cluster: ClusterParts | None = None,
-    console: APIRouter | None = None,
+    console: Callable[[], APIRouter] | None = None,
     metrics_token: Path | None = None,
 ) -> ASGIApp:
     """The application over `service`; `run_blocking` carries every call of it, `lifespan` is what runs beside it.
 
-    `cluster` is the gateway to the models and `console` the pages of the back office, if there are any;
+    `cluster` is the gateway to the models; `console` makes the pages of the back office when one is first asked for;
     `metrics_token` is the file by which metrics are read.
     """
     app = FastAPI(title="Tailboard sync server", docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -84,7 +85,7 @@ def build_app(
     app.include_router(metrics_routes(service, gateway, metrics_token, run_blocking))
     app.include_router(update_routes(service.updates, run_blocking))
     if console is not None:
-        app.include_router(console)
+        app.router.routes.append(Later(app, "/console", console, run_blocking))
     _say_problems(app)
     if cluster is None:
         return app

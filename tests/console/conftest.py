@@ -51,7 +51,7 @@ def database(tmp_path: Path) -> str:
 @pytest.fixture
 async def server(quick_passwords: None, office: Office) -> AsyncIterator[Server]:
     office.set_password(TENANT, PERSON, PASSWORD)
-    app = build_app(office.service, in_place, console=build_console(office, in_place))
+    app = build_app(office.service, in_place, console=lambda: build_console(office, in_place))
     clock = office.service.ports.clock
     assert isinstance(clock, StillClock)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
