@@ -1,7 +1,9 @@
 """A process for `test_drafts`: proposals lie on the table, one of them edited. It waits to be killed."""
 
 import asyncio
+import os
 import sys
+import traceback
 from pathlib import Path
 
 from device import keys as device_keys
@@ -22,4 +24,8 @@ async def main(folder: Path) -> None:
         await asyncio.Event().wait()
 
 
-asyncio.run(main(Path(sys.argv[1])))
+try:
+    asyncio.run(asyncio.wait_for(main(Path(sys.argv[1])), 110))
+except BaseException:  # noqa: BLE001  # nobody waits for a screen that failed, whatever it still has open
+    traceback.print_exc()
+    os._exit(1)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from tests.tui.routine import JOB, routine
 from tests.tui.world import World, open_again
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120.0
 
 
 @contextmanager
@@ -36,8 +38,12 @@ def killed(child: str, folder: Path) -> Iterator[World]:
     command = [sys.executable, "-m", f"tests.tui.{child}", str(folder)]
     process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
+    patience = threading.Timer(PATIENCE_S, process.kill)  # one that hangs says nothing, for ever
+    patience.start()
     with process.stdout:
-        assert process.stdout.readline() == "typed\n"
+        said = process.stdout.readline()
+        patience.cancel()
+        assert said == "typed\n", f"it hung for {PATIENCE_S} s, or failed"
         process.send_signal(signal.SIGKILL)
         assert process.wait(30) == -signal.SIGKILL
     world = open_again(folder, keys)

@@ -4,7 +4,9 @@ Called with the folder of a device; prints ``typed`` when everything is where it
 """
 
 import asyncio
+import os
 import sys
+import traceback
 from pathlib import Path
 
 from device import keys as device_keys
@@ -30,4 +32,8 @@ async def main(folder: Path) -> None:
         await asyncio.Event().wait()
 
 
-asyncio.run(main(Path(sys.argv[1])))
+try:
+    asyncio.run(asyncio.wait_for(main(Path(sys.argv[1])), 110))
+except BaseException:  # noqa: BLE001  # nobody waits for a screen that failed, whatever it still has open
+    traceback.print_exc()
+    os._exit(1)
