@@ -6,8 +6,8 @@ behind a socket. A test's questions are what reached it (`asked`), and whether w
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -85,7 +85,7 @@ class Engine:
             headers["x-request-id"] = task["x-request-id"]
         return Said(200, headers)
 
-    async def body(self, *, stream: bool) -> AsyncIterator[bytes]:
+    async def body(self, *, stream: bool) -> AsyncGenerator[bytes]:
         """The body of the answer, piece by piece; it may fall silent, or raise `ConnectionError`."""
         if self.mood in _PAGES or self.mood in _HEADS:
             yield _PAGES.get(self.mood, b"{}")
@@ -93,10 +93,11 @@ class Engine:
             await self._pause()
             yield self._whole()
         else:
-            async for event in self._events():
-                yield b"data: " + event + b"\n\n"
+            async with aclosing(self._events()) as events:
+                async for event in events:
+                    yield b"data: " + event + b"\n\n"
 
-    async def _events(self) -> AsyncIterator[bytes]:
+    async def _events(self) -> AsyncGenerator[bytes]:
         yield self._chunk({"role": "assistant", "content": ""})
         for place, word in enumerate(self._endless() if self.mood is Mood.ENDLESS else self.words):
             await self._pause()
@@ -167,7 +168,7 @@ class _Stream(httpx.AsyncByteStream, AsyncIterator[bytes]):
         if not self._done:
             self._done = True
             self._engine.cut += 1
-            await self._parts.aclose()  # type: ignore[attr-defined]  # a generator's
+            await self._parts.aclose()
 
 
 class EngineLink(httpx.AsyncBaseTransport):
@@ -199,10 +200,15 @@ class EngineLink(httpx.AsyncBaseTransport):
         return httpx.Response(said.status, headers=said.headers, stream=_Stream(engine, stream=stream))
 
 
-async def serve_engine(engine: Engine, port: int = 0) -> asyncio.Server:
-    """An engine behind a socket of loopback."""
+@asynccontextmanager
+async def serve_engine(engine: Engine, port: int = 0) -> AsyncIterator[asyncio.Server]:
+    """An engine behind a socket of loopback; who leaves takes every exchange along that is still open."""
+    talks: set[asyncio.Task[None]] = set()
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.current_task()
+        assert talk is not None  # a stream's callback is a task
+        talks.add(talk)  # a loop holds its tasks weakly: one that only waits for itself is the collector's
         try:
             while await _exchange(engine, reader, writer):
                 pass
@@ -210,8 +216,20 @@ async def serve_engine(engine: Engine, port: int = 0) -> asyncio.Server:
             pass
         finally:
             writer.transport.abort()
+            talks.discard(talk)
 
-    return await asyncio.start_server(speak, "127.0.0.1", port)
+    async with await asyncio.start_server(speak, "127.0.0.1", port) as server:
+        try:
+            yield server
+        finally:
+            server.close()
+            await _ended(*talks)
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
+    for each in tasks:
+        each.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _exchange(engine: Engine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -237,16 +255,23 @@ async def _exchange(engine: Engine, reader: asyncio.StreamReader, writer: asynci
         return True
     _head(writer, Said(said.status, {**said.headers, "transfer-encoding": "chunked"}))
     gone = asyncio.create_task(_until_gone(engine, reader))
+    told = asyncio.create_task(_stream(engine, writer))
     try:
-        async for part in engine.body(stream=True):
+        await asyncio.wait((gone, told), return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            return False
+        await told
+    finally:
+        await _ended(gone, told)
+    return True
+
+
+async def _stream(engine: Engine, writer: asyncio.StreamWriter) -> None:
+    async with aclosing(engine.body(stream=True)) as parts:
+        async for part in parts:
             writer.write(b"%x\r\n%b\r\n" % (len(part), part))
             await writer.drain()
-            if gone.done():
-                return False
-    finally:
-        gone.cancel()
     writer.write(b"0\r\n\r\n")
-    return True
 
 
 async def _until_gone(engine: Engine, reader: asyncio.StreamReader) -> None:

@@ -20,11 +20,10 @@ BODY, STREAM = b'{"model":"m","messages":[]}', b'{"model":"m","messages":[],"str
 
 @asynccontextmanager
 async def wired(engine: Engine, **told: Any) -> AsyncIterator[tuple[Way, Connections, asyncio.Server]]:
-    server, transport = await serve_engine(engine), Connections()
-    port = server.sockets[0].getsockname()[1]
-    yield way_to(port, transport, **told), transport, server
-    await transport.aclose()
-    server.close()
+    transport = Connections()
+    async with serve_engine(engine) as server:
+        yield way_to(server.sockets[0].getsockname()[1], transport, **told), transport, server
+        await transport.aclose()
     await settle()
 
 
@@ -76,9 +75,8 @@ async def test_an_idle_connection_that_the_engine_let_go_is_replaced() -> None:
         server.close()
         assert kept._transport is not None
         kept._transport.get_extra_info("socket").shutdown(2)
-        again = await serve_engine(engine, port)
-        assert (await way.complete(BODY, "t")).raw
-        again.close()
+        async with serve_engine(engine, port):
+            assert (await way.complete(BODY, "t")).raw
 
 
 @pytest.mark.parametrize("mood", [Mood.HANGS, Mood.STALLS])
@@ -92,6 +90,17 @@ async def test_who_goes_away_hangs_up_on_the_engine(mood: Mood) -> None:
             await reading
         await until(lambda: engine.cut == 1)
         assert not any(transport._idle.values())
+
+
+async def test_a_stalled_exchange_ends_when_its_asker_is_gone() -> None:
+    engine = Engine(mood=Mood.STALLS)
+    async with wired(engine) as (way, _, _):
+        before = asyncio.all_tasks()
+        reading = asyncio.create_task(read(way))
+        await until(lambda: len(engine.asked) == 1)
+        reading.cancel()
+        await until(lambda: asyncio.all_tasks() == before)  # what only waits for itself would be cut by the collector
+    assert engine.cut == 1
 
 
 @pytest.mark.parametrize(
@@ -278,10 +287,6 @@ def test_the_connections_hold_on_the_loop_that_the_server_runs_on() -> None:
         await test_an_engine_that_is_faster_than_its_reader_has_to_wait()
         await test_a_body_without_a_length_ends_with_its_connection()
         await test_what_was_sent_on_a_kept_connection_that_closes_unanswered_is_sent_again_once()
-        while left := asyncio.all_tasks() - {asyncio.current_task()}:  # engines that still wait for somebody
-            for each in left:
-                each.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
 
     with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
         runner.run(talk())

@@ -39,11 +39,10 @@ def set_up(home: Path, port: int) -> str:
 @asynccontextmanager
 async def served(home: Path, engine: Engine) -> AsyncIterator[tuple[str, str]]:
     """Where the gateway listens, and a program's key."""
-    listening = await serve_engine(engine)
-    key = set_up(home, listening.sockets[0].getsockname()[1])
-    with running_server(home / "server", cluster=str(home / "cluster.toml")) as running:
-        yield running.url, key
-    listening.close()
+    async with serve_engine(engine) as listening:
+        key = set_up(home, listening.sockets[0].getsockname()[1])
+        with running_server(home / "server", cluster=str(home / "cluster.toml")) as running:
+            yield running.url, key
 
 
 def asked(key: str, *, stream: bool) -> bytes:

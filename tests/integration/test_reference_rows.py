@@ -319,11 +319,11 @@ def cloud() -> Iterator[tuple[Engine, int]]:
     engine, started = Engine("managed-xl"), Future[tuple[int, Callable[[], Any]]]()
 
     async def serve() -> None:
-        over, server = asyncio.Event(), await serve_engine(engine)
+        over = asyncio.Event()
         hang_up = partial(asyncio.get_running_loop().call_soon_threadsafe, over.set)
-        started.set_result((server.sockets[0].getsockname()[1], hang_up))
-        await over.wait()
-        server.close()
+        async with serve_engine(engine) as server:
+            started.set_result((server.sockets[0].getsockname()[1], hang_up))
+            await over.wait()
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
