@@ -333,10 +333,11 @@ class Agent:
             self.session.send_now()  # what waited for the bytes is settled now: ask
         return Step(now, file=moved.sha256, error=moved.error)
 
-    async def settle(self, *, rounds_max: int = 1000) -> list[Step]:
+    async def settle(self, *, rounds_max: int = 1000, told: Callable[[Step], None] | None = None) -> list[Step]:
         """Step until there is nothing left to do now, or a round fails. At most `rounds_max` steps.
 
-        Being shut out ends it only when everything that can still be brought for review was brought.
+        Being shut out ends it only when everything that can still be brought for review was brought. `told` hears of
+        each step when what came of it is written down.
         """
         steps: list[Step] = []
         try:
@@ -346,6 +347,8 @@ class Agent:
                 if step.rested:
                     break
                 steps.append(step)
+                if told:
+                    told(step)
                 told_now = self.session.shut_out and (not known or bool(step.sent))
                 if step.error and not told_now:
                     break

@@ -22,9 +22,10 @@ from shared.commands.base import OFFICE, Base, Command, Edit
 from shared.ids import kind_of
 from shared.outcomes import Reason
 from shared.records import Clash, Merge, Record, Side, Stamp, check_value, rule_of
+from shared.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Clean:
     """The edit takes effect with this value. `met` says that it met somebody else's change on the way."""
 

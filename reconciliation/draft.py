@@ -3,13 +3,12 @@
 Reading is the expensive part of a command; every rule that needs the payload or the effects takes them from here.
 """
 
-from dataclasses import dataclass
-
 from shared.commands import read_payload
 from shared.commands.base import Command, Effect, Payload
+from shared.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Draft:
     """A command with its payload and effects, made by `draft_of`.
 

@@ -16,11 +16,12 @@ from shared.commands.base import Edit
 from shared.ids import kind_of
 from shared.outcomes import Reason
 from shared.records import Merge, Rule, check_entry, check_value, rule_of
+from shared.values import value
 
 _ID = itemgetter("id")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Combined:
     """The value that results from an edit."""
 

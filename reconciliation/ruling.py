@@ -13,6 +13,7 @@ from reconciliation.draft import Draft
 from shared.commands.base import Command, Outgoing, Records, Role
 from shared.outcomes import FieldName, Outcome, Reason
 from shared.records import Record, Stamp
+from shared.values import value
 
 #: Words of a refusal beyond this are cut: a receipt is not the place for somebody's megabyte.
 DETAIL_CHARS_MAX = 500
@@ -33,7 +34,7 @@ class Past:
     versions: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Facts:
     """Everything a ruling depends on.
 
@@ -85,7 +86,7 @@ class Facts:
         return Stamp(version, self.command.id, self.command.device, self.command.actor, self.received_at)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ruling:
     """What becomes of a command.
 

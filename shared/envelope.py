@@ -13,7 +13,6 @@ Source: DSSE v1.0.2 (Dead Simple Signing Envelope), protocol and JSON envelope; 
 
 import base64
 import binascii
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -23,6 +22,7 @@ from pydantic import Field, StringConstraints
 
 from shared.contract import Contract, KeyId
 from shared.ids import key_id, sha256_hex
+from shared.values import value
 
 COMMAND_TYPE = "application/vnd.tailboard.command.v1+json"
 WITHDRAWAL_TYPE = "application/vnd.tailboard.withdrawal.v1+json"
@@ -60,7 +60,7 @@ class WireEnvelope(Contract):
     signatures: Annotated[tuple[Signature, ...], Field(max_length=4)]
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Envelope:
     """Bytes, what they are for, and who signed them: `signatures` are (key id, 64 bytes)."""
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
+from shared.values import value
+
 HASH_BYTES = 32
 PATH_MAX = 40
 
@@ -57,7 +59,7 @@ class Tree:
         return tuple(level[place] for level, place in neighbours if place < len(level))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Leaf:
     """An `Inclusion` whose whole tree is at hand: its path is worked out only where somebody asks for it."""
 

@@ -4,16 +4,15 @@ A receipt's payload is kept byte for byte as it was signed. Its proof is a signe
 signs many receipts at once, the receipt's place under the signed root.
 """
 
-from dataclasses import dataclass
-
 from shared import strict_json
 from shared.envelope import RECEIPT_TYPE, RECEIPTS_TYPE, BadSignature, Envelope, SigningKey, seal, verify
 from shared.merkle import Leaf, Place, proves, tree
 from shared.outcomes import Receipt
 from shared.statements import ReceiptsRoot
+from shared.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Proof:
     """The signed `envelope`, and the receipt's place under it; None if it signs this one receipt alone."""
 

@@ -7,6 +7,7 @@ Rules
 4. A sample of the seeds runs twice: the same seed has to be the same world (`a-seed-is-a-world`).
 """
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -213,6 +214,7 @@ def _verdicts(campaign: Campaign, jobs: int) -> Generator[Verdict]:
 def begin_child() -> None:
     """What a process of a campaign does first. Ctrl-C is for the one that collects; it ends these."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # a run collects what is its own; what its dead machines leave is not looked at again and again
     only_what_matters()
 
 

@@ -282,8 +282,8 @@ class SeededLoop(asyncio.BaseEventLoop):
             self.create_task(agen.aclose())
 
     def run_forever(self) -> None:
-        """Run until stopped, with threads refused and garbage collected at fixed steps only."""
-        with _threads_refused(self), _collected_by_hand(), _steps_timed(self):
+        """Run until stopped, with threads refused."""
+        with _threads_refused(self), _steps_timed(self):
             super().run_forever()
 
     def _process_events(self, _events: list[Any]) -> None:
@@ -336,11 +336,12 @@ def simulate(
         SimulationFault: it stopped dead, never stopped or never rested, or used a thread.
     """
     loop = SeededLoop(stream, steps_max=steps_max)
-    try:
-        return loop.run_until_complete(main()), loop
-    finally:
-        loop.abandon()
-        loop.close()
+    with _collected_by_hand():
+        try:
+            return loop.run_until_complete(main()), loop
+        finally:
+            loop.abandon()
+            loop.close()
 
 
 def current_loop() -> SeededLoop:
@@ -444,6 +445,7 @@ def _collected_by_hand() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect()
         gc.unfreeze()
         if enabled:
             gc.enable()

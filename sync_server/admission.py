@@ -9,7 +9,6 @@ Rules
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -17,10 +16,11 @@ from shared import commands, strict_json
 from shared.commands.base import OFFICE, Command
 from shared.envelope import COMMAND_TYPE, BadSignature, Envelope, verify
 from shared.problems import Code, Problem, Refused
+from shared.values import value
 from sync_server.store import Key, Tx
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Admitted:
     """A command that its signer really gave."""
 
@@ -28,7 +28,7 @@ class Admitted:
     envelope: Envelope
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Claimed:
     """A readable command whose signature has not been tried yet."""
 

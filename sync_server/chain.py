@@ -12,10 +12,11 @@ Rules
 from dataclasses import dataclass
 
 from shared.commands.base import Command
+from shared.values import value
 from sync_server.store import Epoch
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Taken:
     """It extends the chain; `epoch` is the chain's new end."""
 

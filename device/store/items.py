@@ -16,6 +16,7 @@ from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, Envelope, wire_from
 from shared.outcomes import HOLD_STANDING, OUTCOME_STANDING, Hold, Outcome, Receipt, Standing
 from shared.problems import Problem
+from shared.values import value
 
 #: Settled, and its author or somebody at the office still has to look at it.
 ATTENTION = (
@@ -102,7 +103,7 @@ UNSETTLED = (State.SAVED, State.SENT, State.HELD, State.TURNED)
 LISTED = (*UNSETTLED, State.SETTLED)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Issue:
     """The device's clocks at the moment of confirming: `elapsed_s` runs since `boot`, `wall` is what people read."""
 
@@ -126,7 +127,7 @@ class FileStanding:
         return 100 if self.up else min(99, self.sent * 100 // self.size)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Item:
     """One command in the outbox, as the rest of the device sees it.
 

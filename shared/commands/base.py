@@ -23,6 +23,7 @@ from shared.contract import CommandId, Contract, Hash, Instant, Name, ReadJson, 
 from shared.ids import kind_of
 from shared.records import Record, check_value
 from shared.routing import DataClass
+from shared.values import value
 
 #: The device name in commands that a signed-in person gives at the office; such commands have no chain.
 OFFICE = "office"
@@ -125,7 +126,7 @@ def read_command(payload: bytes) -> Command:
     return Command.model_validate(strict_json.parse(payload))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Edit:
     """One touched field. What `value` means is the field's merge rule's business.
 
@@ -143,7 +144,7 @@ class Edit:
         return f"{kind_of(self.record)}.{self.field}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Creation:
     """A new record. It carries the label of the record `under`, if that is named: who sees the one sees the other."""
 

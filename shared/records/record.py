@@ -1,7 +1,7 @@
 """A record and its stamps, and both as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,10 @@ from pydantic import JsonValue
 from shared.contract import Contract, Instant, RecordRef, instant_text, to_instant
 from shared.ids import kind_of
 from shared.records.fields import default_of
+from shared.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Stamp:
     """Which command gave a field its value, and who stood behind it. `version` is the record's, at that change."""
 
@@ -23,7 +24,7 @@ class Stamp:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Record:
     """A versioned piece of state.
 

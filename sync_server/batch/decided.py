@@ -5,7 +5,7 @@ Every decision is known at once (`Known`) and written later (`writing`). What it
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +14,14 @@ from shared.ids import id_of
 from shared.outcomes import Hold
 from shared.problems import Problem
 from shared.records import ConflictStatus, Record
+from shared.values import value
 from sync_server.batch.known import Known
 from sync_server.store import Entry
 
 _NOBODY = frozenset[str]()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Settled:
     """A command with its ruling; `versions` are those of the records that it changed."""
 

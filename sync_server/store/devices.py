@@ -13,6 +13,7 @@ from sqlmodel import Field
 
 from shared.contract import to_instant
 from shared.problems import Code, Refused
+from shared.values import value
 from sync_server.store.base import Fixed, Part, Table, table_of
 
 
@@ -148,7 +149,7 @@ class Device:
     report: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Epoch:
     """One stretch of a laptop's chain: the last envelope received in it, and why it was opened.
 

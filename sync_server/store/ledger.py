@@ -40,6 +40,7 @@ from shared.merkle import Inclusion, Leaf, Tree
 from shared.outcomes import Hold, Outcome, Receipt
 from shared.problems import Code, Problem
 from shared.receipts import Proof
+from shared.values import value
 from sync_server.store.base import Contended, Fixed, Part, Table, among, one_of, table_of
 
 _HELD = text("hold IS NOT NULL")
@@ -187,7 +188,7 @@ def _stop_waiting(dialect: str) -> Any:
     return Fixed(delete(NEED).where(NEED.c.tenant == bindparam("of"), among(NEED.c.command, dialect)))
 
 
-@dataclass(frozen=True)
+@value(frozen=True)
 class Entry:
     """A received command in the ledger: settled if it has an outcome, else held.
 

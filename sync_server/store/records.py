@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
 from shared.records import Record, record_to_json
+from shared.values import value
 from sync_server.store.base import Contended, Fixed, Part, Table, among, table_of
 from sync_server.store.read_records import ReadRecords, read_record
 
@@ -99,7 +100,7 @@ _READ = ReadRecords()
 Teams = frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Write:
     """A record's new state, its place in the feed, who may see it, and the version that it replaces (0: none).
 
