@@ -7,6 +7,7 @@ run counts it; where `TAILBOARD_REQUIRE` (comma-separated names) lists it, the t
 Nothing here starts a service or loads a model: it only looks.
 """
 
+import gc
 import importlib.metadata
 import importlib.util
 import os
@@ -125,6 +126,12 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that tests interrupt would inherit it
     if not hasattr(config, "workerinput"):  # its workers inherit it: all of them collect the same
         os.environ.setdefault(FRESH, str(int.from_bytes(system_ports().randomness.draw(4), "big")))
+
+
+def pytest_collection_finish() -> None:
+    """What all tests stand on stays to the end: no collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -6,6 +6,7 @@ how transactions meet, not what a disk keeps.
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -32,6 +33,8 @@ QUICK = {
     "max_connections": "60",
     "max_wal_size": "1GB",
 }
+#: What a run's databases and their log may come to, in bytes.
+ROOM = 4 << 30
 READY = "database system is ready to accept connections"
 
 
@@ -74,7 +77,7 @@ class Cluster:
 @contextmanager
 def running(programs: Path) -> Iterator[Cluster]:
     """A server from the programs in a folder, until the end of the block."""
-    with tempfile.TemporaryDirectory(prefix="tb-pg-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="tb-pg-", dir=_memory(), ignore_cleanup_errors=True) as name:
         folder, identity = Path(name), _identity()
         if identity:
             os.chown(folder, identity["user"], identity["group"])
@@ -110,6 +113,12 @@ def running(programs: Path) -> Iterator[Cluster]:
             finally:
                 server.send_signal(signal.SIGINT)
                 server.wait(timeout=60)
+
+
+def _memory() -> Path | None:
+    """A folder in memory with room enough: every test makes and drops a database, which is hundreds of files."""
+    memory = Path("/dev/shm")  # a private folder below it
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > ROOM else None
 
 
 def _identity() -> dict[str, Any]:
