@@ -1,7 +1,9 @@
-"""The tables of promises, routes and bad input name tests; every one of them must exist."""
+"""The tables of promises, routes, bad input and faults name tests and fields; every one of them must exist."""
 
 import re
 from pathlib import Path
+
+from simulators.faults import FAULTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +29,15 @@ def test_every_test_that_the_page_about_the_console_names_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", page))
     assert len(rows) > 15
     assert all("`test_" in row for row in rows), "a promise without a test"
+    assert named <= defined(), f"named but not there: {sorted(named - defined())}"
+
+
+def test_the_page_about_the_simulator_has_every_fault_and_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
+    faults = page.partition("## What can go wrong")[2].partition("\n## ")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", faults, re.MULTILINE)) == FAULTS
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) > 5
     assert named <= defined(), f"named but not there: {sorted(named - defined())}"
 
 
