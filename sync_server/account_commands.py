@@ -6,9 +6,7 @@ from pathlib import Path
 
 from shared.commandline import Report, UsageError
 from shared.ports import Randomness
-from sync_server.bootstrap import build_office
-from sync_server.office import Office
-from sync_server.settings import from_environment
+from sync_server.asked_of import office_of
 
 #: Letters and digits that are not mistaken for one another when written down.
 _LETTERS = "abcdefghjkmnpqrstvwxyz23456789"
@@ -17,7 +15,7 @@ _GROUPS, _GROUP = 4, 5
 
 def account_set(arguments: argparse.Namespace) -> Report:
     """Give a person a password: the one that was written somewhere, or a fresh one that is said once."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     told = _told(arguments.password) if arguments.password else None
     password = told or _fresh(office.service.ports.randomness)
     office.set_password(tenant, arguments.person, password, arguments.actor)
@@ -31,7 +29,7 @@ def account_set(arguments: argparse.Namespace) -> Report:
 
 def account_list(arguments: argparse.Namespace) -> Report:
     """Who may sign in."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     found = office.accounts(tenant)
     data = {"accounts": [{"person": each.person, "set_at": each.set_at.isoformat()} for each in found]}
     lines = [f"{each.person}  password of {each.set_at:%Y-%m-%d}" for each in found]
@@ -40,16 +38,11 @@ def account_list(arguments: argparse.Namespace) -> Report:
 
 def account_close(arguments: argparse.Namespace) -> Report:
     """Take the sign-in away."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     office.close_account(tenant, arguments.person, arguments.actor)
     return Report(
         "tailboard.account.v1", {"person": arguments.person, "closed": True}, [f"{arguments.person} cannot sign in."]
     )
-
-
-def _office(arguments: argparse.Namespace) -> tuple[Office, str]:
-    office = build_office(from_environment(home=arguments.home, database=arguments.database), pooled=False)
-    return office, office.the_tenant(arguments.tenant)
 
 
 def _told(source: str) -> str:

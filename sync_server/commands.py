@@ -21,7 +21,8 @@ from shared.outcomes import Outcome, Receipt
 from shared.problems import Refused
 from shared.records import Choice, Conflict, Record, record_to_json
 from shared.typed_command import Mistyped, typed_payload, typed_record, typed_value
-from sync_server.bootstrap import build_office, initialise
+from sync_server.asked_of import office_of
+from sync_server.bootstrap import initialise
 from sync_server.imports import ImportPlan
 from sync_server.office import Office, Pick
 from sync_server.settings import Settings, from_environment
@@ -40,7 +41,7 @@ def init(arguments: argparse.Namespace) -> Report:
 
 def person_add(arguments: argparse.Namespace) -> Report:
     """Add or change a person."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     roles = frozenset(Role(role) for role in arguments.role)
     known = next((each for each in office.people(tenant) if each.id == arguments.person), None)
     teams = known.teams if known else None
@@ -54,7 +55,7 @@ def person_add(arguments: argparse.Namespace) -> Report:
 
 def person_list(arguments: argparse.Namespace) -> Report:
     """Everybody."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     people = office.people(tenant)
     data = {
         "people": [{"id": p.id, "name": p.name, "roles": sorted(p.roles), "teams": _teams(p.teams)} for p in people]
@@ -65,7 +66,7 @@ def person_list(arguments: argparse.Namespace) -> Report:
 
 def enrol_code(arguments: argparse.Namespace) -> Report:
     """Print a one-time code."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     code = office.enrol_code(tenant, arguments.person)
     lines = [code, f"For {arguments.person}, good for 24 hours, once. On the laptop: tailboard enrol URL {code}"]
     return Report("tailboard.enrol-code.v1", {"person": arguments.person, "code": code}, lines)
@@ -73,7 +74,7 @@ def enrol_code(arguments: argparse.Namespace) -> Report:
 
 def import_file(arguments: argparse.Namespace) -> Report:
     """Plan an import, and apply it if that was asked for."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     text = _read_text(Path(arguments.file))
     plan = office.plan_import(tenant, arguments.kind, text, overwrite=arguments.overwrite)
     if arguments.apply and not plan.bad:
@@ -86,7 +87,7 @@ def import_file(arguments: argparse.Namespace) -> Report:
 
 def record_list(arguments: argparse.Namespace) -> Report:
     """Every record of a kind."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     records = office.records(tenant, arguments.kind)
     lines = [f"{id_of(r.ref):<40} v{r.version:<4} {_headline(r)}" for r in records]
     data = {"records": [record_to_json(record) for record in records]}
@@ -95,7 +96,7 @@ def record_list(arguments: argparse.Namespace) -> Report:
 
 def record_show(arguments: argparse.Namespace) -> Report:
     """One record."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     record = office.record(tenant, _ref(arguments.record))
     lines = [f"{record.ref} version {record.version}"]
     for name, value in record.fields.items():
@@ -106,7 +107,7 @@ def record_show(arguments: argparse.Namespace) -> Report:
 
 def record_set(arguments: argparse.Namespace) -> Report:
     """Set a field."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     ref = _ref(arguments.record)
     value = typed_value(kind_of(ref), arguments.field, arguments.value)
     return _receipt_report(office.set_field(tenant, arguments.actor, ref, arguments.field, value))
@@ -116,7 +117,7 @@ def command(arguments: argparse.Namespace) -> Report:
     """Any kind of command."""
     try:
         payload = typed_payload(arguments.kind, words_or_input(arguments.payload))
-        office, tenant = _office(arguments)
+        office, tenant = office_of(arguments)
         ref = typed_record(payload, arguments.record, office.service.ports.new_id())
     except Mistyped as error:
         raise UsageError(str(error)) from error
@@ -127,7 +128,7 @@ def command(arguments: argparse.Namespace) -> Report:
 
 def conflict_list(arguments: argparse.Namespace) -> Report:
     """Open conflicts, each with both values, what is settled of it, and what was asked and answered."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     conflicts = office.conflicts(tenant, everything=arguments.all)
     lines = [line for conflict in conflicts for line in conflict_lines(conflict)]
     data = {"conflicts": [record_to_json(conflict) for conflict in conflicts]}
@@ -156,7 +157,7 @@ def conflict_lines(conflict: Record) -> list[str]:
 
 def conflict_resolve(arguments: argparse.Namespace) -> Report:
     """Settle a conflict, or some clashes of it."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     if arguments.keep is not None:
         return _receipt_report(_resolve_all(arguments, office, tenant))
     if arguments.value is not None:
@@ -206,7 +207,7 @@ def _resolve_all(arguments: argparse.Namespace, office: Office, tenant: str) -> 
 
 def conflict_ask(arguments: argparse.Namespace) -> Report:
     """Ask the technician."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     record, body = office.conflict(tenant, arguments.conflict)
     waiting = [place_of(clash) for clash in body.unsettled()]
     about = _place(waiting, arguments.field) if arguments.field else None
@@ -215,7 +216,7 @@ def conflict_ask(arguments: argparse.Namespace) -> Report:
 
 def conflict_undo(arguments: argparse.Namespace) -> Report:
     """Take a decision back."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     _, body = office.conflict(tenant, arguments.conflict)
     settled = list(body.standing())
     places = [_place(settled, name) for name in arguments.field] or None
@@ -306,11 +307,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     return from_environment(home=arguments.home, database=arguments.database)
-
-
-def _office(arguments: argparse.Namespace) -> tuple[Office, str]:
-    office = build_office(_settings(arguments), pooled=False)
-    return office, office.the_tenant(arguments.tenant)
 
 
 def _read_text(path: Path) -> str:

@@ -16,10 +16,8 @@ from shared.ids import id_of
 from shared.outcomes import EFFECTIVE, Receipt
 from shared.records import Record, record_to_json
 from shared.routing import DataClass
-from sync_server.bootstrap import build_office
-from sync_server.office import Office
+from sync_server.asked_of import office_of
 from sync_server.office.documents import DocumentDraft
-from sync_server.settings import from_environment
 
 #: Of a file that says nothing of itself.
 FIRST_REVISION = "1"
@@ -27,7 +25,7 @@ FIRST_REVISION = "1"
 
 def added(arguments: argparse.Namespace) -> Report:
     """Add a document, or a newer revision of one."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     draft = drafted(Path(arguments.file), arguments)
     receipt = office.add_document(tenant, arguments.actor, draft)
     data = {"document": draft.id, "revision": draft.revision, "outcome": receipt.outcome, "detail": receipt.detail}
@@ -43,7 +41,7 @@ def _said(receipt: Receipt, draft: DocumentDraft) -> str:
 
 def listed(arguments: argparse.Namespace) -> Report:
     """Every document."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     today = office.service.ports.clock.now().date()
     documents = office.documents(tenant)
     lines = [_line(record, here, today) for record, here in documents]
@@ -69,7 +67,7 @@ def _line(record: Record, here: bool, today: date) -> str:
 
 def withdrawn(arguments: argparse.Namespace) -> Report:
     """No laptop answers from it any more."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     receipt = office.withdraw_document(tenant, arguments.actor, arguments.document, arguments.reason)
     ok = receipt.outcome in EFFECTIVE
     said = f"{arguments.document}: {'withdrawn' if ok else f'{receipt.outcome}. {receipt.detail}'}"
@@ -132,8 +130,3 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise UsageError(f"{text} is no day; write it as 2027-12-31.") from None
-
-
-def _office(arguments: argparse.Namespace) -> tuple[Office, str]:
-    office = build_office(from_environment(home=arguments.home, database=arguments.database), pooled=False)
-    return office, office.the_tenant(arguments.tenant)

@@ -3,21 +3,18 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from policies.models import ApprovedModel, ModelCatalogue
 from policies.rollout import Mode, Stage
 from shared.commandline import Report, UsageError
 from shared.routing import Tier
-from sync_server.bootstrap import build_office
-from sync_server.office import Office
+from sync_server.asked_of import office_of
 from sync_server.office.models import ModelDraft
-from sync_server.settings import from_environment
 
 
 def publish(arguments: argparse.Namespace) -> Report:
     """Publish a model's file."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     path = Path(arguments.file)
     prompts, evals = _evaluated(arguments.evals) if arguments.evals else (None, ())
     draft = ModelDraft(path, arguments.name, arguments.licence, Tier(arguments.tier), prompts, evals)
@@ -34,7 +31,7 @@ def publish(arguments: argparse.Namespace) -> Report:
 
 def listed(arguments: argparse.Namespace) -> Report:
     """What is published, and where it is rolled out."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     models, rollout = office.models(tenant), office.model_catalogue(tenant).rollout
     data = {
         "models": [{**each.model_dump(mode="json"), "file_here": here} for each, here in models],
@@ -53,14 +50,14 @@ def rollout(arguments: argparse.Namespace) -> Report:
     if arguments.shadow == arguments.force:
         raise UsageError("Say --shadow (fetch and evaluate only) or --force (use it where it passes).")
     mode: Mode = "in_force" if arguments.force else "shadow"
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     groups = frozenset(arguments.group)
     return _report(office.roll_out_model(tenant, arguments.actor, arguments.model, mode, groups, arguments.reason))
 
 
 def withdraw(arguments: argparse.Namespace) -> Report:
     """Take a model out of the catalogue."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     return _report(office.withdraw_model(tenant, arguments.actor, arguments.model, arguments.reason))
 
 
@@ -96,8 +93,3 @@ def _rollout_lines(in_force: int | None, stages: tuple[Stage, ...]) -> list[str]
         whom = f"for {', '.join(sorted(each.groups))}" if each.groups else "for every laptop"
         lines.append(f"{'in force ' if each.mode == 'in_force' else 'in shadow'} model {each.version} {whom}")
     return lines
-
-
-def _office(arguments: argparse.Namespace) -> tuple[Office, Any]:
-    office = build_office(from_environment(home=arguments.home, database=arguments.database), pooled=False)
-    return office, office.the_tenant(arguments.tenant)

@@ -17,7 +17,6 @@ from policies.corpus import BadCorpus, read_corpus, run_corpus
 from policies.flips import Flip, replay
 from shared.commandline import Report, UsageError
 from shared.routing import Decision
-from sync_server.settings import from_environment
 
 #: So many are shown on a screen; `--json` has them all.
 SHOWN = 40
@@ -103,11 +102,11 @@ def _recorded(arguments: argparse.Namespace) -> list[Decision]:
         raise UsageError("Say either --replay FILE, or --since WHEN for what laptops told.")
     if arguments.replay is not None:
         return read_decisions(Path(arguments.replay))
-    from sync_server.bootstrap import build_office  # noqa: PLC0415  # a file needs no server
+    from sync_server.asked_of import office_of  # noqa: PLC0415  # a file needs no server
 
-    office = build_office(from_environment(home=arguments.home, database=arguments.database), pooled=False)
+    office, tenant = office_of(arguments)
     since = read_since(arguments.since, office.service.ports.clock.now())
-    return office.decisions_told(office.the_tenant(arguments.tenant), since)
+    return office.decisions_told(tenant, since)
 
 
 def read_since(text: str, now: datetime) -> datetime:

@@ -8,16 +8,14 @@ from policies.bundle import BadBundle
 from policies.rollout import Mode, Rollout, Stage
 from shared.commandline import Report, UsageError
 from shared.routing import DataClass
-from sync_server.bootstrap import build_office
-from sync_server.office import Office
+from sync_server.asked_of import office_of
 from sync_server.office.policies import Scope
-from sync_server.settings import from_environment
 from sync_server.updates.bundles import read_folder
 
 
 def publish(arguments: argparse.Namespace) -> Report:
     """Publish a bundle."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     folder = Path(arguments.folder)
     try:
         raw = read_folder(folder)
@@ -37,7 +35,7 @@ def publish(arguments: argparse.Namespace) -> Report:
 
 def listed(arguments: argparse.Namespace) -> Report:
     """What is published, and where it is rolled out."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     told = office.published(tenant)
     data = {
         "versions": list(told.versions),
@@ -59,19 +57,19 @@ def rollout(arguments: argparse.Namespace) -> Report:
     mode: Mode = "in_force" if arguments.force else "shadow"
     risks = frozenset(DataClass(each) for each in arguments.risk)
     scope = Scope(frozenset(arguments.workload) or None, risks or None, frozenset(arguments.group) or None)
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     return _report(office.roll_out(tenant, arguments.actor, arguments.version, mode, scope, arguments.reason))
 
 
 def withdraw(arguments: argparse.Namespace) -> Report:
     """End every stage of a bundle."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     return _report(office.withdraw_bundle(tenant, arguments.actor, arguments.version, arguments.reason))
 
 
 def rollback(arguments: argparse.Namespace) -> Report:
     """Publish older content under a higher number."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     done = office.roll_back_bundle(
         tenant, arguments.actor, arguments.version, arguments.reason, number=arguments.number
     )
@@ -80,7 +78,7 @@ def rollback(arguments: argparse.Namespace) -> Report:
 
 def rotate_keys(arguments: argparse.Namespace) -> Report:
     """Hand over to new keys."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     root = office.rotate_update_keys(
         tenant,
         arguments.actor,
@@ -111,9 +109,3 @@ def stage_words(stage: Stage) -> str:
     said = "; ".join(f"{name} {', '.join(sorted(values))}" for name, values in conditions if values)
     word = "in force " if stage.mode == "in_force" else "in shadow"
     return f"{word} bundle {stage.version} for {said or 'everything'}"
-
-
-def _office(arguments: argparse.Namespace) -> tuple[Office, str]:
-    settings = from_environment(home=arguments.home, database=arguments.database)
-    office = build_office(settings, pooled=False)
-    return office, office.the_tenant(arguments.tenant)

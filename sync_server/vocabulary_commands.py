@@ -16,8 +16,7 @@ from shared.vocabulary import (
     cross_validated,
     read_history,
 )
-from sync_server.bootstrap import build_office
-from sync_server.settings import from_environment
+from sync_server.asked_of import office_of
 
 
 def learn(arguments: argparse.Namespace) -> Report:
@@ -94,16 +93,16 @@ def publish(arguments: argparse.Namespace) -> Report:
         entries = Vocabulary.from_bytes(raw).entries
     except BadVocabulary as error:
         raise UsageError(f"{arguments.file} is no vocabulary: {error}. Nothing was published.") from error
-    office = build_office(from_environment(home=arguments.home, database=arguments.database), pooled=False)
-    number = office.publish_vocabulary(office.the_tenant(arguments.tenant), arguments.actor, raw)
+    office, tenant = office_of(arguments)
+    number = office.publish_vocabulary(tenant, arguments.actor, raw)
     data = {"version": number, "entries": entries, "bytes": len(raw)}
     return Report("tailboard.vocabulary-published.v1", data, [f"Vocabulary {number} is published; laptops take it."])
 
 
 def listed(arguments: argparse.Namespace) -> Report:
     """What is published."""
-    office = build_office(from_environment(home=arguments.home, database=arguments.database), pooled=False)
-    found = office.vocabularies(office.the_tenant(arguments.tenant))
+    office, tenant = office_of(arguments)
+    found = office.vocabularies(tenant)
     data = [{"version": number, "bytes": size} for number, size in found.items()]
     lines = [f"{number:>6}  {size:>10,} bytes" for number, size in found.items()] or ["No vocabulary is published."]
     return Report("tailboard.vocabularies.v1", {"vocabularies": data}, lines)

@@ -4,14 +4,12 @@ import argparse
 
 from shared.commandline import Report
 from shared.routing import DataClass
-from sync_server.bootstrap import build_office
-from sync_server.office import Office
-from sync_server.settings import from_environment
+from sync_server.asked_of import office_of
 
 
 def client_add(arguments: argparse.Namespace) -> Report:
     """Add a program and show its key."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     made = office.add_client(tenant, arguments.client, DataClass(arguments.data_class), arguments.actor)
     data = {"client": made.client.id, "data_class": made.client.data_class.value, "key": made.key}
     lines = [made.key, f"The key of {made.client.id}; it is not shown again. Send it as: Authorization: Bearer KEY"]
@@ -20,7 +18,7 @@ def client_add(arguments: argparse.Namespace) -> Report:
 
 def client_list(arguments: argparse.Namespace) -> Report:
     """Every program."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     clients = office.clients(tenant)
     data = {
         "clients": [
@@ -34,13 +32,8 @@ def client_list(arguments: argparse.Namespace) -> Report:
 
 def client_revoke(arguments: argparse.Namespace) -> Report:
     """A program may ask no more."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     office.revoke_client(tenant, arguments.client, arguments.actor)
     return Report(
         "tailboard.client.v1", {"client": arguments.client, "revoked": True}, [f"{arguments.client} is revoked"]
     )
-
-
-def _office(arguments: argparse.Namespace) -> tuple[Office, str]:
-    office = build_office(from_environment(home=arguments.home, database=arguments.database), pooled=False)
-    return office, office.the_tenant(arguments.tenant)

@@ -14,7 +14,8 @@ from shared.commands import UnknownKind
 from shared.envelope import Envelope, wire_from
 from shared.outcomes import EFFECTIVE, Hold, Outcome, Reason
 from shared.records import Approval, ApprovalChoice, Conflict, Record, record_to_json
-from sync_server.bootstrap import build_office, build_service
+from sync_server.asked_of import office_of
+from sync_server.bootstrap import build_service
 from sync_server.commands import conflict_lines
 from sync_server.office import Office
 from sync_server.office.devices import DeviceStanding
@@ -33,7 +34,7 @@ _ASKED_AGAIN = (
 
 def device_list(arguments: argparse.Namespace) -> Report:
     """Every device and how it is doing."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     now = office.service.ports.clock.now()
     standings = office.device_standings(tenant)
     lines = [_device_line(each, now) for each in standings]
@@ -43,7 +44,7 @@ def device_list(arguments: argparse.Namespace) -> Report:
 
 def device_show(arguments: argparse.Namespace) -> Report:
     """One device, its epochs, and what it last said of itself."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     now = office.service.ports.clock.now()
     standing = office.device(tenant, arguments.device)
     device, report = standing.device, standing.report
@@ -58,7 +59,7 @@ def device_show(arguments: argparse.Namespace) -> Report:
 
 def device_revoke(arguments: argparse.Namespace) -> Report:
     """From now on a device may only upload, for review."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     office.revoke_device(tenant, arguments.device, arguments.actor, arguments.reason)
     said = [f"{arguments.device} may now only upload.", _review_hint(arguments.device)]
     return Report("tailboard.device-state.v1", {"device": arguments.device, "state": "revoked"}, said)
@@ -66,7 +67,7 @@ def device_revoke(arguments: argparse.Namespace) -> Report:
 
 def device_readmit(arguments: argparse.Namespace) -> Report:
     """A device syncs again, in a new epoch."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     office.readmit_device(tenant, arguments.device, arguments.actor, arguments.reason)
     epoch = office.device(tenant, arguments.device).device.epoch
     said = [f"{arguments.device} syncs again, in epoch {epoch}.", _review_hint(arguments.device)]
@@ -115,7 +116,7 @@ def _device_line(standing: DeviceStanding, now: datetime) -> str:
 
 def quarantine_list(arguments: argparse.Namespace) -> Report:
     """What waits for review."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     entries = office.quarantine(tenant, arguments.device)
     lines = [line for entry in entries for line in _entry_lines(entry)]
     data = {"quarantine": [_entry(entry) for entry in entries]}
@@ -124,7 +125,7 @@ def quarantine_list(arguments: argparse.Namespace) -> Report:
 
 def quarantine_show(arguments: argparse.Namespace) -> Report:
     """One quarantined command, what it would do, and what waits on it."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     found = office.quarantined(tenant, arguments.command)
     command = found.entry.command
     times = f"  confirmed {_when(command.issued_at)}, received {_when(found.entry.received_at)}"
@@ -144,7 +145,7 @@ def quarantine_show(arguments: argparse.Namespace) -> Report:
 
 def quarantine_release(arguments: argparse.Namespace) -> Report:
     """Give quarantined commands their effect."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     entries = office.release(tenant, arguments.command, arguments.actor, arguments.reason)
     fine = all(entry.receipt and entry.receipt.outcome in {*EFFECTIVE, Outcome.CONFLICT} for entry in entries)
     return _entries_report(entries, ok=fine)
@@ -152,7 +153,7 @@ def quarantine_release(arguments: argparse.Namespace) -> Report:
 
 def quarantine_dismiss(arguments: argparse.Namespace) -> Report:
     """Reject quarantined commands."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     entries = office.dismiss(tenant, arguments.command, arguments.actor, arguments.reason)
     return _entries_report(entries, ok=all(e.receipt and e.receipt.reason is Reason.DISMISSED for e in entries))
 
@@ -167,7 +168,7 @@ def _entries_report(entries: list[Entry], *, ok: bool) -> Report:
 
 def approval_list(arguments: argparse.Namespace) -> Report:
     """Questions that wait for an answer."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     approvals = office.approvals(tenant, everything=arguments.all)
     lines = [line for each in approvals for line in _approval_lines(each)]
     data = {"approvals": [record_to_json(each) for each in approvals]}
@@ -176,7 +177,7 @@ def approval_list(arguments: argparse.Namespace) -> Report:
 
 def approval_show(arguments: argparse.Namespace) -> Report:
     """One question: what would happen, who asks, until when, and what waits on the answer."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     matter = office.matter(tenant, "approval", arguments.approval)
     return _matter_report("tailboard.approval.v1", "approval", matter, _approval_lines(matter.record))
 
@@ -192,7 +193,7 @@ def approval_refuse(arguments: argparse.Namespace) -> Report:
 
 
 def _decide(arguments: argparse.Namespace, choice: ApprovalChoice) -> Report:
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     decided = office.decide_approval(
         tenant, arguments.actor, arguments.approval, choice, arguments.reason, seen=arguments.seen
     )
@@ -211,7 +212,7 @@ def _decide(arguments: argparse.Namespace, choice: ApprovalChoice) -> Report:
 
 def conflict_show(arguments: argparse.Namespace) -> Report:
     """One conflict with both values, and what waits on the decision."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     matter = office.matter(tenant, "conflict", arguments.conflict)
     lines = [*conflict_lines(matter.record), *_moved_on(office, tenant, matter.record)]
     return _matter_report("tailboard.conflict.v1", "conflict", matter, lines)
@@ -268,7 +269,7 @@ def outbox_import(arguments: argparse.Namespace) -> Report:
 
 def tenant_set_newest(arguments: argparse.Namespace) -> Report:
     """Say which fields the later edit settles."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     newest = sorted(office.set_newest(tenant, arguments.field, arguments.actor).newest)
     said = f"The later edit stands in: {', '.join(newest)}" if newest else "Two values of any field are a conflict."
     return Report("tailboard.tenant-settings.v1", {"tenant": tenant, "newest": newest}, [said])
@@ -276,7 +277,7 @@ def tenant_set_newest(arguments: argparse.Namespace) -> Report:
 
 def key_rotate(arguments: argparse.Namespace) -> Report:
     """Hand over to a new receipt key."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     new = office.rotate_receipt_key(tenant, arguments.actor, arguments.reason)
     said = [f"Receipts are signed by {new} from now on.", "Devices learn it under the old key's signature."]
     return Report("tailboard.key.v1", {"tenant": tenant, "receipt_key_id": new}, said)
@@ -284,7 +285,7 @@ def key_rotate(arguments: argparse.Namespace) -> Report:
 
 def verify_audit(arguments: argparse.Namespace) -> Report:
     """Walk the chain; compare it with a head that was remembered; remember the present one."""
-    office, tenant = _office(arguments)
+    office, tenant = office_of(arguments)
     found = office.verify_audit(tenant, _head(Path(arguments.head)) if arguments.head else None)
     data = {"tenant": tenant, "links": found.links, "head": found.head}
     if found.why is not None:
@@ -307,11 +308,6 @@ def sweep(arguments: argparse.Namespace) -> Report:
 
 
 # -- words
-
-
-def _office(arguments: argparse.Namespace) -> tuple[Office, str]:
-    office = build_office(_settings(arguments), pooled=False)
-    return office, office.the_tenant(arguments.tenant)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -8,9 +8,8 @@ from typing import Any
 from shared.commandline import Report
 from shared.commands.base import Role
 from shared.ids import id_of
-from sync_server.bootstrap import build_office
+from sync_server.asked_of import office_of
 from sync_server.office import Office
-from sync_server.settings import from_environment
 from sync_server.store import Person
 
 SAMPLE_KINDS = ("asset", "stock_item", "work_order")
@@ -18,8 +17,7 @@ SAMPLE_KINDS = ("asset", "stock_item", "work_order")
 
 def sample_load(arguments: argparse.Namespace) -> Report:
     """Load the sample organisation: what is missing is added, what is there is left alone."""
-    office = build_office(from_environment(home=arguments.home, database=arguments.database), pooled=False)
-    tenant = office.the_tenant(arguments.tenant)
+    office, tenant = office_of(arguments)
     folder = resources.files("sync_server.sample")
     organisation = json.loads((folder / "organisation.json").read_text(encoding="utf-8"))
     known = {person.id for person in office.people(tenant)}

@@ -1,8 +1,6 @@
 """What the verbs `outgoing` and `parked` of `tailboard-server` do: from parsed arguments to a `Report`."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -11,15 +9,13 @@ from shared.commands.external_decided import ExternalDecided
 from shared.ids import id_of
 from shared.outcomes import EFFECTIVE
 from shared.records import Record, WriteVerdict, record_to_json
-from sync_server.bootstrap import build_office
-from sync_server.office import Office
-from sync_server.settings import from_environment
+from sync_server.asked_of import open_office_of
 from sync_server.store import OutgoingEntry
 
 
 def outgoing_list(arguments: argparse.Namespace) -> Report:
     """What is on its way."""
-    with _office(arguments) as (office, tenant):
+    with open_office_of(arguments) as (office, tenant):
         entries = office.outgoing(tenant, everything=arguments.all)
     data = {"outgoing": [_entry_data(entry) for entry in entries]}
     return Report("tailboard.outgoing.v1", data, [_entry_line(e) for e in entries] or ["Nothing is on its way."])
@@ -27,7 +23,7 @@ def outgoing_list(arguments: argparse.Namespace) -> Report:
 
 def parked_list(arguments: argparse.Namespace) -> Report:
     """What waits for a person."""
-    with _office(arguments) as (office, tenant):
+    with open_office_of(arguments) as (office, tenant):
         writes = office.external_writes(tenant, everything=arguments.all)
     data = {"parked": [record_to_json(write) for write in writes]}
     lines = [line for write in writes for line in _write_lines(write)]
@@ -37,7 +33,7 @@ def parked_list(arguments: argparse.Namespace) -> Report:
 def parked_decide(arguments: argparse.Namespace) -> Report:
     """Settle one."""
     decision = _decision(arguments)
-    with _office(arguments) as (office, tenant):
+    with open_office_of(arguments) as (office, tenant):
         receipt = office.decide_external(tenant, arguments.actor, arguments.command, decision, seen=arguments.seen)
     ok = receipt.outcome in EFFECTIVE
     said = f"{id_of(arguments.command) or arguments.command}: now {decision.status}"
@@ -60,15 +56,6 @@ def _decision(arguments: argparse.Namespace) -> ExternalDecided:
         raise UsageError(
             "--it-happened needs the system's reference (at most 200 characters), --reason at most 400."
         ) from error
-
-
-@contextmanager
-def _office(arguments: argparse.Namespace) -> Iterator[tuple[Office, str]]:
-    office = build_office(from_environment(home=arguments.home, database=arguments.database))
-    try:
-        yield office, office.the_tenant(arguments.tenant)
-    finally:
-        office.service.store.close()
 
 
 def _entry_data(entry: OutgoingEntry) -> dict[str, Any]:

@@ -1,23 +1,19 @@
 """What the verbs `task list` and `task show` of `tailboard-server` do: from parsed arguments to a `Report`."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
 from shared.commandline import Report
 from shared.ids import id_of
 from shared.records import AssistTask, TaskStatus, record_to_json
-from sync_server.bootstrap import build_office
-from sync_server.office import Office
+from sync_server.asked_of import open_office_of
 from sync_server.office.tasks import TaskShown
-from sync_server.settings import from_environment
 
 
 def task_list(arguments: argparse.Namespace) -> Report:
     """What waits for the cluster."""
-    with _office(arguments) as (office, tenant):
+    with open_office_of(arguments) as (office, tenant):
         shown = office.tasks(tenant, everything=arguments.all)
     data = {"tasks": [_data(each) for each in shown]}
     return Report("tailboard.tasks.v1", data, [_line(each) for each in shown] or ["No question waits."])
@@ -25,18 +21,9 @@ def task_list(arguments: argparse.Namespace) -> Report:
 
 def task_show(arguments: argparse.Namespace) -> Report:
     """One of them."""
-    with _office(arguments) as (office, tenant):
+    with open_office_of(arguments) as (office, tenant):
         shown = office.task(tenant, arguments.task)
     return Report("tailboard.task.v1", {"task": _data(shown)}, [_line(shown), *_lines(shown)])
-
-
-@contextmanager
-def _office(arguments: argparse.Namespace) -> Iterator[tuple[Office, str]]:
-    office = build_office(from_environment(home=arguments.home, database=arguments.database))
-    try:
-        yield office, office.the_tenant(arguments.tenant)
-    finally:
-        office.service.store.close()
 
 
 def _data(shown: TaskShown) -> dict[str, Any]:
