@@ -116,11 +116,11 @@ class OutboxPage(ListPage[OutboxSeen]):
         self.show_last_try()
 
     def title_line(self, seen: OutboxSeen) -> str:
-        """Totals, split into what the server has accepted and what has no final answer."""
-        accepted, here = seen.counts[Standing.ACCEPTED], seen.counts[Standing.SAVED]
-        others = sum(seen.counts.values()) - accepted
+        """What the server has accepted, what is only here, and what left without an answer; nothing else counts."""
+        accepted, here, sent = (seen.counts[each] for each in (Standing.ACCEPTED, Standing.SAVED, Standing.SENT))
         as_of = moment(seen.as_of, self.tailboard.now()) if seen.as_of else "never"
-        return f"{accepted} accepted + {others} not ({here} only here), as of {as_of}"
+        on_way = f" + {sent} sent" if sent else ""
+        return f"{accepted} accepted + {here} only here{on_way}, as of {as_of}"
 
     def lines(self, seen: OutboxSeen) -> list[Line]:
         """One row per command."""
