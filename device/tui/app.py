@@ -26,6 +26,7 @@ from device.core.interpret import Proposal
 from device.drafts import Drafts, Unsaved
 from device.errors import DeviceError
 from device.model.port import ModelError
+from device.readiness import Course
 from device.sending import SendResult
 from device.tui import further, themes
 from device.tui.desk import Desk, beside
@@ -103,6 +104,8 @@ class TailboardApp(App[None]):
         self.talks = Talks(self)
         self.loading = True
         self.sending = False
+        #: How far *Send now* has got, in words.
+        self.so_far = ""
         self.last_send: SendResult | None = None
         #: What was taken back or dropped, the last at the end: commands that went together.
         self.undoable: list[tuple[str, ...]] = []
@@ -256,14 +259,15 @@ class TailboardApp(App[None]):
         if self.sending:
             self.say("Sending already.")
             return
-        self.sending = True
+        self.sending, self.so_far = True, ""
         self._show_sending()
         self._send_now()
 
     @work(group="link")
     async def _send_now(self) -> None:
         try:
-            self.last_send = await self.link.send_now()
+            course = Course(self.device)
+            self.last_send = await self.link.send_now(lambda step: self._sent(course.words(step)))
         except DeviceError as error:
             self.tell(error)
         else:
@@ -273,6 +277,10 @@ class TailboardApp(App[None]):
             self.sending = False
         self._show_sending()
         self.refresh_page()
+
+    def _sent(self, so_far: str) -> None:
+        self.so_far = so_far or self.so_far
+        self._show_sending()
 
     def _show_sending(self) -> None:
         for page in self.screen_stack:

@@ -115,11 +115,32 @@ async def test_filter_on_every_list_of_a_job(make_world: MakeWorld) -> None:
         assert page is person.app.screen
 
 
+async def test_filter_on_every_list_to_choose_from(make_world: MakeWorld) -> None:
+    async with sitting_at(make_world()) as person:
+        page = await person.opens_job()
+        await person.press("p")
+        await person.arrives(Pick)
+        await person.press("slash")
+        await person.types("jk kit")
+        await person.until(lambda: "inlet filter" not in person.text)
+        await person.press(*["backspace"] * 6, *"kit")
+        await person.sees("shaft seal kit")
+        assert "inlet filter" not in person.text
+        await person.press("enter", "enter")
+        await person.sees("How many of SEAL-4")
+        await person.press("escape")
+        await person.sees("inlet filter")
+        await person.press("slash", "x", "escape")
+        await person.sees("inlet filter")
+        await person.press("escape")
+        assert await person.arrives(OrderPage) is page
+
+
 async def test_filter_on_every_list_of_this_laptop(make_world: MakeWorld) -> None:
     async with sitting_at(make_world()) as person:
         await person.arrives(JobsPage)
         for key, words, stays, goes in (
-            ("i", "battery", "battery", "memory "),
+            ("i", "battery", "battery", "server key"),
             ("b", "disk", "MiB free", "approval"),
         ):
             await person.press(key)
