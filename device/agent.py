@@ -26,11 +26,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib import metadata
-from itertools import accumulate
 
 from device.ahead import Ahead, Draft, Round
 from device.core.belief import Believed, all_settled, believe
 from device.core.clocks import is_doubtful
+from device.core.rounds import one_round
 from device.core.session import Act, Ask, Close, Push, Queue, Rest, Session
 from device.core.transfers import may_move
 from device.errors import RemoteError, StoreError, TransportError
@@ -47,11 +47,9 @@ from shared.envelope import WireEnvelope
 from shared.outcomes import Hold
 from shared.ports import Ports, RunBlocking
 from shared.problems import Code, problem
-from shared.sync import BODY_BYTES_MAX, PROTOCOL, DeviceReport, EpochEnd, SyncRequest
+from shared.sync import PROTOCOL, DeviceReport, EpochEnd, SyncRequest
 
-#: What an envelope adds to its payload on the wire, rounded up.
 VERSION = metadata.version("tailboard")
-ENVELOPE_BYTES = 512
 #: So many consents that were taken back go along with one round.
 REVOCATIONS_MAX = 16
 _SHUT_OUT = frozenset({Code.DEVICE_FORKED, Code.DEVICE_REVOKED})
@@ -77,18 +75,6 @@ class Step:
     update: bool | str = False
     evidence: bool | str = False
     library: str | None = None
-
-
-def one_body(items: Sequence[Outgoing]) -> list[Outgoing]:
-    """The first items that fit into one request body, at least one. Base64 and JSON make bytes a third longer."""
-    sizes = accumulate(map(_wire_bytes, items))
-    fit = [item for item, size in zip(items, sizes, strict=True) if size < BODY_BYTES_MAX * 0.9]
-    return fit or list(items[:1])
-
-
-def _wire_bytes(item: Outgoing) -> int:
-    payloads = len(item.envelope.payload) + (len(item.withdrawal.payload) if item.withdrawal else 0)
-    return payloads * 4 // 3 + (2 if item.withdrawal else 1) * ENVELOPE_BYTES
 
 
 def issue_now(ports: Ports) -> Issue:
@@ -170,7 +156,7 @@ class Agent:
             ids = action.ids
             items = await self._run(lambda: self._store.outgoing(ids))
         if isinstance(action, Push):
-            items = one_body(items)
+            items = one_round(items)
             action = Push(tuple(item.id for item in items))
         shown = await self._run(lambda: self._store.meta("cursor"))
         request = await self._run(lambda: self._request(action, items, shown))
@@ -277,7 +263,7 @@ class Agent:
     def _drafted(self, this: Round, following: Push) -> Draft:
         queue = _without(this.queue, this.action)
         with self._store.transaction():
-            items = one_body(self._store.outgoing(following.ids))
+            items = one_round(self._store.outgoing(following.ids))
             action = Push(tuple(item.id for item in items))
             request = Begun(self._request(action, items, None))
             return Draft(action, items, queue, request, self._intake.trust(), self._store.incarnation())

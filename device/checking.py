@@ -9,7 +9,7 @@ Rules
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from device.agent import one_body
+from device.core.rounds import one_body
 from device.errors import TransportError
 from device.keys import DeviceKeys
 from device.store import DeviceStore, Item, Outgoing

@@ -16,9 +16,10 @@ from device.attachments import safe_name
 from device.bootstrap import Device
 from device.core.interpret import Proposal
 from device.errors import LocalError
+from device.readiness import Course
 from device.sending import SendResult, result_of
 from device.settings import from_environment
-from device.store import Item
+from device.store import UNSETTLED, Item
 from device.updates.bundles import Ruling
 from device.words import changes, moment, named, number, plain, troubles, value_of, why
 from device.workbench import Asked, Status
@@ -253,9 +254,15 @@ def sync(arguments: argparse.Namespace) -> Report:
     async def rounds(device: Device) -> Report:
         before = device.workbench.outbox()
         device.agent.session.send_now()
-        steps = await device.agent.settle()
+        tell, course = teller(arguments), Course(device)
+
+        def heard(step: Step) -> None:
+            if so_far := course.words(step):
+                tell(so_far)
+
+        steps = await device.agent.settle(told=heard)
         after = device.workbench.outbox()
-        await _tend_library(device, teller(arguments), connected=not (steps and steps[-1].error))
+        await _tend_library(device, tell, connected=not (steps and steps[-1].error))
         return _sync_report(device, result_of(before, after, steps, device.ports.clock.now()), steps, after)
 
     return with_device_async(arguments, rounds)
@@ -414,7 +421,8 @@ def _tag(standing: Standing | None) -> str:
 
 def item_lines(device: Device, item: Item, outbox: list[Item]) -> list[str]:
     """The item in one line, and below it why it stands there, unless it is accepted."""
-    line = f"{number(item):<5} {item.standing.glyph} {item.standing:<14} {plain(item.summary)}"
+    first = "SAFETY  " if item.safety and item.state in UNSETTLED else ""
+    line = f"{number(item):<5} {item.standing.glyph} {item.standing:<14} {first}{plain(item.summary)}"
     if item.standing is Standing.ACCEPTED:
         return [line]
     bench = device.workbench
@@ -436,6 +444,7 @@ def item_json(item: Item) -> dict[str, Any]:
         "epoch": item.command.epoch,
         "withdrawn": item.withdrawal is not None,
         "dealt": item.dealt,
+        "safety": item.safety,
         "expires_at": item.command.expires_at.isoformat(),
         "earlier": item.earlier.outcome if item.earlier else None,
         "outcome": item.receipt.outcome if item.receipt else None,

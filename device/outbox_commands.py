@@ -8,6 +8,8 @@ from device import clashes
 from device.bootstrap import Device
 from device.checking import Finding, ask_server, judge
 from device.commands import item_json, item_lines, with_device, with_device_async
+from device.core.link_state import LOOKED_AT
+from device.core.queue_time import Waits, first_words, waits, waits_words
 from device.errors import LocalError
 from device.store import UNSETTLED, Item
 from device.transfer import Transfer
@@ -21,11 +23,27 @@ def listed(arguments: argparse.Namespace) -> Report:
 
     def work(device: Device) -> Report:
         items = device.workbench.outbox()
+        if not items:
+            empty = {"items": [], "waits": _waits_json(Waits())}
+            return Report("tailboard.outbox.v1", empty, ["The outbox is empty. What you confirm appears here."])
+        found = waits(items, device.store.latest_exchanges(LOOKED_AT))
         lines = [line for item in items for line in item_lines(device, item, items)]
-        data = {"items": [item_json(item) for item in items]}
-        return Report("tailboard.outbox.v1", data, lines or ["The outbox is empty. What you confirm appears here."])
+        data = {"items": [item_json(item) for item in items], "waits": _waits_json(found)}
+        first = first_words(found, [number(each) for each in found.safety])
+        return Report("tailboard.outbox.v1", data, [*lines, *filter(None, [first, waits_words(found)])])
 
     return with_device(arguments, work)
+
+
+def _waits_json(found: Waits) -> dict[str, object]:
+    return {
+        "count": found.count,
+        "bytes": found.size,
+        "seconds": found.seconds,
+        "safety": [each.command.id for each in found.safety],
+        "first_bytes": found.first_size,
+        "first_seconds": found.first_seconds,
+    }
 
 
 def shown(arguments: argparse.Namespace) -> Report:

@@ -139,13 +139,13 @@ async def fetch(
     Raises:
         StoreError: the device's database failed; what came before is kept.
     """
-    one = step or device.agent.step
+    one, course = step or device.agent.step, Course(device)
     device.agent.session.send_now()
     for _ in range(STEPS_MAX):
         done = await one()
         if done.rested:
             break
-        tell(_coming(device) if done.update is True else step_words(done))
+        tell(course.words(done) or "nothing new")
         if done.error:
             return done.error
     await _prove(device, tell)
@@ -172,14 +172,27 @@ def _coming(device: "Device") -> str:
     return "policies are looked at"
 
 
-def step_words(step: Step) -> str:
-    """What a step did, for the person who waits."""
-    if step.error:
-        return step.error
-    if step.library:
-        return step.library
-    if step.file:
-        return "a piece of a file was sent"
-    if step.update or step.evidence:
-        return "policies are looked at" if step.update else "evidence was sent"
-    return f"{len(step.settled)} answered, {step.changes} records came"
+class Course:
+    """How far something long has got, for the person who waits: a whole copy, a model's file, reading a manual."""
+
+    def __init__(self, device: "Device") -> None:
+        self._device = device
+        self._answered, self._records = 0, 0
+
+    def words(self, step: Step) -> str:
+        """What `step` did, and what came of all steps so far; empty if it brought nothing."""
+        self._answered += len(step.settled)
+        self._records += step.changes
+        if step.error:
+            return step.error
+        if step.library:
+            return step.library
+        if step.file:
+            return "a piece of a file was sent"
+        if step.update:
+            return _coming(self._device)
+        if step.evidence:
+            return "evidence was sent"
+        if not step.settled and not step.changes:
+            return ""
+        return f"{self._answered:,} answered, {self._records:,} records came so far"

@@ -16,8 +16,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from device.agent import REVOCATIONS_MAX, carrying, issue_now, one_body
+from device.agent import REVOCATIONS_MAX, carrying, issue_now
 from device.core.belief import believe
+from device.core.rounds import one_body
 from device.errors import LocalError, TransportError
 from device.intake import Intake
 from device.keys import DeviceKeys

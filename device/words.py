@@ -98,6 +98,11 @@ def clock_time(at: datetime) -> str:
     return f"{at.astimezone():%H:%M}"
 
 
+def counted(many: int, thing: str) -> str:
+    """So many things, such as ``1 page`` and ``2 pages``."""
+    return f"{many:,} {thing}{'' if many == 1 else 's'}"
+
+
 def moment(at: datetime, now: datetime) -> str:
     """The time, with the day if it was not today."""
     here, today = at.astimezone(), now.astimezone().date()

@@ -4,9 +4,10 @@ Rules
 1. Outcome before replay: while anything is in doubt, the only thing to send is the question about it.
 2. A session begins with a round that pushes nothing, so that the server and this outbox can be compared first. A
    round without an answer ends the session, puts everything that it carried in doubt and changes nothing else.
-3. Commands go up in the order of the chain, at most one round's worth at a time; changes come down with them, but
-   after full rounds, when the server may put them off. With nothing to send, a round asks after what the server
-   holds, all of it in turn. A backlog ends in smaller rounds: while the last answer is taken in, the server rests.
+3. Commands go up in the order of the chain, at most one round's worth at a time (`device.core.rounds`); changes come
+   down with them, but after full rounds, when the server may put them off. With nothing to send, a round asks after
+   what the server holds, all of it in turn. A backlog ends in smaller rounds: while the last answer is taken in, the
+   server rests.
 4. What the server turned away is tried again once in each session and whenever a person asks.
 5. If the chain cannot go on, that is said before anything else is sent.
 6. Shut out, the device brings what it has, once, and then asks rarely whether it is let in again.

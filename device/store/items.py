@@ -11,7 +11,7 @@ from sqlalchemy import Index, text
 from sqlmodel import Field
 
 from device.store.base import Table, table_of
-from shared.commands.base import Command, read_command
+from shared.commands.base import Command, Urgency, read_command
 from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, Envelope, wire_from
 from shared.outcomes import HOLD_STANDING, OUTCOME_STANDING, Hold, Outcome, Receipt, Standing
@@ -135,6 +135,7 @@ class Item:
         earlier: the other outcome that it had before the server was restored, if that differs.
         withdrawal: the statement with which its author took it back, signed.
         dealt: what its author has done about it: ``dropped``, ``withdrawn``, or the id of the command given instead.
+        safety: it is about safety, and goes first (`device.core.rounds`).
     """
 
     position: int
@@ -150,11 +151,12 @@ class Item:
     earlier: Receipt | None = None
     withdrawal: Envelope | None = None
     dealt: str | None = None
+    safety: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One command as the network needs it; nothing of it has been parsed."""
+    """One command as the network needs it; nothing of it has been parsed. `safety`: it is about that."""
 
     id: str
     epoch: int
@@ -164,6 +166,7 @@ class Outgoing:
     hash: str
     withdrawal: Envelope | None
     issue: Issue | None
+    safety: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +194,13 @@ def item_of(row: Mapping[str, Any]) -> Item:
         earlier=_receipt(row["earlier"]) if row["outcome"] else None,
         withdrawal=_withdrawal(row),
         dealt=row["dealt"],
+        safety=row["priority"] == Urgency.SAFETY,
     )
 
 
 def outgoing_of(row: Sequence[Any]) -> Outgoing:
     """The columns of `outbox._OUTGOING` as the network needs them."""
-    name, epoch, seq, summary, keyid, payload, signature, hashed, withdrawal, boot, elapsed_s, wall = row
+    name, epoch, seq, summary, keyid, payload, signature, hashed, withdrawal, boot, elapsed_s, wall, priority = row
     return Outgoing(
         name,
         epoch,
@@ -206,6 +210,7 @@ def outgoing_of(row: Sequence[Any]) -> Outgoing:
         hashed,
         wire_from(json.loads(withdrawal)) if withdrawal else None,
         Issue(boot, elapsed_s, to_instant(wall)) if wall else None,
+        priority == Urgency.SAFETY,
     )
 
 

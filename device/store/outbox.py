@@ -86,7 +86,8 @@ _HERE = f"SELECT 1 FROM outbox WHERE state IN {_ANY} AND id = ?"  # noqa: S608 -
 #: Each from the end of its state's part of the index.
 _GREATEST = " UNION ALL ".join(f"SELECT max(id) FROM outbox WHERE state = '{state}'" for state in State)  # noqa: S608
 _OUTGOING = """
-    SELECT id, epoch, seq, summary, keyid, payload, signature, hash, withdrawal, boot, elapsed_s, wall FROM outbox
+    SELECT id, epoch, seq, summary, keyid, payload, signature, hash, withdrawal, boot, elapsed_s, wall, priority
+    FROM outbox
     WHERE state IN ('saved', 'sent', 'held', 'turned', 'settled') AND id IN (SELECT value FROM json_each(?))
     ORDER BY position"""
 _SENT = """

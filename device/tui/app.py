@@ -26,6 +26,7 @@ from device.core.interpret import Proposal
 from device.drafts import Drafts, Unsaved
 from device.errors import DeviceError
 from device.model.port import ModelError
+from device.readiness import Course
 from device.sending import SendResult
 from device.tui import further, themes
 from device.tui.desk import Desk, beside
@@ -38,6 +39,7 @@ from device.tui.screens.keys import bindings_of, key_name, keys_text
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
 from device.tui.screens.page import Page
+from device.tui.screens.proposals import ProposalsPage
 from device.tui.talk import Talks
 from device.tui.widgets.status_bar import Facts
 from device.words import plain
@@ -52,6 +54,13 @@ if TYPE_CHECKING:  # the screen is given a device and builds none
     from device.bootstrap import Device
 
 Answer = TypeVar("Answer")
+#: What a key goes back to if it lies open. A note is where its job is, or on the table already.
+_PAGES: Mapping[str, tuple[type[Screen[None]], ...]] = {
+    "jobs": (JobsPage,),
+    "order": (OrderPage,),
+    "note": (ProposalsPage, OrderPage),
+    "outbox": (OutboxPage,),
+}
 WIDTH_MIN, HEIGHT_MIN = 80, 24
 #: How often the age of the data is worked out again.
 REFRESH_S = 20.0
@@ -74,6 +83,7 @@ class TailboardApp(App[None]):
         Binding("1,f2", "go('jobs')", "Jobs", show=False),
         Binding("2,f3", "go('order')", "Order", show=False),
         Binding("3,f4", "go('ask')", "Ask", show=False),
+        Binding("4,f5", "go('note')", "Note", show=False),
         Binding("5,f6", "go('outbox')", "Outbox", show=False),
         Binding("m", "go('library')", "Manuals", show=False),
         Binding("i", "go('laptop')", "This laptop", show=False),
@@ -94,6 +104,8 @@ class TailboardApp(App[None]):
         self.talks = Talks(self)
         self.loading = True
         self.sending = False
+        #: How far *Send now* has got, in words.
+        self.so_far = ""
         self.last_send: SendResult | None = None
         #: What was taken back or dropped, the last at the end: commands that went together.
         self.undoable: list[tuple[str, ...]] = []
@@ -247,14 +259,15 @@ class TailboardApp(App[None]):
         if self.sending:
             self.say("Sending already.")
             return
-        self.sending = True
+        self.sending, self.so_far = True, ""
         self._show_sending()
         self._send_now()
 
     @work(group="link")
     async def _send_now(self) -> None:
         try:
-            self.last_send = await self.link.send_now()
+            course = Course(self.device)
+            self.last_send = await self.link.send_now(lambda step: self._sent(course.words(step)))
         except DeviceError as error:
             self.tell(error)
         else:
@@ -264,6 +277,10 @@ class TailboardApp(App[None]):
             self.sending = False
         self._show_sending()
         self.refresh_page()
+
+    def _sent(self, so_far: str) -> None:
+        self.so_far = so_far or self.so_far
+        self._show_sending()
 
     def _show_sending(self) -> None:
         for page in self.screen_stack:
@@ -349,39 +366,40 @@ class TailboardApp(App[None]):
 
     # -- from page to page
 
-    def open_job(self, job: str) -> None:
-        """Show one work order on top of the jobs."""
+    def open_job(self, job: str, *, say: bool = False) -> None:
+        """Show one work order on top of the jobs; to `say` is to begin in the line for a note."""
         self._last_job = job
-        self._back_to(JobsPage)
-        self.push_screen(OrderPage(job))
+        self._back_to((JobsPage,))
+        self.push_screen(OrderPage(job, say=say))
 
     def action_go(self, where: str) -> None:
         """To a page, by its name; pages above it close if it lies open."""
         if where in further.PAGES:
             self._go_further(where)
             return
-        kinds: dict[str, type[Screen[None]]] = {"jobs": JobsPage, "order": OrderPage, "outbox": OutboxPage}
-        if self._back_to(kinds[where]):
+        if self._back_to(_PAGES[where]):
+            if where == "note" and isinstance(self.screen, OrderPage):
+                self.screen.action_say()
             return
         if where == "outbox":
             self.push_screen(OutboxPage())
         else:
-            self._go_to_a_job()
+            self._go_to_a_job(say=where == "note")
 
     def _go_further(self, where: str) -> None:
         stack = list(self.screen_stack)
         if not self._back_while(lambda screen: not further.is_here(screen, where, stack)):
             self.push_screen(further.page(where, stack))
 
-    def _go_to_a_job(self) -> None:
+    def _go_to_a_job(self, *, say: bool) -> None:
         home = next((page for page in self.screen_stack if isinstance(page, JobsPage)), None)
         job = (home.key_here if home is self.screen else None) or self._last_job or (home.key_here if home else None)
         if job is None:
             self.say("There is no work order on this laptop yet.")
         else:
-            self.open_job(job)
+            self.open_job(job, say=say)
 
-    def _back_to(self, kind: type[Screen[None]]) -> bool:
+    def _back_to(self, kind: tuple[type[Screen[None]], ...]) -> bool:
         return self._back_while(lambda screen: not isinstance(screen, kind))
 
     def _back_while(self, above: Callable[[Screen[Any]], bool]) -> bool:

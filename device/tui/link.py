@@ -62,8 +62,8 @@ class Link:
         async with self._turn:
             return await self._agent.step()
 
-    async def send_now(self) -> SendResult:
-        """Try at once, until nothing is left to do or a round brings no answer.
+    async def send_now(self, told: Callable[[Step], None] | None = None) -> SendResult:
+        """Try at once, until nothing is left to do or a round brings no answer. `told` hears of each step.
 
         Raises:
             StoreError: the device's database failed; nothing that was saved is lost.
@@ -71,7 +71,7 @@ class Link:
         async with self._turn:
             before = await self._desk.do(self._workbench.outbox)
             self._agent.session.send_now()
-            steps = await self._agent.settle()
+            steps = await self._agent.settle(told=told)
             after = await self._desk.do(self._workbench.outbox)
         return result_of(before, after, steps, self._clock.now())
 

@@ -90,6 +90,69 @@ async def test_filter_on_every_list(make_world: MakeWorld) -> None:
             await person.sees(goes)
 
 
+async def test_filter_on_every_list_of_a_job(make_world: MakeWorld) -> None:
+    """What is chosen while the list is narrowed is what stands under the cursor, not what stood in that place."""
+    world = make_world(records=routine())
+    async with sitting_at(world) as person:
+        page = await person.opens_job()
+        await person.press("slash")
+        await person.types("OIL level")
+        await person.until(lambda: "Guard removed" not in person.text)
+        assert "[Checklist 2/4]" in person.text
+        await person.press("enter", "space")
+        await person.until(lambda: page.unsaved.marks == ("3",))
+        for tab, stays, goes in (("right", "(0 of 3)", "slight whine"), ("right", "matches the filter", "NX pumps")):
+            await person.press(tab)
+            await person.sees(stays)
+            assert goes not in person.text
+        await person.press("right", "slash")
+        person.app.screen.query_one("#filter", Input).value = "vibr"
+        await person.until(lambda: "pressure " not in person.text)
+        await person.press("enter", "enter")
+        await person.sees("vibration in mm/s")
+        await person.press("escape", "escape")
+        await person.sees("pressure ")
+        assert page is person.app.screen
+
+
+async def test_filter_on_every_list_to_choose_from(make_world: MakeWorld) -> None:
+    async with sitting_at(make_world()) as person:
+        page = await person.opens_job()
+        await person.press("p")
+        await person.arrives(Pick)
+        await person.press("slash")
+        await person.types("jk kit")
+        await person.until(lambda: "inlet filter" not in person.text)
+        await person.press(*["backspace"] * 6, *"kit")
+        await person.sees("shaft seal kit")
+        assert "inlet filter" not in person.text
+        await person.press("enter", "enter")
+        await person.sees("How many of SEAL-4")
+        await person.press("escape")
+        await person.sees("inlet filter")
+        await person.press("slash", "x", "escape")
+        await person.sees("inlet filter")
+        await person.press("escape")
+        assert await person.arrives(OrderPage) is page
+
+
+async def test_filter_on_every_list_of_this_laptop(make_world: MakeWorld) -> None:
+    async with sitting_at(make_world()) as person:
+        await person.arrives(JobsPage)
+        for key, words, stays, goes in (
+            ("i", "battery", "battery", "server key"),
+            ("b", "disk", "MiB free", "approval"),
+        ):
+            await person.press(key)
+            await person.sees(goes)
+            await person.press("slash")
+            await person.types(words)
+            await person.until(lambda goes=goes: goes not in person.text)  # type: ignore[misc]
+            assert stays in person.text
+            await person.press("escape")
+            await person.sees(goes)
+
+
 async def test_key_and_click_do_the_same(make_world: MakeWorld) -> None:
     """Rows, tabs, ticks and the large buttons, which are three rows high."""
     world = make_world(records=routine())

@@ -54,7 +54,7 @@ async def to_search(person: Person) -> None:
     await to_library(person)
     await person.press("slash")
     await person.types("casing")
-    await person.sees("come near")
+    await person.sees("near to that")
     await person.press("enter")
 
 

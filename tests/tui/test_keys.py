@@ -128,6 +128,26 @@ async def test_digits_and_function_keys_go_to_the_pages(world: World) -> None:
         await person.arrives(OutboxPage)
 
 
+@pytest.mark.parametrize("key", ["4", "f5"])
+async def test_keys_terminals_deliver_a_note_from_everywhere(world: World, key: str) -> None:
+    """To the line of the job under the cursor, of the one that lies open, and back to what is on the table."""
+    async with sitting_at(world) as person:
+        await person.arrives(JobsPage)
+        await person.press("j", key)
+        page = await person.arrives(OrderPage)
+        assert page.job == "work_order/WO-1043"
+        await person.types("4 bolts")
+        assert page.unsaved.sentence == "4 bolts"
+        await person.press("f6", key)
+        assert await person.arrives(OrderPage) is page
+        assert page.query_one("#line", Input).has_focus
+        await person.press("enter")
+        table = await person.can_confirm()
+        await person.press("5", key)
+        assert await person.arrives(ProposalsPage) is table
+        assert person.outbox() == []
+
+
 async def test_esc_one_level_back_all_the_way_home(world: World) -> None:
     async with sitting_at(world) as person:
         await person.says()

@@ -58,7 +58,7 @@ async def test_five_states_each_with_word_and_glyph(make_world: MakeWorld) -> No
             "+ Accepted",
         ]
         assert "o1 ^1 +1 ?1 !1" in person.bar
-        assert "1 accepted + 4 not (1 only here), as of" in person.text
+        assert "1 accepted + 1 only here + 1 sent, as of" in person.text
         assert "synced" not in person.text.lower()
 
 

@@ -158,7 +158,7 @@ async def test_older_ones_are_found_by_the_filter(make_world: MakeWorld, monkeyp
     async with sitting_at(world) as person:
         await person.opens_outbox()
         assert "oldest" not in person.text
-        assert "4 accepted + 0 not" in person.text
+        assert "4 accepted + 0 only here" in person.text
         await person.press("slash")
         await person.types("oldest")
         await person.sees("Enter looks among older ones")

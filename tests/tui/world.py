@@ -136,12 +136,17 @@ Verdict = Outcome | Hold | Code
 
 @dataclass
 class ScriptedServer:
-    """Answers sync rounds. `fault` is raised instead of an answer; `verdicts` names what happens to a kind."""
+    """Answers sync rounds. `fault` is raised instead of an answer; `verdicts` names what happens to a kind.
+
+    `pages` of records go down one a round; `pushed` counts the commands of each round that brought some.
+    """
 
     clock: StillClock
     fault: Exception | None = None
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     changes: list[Record] = field(default_factory=list)
+    pages: list[list[Record]] = field(default_factory=list)
+    pushed: list[int] = field(default_factory=list)
     received: list[Command] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     roots: list[WireEnvelope] = field(default_factory=list)
@@ -158,6 +163,7 @@ class ScriptedServer:
             told = problem(self.shut, "made up for a test")
             return httpx.Response(403, content=told.to_bytes(), headers={"content-type": MEDIA_TYPE})
         asked = SyncRequest.model_validate_json(content_of(request))
+        self.pushed += [len(asked.commands)] if asked.commands else []
         for index, wire in enumerate(asked.commands):
             self._receive(Envelope.from_wire(wire), index)
         ids = [*asked.in_doubt, *(_command(Envelope.from_wire(wire)).id for wire in asked.commands)]
@@ -215,7 +221,7 @@ class ScriptedServer:
         return seal(HEAD_TYPE, head.to_bytes(), SERVER_KEY).to_wire()
 
     def _reply(self, answers: list[Answer]) -> bytes:
-        changes, self.changes = tuple(self.changes), []
+        changes, self.changes = (*self.changes, *(self.pages.pop(0) if self.pages else ())), []
         self.change_seq += len(changes)
         return SyncReply(
             protocol=PROTOCOL,
@@ -225,7 +231,7 @@ class ScriptedServer:
             epoch=1,
             changes=tuple(WireRecord.model_validate(record_to_json(each)) for each in changes),
             cursor=cursor_at(1, self.change_seq),
-            more=False,
+            more=bool(self.pages),
             server_time=self.clock.now(),
             incarnation=1,
         ).to_bytes()

@@ -64,35 +64,68 @@ class Choice:
 class Pick(Dialog[str]):
     """Pick one of a list."""
 
-    HINT = "Enter choose   Esc back"
+    HINT = "Enter choose   / find   Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Find"),
         Binding("j", "move(1)", "Down", show=False),
         Binding("k", "move(-1)", "Up", show=False),
     ]
 
     def __init__(self, title: str, choices: Sequence[Choice], *, at: str | None = None) -> None:
         super().__init__(title)
-        self._choices = choices
+        self._choices = self._passing = tuple(choices)
         self._at = next((index for index, choice in enumerate(choices) if choice.key == at), 0)
 
     def inside(self) -> ComposeResult:
-        """The list."""
-        yield OptionList(*(Option(Text(plain(choice.label), no_wrap=True)) for choice in self._choices), compact=True)
+        """The filter, which is there when it is asked for, and the list."""
+        yield Input(id="narrow", compact=True, max_length=100, placeholder="words that it must contain")
+        yield OptionList(*map(_option, self._choices), compact=True)
 
     def on_mount(self) -> None:
         """Start on what is chosen now."""
+        self.query_one(Input).cursor_blink = False
         choices = self.query_one(OptionList)
         choices.highlighted = self._at
         choices.focus()
 
+    def action_filter(self) -> None:
+        """Type words that a choice must contain."""
+        self.add_class("-filtering")
+        self.query_one(Input).focus()
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        words = event.value.lower().split()
+        self._passing = tuple(each for each in self._choices if all(word in each.label.lower() for word in words))
+        choices = self.query_one(OptionList)
+        choices.set_options(map(_option, self._passing))
+        choices.highlighted = 0 if self._passing else None
+
+    @on(Input.Submitted)
+    def _to_choices(self) -> None:
+        self.query_one(OptionList).focus()
+
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._choices[event.option_index].key)
+        self.dismiss(self._passing[event.option_index].key)
+
+    def action_leave(self) -> None:
+        """Clear the filter first, then close without an answer."""
+        if not self.has_class("-filtering"):
+            super().action_leave()
+            return
+        self.query_one(Input).value = ""
+        self.remove_class("-filtering")
+        self._to_choices()
 
     def action_move(self, by: int) -> None:
         """Down or up."""
         choices = self.query_one(OptionList)
         (choices.action_cursor_down if by > 0 else choices.action_cursor_up)()
+
+
+def _option(choice: Choice) -> Option:
+    return Option(Text(plain(choice.label), no_wrap=True))
 
 
 class Ask(Dialog[str]):

@@ -42,9 +42,10 @@ class JobsPage(ListPage[JobsSeen]):
         Binding("escape", "back", "Clear the filter", show=False),
         Binding("2,f3", "app.go('order')", "Order"),
         Binding("3,f4", "app.go('ask')", "Ask"),
+        Binding("4,f5", "app.go('note')", "Note"),
         Binding("5,f6", "app.go('outbox')", "Outbox"),
         Binding("c", "copy", "Copy the job's number", show=False),
-        Binding("q", "app.quit", "Quit"),
+        Binding("q", "app.quit", "Quit", show=False),
     ]
     COLUMNS = (Column("Due", 6), Column("Job", 8), Column("Asset", 8), Column("What", 0), Column("State", 13))
     EMPTY = "No work orders on this laptop yet. They come with the first contact: w works online, then wait a moment."

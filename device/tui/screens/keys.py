@@ -14,6 +14,8 @@ NAMES = {
     "space": "Space",
     "up": "Up",
     "down": "Down",
+    "left": "Left",
+    "right": "Right",
     "home": "Home",
     "end": "End",
     "pageup": "PgUp",

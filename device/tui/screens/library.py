@@ -1,7 +1,7 @@
 """The manuals on this laptop: how far each is, and a search through all of their pages. Needs no model."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
 
 from rich.text import Text
@@ -16,7 +16,7 @@ from device.library.search import Hit
 from device.tui.screens.manual import ManualPage
 from device.tui.screens.page import Page
 from device.tui.widgets.table import Column, Line, RowTable
-from device.words import plain
+from device.words import counted, moment, plain
 from device.workbench import Workbench
 
 HITS_MAX = 40
@@ -28,6 +28,7 @@ class LibrarySeen:
     """The manuals, and the pages that come nearest to `words`; None while nothing is searched for."""
 
     standings: tuple[Standing, ...]
+    as_of: datetime | None
     words: str
     hits: tuple[Hit, ...] | None
 
@@ -69,11 +70,13 @@ class LibraryPage(Page[LibrarySeen]):
         """The manuals; the hits, if something is searched for."""
         library, words = self.tailboard.device.library, self._words
         hits = tuple(library.hits(words, HITS_MAX)) if words else None
-        return LibrarySeen(tuple(library.standings()), words, hits)
+        return LibrarySeen(tuple(library.standings()), workbench.status().data_as_of, words, hits)
 
     def paint(self, seen: LibrarySeen) -> None:
         """The manuals, or what was found in them."""
-        self.query_one("#title", Static).update(Text(_title(seen), no_wrap=True, overflow="ellipsis"))
+        self.query_one("#title", Static).update(
+            Text(_title(seen, self.tailboard.now()), no_wrap=True, overflow="ellipsis")
+        )
         lines = [_document_line(each, self.tailboard.now().date()) for each in seen.standings]
         if seen.hits is not None:
             lines = [_hit_line(number, hit) for number, hit in enumerate(seen.hits)]
@@ -130,10 +133,12 @@ class LibraryPage(Page[LibrarySeen]):
             self.dismiss()
 
 
-def _title(seen: LibrarySeen) -> str:
+def _title(seen: LibrarySeen, now: datetime) -> str:
     if seen.hits is not None:
-        return f"{len(seen.hits)} pages come near" if len(seen.hits) < HITS_MAX else f"The {HITS_MAX} nearest pages"
-    return f"{len(seen.standings)} manuals on this laptop" if len(seen.standings) != 1 else "1 manual on this laptop"
+        few = f"{counted(len(seen.hits), 'page')} near to that"
+        return few if len(seen.hits) < HITS_MAX else f"The {HITS_MAX} nearest pages"
+    as_of = moment(seen.as_of, now) if seen.as_of else "never"
+    return f"{counted(len(seen.standings), 'manual')} on this laptop, as of {as_of}"
 
 
 def _document_line(standing: Standing, today: date) -> Line:

@@ -7,20 +7,17 @@ Rules
 3. What others changed since the page was last open is said as long as it is open, and counts as seen when it is left.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import ClassVar
 
-from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal
 from textual.events import Paste
-from textual.widgets import ContentSwitcher, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from device.core.interpret import NOTE_CHARS_MAX, Proposal
 from device.drafts import Unsaved
@@ -32,22 +29,16 @@ from device.tui.draft import Draft, Row, note
 from device.tui.screens.order_seen import OrderSeen, facts, left
 from device.tui.screens.page import Page
 from device.tui.screens.proposals import ProposalsPage
-from device.tui.widgets.checklist import Checklist, Entry
-from device.tui.widgets.choices import Choices
-from device.tui.widgets.readings import Quantities, trend_text
-from device.tui.widgets.status_bar import NEEDS_A_LOOK
+from device.tui.widgets.panes import NAMES, Light, Panes
 from device.tui.widgets.tabs import TabLine
-from device.words import moment, plain, standing
+from device.words import plain
 from device.workbench import Workbench
 from shared.commands.checklist_item_done import checklist
 from shared.commands.field_updated import FieldUpdated
 from shared.commands.status_changed import StatusChanged
 from shared.ids import id_of
 from shared.outcomes import Standing
-from shared.records import DocumentStatus, Record
-
-PANES = ("checklist-pane", "scroll", "manuals-pane", "readings-pane")
-_FOCUS = ("#items", "#scroll", "#manuals", "#quantities")
+from shared.records import DocumentStatus, Quantity, Record
 
 
 class Sentence(Input):
@@ -74,19 +65,6 @@ class Sentence(Input):
             )
 
 
-class History(VerticalScroll, inherit_bindings=False):
-    """What happened, to be scrolled."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "scroll_down", "Down", show=False),
-        Binding("up,k", "scroll_up", "Up", show=False),
-        Binding("home", "scroll_home", "First", show=False),
-        Binding("end", "scroll_end", "Last", show=False),
-        Binding("pagedown", "page_down", "Page down", show=False),
-        Binding("pageup", "page_up", "Page up", show=False),
-    ]
-
-
 class OrderPage(Page[OrderSeen]):
     """The work order `job`, a record reference."""
 
@@ -96,6 +74,7 @@ class OrderPage(Page[OrderSeen]):
         Binding("a", "app.go('ask')", "Ask"),
         Binding("f", "finish", "Finish"),
         Binding("d", "more", "More"),
+        Binding("slash", "filter", "Find", show=False),
         Binding("enter", "save_marks", "Save what is marked", show=False),
         Binding("left,h", "tab(-1)", "Tab to the left", show=False),
         Binding("right,l", "tab(1)", "Tab to the right", show=False),
@@ -110,9 +89,10 @@ class OrderPage(Page[OrderSeen]):
 
     AUTO_FOCUS = ""
 
-    def __init__(self, job: str) -> None:
+    def __init__(self, job: str, *, say: bool = False) -> None:
         super().__init__()
         self.job = job
+        self._say_first = say
         self._filling = False
         self._look: Look | None = None
         self._looked_for = False
@@ -125,22 +105,11 @@ class OrderPage(Page[OrderSeen]):
     def body(self) -> ComposeResult:
         """Facts, the tabs and what they show, what is left, the line."""
         yield Static(id="facts")
-        yield TabLine(("Checklist", "History", "Manuals", "Readings"), id="tabs")
-        with ContentSwitcher(id="panes", initial="scroll"):
-            with Vertical(id="checklist-pane"):
-                yield Checklist(id="items", compact=True)
-                yield Static("There is no checklist on this job. n says what was done, f finishes it.", id="no-items")
-            with History(id="scroll"):
-                yield Static(id="history")
-            with Vertical(id="manuals-pane"):
-                yield Choices(id="manuals", compact=True)
-                yield Static(
-                    "There are no manuals on this laptop yet. They come with the changes, after everything smaller.",
-                    id="no-manuals",
-                )
-            with Vertical(id="readings-pane"):
-                yield Quantities(id="quantities", compact=True)
-                yield Static(id="trend", markup=False)
+        with Horizontal(id="tabs-line"):
+            yield TabLine(NAMES, id="tabs")
+            yield Static("/ filter:", id="filter-label")
+            yield Input(id="filter", compact=True, max_length=100)
+        yield Panes(id="panes", initial="scroll")
         yield Static(id="left", markup=False)
         with Horizontal(id="say"):
             yield Static("Done:", id="say-label")
@@ -154,10 +123,12 @@ class OrderPage(Page[OrderSeen]):
     def on_mount(self) -> None:
         """The words that were typed earlier are still there, and so is what stood on the table."""
         line = self.query_one("#line", Input)
-        line.cursor_blink = False
+        line.cursor_blink = self.query_one("#filter", Input).cursor_blink = False
         line.value = self.unsaved.sentence
         if self.unsaved.rows:
             self.call_after_refresh(self._resume)
+        elif self._say_first:
+            self.action_say()
 
     def _resume(self) -> None:
         rows = tuple(Row(each.proposal, each.by, each.ticked) for each in self.unsaved.rows)
@@ -206,15 +177,10 @@ class OrderPage(Page[OrderSeen]):
         said = facts(seen, now, self.tailboard.loud, description_lines=4 if tall else 1)
         self.query_one("#facts", Static).update(said)
         self.query_one("#facts", Static).add_class("-painted")
-        self.query_one("#history", Static).update(self._history(seen, now))
-        self._paint_checklist(seen)
-        self._paint_manuals(seen)
-        self.query_one(Quantities).fill(seen.trends, now)
-        self._paint_trend()
+        self._paint_lists(seen)
         done = len(seen.items) - len(left(seen))
         counts = (f"{done}/{len(seen.items)}", len(seen.history), len(seen.documents), len(seen.trends))
-        names = ("Checklist", "History", "Manuals", "Readings")
-        self.query_one(TabLine).titles = tuple(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+        self.query_one(TabLine).titles = tuple(f"{name} {count}" for name, count in zip(NAMES, counts, strict=True))
         if first:
             self._show_tab(0 if seen.items else 1, focus=not self.query_one("#line", Input).has_focus)
 
@@ -223,41 +189,22 @@ class OrderPage(Page[OrderSeen]):
         if self.seen is not None:
             self.paint(self.seen)
 
-    def _paint_checklist(self, seen: OrderSeen) -> None:
-        marks = self.unsaved.marks
-        entries = [
-            Entry(item, item.id in marks, seen.ticks.get(item.ticks[-1].id) if item.ticks else None)
-            for item in seen.items
-        ]
-        self.query_one(Checklist).fill(entries, self.tailboard.now())
-        self.query_one("#checklist-pane").set_class(not entries, "-empty")
-        self.query_one("#left", Static).update(Text(_left_words(seen, marks), no_wrap=True, overflow="ellipsis"))
+    def _paint_lists(self, seen: OrderSeen) -> None:
+        light = Light(self.tailboard.now(), self.tailboard.loud, self.size.height >= 30)
+        self.query_one(Panes).paint(seen, self._wanted(), self.unsaved.marks, light)
+        self._say_left(seen)
 
-    def _paint_manuals(self, seen: OrderSeen) -> None:
-        own = str(seen.asset.fields["manual"]) if seen.asset else ""
-        self.query_one("#manuals", Choices).show_rows([_manual_row(each, own) for each in seen.documents])
-        self.query_one("#manuals-pane").set_class(not seen.documents, "-empty")
+    def _paint_checklist(self, seen: OrderSeen) -> None:
+        self.query_one(Panes).paint_checklist(seen, self._wanted(), self.unsaved.marks, self.tailboard.now())
+        self._say_left(seen)
+
+    def _say_left(self, seen: OrderSeen) -> None:
+        said = _left_words(seen, self.unsaved.marks)
+        self.query_one("#left", Static).update(Text(said, no_wrap=True, overflow="ellipsis"))
 
     @on(OptionList.OptionHighlighted, "#quantities")
     def _paint_trend(self) -> None:
-        at = self.query_one(Quantities).highlighted
-        trends = self.seen.trends if self.seen else ()
-        rows = 6 if self.size.height < 30 else 12
-        none = "No limits and no readings of this asset are on this laptop. r enters a reading."
-        chosen = trend_text(trends[at], rows=rows) if at is not None and at < len(trends) else Text(none)
-        self.query_one("#trend", Static).update(chosen)
-
-    def _history(self, seen: OrderSeen, now: datetime) -> Group:
-        lines = Table.grid(padding=(0, 2, 0, 0))
-        lines.add_column(no_wrap=True)
-        lines.add_column(no_wrap=True)
-        lines.add_column(ratio=1)
-        for line in reversed(seen.history):
-            loud = self.tailboard.loud if line.standing in NEEDS_A_LOOK else ""
-            said = f"{line.who}: {plain(line.what)}"
-            lines.add_row(*(Text(cell, loud) for cell in (_tag(line.standing), moment(line.at, now), said)))
-        nothing = "" if seen.history else "Nothing yet. Press n and say what was done, or r for a reading."
-        return Group(Text(f"History, newest first ({len(seen.history)})", "bold"), lines if seen.history else nothing)
+        self.query_one(Panes).paint_trend()
 
     def on_unmount(self) -> None:
         """What was on the screen counts as seen."""
@@ -273,19 +220,41 @@ class OrderPage(Page[OrderSeen]):
 
     def _show_tab(self, index: int, *, focus: bool = True) -> None:
         self.query_one(TabLine).chosen = index
-        self.query_one("#panes", ContentSwitcher).current = PANES[index]
-        if focus:
-            self.query_one(_FOCUS[index]).focus()
+        self.query_one(Panes).show(index, focus=focus)
 
     def action_tab(self, by: int) -> None:
         """The next tab, or the one before."""
         self.query_one(TabLine).move(by)
 
+    # -- the filter
+
+    def _wanted(self) -> list[str]:
+        return self.query_one("#filter", Input).value.lower().split()
+
+    def action_filter(self) -> None:
+        """Type words that the rows of every tab must contain."""
+        self.add_class("-filtering")
+        self.query_one("#filter", Input).focus()
+
+    @on(Input.Changed, "#filter")
+    def _narrow(self) -> None:
+        if self.seen is not None:
+            self._paint_lists(self.seen)
+
+    @on(Input.Submitted, "#filter")
+    def _to_rows(self) -> None:
+        self._show_tab(self.query_one(TabLine).chosen)
+
+    def _show_everything(self) -> None:
+        self.query_one("#filter", Input).value = ""
+        self.remove_class("-filtering")
+        self._to_rows()
+
     # -- the checklist
 
     @on(OptionList.OptionSelected, "#items")
     def _mark(self, event: OptionList.OptionSelected) -> None:
-        items = self.seen.items if self.seen else ()
+        items = self.query_one(Panes).items
         if event.option_index < len(items):
             item, marks = items[event.option_index].id, self.unsaved.marks
             others = tuple(each for each in marks if each != item)
@@ -343,9 +312,9 @@ class OrderPage(Page[OrderSeen]):
 
     @on(OptionList.OptionSelected, "#quantities")
     def _reading_here(self, event: OptionList.OptionSelected) -> None:
-        trends = self.seen.trends if self.seen else ()
+        trends = self.query_one(Panes).trends
         if event.option_index < len(trends):
-            self._begin(lambda: self._measure(event.option_index))
+            self._begin(lambda: self._measure(trends[event.option_index].quantity))
 
     def _begin(self, form: Callable[[], object]) -> None:
         if not self._filling:
@@ -358,9 +327,8 @@ class OrderPage(Page[OrderSeen]):
         await self._take(form(self.tailboard, self.job, None))
 
     @work(group="form")
-    async def _measure(self, index: int) -> None:
-        assert self.seen is not None, "a quantity was chosen from what was seen"
-        await self._take(forms.reading_of(self.tailboard, self.job, self.seen.trends[index].quantity))
+    async def _measure(self, what: Quantity) -> None:
+        await self._take(forms.reading_of(self.tailboard, self.job, what))
 
     @work(group="form")
     async def _finish(self) -> None:
@@ -411,8 +379,9 @@ class OrderPage(Page[OrderSeen]):
     @on(OptionList.OptionSelected, "#manuals")
     @work(group="form")
     async def _open_manual(self, event: OptionList.OptionSelected) -> None:
-        if self.seen and event.option_index < len(self.seen.documents):
-            await order_acts.open_manual(self.tailboard, id_of(self.seen.documents[event.option_index].ref))
+        documents = self.query_one(Panes).documents
+        if event.option_index < len(documents):
+            await order_acts.open_manual(self.tailboard, id_of(documents[event.option_index].ref))
 
     # -- moving
 
@@ -421,9 +390,11 @@ class OrderPage(Page[OrderSeen]):
         self.tailboard.copy(id_of(self.job))
 
     def action_back(self) -> None:
-        """Out of the line first, then one level back."""
+        """Out of the line first, then clear the filter, then one level back."""
         if self.query_one("#line", Input).has_focus:
-            self._show_tab(self.query_one(TabLine).chosen)
+            self._to_rows()
+        elif self.has_class("-filtering"):
+            self._show_everything()
         else:
             self.dismiss()
 
@@ -434,10 +405,6 @@ def _missing_below(item: Item) -> bool:
     return item.dealt is None and (
         item.standing is Standing.REFUSED or (item.standing is Standing.REVIEW and changes_field)
     )
-
-
-def _tag(where: Standing | None) -> str:
-    return standing(where) if where else ""
 
 
 def _left_words(seen: OrderSeen, marks: tuple[str, ...]) -> str:
@@ -461,10 +428,3 @@ def _manuals(workbench: Workbench, asset: Record | None) -> list[Record]:
     own = f"document/{asset.fields['manual']}" if asset else ""
     documents = [each for each in workbench.of_kind("document") if each.fields["status"] == DocumentStatus.IN_FORCE]
     return sorted(documents, key=lambda each: (each.ref != own, each.ref))
-
-
-def _manual_row(document: Record, own: str) -> Text:
-    fields: Mapping[str, object] = document.fields
-    mine = "  for this asset" if id_of(document.ref) == own else ""
-    said = f"{id_of(document.ref):<14} {plain(str(fields['title']))}, revision {plain(str(fields['revision']))}{mine}"
-    return Text(said, no_wrap=True, overflow="ellipsis")

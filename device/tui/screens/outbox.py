@@ -17,7 +17,7 @@ from textual.widgets import DataTable, Input, Static
 
 from device.clashes import told
 from device.core.link_state import LOOKED_AT
-from device.core.queue_time import seconds_left, size_words, time_words
+from device.core.queue_time import Waits, first_words, waits, waits_words
 from device.errors import DeviceError
 from device.refusals import refusal_words
 from device.store import UNSETTLED, Item
@@ -57,9 +57,7 @@ class OutboxSeen:
     troubles: tuple[str, ...]
     questions: tuple[Asked, ...]
     tasks: tuple[Record, ...]
-    waiting: int
-    bytes_left: int
-    seconds_left: float | None
+    waits: Waits
 
 
 class OutboxPage(ListPage[OutboxSeen]):
@@ -89,8 +87,6 @@ class OutboxPage(ListPage[OutboxSeen]):
         """Everything in the outbox with what explains it."""
         status, store = workbench.status(), self.tailboard.device.store
         still, over = workbench.open_items(), workbench.latest_over(self._further, OVER_SHOWN + 1)
-        waiting = [item for item in still if item.state in UNSETTLED]
-        size = sum(map(_bytes_left, waiting))
         return OutboxSeen(
             (*sorted(still, key=_order), *over[:OVER_SHOWN]),
             max(0, len(over) - OVER_SHOWN),
@@ -105,9 +101,7 @@ class OutboxPage(ListPage[OutboxSeen]):
             tuple(troubles(status)),
             tuple(each for each in workbench.questions() if not each.answers),
             tuple(workbench.of_kind("assist_task")),
-            len(waiting),
-            size,
-            seconds_left(size, store.latest_exchanges(LOOKED_AT)),
+            waits(still, store.latest_exchanges(LOOKED_AT)),
         )
 
     def paint(self, seen: OutboxSeen) -> None:
@@ -116,11 +110,11 @@ class OutboxPage(ListPage[OutboxSeen]):
         self.show_last_try()
 
     def title_line(self, seen: OutboxSeen) -> str:
-        """Totals, split into what the server has accepted and what has no final answer."""
-        accepted, here = seen.counts[Standing.ACCEPTED], seen.counts[Standing.SAVED]
-        others = sum(seen.counts.values()) - accepted
+        """What the server has accepted, what is only here, and what left without an answer; nothing else counts."""
+        accepted, here, sent = (seen.counts[each] for each in (Standing.ACCEPTED, Standing.SAVED, Standing.SENT))
         as_of = moment(seen.as_of, self.tailboard.now()) if seen.as_of else "never"
-        return f"{accepted} accepted + {others} not ({here} only here), as of {as_of}"
+        on_way = f" + {sent} sent" if sent else ""
+        return f"{accepted} accepted + {here} only here{on_way}, as of {as_of}"
 
     def lines(self, seen: OutboxSeen) -> list[Line]:
         """One row per command."""
@@ -139,7 +133,8 @@ class OutboxPage(ListPage[OutboxSeen]):
         """What came of the last *Send now*, or of the last try in the background."""
         last, error = self.tailboard.last_send, self.seen.last_error if self.seen else None
         if self.tailboard.sending:
-            said = "Sending… You can go on working."
+            so_far = self.tailboard.so_far
+            said = f"Sending… {f'{so_far}. ' if so_far else ''}You can go on working; w works offline and stops it."
         elif last is not None:
             said = f"Send now, {moment(last.at, self.tailboard.now())}: {last.words()}"
         else:
@@ -147,19 +142,22 @@ class OutboxPage(ListPage[OutboxSeen]):
             said = trouble or (f"Last try: {error}" if error else "")
         asked = len(self.seen.questions) if self.seen else 0
         asks = f"The office asks {asked}: a answers. " if asked else ""
-        lines = [f"{asks}{plain(said)}", self._what_waits()]
+        lines = [f"{asks}{plain(said)}", self._what_goes_first(), self._what_waits()]
         self.query_one("#last-try", Static).update(Text("\n".join(filter(None, lines))))
+
+    def _what_goes_first(self) -> str:
+        """What is about safety, and what goes with it."""
+        found = self.seen.waits if self.seen else Waits()
+        return first_words(found, [number(each) for each in found.safety])
 
     def _what_waits(self) -> str:
         """How much waits, how long it would take, and when the next try is."""
         seen = self.seen
-        if seen is None or not seen.waiting:
+        if seen is None or not seen.waits.count:
             return ""
         at = self.tailboard.link.next_at
         when = moment(at, self.tailboard.now()) if at else "as soon as there is a link"
-        next_try = when if seen.online else "when you work online (w)"
-        size = f"{size_words(seen.bytes_left)}, {time_words(seen.seconds_left)}"
-        return f"Waiting {seen.waiting}, all on this disk: {size}. Next try: {next_try}."
+        return f"{waits_words(seen.waits)} Next try: {when if seen.online else 'when you work online (w)'}."
 
     @on(Input.Submitted, "#filter")
     def _look_further(self) -> None:
@@ -292,13 +290,9 @@ def _line(item: Item, unsettled: Mapping[str, str], now: datetime) -> Line:
     earlier = [unsettled[each] for each in item.command.needs if each in unsettled and not item.withdrawal]
     what = f"taken back: {item.summary}" if item.withdrawal else item.summary
     after = f"after {', '.join(earlier)}: " if earlier and item.command.id in unsettled else ""
-    cells = (number(item), standing(item.standing), moment(item.command.issued_at, now), f"{after}{what}")
+    first = "SAFETY  " if item.safety and item.command.id in unsettled else ""
+    cells = (number(item), standing(item.standing), moment(item.command.issued_at, now), f"{first}{after}{what}")
     return Line(item.command.id, cells, loud=item.standing in NEEDS_A_LOOK and not item.dealt, also=item.command.id)
-
-
-def _bytes_left(item: Item) -> int:
-    """Of the command, and of its file."""
-    return len(item.envelope.payload) + (item.file.size - item.file.sent if item.file and not item.file.up else 0)
 
 
 def _you_can(item: Item) -> list[str]:
