@@ -2,6 +2,11 @@
 
 A command line is a table of verbs. A verb names its handler as text, so that `--help` and `--version` answer without
 importing a database, a web framework or a model. A handler takes the parsed arguments and returns a `Report`.
+Every call pays for what this module does before the handler. So it imports next to nothing beside `argparse` (plain
+classes where a dataclass would bring `inspect`, `json` only where something is said as JSON), and only the verb that
+is called is given its arguments.
+
+Source: docs/adr/0037-what-the-first-frame-needs.md.
 
 Exit codes: 0 ok · 1 the answer is no · 2 usage · 3 a fault.
 """
@@ -9,12 +14,13 @@ Exit codes: 0 ok · 1 the answer is no · 2 usage · 3 a fault.
 import argparse
 import gc
 import importlib
-import json
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+TYPE_CHECKING = False  # as the type checker knows it: `typing` itself takes half as long as an interpreter's start
+if TYPE_CHECKING:
+    from typing import Any
 
 OK, NO, USAGE, FAULT = 0, 1, 2, 3
 _SPELLED = str.maketrans(
@@ -38,15 +44,13 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-@dataclass(frozen=True)
 class Argument:
     """One argument or option: its flags, and what `argparse` is told about it."""
 
-    flags: tuple[str, ...]
-    settings: Mapping[str, Any]
+    def __init__(self, flags: tuple[str, ...], settings: Mapping[str, "Any"]) -> None:
+        self.flags, self.settings = flags, settings
 
 
-@dataclass(frozen=True)
 class Verb:
     """One thing that a program does.
 
@@ -59,39 +63,43 @@ class Verb:
         reports: whether it has a `--json` form.
     """
 
-    path: tuple[str, ...]
-    summary: str
-    handler: str
-    arguments: tuple[Argument, ...] = ()
-    reports: bool = True
+    def __init__(
+        self,
+        path: tuple[str, ...],
+        summary: str,
+        handler: str,
+        arguments: tuple[Argument, ...] = (),
+        *,
+        reports: bool = True,
+    ) -> None:
+        self.path, self.summary, self.handler = path, summary, handler
+        self.arguments, self.reports = arguments, reports
 
 
-@dataclass(frozen=True)
 class Program:
     """A command line: what it is called, what it does, how it is used. Every verb takes the `common` arguments."""
 
-    name: str
-    summary: str
-    verbs: tuple[Verb, ...]
-    examples: str
-    common: tuple[Argument, ...] = ()
+    def __init__(
+        self, name: str, summary: str, verbs: tuple[Verb, ...], examples: str, common: tuple[Argument, ...] = ()
+    ) -> None:
+        self.name, self.summary, self.verbs = name, summary, verbs
+        self.examples, self.common = examples, common
 
 
-@dataclass(frozen=True)
 class Report:
     """What a handler has to say: `data` for programs, `lines` for people, and whether the answer is yes."""
 
-    schema: str
-    data: Mapping[str, Any] = field(default_factory=dict)
-    lines: Sequence[str] = ()
-    ok: bool = True
+    def __init__(
+        self, schema: str, data: Mapping[str, "Any"] | None = None, lines: Sequence[str] = (), *, ok: bool = True
+    ) -> None:
+        self.schema, self.data, self.lines, self.ok = schema, data or {}, lines, ok
 
 
 class UsageError(Exception):
     """The words of the call do not make sense together; the message says what to write instead."""
 
 
-def argument(*flags: str, **settings: Any) -> Argument:
+def argument(*flags: str, **settings: "Any") -> Argument:
     """Shorthand for an `Argument`; `settings` are those of `argparse.ArgumentParser.add_argument`."""
     return Argument(flags, settings)
 
@@ -124,8 +132,9 @@ def run(program: Program, argv: Sequence[str] | None, faults: Callable[[Exceptio
         argv: the words after the program's name; those of this process if None.
         faults: the exit code for an exception that is a sentence for a person, None for any other (a bug, raised on).
     """
-    parser = _parser(program)
-    arguments = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    parser = _parser(program, words)
+    arguments = parser.parse_args(words)
     handler = getattr(arguments, "handler", None)
     if handler is None:
         parser.print_help()
@@ -161,11 +170,17 @@ def _print(report: Report | None, *, as_json: bool, plain: bool) -> int:
     if report is None:
         return OK
     if as_json:
-        print(json.dumps({"schema": report.schema, "ok": report.ok, **report.data}, ensure_ascii=plain, default=str))
+        _print_json({"schema": report.schema, "ok": report.ok, **report.data}, ensure_ascii=plain)
     else:
         for line in report.lines:
             print(_as_said(line, plain=plain))
     return OK if report.ok else NO
+
+
+def _print_json(said: Mapping[str, "Any"], *, ensure_ascii: bool) -> None:
+    import json  # noqa: PLC0415  # half of all calls, and every `--help`, say nothing as JSON
+
+    print(json.dumps(said, ensure_ascii=ensure_ascii, default=str))
 
 
 def _as_said(line: str, *, plain: bool) -> str:
@@ -184,17 +199,17 @@ def in_ascii(text: str) -> str:
     return "".join(bare).encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _complain(sentence: str, code: int, *, as_json: bool, problem: Any = None) -> int:
+def _complain(sentence: str, code: int, *, as_json: bool, problem: "Any" = None) -> int:
     """Say a sentence; for programs also the code of the `problem` (`shared.problems`), if there is one."""
     if as_json:
         named = {"code": str(problem.code)} if problem else {}
-        said = {"schema": "tailboard.error.v1", "ok": False, "error": sentence, **named}
-        print(json.dumps(said, ensure_ascii=False))
+        _print_json({"schema": "tailboard.error.v1", "ok": False, "error": sentence, **named}, ensure_ascii=False)
     print(sentence, file=sys.stderr)
     return code
 
 
-def _parser(program: Program) -> argparse.ArgumentParser:
+def _parser(program: Program, words: Collection[str]) -> argparse.ArgumentParser:
+    """A parser for a call with these `words`: every verb is known by name, and what nobody calls takes nothing."""
     parser = argparse.ArgumentParser(
         prog=program.name,
         description=program.summary,
@@ -202,23 +217,46 @@ def _parser(program: Program) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
-    groups: dict[tuple[str, ...], Any] = {}
-    for verb in program.verbs:
-        _add_verb(verb, parser, groups, program)
+    _Tree(program, frozenset(words)).grow(parser, ())
     return parser
 
 
-def _add_verb(
-    verb: Verb, parser: argparse.ArgumentParser, groups: dict[tuple[str, ...], Any], program: Program
-) -> None:
-    target = parser
-    if verb.path and any(each.path[:-1][: len(verb.path)] == verb.path for each in program.verbs):
-        _group(verb.path, parser, groups, program)  # a noun that may be called alone
-        return
-    if verb.path:
-        group = _group(verb.path[:-1], parser, groups, program)
-        target = group.add_parser(verb.path[-1], help=verb.summary, description=verb.summary, epilog=_EXITS)
-    _take(verb, target, program)
+class _Tree:
+    """The verbs of `program` as parsers below each other, as far as a call with these `words` can go."""
+
+    def __init__(self, program: Program, words: frozenset[str]) -> None:
+        self.program, self.words = program, words
+
+    def grow(self, parser: argparse.ArgumentParser, path: tuple[str, ...]) -> None:
+        """What stands at `path`, and below it."""
+        alone = next((verb for verb in self.program.verbs if verb.path == path), None)
+        if alone:
+            _take(alone, parser, self.program)
+        below = list(dict.fromkeys(verb.path[: len(path) + 1] for verb in self._below(path)))
+        if below:
+            # Called without a word the program opens its screen or prints its help; a noun that is no verb needs one.
+            required = bool(path) and alone is None
+            commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=required)
+            for each in below:
+                self._add(commands, each)
+
+    def _below(self, path: tuple[str, ...]) -> list[Verb]:
+        return [verb for verb in self.program.verbs if verb.path[: len(path)] == path and verb.path != path]
+
+    def _add(self, commands: "Any", path: tuple[str, ...]) -> None:
+        if not self.words.issuperset(path):
+            commands.add_parser(path[-1], help=self._said(path), add_help=False)
+            return
+        verb = next((each for each in self.program.verbs if each.path == path), None)
+        single = {"description": verb.summary, "epilog": _EXITS} if verb and not self._below(path) else {}
+        self.grow(commands.add_parser(path[-1], help=self._said(path), **single), path)
+
+    def _said(self, path: tuple[str, ...]) -> str:
+        verb = next((each for each in self.program.verbs if each.path == path), None)
+        verbs = " | ".join(dict.fromkeys(each.path[len(path)] for each in self._below(path)))
+        if verb is None:
+            return verbs
+        return f"alone: {verb.summary} | {verbs}" if verbs else verb.summary
 
 
 def _take(verb: Verb, target: argparse.ArgumentParser, program: Program) -> None:
@@ -227,21 +265,3 @@ def _take(verb: Verb, target: argparse.ArgumentParser, program: Program) -> None
     if verb.reports:
         target.add_argument("--json", action="store_true", help="one JSON object on standard output")
     target.set_defaults(handler=verb.handler)
-
-
-def _group(
-    path: tuple[str, ...], parser: argparse.ArgumentParser, groups: dict[tuple[str, ...], Any], program: Program
-) -> Any:
-    if path not in groups:
-        if not path:
-            groups[path] = parser.add_subparsers(title="commands", metavar="COMMAND")
-        else:
-            below = (each.path for each in program.verbs if each.path[: len(path)] == path and each.path != path)
-            verbs = dict.fromkeys(each[len(path)] for each in below)
-            alone = next((each for each in program.verbs if each.path == path), None)
-            said = f"alone: {alone.summary} | " if alone else ""
-            parent = _group(path[:-1], parser, groups, program).add_parser(path[-1], help=said + " | ".join(verbs))
-            if alone:
-                _take(alone, parent, program)
-            groups[path] = parent.add_subparsers(title="commands", metavar="COMMAND", required=alone is None)
-    return groups[path]
