@@ -9,9 +9,10 @@ from device.bootstrap import Device
 from device.checking import Finding, ask_server, judge
 from device.commands import item_json, item_lines, with_device, with_device_async
 from device.errors import LocalError
+from device.plain import plain
 from device.store import UNSETTLED, Item
 from device.transfer import Transfer
-from device.words import forecast_words, number, numbered, plain
+from device.words import forecast_words, number, numbered
 from shared.commandline import Report
 from shared.sync import Forecast
 

@@ -8,7 +8,6 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -122,7 +121,8 @@ def command(arguments: argparse.Namespace) -> Report:
         raise UsageError(str(error)) from error
     receipt = office.give(tenant, arguments.actor, ref, payload, seen=arguments.seen)
     told = _receipt_report(receipt)
-    return replace(told, data={**told.data, "record": ref}, lines=[payload.summary(id_of(ref)), *told.lines])
+    lines = [payload.summary(id_of(ref)), *told.lines]
+    return Report(told.schema, {**told.data, "record": ref}, lines, ok=told.ok)
 
 
 def conflict_list(arguments: argparse.Namespace) -> Report:

@@ -26,6 +26,7 @@ from device.core.interpret import NOTE_CHARS_MAX, Proposal
 from device.drafts import Unsaved
 from device.errors import DeviceError
 from device.looked import Look, keep_look, last_look, news
+from device.plain import plain
 from device.store import Item
 from device.tui import forms, order_acts
 from device.tui.draft import Draft, Row, note
@@ -37,7 +38,7 @@ from device.tui.widgets.choices import Choices
 from device.tui.widgets.readings import Quantities, trend_text
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.tabs import TabLine
-from device.words import moment, plain, standing
+from device.words import moment, standing
 from device.workbench import Workbench
 from shared.commands.checklist_item_done import checklist
 from shared.commands.field_updated import FieldUpdated
