@@ -2,8 +2,8 @@
 
 Both run in processes of their own, in turns, so that a machine that slows down slows both. A start is measured in
 processor time, which others on the machine do not lengthen, and with bytecode, as it is installed; a key as a person
-waits for it. The store holds thousands of jobs and a long outbox, and while keys are pressed the model writes, if there
-is one here.
+waits for it. The store holds thousands of jobs and a long outbox, and while keys are pressed the model writes, if
+there is one here.
 """
 
 import json
