@@ -22,7 +22,8 @@ import httpx
 
 from device.bootstrap import open_device
 from device.settings import Settings
-from device.store import OUTBOX, DeviceStore
+from device.store import DeviceStore
+from device.store.items import COLUMNS
 from shared.ids import record_ref
 from shared.ports import Ports, system_ports
 from shared.records import Record, Stamp, check_fields
@@ -32,7 +33,7 @@ from simulators.bench.save import PIN, WORDS, make_laptop
 
 _BARE, _START, _KEYS = "simulators.bench.tui_bare", "simulators.bench.tui_start", "simulators.bench.tui_child"
 #: A cell of the outbox as it is copied: everything but its place, its name and what names it.
-_COPIED = [column.name for column in OUTBOX.columns if column.name not in {"position", "id", "seq", "payload"}]
+_COPIED = [name for name in COLUMNS if name not in {"position", "id", "seq", "payload"}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _records(jobs: int, ports: Ports) -> list[Record]:
 def _lengthen(store: DeviceStore, rows: int) -> None:
     """The only command in the outbox counts as applied, and stands there so many times."""
     with store.transaction() as connection:
-        run = connection.exec_driver_sql
+        run = connection.execute
         run(
             "UPDATE outbox SET state = 'settled', outcome = 'applied', settled_at = wall, change_seq = 1,"
             " incarnation = 1"
