@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from device.capability import read_machine
 from device.core.clock_doubt import doubt
 from device.model.models import Known
+from device.plain import plain
 from device.standing import standing_words
-from device.words import age, moment, plain
+from device.words import age, moment
 from policies.explain import PLACES
 from shared.blobs import in_mib
 from shared.envelope import SigningKey

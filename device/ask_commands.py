@@ -11,7 +11,7 @@ from typing import Any
 from device.assist import Heard, Refused, Waiting
 from device.bootstrap import Device
 from device.commands import job_ref, teller, with_device_async
-from device.words import plain
+from device.plain import plain
 from policies.explain import PLACES, listed
 from shared.assist import Answer, Citation
 from shared.commandline import Report, words_or_input

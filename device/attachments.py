@@ -14,25 +14,18 @@ Source: ADR 0014.
 """
 
 import hashlib
+import json
 import mimetypes
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
-
-from sqlalchemy import delete, func, insert, select, text, update
-from sqlalchemy.dialects.sqlite import dialect
-from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlmodel import Field, MetaData, SQLModel
 
 from device.core.transfers import Waiting
 from device.errors import LocalError
-from device.store import OUTBOX, DeviceStore, FileStanding, State
+from device.store import DeviceStore, FileStanding
 from shared.attachments import ATTACHMENT_BYTES_MAX, Attachment
 from shared.blobs import ANY_BYTES, CHUNK_BYTES, in_mib
-from shared.outcomes import Outcome
-from shared.problems import Code
 
 NAME_CHARS_MAX = 120
 #: The standard's own table, not the machine's: the same file gets the same type on every laptop.
@@ -49,59 +42,50 @@ class FileState(StrEnum):
     FETCHED = "fetched"
 
 
-class _Table(SQLModel):
-    metadata = MetaData()
-
-
-class AttachmentRow(_Table, table=True):
-    """One file; `sent` is how much of it the server said to have, `refusal` why it does not take it."""
-
-    __tablename__ = "attachment"
-    sha256: str = Field(primary_key=True)
-    size: int
-    media_type: str
-    state: str
-    sent: int = 0
-    refusal: str | None = None
-
-
-class ChunkRow(_Table, table=True):
-    """One piece of a file, at byte `start`."""
-
-    __tablename__ = "attachment_chunk"
-    sha256: str = Field(primary_key=True)
-    start: int = Field(primary_key=True)
-    content: bytes
-
-
-class NamingRow(_Table, table=True):
-    """A command of this laptop that names a file."""
-
-    __tablename__ = "attachment_naming"
-    command: str = Field(primary_key=True)
-    sha256: str = Field(primary_key=True, index=True)
-
-
-ATTACHMENT, CHUNK, NAMING = (
-    _Table.metadata.tables[name] for name in ("attachment", "attachment_chunk", "attachment_naming")
+_TABLES = (
+    # One file; `sent` is how much of it the server said to have, `refusal` why it does not take it.
+    (
+        "CREATE TABLE IF NOT EXISTS attachment (sha256 VARCHAR NOT NULL PRIMARY KEY, size INTEGER NOT NULL,"
+        " media_type VARCHAR NOT NULL, state VARCHAR NOT NULL, sent INTEGER NOT NULL, refusal VARCHAR)"
+    ),
+    # One piece of a file, at byte `start`.
+    (
+        "CREATE TABLE IF NOT EXISTS attachment_chunk (sha256 VARCHAR NOT NULL, start INTEGER NOT NULL,"
+        " content BLOB NOT NULL, PRIMARY KEY (sha256, start))"
+    ),
+    # A command of this laptop that names a file.
+    (
+        "CREATE TABLE IF NOT EXISTS attachment_naming (command VARCHAR NOT NULL, sha256 VARCHAR NOT NULL,"
+        " PRIMARY KEY (command, sha256))"
+    ),
+    "CREATE INDEX IF NOT EXISTS ix_attachment_naming_sha256 ON attachment_naming (sha256)",
 )
+_NAMED_BY = "SELECT sha256 FROM attachment_naming JOIN outbox ON outbox.id = attachment_naming.command WHERE"
 #: A command that will never take effect needs no bytes.
-_WANTED = OUTBOX.c.state.in_([State.HELD, State.SETTLED]) & (
-    OUTBOX.c.outcome.is_(None) | OUTBOX.c.outcome.not_in([Outcome.REJECTED, Outcome.EXPIRED])
-)
-_LACKED = (OUTBOX.c.state == State.HELD) & (
-    func.json_extract(OUTBOX.c.problem, text("'$.code'")) == str(Code.BYTES_MISSING)
-)
-
-
-@cache
-def _waiting_sql() -> str:
-    """Asked in every idle round: in SQL for the driver, made once."""
-    wanted = select(NAMING.c.sha256).join(OUTBOX, OUTBOX.c.id == NAMING.c.command)
-    kept = (ATTACHMENT.c.state == FileState.KEPT) & ATTACHMENT.c.sha256.in_(wanted.where(_WANTED))
-    lacked = (ATTACHMENT.c.state == FileState.UP) & ATTACHMENT.c.sha256.in_(wanted.where(_LACKED))
-    query = select(ATTACHMENT.c.sha256, ATTACHMENT.c.size).where(kept | lacked)
-    return str(query.compile(dialect=dialect(), compile_kwargs={"literal_binds": True}))
+_WANTED = f"""{_NAMED_BY}
+    outbox.state IN ('held', 'settled')
+    AND (outbox.outcome IS NULL OR outbox.outcome NOT IN ('rejected', 'expired'))"""
+_LACKED = f"{_NAMED_BY} outbox.state = 'held' AND json_extract(outbox.problem, '$.code') = 'bytes_missing'"
+#: Asked in every idle round.
+_WAITING = f"""
+    SELECT sha256, size FROM attachment
+    WHERE state = 'kept' AND sha256 IN ({_WANTED}) OR state = 'up' AND sha256 IN ({_LACKED})"""  # noqa: S608
+_OFFERED_AGAIN = f"UPDATE attachment SET state = 'kept' WHERE state = 'up' AND sha256 IN ({_WANTED})"  # noqa: S608
+_STANDINGS = """
+    SELECT command, sent, size, state, refusal
+    FROM attachment_naming JOIN attachment ON attachment.sha256 = attachment_naming.sha256"""
+#: The server may have it already: then it stays up.
+_KEEP = """
+    INSERT INTO attachment (sha256, size, media_type, state, sent) VALUES (?, ?, ?, 'kept', 0)
+    ON CONFLICT (sha256) DO UPDATE SET state = 'kept', sent = 0, refusal = NULL WHERE attachment.state <> 'up'"""
+_BEGIN = """
+    INSERT INTO attachment (sha256, size, media_type, state, sent) VALUES (?, ?, ?, 'fetching', 0)
+    ON CONFLICT DO NOTHING"""
+_ADD_CHUNK = "INSERT INTO attachment_chunk (sha256, start, content) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_CHUNKS = "SELECT content FROM attachment_chunk WHERE sha256 = ? AND start >= ? AND start < ? ORDER BY start"
+_SIZE = "SELECT size FROM attachment WHERE sha256 = ? AND state <> 'fetching'"
+_WHOLE = "SELECT sha256 FROM attachment WHERE state <> 'fetching' AND sha256 IN (SELECT value FROM json_each(?))"
+_FETCHED = "SELECT coalesce(sum(length(content)), 0) FROM attachment_chunk WHERE sha256 = ?"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -162,7 +146,8 @@ class Attachments:
         """Raises `StoreError` if the tables cannot be made."""
         self._store = store
         with store.transaction() as connection:
-            _Table.metadata.create_all(connection)
+            for statement in _TABLES:
+                connection.execute(statement)
 
     # -- ours
 
@@ -170,130 +155,111 @@ class Attachments:
         """Keep a file for the `command` that names it; saved when the surrounding transaction commits."""
         file = draft.attachment
         with self._store.transaction() as connection:
-            statement = upsert(ATTACHMENT).values(**file.model_dump(), state=FileState.KEPT, sent=0)
-            again = {"state": FileState.KEPT, "sent": 0, "refusal": None}
-            done = ATTACHMENT.c.state != FileState.UP  # the server has it already
-            connection.execute(statement.on_conflict_do_update(index_elements=["sha256"], set_=again, where=done))
+            connection.execute(_KEEP, (file.sha256, file.size, file.media_type))
             self._forget_bytes(file.sha256)
-            rows = [
-                {"sha256": file.sha256, "start": start, "content": draft.content[start : start + CHUNK_BYTES]}
-                for start in range(0, file.size, CHUNK_BYTES)
-            ]
-            connection.execute(insert(CHUNK), rows)
-            connection.execute(insert(NAMING).values(command=command, sha256=file.sha256))
+            connection.executemany(_ADD_CHUNK, _rows(file.sha256, 0, draft.content))
+            named = "INSERT INTO attachment_naming (command, sha256) VALUES (?, ?)"
+            connection.execute(named, (command, file.sha256))
         return file
 
     def waiting(self) -> list[Waiting]:
         """The files that the server has a command for and has not confirmed, or says to lack after all."""
-        return [Waiting(*row) for row in self._store.read(_waiting_sql())]
+        return [Waiting(*row) for row in self._store.read(_WAITING)]
 
     def offer_again(self) -> None:
         """In a new life of the server's database, ask about every file that was up: it may be lost there."""
         life = str(self._store.incarnation())
         if self._store.meta("files_life") == life:
             return
-        needed = select(NAMING.c.sha256).join(OUTBOX, OUTBOX.c.id == NAMING.c.command).where(_WANTED)
-        up = (ATTACHMENT.c.state == FileState.UP) & ATTACHMENT.c.sha256.in_(needed)
         with self._store.transaction() as connection:
-            connection.execute(update(ATTACHMENT).where(up).values(state=FileState.KEPT))
+            connection.execute(_OFFERED_AGAIN)
             self._store.set_meta("files_life", life)
 
     def standings(self) -> dict[str, FileStanding]:
         """Command id → how far its file has got."""
-        columns = (ATTACHMENT.c.sent, ATTACHMENT.c.size, ATTACHMENT.c.state, ATTACHMENT.c.refusal)
-        query = select(NAMING.c.command, *columns).join(ATTACHMENT, ATTACHMENT.c.sha256 == NAMING.c.sha256)
-        with self._store.transaction() as connection:
-            return {
-                row.command: FileStanding(row.sent, row.size, row.state == FileState.UP, row.refusal)
-                for row in connection.execute(query)
-            }
+        return {
+            command: FileStanding(sent, size, state == FileState.UP, refusal)
+            for command, sent, size, state, refusal in self._store.read(_STANDINGS)
+        }
 
     def mark_sent(self, sha256: str, sent: int) -> None:
         """The server said to have `sent` bytes."""
-        self._set(sha256, sent=sent, refusal=None)
+        self._set("sent = ?, refusal = NULL", sent, sha256)
 
     def mark_up(self, sha256: str) -> None:
         """The server said that it has the whole file, verified."""
-        self._set(sha256, state=FileState.UP, refusal=None)
+        self._set("state = ?, refusal = NULL", FileState.UP, sha256)
 
     def mark_refused(self, sha256: str, why: str) -> None:
         """The server does not take it, in a sentence."""
-        self._set(sha256, refusal=why)
+        self._set("refusal = ?", why, sha256)
 
-    def _set(self, sha256: str, **values: object) -> None:
-        ours = (ATTACHMENT.c.sha256 == sha256) & (ATTACHMENT.c.state == FileState.KEPT)
+    def _set(self, what: str, value: object, sha256: str) -> None:
         with self._store.transaction() as connection:
-            connection.execute(update(ATTACHMENT).where(ours).values(**values))
+            ours = f"UPDATE attachment SET {what} WHERE sha256 = ? AND state = 'kept'"  # noqa: S608 - words of ours
+            connection.execute(ours, (value, sha256))
 
     # -- bytes
 
     def piece(self, sha256: str, start: int, length: int) -> bytes:
         """`length` bytes of a file from `start` on, fewer at its end."""
         first = start - start % CHUNK_BYTES
-        query = select(CHUNK.c.content).where(
-            CHUNK.c.sha256 == sha256, CHUNK.c.start >= first, CHUNK.c.start < start + length
-        )
-        with self._store.transaction() as connection:
-            joined = b"".join(connection.execute(query.order_by(CHUNK.c.start)).scalars())
+        joined = b"".join(content for (content,) in self._store.read(_CHUNKS, (sha256, first, start + length)))
         return joined[start - first : start - first + length]
 
     def content(self, sha256: str) -> bytes | None:
         """The whole file; None while not all of it is here and verified."""
-        whole = ATTACHMENT.c.state != FileState.FETCHING
-        query = select(ATTACHMENT.c.size).where(ATTACHMENT.c.sha256 == sha256, whole)
-        with self._store.transaction() as connection:
-            size = connection.execute(query).scalar_one_or_none()
-            return None if size is None else self.piece(sha256, 0, size)
+        with self._store.transaction():
+            found = self._store.read(_SIZE, (sha256,))
+            return self.piece(sha256, 0, found[0][0]) if found else None
 
     def whole(self, names: Collection[str]) -> frozenset[str]:
         """Those of `names` (sha256) that are here in full."""
-        here = (ATTACHMENT.c.state != FileState.FETCHING) & ATTACHMENT.c.sha256.in_(list(names))
-        with self._store.transaction() as connection:
-            return frozenset(connection.execute(select(ATTACHMENT.c.sha256).where(here)).scalars())
+        return frozenset(name for (name,) in self._store.read(_WHOLE, (json.dumps([*names]),)))
 
     def forget_fetched(self, sha256: str) -> None:
         """Throw away a file that came down, or began to; one that a command of this laptop names stays."""
-        with self._store.transaction() as connection:
-            named = select(NAMING.c.sha256).where(NAMING.c.sha256 == sha256)
-            if connection.execute(named).first() is None:
-                self._forget_bytes(sha256)
-                connection.execute(delete(ATTACHMENT).where(ATTACHMENT.c.sha256 == sha256))
+        with self._store.transaction():
+            if not self._store.read("SELECT 1 FROM attachment_naming WHERE sha256 = ?", (sha256,)):
+                self._forget(sha256)
 
     # -- coming down
 
     def fetched(self, file: Attachment) -> int:
         """How many bytes of `file` are here already."""
-        query = select(func.coalesce(func.sum(func.length(CHUNK.c.content)), 0)).where(CHUNK.c.sha256 == file.sha256)
-        with self._store.transaction() as connection:
-            return int(connection.execute(query).scalar_one())
+        return int(self._store.read(_FETCHED, (file.sha256,))[0][0])
 
     def take(self, file: Attachment, start: int, piece: bytes) -> None:
         """Keep a piece that came down, in the order in which they lie in the file."""
         assert start % CHUNK_BYTES == 0, "pieces come in whole chunks"
-        statement = upsert(ATTACHMENT).values(**file.model_dump(), state=FileState.FETCHING, sent=0)
-        rows = [
-            {"sha256": file.sha256, "start": start + at, "content": piece[at : at + CHUNK_BYTES]}
-            for at in range(0, len(piece), CHUNK_BYTES)
-        ]
         with self._store.transaction() as connection:
-            connection.execute(statement.on_conflict_do_nothing())
-            connection.execute(upsert(CHUNK).on_conflict_do_nothing(), rows)
+            connection.execute(_BEGIN, (file.sha256, file.size, file.media_type))
+            connection.executemany(_ADD_CHUNK, _rows(file.sha256, start, piece))
 
     def finish(self, file: Attachment) -> bool:
         """Call a file whole if its bytes are the ones that its name says; else throw them away. Whether they are."""
         with self._store.transaction() as connection:
             right = _digest(self.piece(file.sha256, at, CHUNK_BYTES) for at in _starts(file)) == file.sha256
-            this = (ATTACHMENT.c.sha256 == file.sha256) & (ATTACHMENT.c.state == FileState.FETCHING)
+            this = "sha256 = ? AND state = 'fetching'"
             if right:
-                connection.execute(update(ATTACHMENT).where(this).values(state=FileState.FETCHED))
+                connection.execute(f"UPDATE attachment SET state = 'fetched' WHERE {this}", (file.sha256,))  # noqa: S608
             else:
                 self._forget_bytes(file.sha256)
-                connection.execute(delete(ATTACHMENT).where(this))
+                connection.execute(f"DELETE FROM attachment WHERE {this}", (file.sha256,))  # noqa: S608
         return right
+
+    def _forget(self, sha256: str) -> None:
+        with self._store.transaction() as connection:
+            self._forget_bytes(sha256)
+            connection.execute("DELETE FROM attachment WHERE sha256 = ?", (sha256,))
 
     def _forget_bytes(self, sha256: str) -> None:
         with self._store.transaction() as connection:
-            connection.execute(delete(CHUNK).where(CHUNK.c.sha256 == sha256))
+            connection.execute("DELETE FROM attachment_chunk WHERE sha256 = ?", (sha256,))
+
+
+def _rows(sha256: str, start: int, content: bytes) -> list[tuple[str, int, bytes]]:
+    return [(sha256, start + at, content[at : at + CHUNK_BYTES]) for at in range(0, len(content), CHUNK_BYTES)]
 
 
 def _starts(file: Attachment) -> range:

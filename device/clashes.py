@@ -10,7 +10,8 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from device.words import moment, named, plain, value_of
+from device.plain import plain
+from device.words import moment, named, value_of
 from shared.ids import id_of
 from shared.records import Choice, Clash, Conflict, Record, SettledEntry, Side
 

@@ -61,7 +61,7 @@ PROGRAM = Program(
         Verb(
             (),
             "Open the screen.",
-            f"{_HERE}screen",
+            "device.screen_commands:screen",
             (argument("--in-browser", action="store_true", help=SUPPRESS),),
             reports=False,
         ),

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import getpass
 import platform
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,12 +15,14 @@ from device.attachments import safe_name
 from device.bootstrap import Device
 from device.core.interpret import Proposal
 from device.errors import LocalError
+from device.pin import pin_of
+from device.plain import plain
 from device.readiness import Course
 from device.sending import SendResult, result_of
 from device.settings import from_environment
 from device.store import UNSETTLED, Item
 from device.updates.bundles import Ruling
-from device.words import changes, moment, named, number, plain, troubles, value_of, why
+from device.words import changes, moment, named, number, troubles, value_of, why
 from device.workbench import Asked, Status
 from shared.commandline import Report, UsageError, in_ascii, words_or_input
 from shared.ids import id_of, record_ref
@@ -31,16 +32,6 @@ from shared.records import Record, WorkOrder, record_to_json
 from shared.typed_command import Mistyped, typed_payload, typed_record
 
 T = TypeVar("T")
-
-
-def screen(arguments: argparse.Namespace) -> Report:
-    """Open the TUI."""
-    from device.tui.app import show
-
-    if not sys.stdout.isatty() and not arguments.in_browser:
-        raise UsageError("The screen needs a terminal. Without one, use: tailboard --help")
-    broken = asyncio.run(show(_open(arguments)))
-    return Report("tailboard.screen.v1", ok=not broken)
 
 
 def enrol(arguments: argparse.Namespace) -> Report:
@@ -383,21 +374,6 @@ def _open(arguments: argparse.Namespace) -> Device:
     if not settings.keys.exists():
         raise LocalError("This laptop is not enrolled yet. Run: tailboard enrol URL CODE")
     return bootstrap.open_device(settings, pin_of(arguments), system_ports())
-
-
-def pin_of(arguments: argparse.Namespace, *, new: bool = False) -> str:
-    """The PIN, from its file or from the keyboard. Raises `UsageError` if there is neither."""
-    if arguments.pin_file:
-        try:
-            return Path(arguments.pin_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"Cannot read the PIN file {arguments.pin_file}: {error}.") from error
-    if not sys.stdin.isatty():
-        raise UsageError("There is no terminal to ask for the PIN; give --pin-file FILE.")
-    pin = getpass.getpass("New PIN for this laptop: " if new else "PIN: ")
-    if new and pin != getpass.getpass("Again: "):
-        raise UsageError("The two PINs differ; nothing was made. Run it again.")
-    return pin
 
 
 def _ref(job: str) -> str:

@@ -5,8 +5,10 @@ Every message is a sentence for the person in front of the laptop: what happened
 """
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from shared.problems import Problem
+if TYPE_CHECKING:  # every program says what went wrong, and few of them talk to a server
+    from shared.problems import Problem
 
 
 class DeviceError(Exception):
@@ -39,6 +41,6 @@ class UpdateRefused(DeviceError):
 class RemoteError(DeviceError):
     """The server answered, and the answer was a problem. `nonce` is that of the request which it answers."""
 
-    def __init__(self, problem: Problem, *, nonce: str = "", retry_after: timedelta | None = None) -> None:
+    def __init__(self, problem: "Problem", *, nonce: str = "", retry_after: timedelta | None = None) -> None:
         super().__init__(f"{problem.title}: {problem.detail}. {problem.remedy}")
         self.problem, self.nonce, self.retry_after = problem, nonce, retry_after

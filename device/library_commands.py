@@ -11,7 +11,7 @@ from device.bootstrap import Device
 from device.commands import with_device
 from device.library.library import Standing, standing_words
 from device.library.search import Hit
-from device.words import plain
+from device.plain import plain
 from shared.commandline import Report, UsageError, words_or_input
 
 EXCERPT_CHARS = 300

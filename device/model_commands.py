@@ -9,7 +9,7 @@ from device.commands import with_device
 from device.errors import LocalError
 from device.model.evals.gate import EvalReport
 from device.model.models import Known
-from device.words import plain
+from device.plain import plain
 from shared.commandline import Report
 
 

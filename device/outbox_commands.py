@@ -11,9 +11,10 @@ from device.commands import item_json, item_lines, with_device, with_device_asyn
 from device.core.link_state import LOOKED_AT
 from device.core.queue_time import Waits, first_words, waits, waits_words
 from device.errors import LocalError
+from device.plain import plain
 from device.store import UNSETTLED, Item
 from device.transfer import Transfer
-from device.words import forecast_words, number, numbered, plain
+from device.words import forecast_words, number, numbered
 from shared.commandline import Report
 from shared.sync import Forecast
 

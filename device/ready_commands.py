@@ -6,8 +6,8 @@ from dataclasses import asdict
 from device.bootstrap import Device
 from device.commands import teller, with_device_async
 from device.core.readiness import Check, Verdict, headline, worst
+from device.plain import plain
 from device.readiness import fetch, look
-from device.words import plain
 from shared.commandline import Report
 
 

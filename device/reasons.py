@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from device.evidence import Tried
-from device.words import moment, plain
+from device.plain import plain
+from device.words import moment
 from policies.explain import PLACES, explain
 from shared.routing import Decision, Route
 

@@ -13,9 +13,10 @@ from device.commands import job_ref, with_device, with_device_async
 from device.consents import Scope
 from device.core.what_if import suppositions
 from device.errors import LocalError
+from device.plain import plain
 from device.reasons import Reasons, headline, reason_lines
 from device.standing import standing_words
-from device.words import moment, plain
+from device.words import moment
 from policies.explain import PLACES, explain
 from shared.commandline import Report, words_or_input
 from shared.consent import ConsentShown

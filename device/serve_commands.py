@@ -4,8 +4,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from device.commands import pin_of
 from device.errors import LocalError
+from device.pin import pin_of
 from device.settings import from_environment
 from shared.commandline import Report
 from shared.ports import SystemRandomness

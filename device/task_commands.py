@@ -5,8 +5,8 @@ from typing import Any
 
 from device.bootstrap import Device
 from device.commands import with_device
+from device.plain import plain
 from device.tasks import Left, cancel, left
-from device.words import plain
 from shared.commandline import Report
 from shared.ids import id_of
 

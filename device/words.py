@@ -1,18 +1,17 @@
 """How things are said to a person, on the screen and on the command line: times, values, changes, reasons.
 
 Rules
-1. What people, models and other machines wrote is shown as it is, letter for letter, but can never steer the
-   terminal: control characters become visible marks.
+1. What people, models and other machines wrote is shown as `device.plain` shows it.
 2. Facts only, in the words of the receipt, the problem or the hold. Nothing is decided here.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol, assert_never
 
 from pydantic import JsonValue
 
+from device.plain import plain
 from device.store import FileStanding, Item, Lost, State
 from reconciliation.explain import explain, explain_expiry, explain_hold
 from reconciliation.preview import Change
@@ -41,7 +40,6 @@ from shared.sync import Forecast
 _CODES = frozenset({"status", "priority", "activity", "quantity", "severity"})
 #: What the screen calls the places where a question runs.
 PLACES = {Route.DEVICE: "THIS LAPTOP", Route.PRIVATE_CLUSTER: "PRIVATE CLUSTER", Route.MANAGED_CLOUD: "CLOUD"}
-_MARK = "\N{REPLACEMENT CHARACTER}"
 _UNSURE = (
     "Sent; the answer was not seen. It may or may not have arrived: the next round asks first, and nothing is "
     "entered twice."
@@ -49,21 +47,6 @@ _UNSURE = (
 
 
 # -- text
-
-
-def plain(text: str) -> str:
-    """`text` on one line and without any power over the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(map(_visible, text.replace("\r\n", "\n")))
-
-
-def _visible(character: str) -> str:
-    if character in "\n\t\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}":
-        return " "
-    joins = character in "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
-    steers = unicodedata.category(character) in {"Cc", "Cf", "Cs"} and not joins
-    return _MARK if steers else character
 
 
 def named(name: str) -> str:

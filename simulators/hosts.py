@@ -7,12 +7,12 @@ Rules
    that moment (`simulators.disks`), so whatever the dead still write is never read.
 3. A paused host finds everything where it left it, timers overdue: a zombie that does not know that it was away.
 4. Crash points are every await, and both sides of every commit of a transaction that wrote something. They are found
-   from outside, by the context in which SQLAlchemy commits; production code holds no switch.
+   from outside, by the context in which a store commits; production code holds no switch.
 5. What people and keepers do to a host runs in the world, not on the host.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.engine.default import DefaultDialect
 
+from device.store.base import Part
 from shared.ports import Ports
 from simulators.clocks import HostClock
 from simulators.disks import Bay, Disk
@@ -28,6 +29,8 @@ from simulators.loop import OWNER, Gone, SeededLoop, task_of
 from simulators.trace import Trace
 
 T = TypeVar("T")
+#: The device has no library between itself and its driver.
+_COMMIT_OF_DEVICE = (Part, "_commit")
 Program = Callable[["Incarnation"], Coroutine[Any, Any, None]]
 
 
@@ -271,21 +274,32 @@ def _empty(disk: Disk) -> None:
 @contextmanager
 def watched_commits() -> Iterator[None]:
     """While this lasts, every commit of a host's transaction is traced, and has a crash point on either side."""
-    commit: Any = DefaultDialect.do_commit
+    of_server: Any = DefaultDialect.do_commit
+    of_device = getattr(*_COMMIT_OF_DEVICE)
 
-    def watched(dialect: DefaultDialect, connection: Any) -> None:
-        life, changes = OWNER.get(), connection.total_changes
-        if not isinstance(life, Incarnation) or connection.info.get("changes", 0) == changes:
-            commit(dialect, connection)
-            return
-        life.commit_point("crash_before_commit")
-        commit(dialect, connection)
-        life.host.trace.note(life.host.name, f"commit {changes}")
-        connection.info["changes"] = changes
-        life.commit_point("crash_after_commit")
+    def on_server(dialect: DefaultDialect, connection: Any) -> None:
+        _watch(connection, connection.info, lambda: of_server(dialect, connection))
 
-    DefaultDialect.do_commit = watched  # type: ignore[method-assign]
+    def on_device(part: Part) -> None:
+        _watch(part._driver, vars(part), lambda: of_device(part))  # noqa: SLF001  # as above
+
+    DefaultDialect.do_commit = on_server  # type: ignore[method-assign]
+    setattr(*_COMMIT_OF_DEVICE, on_device)
     try:
         yield
     finally:
-        DefaultDialect.do_commit = commit  # type: ignore[method-assign]
+        DefaultDialect.do_commit = of_server  # type: ignore[method-assign]
+        setattr(*_COMMIT_OF_DEVICE, of_device)
+
+
+def _watch(connection: Any, noted: MutableMapping[str, Any], commit: Callable[[], None]) -> None:
+    """Commit, with its points if it writes something; how much was written by then is `noted`."""
+    life, changes = OWNER.get(), connection.total_changes
+    if not isinstance(life, Incarnation) or noted.get("changes", 0) == changes:
+        commit()
+        return
+    life.commit_point("crash_before_commit")
+    commit()
+    life.host.trace.note(life.host.name, f"commit {changes}")
+    noted["changes"] = changes
+    life.commit_point("crash_after_commit")

@@ -122,7 +122,8 @@ def command(arguments: argparse.Namespace) -> Report:
         raise UsageError(str(error)) from error
     receipt = office.give(tenant, arguments.actor, ref, payload, seen=arguments.seen)
     told = _receipt_report(receipt)
-    return Report(told.schema, {**told.data, "record": ref}, [payload.summary(id_of(ref)), *told.lines], ok=told.ok)
+    lines = [payload.summary(id_of(ref)), *told.lines]
+    return Report(told.schema, {**told.data, "record": ref}, lines, ok=told.ok)
 
 
 def conflict_list(arguments: argparse.Namespace) -> Report:

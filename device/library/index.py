@@ -91,9 +91,9 @@ class LibraryIndex:
             return
         with self._store.transaction() as connection:
             for table, made in _TABLES.items():
-                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
-                connection.exec_driver_sql(made)
-            connection.exec_driver_sql(_BY_DOCUMENT)
+                connection.execute(f"DROP TABLE IF EXISTS {table}")
+                connection.execute(made)
+            connection.execute(_BY_DOCUMENT)
             self._store.set_meta(_META, str(READER))
         self._made = True
 
@@ -121,7 +121,7 @@ class LibraryIndex:
             cut += [(page.number, each.section, each.body) for each in found]
         vectors = embed([f"{section}\n{body}" for _, section, body in cut])
         with self._store.transaction() as connection:
-            run = connection.exec_driver_sql
+            run = connection.execute
             for page in pages:
                 values = (sha256, page.number, page.text)
                 run("INSERT OR REPLACE INTO library_page (sha256, page, body) VALUES (?, ?, ?)", values)
@@ -130,7 +130,7 @@ class LibraryIndex:
                     "INSERT INTO library_passage (sha256, page, section, body, vector) VALUES (?, ?, ?, ?, ?)"
                     " RETURNING id",
                     (sha256, number, section, body, vector),
-                ).scalar_one()
+                ).fetchone()[0]
                 run("INSERT INTO library_words (rowid, section, body) VALUES (?, ?, ?)", (row, section, body))
             run(
                 "INSERT OR REPLACE INTO library_document (sha256, state, following, total, bad, path, note)"
@@ -143,7 +143,7 @@ class LibraryIndex:
         if not self.there():
             return
         with self._store.transaction() as connection:
-            run = connection.exec_driver_sql
+            run = connection.execute
             of = "(SELECT id FROM library_passage WHERE sha256 = ?)"
             run(f"DELETE FROM library_words WHERE rowid IN {of}", (sha256,))  # noqa: S608  # only our own words
             for table in ("library_passage", "library_page", "library_document"):

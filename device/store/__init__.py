@@ -14,14 +14,11 @@ Not handled here: what to send next (`device.core.session`), what a command mean
 
 from pathlib import Path
 
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
-from sqlcipher3 import dbapi2
-
-from device.store.base import Table, connect
+from device.store import evidence, exchanges, items, journal, proofs, replica, values
+from device.store.base import connect
 from device.store.evidence import EvidenceLog
 from device.store.exchanges import Exchanges
-from device.store.items import LISTED, OUTBOX, UNSETTLED, FileStanding, Issue, Item, Lost, Outgoing, State
+from device.store.items import LISTED, UNSETTLED, FileStanding, Issue, Item, Lost, Outgoing, State
 from device.store.journal import Journal, JournalEntry
 from device.store.looking import Looking
 from device.store.migrations import migrate, write_schema
@@ -31,7 +28,6 @@ from device.store.values import Identity
 
 __all__ = [
     "LISTED",
-    "OUTBOX",
     "UNSETTLED",
     "DeviceStore",
     "FileStanding",
@@ -46,6 +42,18 @@ __all__ = [
 ]
 
 
+#: What a new database is made of.
+TABLES = (
+    *items.TABLES,
+    *values.TABLES,
+    *replica.TABLES,
+    *proofs.TABLES,
+    *journal.TABLES,
+    *exchanges.TABLES,
+    *evidence.TABLES,
+)
+
+
 class DeviceStore(Looking, Journal, Exchanges, EvidenceLog):
     """The open database. Safe to call from several threads: one connection, one lock."""
 
@@ -58,18 +66,12 @@ class DeviceStore(Looking, Journal, Exchanges, EvidenceLog):
         Raises:
             StoreError: wrong key, damaged file, a newer schema, or a disk that cannot keep what it acknowledges.
         """
-        engine = create_engine(
-            "sqlite://",
-            module=dbapi2,
-            creator=lambda: connect(path, key),
-            poolclass=StaticPool,
-            isolation_level="AUTOCOMMIT",  # transactions are begun and ended by `Part`
-        )
-        store = cls(engine)
+        store = cls(connect(path, key))
         store._path = path
         with store.transaction() as connection:
             if not migrate(connection):
-                Table.metadata.create_all(connection)
+                for statement in TABLES:
+                    connection.execute(statement)
                 write_schema(connection)
             store.set_damaged_apart()
         return store
@@ -87,5 +89,4 @@ class DeviceStore(Looking, Journal, Exchanges, EvidenceLog):
 
     def close(self) -> None:
         """Release the file."""
-        self._connection.close()
-        self._engine.dispose()
+        self._driver.close()

@@ -1,4 +1,8 @@
-"""What every part of the store stands on: the tables' common base, the open transaction, errors as sentences."""
+"""What every part of the store stands on: the open transaction, and errors as sentences.
+
+The device speaks SQL to its driver and nothing in between: a database library that composes statements would be a
+quarter of what a start takes, and a sixth of the memory (ADR 37). Each part says its own tables, in `TABLES`.
+"""
 
 import errno
 import threading
@@ -7,10 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 from sqlcipher3 import dbapi2
-from sqlmodel import MetaData, SQLModel
 
 from device.errors import StoreError
 
@@ -21,32 +22,16 @@ CACHE_KIB = 32 << 10
 
 #: Values of a statement, by place or by name.
 Bound = Sequence[object] | Mapping[str, object]
-
-
-class Table(SQLModel):
-    """A table of the device's database."""
-
-    metadata = MetaData()
-
-
-def table_of(row: type[Table]) -> Any:
-    """The Core table behind a row class: hot paths use Core statements."""
-    return Table.metadata.tables[str(row.__tablename__)]
+#: A connection of the driver, which ships no types.
+Connection = Any
 
 
 class Part:
-    """One concern of the open database; `device.store.DeviceStore` puts them together.
+    """One concern of the open database; `device.store.DeviceStore` puts them together."""
 
-    What every confirmation and every round does is SQL for the driver itself (`_rows`, `_write`): on its way through
-    SQLAlchemy a statement takes seven times as long. The rest is composed with SQLAlchemy (`_all`, `_one`, `_do`),
-    over the same connection, in the same transaction.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, connection: Connection) -> None:
         self._lock = threading.RLock()
-        self._connection = engine.connect()
-        self._driver: Any = self._connection.connection.driver_connection
+        self._driver = connection
         self._inside = False
         self._changes = 0
         self._seen: int | None = None
@@ -60,16 +45,16 @@ class Part:
         """
         with self._lock:
             if self._inside:
-                yield self._connection
+                yield self._driver
                 return
             try:
                 self._begin()
-                yield self._connection
+                yield self._driver
                 self._commit()
             except BaseException as error:
                 self._changes += 1  # what was counted meanwhile was not kept
                 self._roll_back()
-                if isinstance(error, DBAPIError | dbapi2.Error):
+                if isinstance(error, dbapi2.Error):
                     raise sentence_of(error) from error
                 if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                     raise StoreError(_FULL) from error
@@ -82,7 +67,7 @@ class Part:
         self._inside, self._seen = True, None
 
     def _commit(self) -> None:
-        self._engine.dialect.do_commit(self._connection.connection)  # where the library commits, and watchers look
+        self._driver.commit()
 
     def _roll_back(self) -> None:
         if self._driver.in_transaction:  # a full disk has rolled it back already
@@ -131,19 +116,6 @@ class Part:
         with self._lock, self._joined():
             return int(self._driver.executemany(sql, each).rowcount)
 
-    def _all(self, query: Any, **values: Any) -> Any:
-        with self.transaction() as connection:
-            return connection.execute(query, values).all()
-
-    def _one(self, query: Any, **values: Any) -> Any:
-        with self.transaction() as connection:
-            return connection.execute(query, values).one_or_none()
-
-    def _do(self, statement: Any, rows: Any = None) -> int:
-        """Run a statement, once or once for each of `rows`; how many rows it touched."""
-        with self.transaction() as connection:
-            return int(connection.execute(statement, rows).rowcount)
-
 
 _FULL = "The disk is full. Nothing that was saved is lost; free some space and try again."
 _SENTENCES = {
@@ -159,7 +131,7 @@ _SENTENCES = {
 
 def sentence_of(error: Exception) -> StoreError:
     """A database error in words for the person in front of it."""
-    words = str(getattr(error, "orig", None) or error)
+    words = str(error)
     sentence = next((text for key, text in _SENTENCES.items() if key in words.lower()), None)
     return StoreError(sentence or f"The device's database failed: {words}")
 

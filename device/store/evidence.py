@@ -5,53 +5,24 @@ Rows are added, never changed; old ones go only together with the signed word th
 
 from collections.abc import Sequence
 
-from sqlmodel import Field
-
 from device.core.evidence import Entry, Said, linked
-from device.store.base import Table
 from device.store.values import Values
 from shared.evidence import NOTHING, Blind
 from shared.routing import DataClass, Decision, highest
 
-
-class EvidenceRow(Table, table=True):
-    """One entry; `at`, `body` and `told` are the text that was hashed."""
-
-    __tablename__ = "evidence"
-    number: int = Field(primary_key=True)
-    prev: str
-    hash: str
-    at: str
-    kind: str
-    body: str
-    told: str = Field(default="", sa_column_kwargs={"server_default": ""})
-
-
-class ConversationRow(Table, table=True):
-    """The highest class that was ever in a conversation."""
-
-    __tablename__ = "conversation"
-    name: str = Field(primary_key=True)
-    data_class: str
-
-
-class ConsentRow(Table, table=True):
-    """A consent of this laptop's person: its envelope in wire form, and how many tasks left under it."""
-
-    __tablename__ = "consent"
-    id: str = Field(primary_key=True)
-    envelope: str
-    used: int = 0
-
-
-class RevocationRow(Table, table=True):
-    """A consent that was taken back: the envelope that says so."""
-
-    __tablename__ = "consent_revocation"
-    id: str = Field(primary_key=True)
-    envelope: str
-
-
+TABLES = (
+    # One entry of the chain; `at`, `body` and `told` are the text that was hashed.
+    (
+        "CREATE TABLE evidence (number INTEGER NOT NULL PRIMARY KEY, prev VARCHAR NOT NULL, hash VARCHAR NOT NULL,"
+        " at VARCHAR NOT NULL, kind VARCHAR NOT NULL, body VARCHAR NOT NULL, told VARCHAR NOT NULL DEFAULT '')"
+    ),
+    # The highest class that was ever in a conversation.
+    "CREATE TABLE conversation (name VARCHAR NOT NULL PRIMARY KEY, data_class VARCHAR NOT NULL)",
+    # A consent of this laptop's person: its envelope in wire form, and how many tasks left under it.
+    "CREATE TABLE consent (id VARCHAR NOT NULL PRIMARY KEY, envelope VARCHAR NOT NULL, used INTEGER NOT NULL)",
+    # A consent that was taken back: the envelope that says so.
+    "CREATE TABLE consent_revocation (id VARCHAR NOT NULL PRIMARY KEY, envelope VARCHAR NOT NULL)",
+)
 #: The place of the last revocation that the server has heard of.
 _TOLD = "revocations_told"
 _COLUMNS = "number, prev, hash, at, kind, body, told"

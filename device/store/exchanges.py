@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlmodel import Field
-
-from device.store.base import Part, Table
+from device.store.base import Part
 from device.store.exchange import Exchange
 from device.store.items import Issue
 from shared.contract import to_instant
@@ -14,20 +12,14 @@ from shared.contract import to_instant
 KEPT = 5000
 
 
-class ExchangeRow(Table, table=True):
-    """One exchange; `boot`, `elapsed_s` and `wall` are the device's clocks when the request left."""
-
-    __tablename__ = "exchange"
-    number: int | None = Field(default=None, primary_key=True)
-    boot: str
-    elapsed_s: float
-    wall: str
-    took_s: float
-    up: int
-    down: int
-    what: str
-
-
+#: One exchange a row; `boot`, `elapsed_s` and `wall` are the device's clocks when the request left.
+TABLES = (
+    (
+        "CREATE TABLE exchange (number INTEGER NOT NULL PRIMARY KEY, boot VARCHAR NOT NULL, elapsed_s FLOAT NOT NULL,"
+        " wall VARCHAR NOT NULL, took_s FLOAT NOT NULL, up INTEGER NOT NULL, down INTEGER NOT NULL,"
+        " what VARCHAR NOT NULL)"
+    ),
+)
 _ADD = "INSERT INTO exchange (boot, elapsed_s, wall, took_s, up, down, what) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _DROP = "DELETE FROM exchange WHERE number <= (SELECT max(number) FROM exchange) - ?"
 _LATEST = """SELECT boot, elapsed_s, wall, took_s, up, down, what FROM (

@@ -7,10 +7,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, text
-from sqlmodel import Field
-
-from device.store.base import Table, table_of
 from shared.commands.base import Command, Urgency, read_command
 from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, Envelope, wire_from
@@ -27,60 +23,57 @@ EFFECTIVE_THERE = "outcome IN ('applied', 'merged')"
 DEALT = "dealt IS NOT NULL"
 
 
-class OutboxRow(Table, table=True):
-    """One command and where it stands.
-
-    `payload` is what was signed, byte for byte; `receipt` is the server's, with its `proof` (JSON). `earlier…` is the
-    outcome from before the server was restored, kept while the new life may say otherwise. `boot`, `elapsed_s` and
-    `wall` are the device's clocks at the moment of confirming; `said` is the journal's entry (JSON) about a
-    confirmation, on the last of its commands.
-
-    What a save touches is one page of this table and one of its index; each page is encrypted and waited for. So the
-    index serves looking by state and by id, which name a state therefore, and places are found without one (`place`).
-    The other indexes hold a part of the rows, none of which is only saved: they keep a screen from reading them all.
-    """
-
-    __tablename__ = "outbox"
-    __table_args__ = (
-        Index("ix_outbox_standing", "state", "id", "bytes"),
-        Index("ix_outbox_attention", "position", sqlite_where=text(ATTENTION)),
-        Index("ix_outbox_effect", "change_seq", sqlite_where=text(EFFECTIVE_THERE)),
-        Index("ix_outbox_dealt", "position", sqlite_where=text(DEALT)),
-    )
-    position: int | None = Field(default=None, primary_key=True)
-    id: str
-    epoch: int
-    seq: int
-    hash: str
-    keyid: str
-    payload: bytes
-    signature: bytes
-    summary: str
-    state: str
-    hold: str | None = None
-    problem: str | None = None
-    outcome: str | None = None
-    resolved: bool = False
-    change_seq: int | None = None
-    receipt: bytes | None = None
-    proof: str | None = None
-    incarnation: int | None = None
-    settled_at: str | None = None
-    earlier: bytes | None = None
-    earlier_proof: str | None = None
-    earlier_outcome: str | None = None
-    withdrawal: str | None = None
-    dealt: str | None = None
-    priority: str = "normal"
-    bytes: int = 0
-    boot: str | None = None
-    elapsed_s: float | None = None
-    wall: str | None = None
-    first_sent_at: str | None = None
-    said: str | None = None
-
-
-OUTBOX = table_of(OutboxRow)
+#: What stands in a row of the outbox, in its order: a command and where it stands.
+#:
+#: `payload` is what was signed, byte for byte; `receipt` is the server's, with its `proof` (JSON). `earlier…` is the
+#: outcome from before the server was restored, kept while the new life may say otherwise. `boot`, `elapsed_s` and
+#: `wall` are the device's clocks at the moment of confirming; `said` is the journal's entry (JSON) about a
+#: confirmation, on the last of its commands.
+_OUTBOX = {
+    "position": "INTEGER NOT NULL PRIMARY KEY",
+    "id": "VARCHAR NOT NULL",
+    "epoch": "INTEGER NOT NULL",
+    "seq": "INTEGER NOT NULL",
+    "hash": "VARCHAR NOT NULL",
+    "keyid": "VARCHAR NOT NULL",
+    "payload": "BLOB NOT NULL",
+    "signature": "BLOB NOT NULL",
+    "summary": "VARCHAR NOT NULL",
+    "state": "VARCHAR NOT NULL",
+    "hold": "VARCHAR",
+    "problem": "VARCHAR",
+    "outcome": "VARCHAR",
+    "resolved": "BOOLEAN NOT NULL",
+    "change_seq": "INTEGER",
+    "receipt": "BLOB",
+    "proof": "VARCHAR",
+    "incarnation": "INTEGER",
+    "settled_at": "VARCHAR",
+    "earlier": "BLOB",
+    "earlier_proof": "VARCHAR",
+    "earlier_outcome": "VARCHAR",
+    "withdrawal": "VARCHAR",
+    "dealt": "VARCHAR",
+    "priority": "VARCHAR NOT NULL",
+    "bytes": "INTEGER NOT NULL",
+    "boot": "VARCHAR",
+    "elapsed_s": "FLOAT",
+    "wall": "VARCHAR",
+    "first_sent_at": "VARCHAR",
+    "said": "VARCHAR",
+}
+#: All of a row, in the table's order.
+COLUMNS = tuple(_OUTBOX)
+#: What a save touches is one page of this table and one of its index; each page is encrypted and waited for. So the
+#: index serves looking by state and by id, which name a state therefore, and places are found without one (`place`).
+#: The other indexes hold a part of the rows, none of which is only saved: they keep a screen from reading them all.
+TABLES = (
+    f"CREATE TABLE outbox ({', '.join(f'{name} {kind}' for name, kind in _OUTBOX.items())})",
+    "CREATE INDEX ix_outbox_standing ON outbox (state, id, bytes)",
+    f"CREATE INDEX ix_outbox_attention ON outbox (position) WHERE {ATTENTION}",
+    f"CREATE INDEX ix_outbox_effect ON outbox (change_seq) WHERE {EFFECTIVE_THERE}",
+    f"CREATE INDEX ix_outbox_dealt ON outbox (position) WHERE {DEALT}",
+)
 
 
 class State(StrEnum):

@@ -9,36 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic_core import to_json
-from sqlmodel import Field
 
-from device.store.base import Part, Table
+from device.store.base import Part
 from shared.contract import instant_text, to_instant
 
-
-class JournalRow(Table, table=True):
-    """What a person said and confirmed; `commands` is a JSON list of command ids.
-
-    `place` is the outbox's position at which it was said, 0 for what an older program wrote.
-    """
-
-    __tablename__ = "journal"
-    position: int | None = Field(default=None, primary_key=True)
-    at: str
-    actor: str
-    source: str
-    sentence: str
-    commands: str
-    place: int = 0
-
-
-class DecisionRow(Table, table=True):
-    """A route decision that was recorded before there was a chain (`device.store.evidence`); `body` is JSON."""
-
-    __tablename__ = "decision"
-    position: int | None = Field(default=None, primary_key=True)
-    body: str
-
-
+TABLES = (
+    # What a person said and confirmed; `commands` is a JSON list of command ids. `place` is the outbox's position at
+    # which it was said, 0 for what an older program wrote.
+    (
+        "CREATE TABLE journal (position INTEGER NOT NULL PRIMARY KEY, at VARCHAR NOT NULL, actor VARCHAR NOT NULL,"
+        " source VARCHAR NOT NULL, sentence VARCHAR NOT NULL, commands VARCHAR NOT NULL, place INTEGER NOT NULL)"
+    ),
+    # A route decision that was recorded before there was a chain (`device.store.evidence`); `body` is JSON.
+    "CREATE TABLE decision (position INTEGER NOT NULL PRIMARY KEY, body VARCHAR NOT NULL)",
+)
 #: Old and new words, in the order in which they were said.
 _JOURNAL = """
     SELECT at, actor, source, sentence, commands FROM (

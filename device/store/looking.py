@@ -6,8 +6,8 @@ A screen never reads the whole outbox: of what was accepted long ago there may b
 import json
 from collections.abc import Collection, Sequence
 
-from device.store.items import ATTENTION, DEALT, Item, State, item_of, standing_of
-from device.store.outbox import COLUMNS, Outbox
+from device.store.items import ATTENTION, COLUMNS, DEALT, Item, State, item_of, standing_of
+from device.store.outbox import Outbox
 from shared.outcomes import Standing
 
 _NAMES = ", ".join(COLUMNS)

@@ -9,10 +9,9 @@ Rules
 import json
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from device.core.evidence import old_hash, told_before
 from device.errors import StoreError
+from device.store.base import Connection
 from shared.contract import to_instant
 from shared.evidence import NOTHING
 
@@ -25,11 +24,10 @@ def migrate(connection: Connection) -> bool:
     Raises:
         StoreError: a newer program wrote it.
     """
-    tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
-    if "meta" not in tables:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'").fetchone():
         return False
-    stored = connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'schema'").scalar_one_or_none()
-    schema = int(stored or SCHEMA_VERSION)
+    stored = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    schema = int(stored[0]) if stored else SCHEMA_VERSION
     if schema > SCHEMA_VERSION:
         raise StoreError(f"The database was written by a newer Tailboard (schema {schema}). Update this program.")
     for step in STEPS[schema - 1 :]:
@@ -40,7 +38,7 @@ def migrate(connection: Connection) -> bool:
 
 def write_schema(connection: Connection) -> None:
     """Note the schema that the database has now."""
-    connection.exec_driver_sql(
+    connection.execute(
         "INSERT INTO meta (key, value) VALUES ('schema', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (str(SCHEMA_VERSION),),
     )
@@ -48,10 +46,10 @@ def write_schema(connection: Connection) -> None:
 
 def _protocol_2(connection: Connection) -> None:
     """Copies have numbers; an outbox row keeps its receipt in proof form, and what else protocol 2 needs."""
-    run = connection.exec_driver_sql
+    run = connection.execute
     run("ALTER TABLE replica ADD COLUMN copy_no INTEGER NOT NULL DEFAULT 0")
     run("ALTER TABLE outbox RENAME COLUMN envelope TO payload")
-    columns = {row.name for row in run("PRAGMA table_info(outbox)")}
+    columns = {name for _, name, *_ in run("PRAGMA table_info(outbox)").fetchall()}
     for column in _OUTBOX_2:
         if column.partition(" ")[0] not in columns:
             run(f"ALTER TABLE outbox ADD COLUMN {column}")
@@ -59,7 +57,7 @@ def _protocol_2(connection: Connection) -> None:
         _envelopes_to_proofs(connection)
         run("ALTER TABLE outbox DROP COLUMN receipt_envelope")
     run("UPDATE outbox SET bytes = length(payload)")
-    for position, receipt in run("SELECT position, receipt FROM outbox WHERE receipt IS NOT NULL").all():
+    for position, receipt in run("SELECT position, receipt FROM outbox WHERE receipt IS NOT NULL").fetchall():
         told = json.loads(receipt)
         values = (told["incarnation"], to_instant(told["settled_at"]).isoformat(), position)
         run("UPDATE outbox SET incarnation = ?, settled_at = ? WHERE position = ?", values)
@@ -69,10 +67,10 @@ def _protocol_2(connection: Connection) -> None:
 
 def _envelopes_to_proofs(connection: Connection) -> None:
     """A receipt in an envelope of its own is proved by that envelope."""
-    run = connection.exec_driver_sql
+    run = connection.execute
     for position, envelope in run(
         "SELECT position, receipt_envelope FROM outbox WHERE receipt_envelope IS NOT NULL"
-    ).all():
+    ).fetchall():
         proof = json.dumps({"envelope": json.loads(envelope), "place": None})
         run("UPDATE outbox SET proof = ? WHERE position = ?", (proof, position))
 
@@ -97,14 +95,14 @@ _OUTBOX_2 = (
 
 def _found_by_place(connection: Connection) -> None:
     """What every round asks is read from indexes instead of the whole outbox."""
-    connection.exec_driver_sql("DROP INDEX ix_outbox_kept")
-    connection.exec_driver_sql("CREATE INDEX ix_outbox_queue ON outbox (state, position, id, bytes)")
-    connection.exec_driver_sql("CREATE INDEX ix_outbox_place ON outbox (epoch, seq)")
+    connection.execute("DROP INDEX ix_outbox_kept")
+    connection.execute("CREATE INDEX ix_outbox_queue ON outbox (state, position, id, bytes)")
+    connection.execute("CREATE INDEX ix_outbox_place ON outbox (epoch, seq)")
 
 
 def _roots_once(connection: Connection) -> None:
     """Proofs name a signed envelope that is kept once; those that are here hold theirs, and are still read."""
-    connection.exec_driver_sql(
+    connection.execute(
         "CREATE TABLE root (number INTEGER NOT NULL PRIMARY KEY, digest VARCHAR NOT NULL UNIQUE,"
         " envelope VARCHAR NOT NULL)"
     )
@@ -112,7 +110,7 @@ def _roots_once(connection: Connection) -> None:
 
 def _fewer_pages(connection: Connection) -> None:
     """A save touches one page of the outbox and one of its index. Only a table made anew loses a unique column."""
-    run = connection.exec_driver_sql
+    run = connection.execute
     run("ALTER TABLE journal ADD COLUMN place INTEGER NOT NULL DEFAULT 0")
     run("ALTER TABLE outbox RENAME TO outbox_before")
     run(f"CREATE TABLE outbox (position INTEGER NOT NULL PRIMARY KEY, {', '.join(_OUTBOX_5)}, said VARCHAR)")
@@ -144,7 +142,7 @@ _OUTBOX_5 = (
 
 def _the_link_remembered(connection: Connection) -> None:
     """The last exchanges with the server are kept."""
-    connection.exec_driver_sql(
+    connection.execute(
         "CREATE TABLE exchange (number INTEGER NOT NULL PRIMARY KEY, boot VARCHAR NOT NULL, elapsed_s FLOAT NOT NULL,"
         " wall VARCHAR NOT NULL, took_s FLOAT NOT NULL, up INTEGER NOT NULL, down INTEGER NOT NULL,"
         " what VARCHAR NOT NULL)"
@@ -153,7 +151,7 @@ def _the_link_remembered(connection: Connection) -> None:
 
 def _evidence_chained(connection: Connection) -> None:
     """Decisions form a chain. Those that are here stay as they are; the chain's first entry vouches for them."""
-    run = connection.exec_driver_sql
+    run = connection.execute
     run(
         "CREATE TABLE evidence (number INTEGER NOT NULL PRIMARY KEY, prev VARCHAR NOT NULL, hash VARCHAR NOT NULL,"
         " at VARCHAR NOT NULL, kind VARCHAR NOT NULL, body VARCHAR NOT NULL)"
@@ -161,7 +159,7 @@ def _evidence_chained(connection: Connection) -> None:
     run("CREATE TABLE conversation (name VARCHAR NOT NULL PRIMARY KEY, data_class VARCHAR NOT NULL)")
     run("CREATE TABLE consent (id VARCHAR NOT NULL PRIMARY KEY, envelope VARCHAR NOT NULL, used INTEGER NOT NULL)")
     run("CREATE TABLE consent_revocation (id VARCHAR NOT NULL PRIMARY KEY, envelope VARCHAR NOT NULL)")
-    old = [row.body for row in run("SELECT body FROM decision ORDER BY position")]
+    old = [body for (body,) in run("SELECT body FROM decision ORDER BY position").fetchall()]
     if old:
         body = json.dumps(told_before(old))
         values = (1, NOTHING, old_hash(1, NOTHING, "", "before", body), "", "before", body)
@@ -170,12 +168,12 @@ def _evidence_chained(connection: Connection) -> None:
 
 def _evidence_told(connection: Connection) -> None:
     """What may be told of an entry stands beside it. Of those that are here nothing is."""
-    connection.exec_driver_sql("ALTER TABLE evidence ADD COLUMN told VARCHAR NOT NULL DEFAULT ''")
+    connection.execute("ALTER TABLE evidence ADD COLUMN told VARCHAR NOT NULL DEFAULT ''")
 
 
 def _looked_at_in_part(connection: Connection) -> None:
     """A screen finds what matters in the outbox without reading all of it."""
-    run, new = connection.exec_driver_sql, "CREATE INDEX IF NOT EXISTS"
+    run, new = connection.execute, "CREATE INDEX IF NOT EXISTS"
     run(
         f"{new} ix_outbox_attention ON outbox (position) WHERE state = 'settled' AND dealt IS NULL AND (outcome IN"
         " ('rejected', 'expired') OR outcome = 'conflict' AND NOT resolved OR earlier_outcome IS NOT NULL)"

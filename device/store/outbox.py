@@ -15,26 +15,14 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import (
-    Text,
-    and_,
-    cast,
-    func,
-    or_,
-    select,
-    text,
-    update,
-)
-
 from device.core.bounds import Kept
 from device.core.session import Queue
 from device.errors import StoreError
 from device.store.base import Bound
 from device.store.items import (
+    COLUMNS,
     EFFECTIVE_THERE,
     LISTED,
-    OUTBOX,
-    UNSETTLED,
     Issue,
     Item,
     Lost,
@@ -57,7 +45,6 @@ from shared.sync import read_cursor
 
 #: Of what cannot be read there, the same bytes will never be taken: the chain goes on in a new epoch without them.
 UNREADABLE = (Code.MALFORMED, Code.TOO_LARGE)
-_CANNOT_BE_READ = func.json_extract(OUTBOX.c.problem, text("'$.code'")).in_(UNREADABLE)
 
 _UNSETTLED = "state IN ('saved', 'sent', 'held', 'turned')"
 _ANY = "('saved', 'sent', 'held', 'turned', 'settled', 'lost')"
@@ -73,8 +60,6 @@ _QUEUE = """
     UNION ALL SELECT 2, position, id FROM outbox WHERE state = 'held'
     UNION ALL SELECT 3, position, id FROM outbox
     WHERE state = 'turned' AND json_extract(problem, '$.code') NOT IN ('malformed', 'too_large')"""
-#: All of a row, in the table's order.
-COLUMNS = tuple(column.name for column in OUTBOX.columns)
 _ITEMS = f"SELECT {', '.join(COLUMNS)} FROM outbox WHERE state IN ({{}}) ORDER BY position LIMIT ?"  # noqa: S608
 _OLDEST = f"SELECT payload FROM outbox WHERE {_UNSETTLED} ORDER BY position LIMIT 1"  # noqa: S608
 _ASKS_AGAIN = "SELECT 1 FROM outbox WHERE state = 'sent' AND earlier IS NOT NULL LIMIT 1"
@@ -126,7 +111,6 @@ _WHOLE = """
     SELECT count(*), coalesce(max(seq), :begin), EXISTS (SELECT 1 FROM outbox WHERE state = 'lost')
     FROM outbox WHERE position > :after AND position <= :last"""
 _PLACES = "SELECT seq, state FROM outbox WHERE position > :after AND position <= :last ORDER BY position"
-_FREE = {"hold": None, "problem": None}
 _EFFECTIVE = ", ".join(f"'{outcome}'" for outcome in sorted(EFFECTIVE))
 _PRUNABLE = f"""
     (outcome IN ({_EFFECTIVE}) OR resolved OR dealt IS NOT NULL)
@@ -144,6 +128,25 @@ _PENDING = f"""
     WHERE {EFFECTIVE_THERE} AND incarnation >= :life AND change_seq > :absorbed
     ORDER BY position"""  # noqa: S608
 _BYTES = f"SELECT id, payload, hash FROM outbox WHERE {_UNSETTLED}"  # noqa: S608
+_LOST_HERE = "SELECT id, epoch, seq, summary FROM outbox WHERE state = 'lost' ORDER BY position"
+_NAMED = f"""
+    SELECT {", ".join(COLUMNS)} FROM outbox
+    WHERE state IN ('saved', 'sent', 'held', 'turned', 'settled') AND id IN (SELECT value FROM json_each(?))
+    ORDER BY position"""  # noqa: S608 - columns of ours
+_EXPIRING = f"""
+    SELECT payload FROM outbox WHERE {_UNSETTLED} AND withdrawal IS NULL
+    AND json_extract(CAST(payload AS TEXT), '$.expires_at') < ? ORDER BY position"""  # noqa: S608
+_HOPELESS = """
+    SELECT 1 FROM outbox WHERE state = 'turned' AND id = ? AND epoch < ?
+    AND json_extract(problem, '$.code') IN ('malformed', 'too_large')"""
+_SEEN = "UPDATE outbox SET state = 'sent' WHERE state = 'saved' AND epoch = ? AND seq <= ?"
+#: What was settled in an earlier life is in doubt again; what came of it then is kept beside.
+_SETTLED_BEFORE = """
+    UPDATE outbox SET state = 'sent', earlier = coalesce(earlier, receipt),
+        earlier_proof = coalesce(earlier_proof, proof), earlier_outcome = coalesce(earlier_outcome, outcome),
+        outcome = NULL, receipt = NULL, proof = NULL, change_seq = NULL, resolved = 0
+    WHERE state = 'settled' AND (incarnation IS NULL OR incarnation < ?) AND settled_at >= ?"""
+_HELD_BEFORE = "UPDATE outbox SET state = 'sent', hold = NULL, problem = NULL WHERE state = 'held'"
 _KEPT = "SELECT count(*), coalesce(sum(bytes), 0) FROM outbox WHERE state IN ('saved', 'sent', 'held', 'turned')"
 
 
@@ -303,28 +306,22 @@ class Outbox(Replica, Proofs):
 
     def lost(self) -> tuple[Lost, ...]:
         """The commands whose bytes were damaged here."""
-        query = select(OUTBOX.c["id", "epoch", "seq", "summary"]).where(OUTBOX.c.state == State.LOST)
-        return tuple(Lost(*row) for row in self._all(query.order_by(OUTBOX.c.position)))
+        return tuple(Lost(*row) for row in self._rows(_LOST_HERE))
 
     # -- looking
 
     def items(self, *, states: Iterable[State] = LISTED, limit: int = 100_000) -> list[Item]:
         """The outbox in the order of confirmation, only `states`, at most `limit`."""
         named = [str(state) for state in states]
-        rows = self._rows(_ITEMS.format(", ".join("?" * len(named))), (*named, limit))
-        return [item_of(dict(zip(COLUMNS, row, strict=True))) for row in rows]
+        return _items(self._rows(_ITEMS.format(", ".join("?" * len(named))), (*named, limit)))
 
     def items_of(self, ids: Sequence[str]) -> list[Item]:
         """The named commands, in the order of confirmation."""
-        return [item_of(row._mapping) for row in self._named(ids)]
+        return _items(self._rows(_NAMED, (json.dumps([*ids]),)))
 
     def outgoing(self, ids: Sequence[str]) -> list[Outgoing]:
         """The named commands as the network needs them, in the order of the chain."""
         return [outgoing_of(row) for row in self._rows(_OUTGOING, (json.dumps(ids),))]
-
-    def _named(self, ids: Sequence[str]) -> Sequence[Any]:
-        query = select(OUTBOX).where(OUTBOX.c.state.in_(LISTED), OUTBOX.c.id.in_(ids))
-        return list(self._all(query.order_by(OUTBOX.c.position)))
 
     def queue(self) -> Queue:
         """The ids that the network could do something about, oldest first."""
@@ -357,15 +354,11 @@ class Outbox(Replica, Proofs):
 
         Those that their author took back are left out.
         """
-        waiting = OUTBOX.c.state.in_(UNSETTLED) & OUTBOX.c.withdrawal.is_(None)
-        soon = func.json_extract(cast(OUTBOX.c.payload, Text), text("'$.expires_at'")) < at.isoformat()
-        rows = self._all(select(OUTBOX.c.payload).where(waiting, soon).order_by(OUTBOX.c.position))
-        return [read_command(row.payload) for row in rows]
+        return [read_command(payload) for (payload,) in self._rows(_EXPIRING, (at.isoformat(),))]
 
     def is_hopeless(self, command_id: str) -> bool:
         """Whether the server could not read it and its epoch is closed, so that it will never be sent again."""
-        this = and_(OUTBOX.c.id == command_id, OUTBOX.c.state == State.TURNED, OUTBOX.c.epoch < self.epoch())
-        return self._one(select(OUTBOX.c.id).where(this, _CANNOT_BE_READ)) is not None
+        return bool(self._rows(_HOPELESS, (command_id, self.epoch())))
 
     def oldest_unsettled(self) -> Command | None:
         """The command that has waited longest."""
@@ -416,23 +409,14 @@ class Outbox(Replica, Proofs):
 
     def doubt(self, epoch: int, through: int) -> None:
         """The server has seen more of `epoch` than this outbox remembers: what was not sent may have been."""
-        seen = and_(OUTBOX.c.state == State.SAVED, OUTBOX.c.epoch == epoch, OUTBOX.c.seq <= through)
         self._changes += 1
-        self._do(update(OUTBOX).where(seen).values(state=State.SENT))
+        self._write(_SEEN, (epoch, through))
 
     def doubt_life(self, incarnation: int, since: datetime) -> None:
         """The server's database was restored: ask again about all it held, and all it settled from `since` on."""
         self._changes += 1
-        before = or_(OUTBOX.c.incarnation.is_(None), OUTBOX.c.incarnation < incarnation)
-        settled = and_(OUTBOX.c.state == State.SETTLED, before, OUTBOX.c.settled_at >= since.isoformat())
-        keep = {
-            "earlier": func.coalesce(OUTBOX.c.earlier, OUTBOX.c.receipt),
-            "earlier_proof": func.coalesce(OUTBOX.c.earlier_proof, OUTBOX.c.proof),
-            "earlier_outcome": func.coalesce(OUTBOX.c.earlier_outcome, OUTBOX.c.outcome),
-        }
-        gone = {"outcome": None, "receipt": None, "proof": None, "change_seq": None, "resolved": False}
-        self._do(update(OUTBOX).where(settled).values(state=State.SENT, **keep, **gone))
-        self._do(update(OUTBOX).where(OUTBOX.c.state == State.HELD).values(state=State.SENT, **_FREE))
+        self._write(_SETTLED_BEFORE, (incarnation, since.isoformat()))
+        self._write(_HELD_BEFORE, ())
 
     def asks_about_earlier_life(self) -> bool:
         """Whether anything that was settled before the server was restored is in doubt again."""
@@ -499,6 +483,10 @@ class Outbox(Replica, Proofs):
         if ids:
             self._changes += 1
             self._write_all(statement, [{"named": each, **values} for each in ids])
+
+
+def _items(rows: Iterable[Sequence[Any]]) -> list[Item]:
+    return [item_of(dict(zip(COLUMNS, row, strict=True))) for row in rows]
 
 
 def _settlement(receipt: Receipt, payload: bytes, proof: str) -> dict[str, object]:

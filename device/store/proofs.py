@@ -10,24 +10,19 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlmodel import Field
-
-from device.store.base import Part, Table
+from device.store.base import Part
 from shared.envelope import Envelope, wire_from
 from shared.ids import sha256_hex
 from shared.merkle import HASH_BYTES, Inclusion, Place
 from shared.receipts import Proof
 
-
-class RootRow(Table, table=True):
-    """A signed envelope (JSON) that proofs name by its number; `digest` is the SHA-256 of that JSON."""
-
-    __tablename__ = "root"
-    number: int | None = Field(default=None, primary_key=True)
-    digest: str = Field(unique=True)
-    envelope: str
-
-
+#: Signed envelopes (JSON) that proofs name by their number; `digest` is the SHA-256 of that JSON.
+TABLES = (
+    (
+        "CREATE TABLE root (number INTEGER NOT NULL PRIMARY KEY, digest VARCHAR NOT NULL UNIQUE,"
+        " envelope VARCHAR NOT NULL)"
+    ),
+)
 _KEEP = """
     INSERT INTO root (digest, envelope) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
     RETURNING number"""

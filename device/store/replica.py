@@ -13,25 +13,17 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import delete, select
-from sqlmodel import Field
 
-from device.store.base import Table, table_of
 from device.store.values import Values
 from shared.records import Record, record_from_json, record_to_json
 
-
-class ReplicaRow(Table, table=True):
-    """One record, as it came (JSON), and the number of the whole copy that it last came in."""
-
-    __tablename__ = "replica"
-    ref: str = Field(primary_key=True)
-    version: int
-    body: str
-    copy_no: int = 0
-
-
-REPLICA = table_of(ReplicaRow)
+#: One record a row, as it came (JSON), and the number of the whole copy that it last came in.
+TABLES = (
+    (
+        "CREATE TABLE replica (ref VARCHAR NOT NULL PRIMARY KEY, version INTEGER NOT NULL, body VARCHAR NOT NULL,"
+        " copy_no INTEGER NOT NULL)"
+    ),
+)
 _REPLACE = (
     "INSERT INTO replica (ref, version, body, copy_no) VALUES (?, ?, ?, ?) ON CONFLICT (ref)"
     " DO UPDATE SET version = excluded.version, body = excluded.body, copy_no = excluded.copy_no"
@@ -40,6 +32,8 @@ _NEWER = f"{_REPLACE} WHERE excluded.version >= replica.version"
 _DOCUMENT = "document/"
 _DROP = "DELETE FROM replica WHERE ref = ?"
 _BODIES = "SELECT body FROM replica"
+_LEFT_OUT = "DELETE FROM replica WHERE copy_no < ?"
+_BEFORE = "SELECT ref FROM replica WHERE copy_no < ?"
 _VERSIONS = "SELECT ref, version FROM replica WHERE ref IN (SELECT value FROM json_each(?))"
 
 
@@ -87,7 +81,7 @@ class Replica(Values):
             if removals:
                 self._write_all(_DROP, [(ref,) for ref in removals])
             if copying and not more:
-                self._do(delete(REPLICA).where(REPLICA.c.copy_no < self._copy()))
+                self._write(_LEFT_OUT, (self._copy(),))
                 self.documents_moved += self._had_documents()
                 self.drop_meta("copying")
             self.set_meta("cursor", cursor)
@@ -111,7 +105,7 @@ class Replica(Values):
         begun = self.meta("life_copy")
         if begun is None:
             return frozenset()
-        return frozenset(row.ref for row in self._all(select(REPLICA.c.ref).where(REPLICA.c.copy_no < int(begun))))
+        return frozenset(str(ref) for (ref,) in self._rows(_BEFORE, (int(begun),)))
 
     def _had_documents(self) -> bool:
         """Whether a whole copy may have left documents out that were here."""

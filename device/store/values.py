@@ -2,21 +2,11 @@
 
 import json
 
-from sqlmodel import Field
-
-from device.store.base import Part, Table, table_of
+from device.store.base import Part
 from shared.contract import Contract
 
-
-class MetaRow(Table, table=True):
-    """One value."""
-
-    __tablename__ = "meta"
-    key: str = Field(primary_key=True)
-    value: str
-
-
-META = table_of(MetaRow)
+#: Named values.
+TABLES = ("CREATE TABLE meta (key VARCHAR NOT NULL PRIMARY KEY, value VARCHAR NOT NULL)",)
 _READ = "SELECT value FROM meta WHERE key = ?"
 _WRITE = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 

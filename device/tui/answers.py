@@ -12,9 +12,10 @@ from typing import Literal
 
 from device.assist import QUOTED, Refused, Waiting
 from device.library.search import Hit
+from device.plain import plain
 from device.tasks import Left
 from device.tui.talk import Turn
-from device.words import PLACES, named, plain
+from device.words import PLACES, named
 from policies.explain import listed
 from shared.assist import Answer, Attempt, Citation
 from shared.routing import Route

@@ -1,84 +1,75 @@
 """The running screen: the pages' common ground.
 
-It owns what outlives a page: the link in the background, the model's loading, words typed and not yet saved, the
-look, and the way from page to page. It opens no device and decides nothing: `device.bootstrap` builds the device,
-the workbench says what is so.
+Rules
+1. The first frame comes first, and needs nothing of the device: this module imports Textual and little else. What is
+   heavy (the pages, the device behind its door) is loaded when that frame stands, and `enter` is where it comes in.
+2. What is pressed until the first page shows what is there is kept for it (`device.tui.early`).
+3. It owns what outlives a page: the model's loading, the look, keys. The way from page to page is in
+   `device.tui.pages`. It opens no device and decides nothing: the door opens it, the workbench says what is so.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import importlib
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.style import Style
-from textual import work
+from textual import on, work
 from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.events import Resize
+from textual.events import Event, Key, Resize
 from textual.screen import Screen
+from textual.widgets import Input
 
-from device.agent import Step
-from device.core.clock_doubt import doubt
-from device.core.interpret import Proposal
-from device.drafts import Drafts, Unsaved
-from device.errors import DeviceError
+from device.errors import DeviceError, LocalError
 from device.model.port import ModelError
-from device.readiness import Course
-from device.sending import SendResult
-from device.tui import further, themes
+from device.plain import plain
+from device.tui import themes
 from device.tui.desk import Desk, beside
-from device.tui.link import Link
-from device.tui.messages import Changed
-from device.tui.notebook import Notebook
-from device.tui.screens.dialogs import Dialog, Read, TooSmall, YesNo
-from device.tui.screens.jobs import JobsPage
-from device.tui.screens.keys import bindings_of, key_name, keys_text
-from device.tui.screens.order import OrderPage
-from device.tui.screens.outbox import OutboxPage
-from device.tui.screens.page import Page
-from device.tui.screens.proposals import ProposalsPage
-from device.tui.talk import Talks
-from device.tui.widgets.status_bar import Facts
-from device.words import plain
-from device.workbench import Status
-from shared.commands.base import Command
-from shared.commands.checklist_item_done import ChecklistItemDone
-from shared.ids import id_of
-from shared.outcomes import Standing
-from shared.records import Record
+from device.tui.door import Door
+from device.tui.early import EarlyKeys
+from device.tui.screens.keys import bindings_of, key_name
+from device.tui.screens.opening import OpeningPage
+from device.tui.screens.too_small import HEIGHT_MIN, WIDTH_MIN, TooSmall
 
-if TYPE_CHECKING:  # the screen is given a device and builds none
+if TYPE_CHECKING:  # loaded behind the first frame, or built elsewhere
+    from device.agent import Step
     from device.bootstrap import Device
+    from device.core.interpret import Proposal
+    from device.sending import SendResult
+    from device.tui.pages import Pages
+    from device.tui.screens.dialogs import Dialog
+    from device.tui.widgets.status_bar import Facts
+    from device.workbench import Status
+    from shared.commands.base import Command
+    from shared.records import Record
 
 Answer = TypeVar("Answer")
-#: What a key goes back to if it lies open. A note is where its job is, or on the table already.
-_PAGES: Mapping[str, tuple[type[Screen[None]], ...]] = {
-    "jobs": (JobsPage,),
-    "order": (OrderPage,),
-    "note": (ProposalsPage, OrderPage),
-    "outbox": (OutboxPage,),
-}
-WIDTH_MIN, HEIGHT_MIN = 80, 24
 #: How often the age of the data is worked out again.
 REFRESH_S = 20.0
 #: How often it is looked whether memory is short, and whether there is another model to be tried.
 TEND_S = 10.0
+#: What can be done before the device is open.
+_WITHOUT_A_DEVICE = frozenset({"quit", "next_theme"})
 
 
 class TailboardApp(App[None]):
-    """The technician's screen over one enrolled, unlocked device.
+    """The technician's screen over one enrolled device.
 
     Args:
-        device: it stays open when the screen closes; `show` closes both.
+        door: the way to the device, which stays open when the screen closes; `show` closes both.
         theme: ``sun``, ``night`` or ``mono``.
         carry: whether to carry the outbox in the background; a picture does not.
     """
 
     TITLE = "Tailboard"
     CSS_PATH = "app.tcss"
+    #: Screens before there is a device; those over it are a stack of their own.
+    DEFAULT_MODE = "opening"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1,f2", "go('jobs')", "Jobs", show=False),
         Binding("2,f3", "go('order')", "Order", show=False),
@@ -95,13 +86,14 @@ class TailboardApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
-    def __init__(self, device: "Device", *, theme: str = "sun", carry: bool = True) -> None:
+    device: "Device"
+    pages: "Pages"
+
+    def __init__(self, door: Door, *, theme: str = "sun", carry: bool = True) -> None:
         super().__init__()
-        self.device = device
         self.desk = Desk()
-        self.link = Link(device.agent, device.workbench, device.ports.clock, self.desk)
-        self.notebook = Notebook(Drafts(device.store), self.desk, self._write_down)
-        self.talks = Talks(self)
+        #: Whether there is a device, and pages over it.
+        self.entered = False
         self.loading = True
         self.sending = False
         #: How far *Send now* has got, in words.
@@ -109,28 +101,112 @@ class TailboardApp(App[None]):
         self.last_send: SendResult | None = None
         #: What was taken back or dropped, the last at the end: commands that went together.
         self.undoable: list[tuple[str, ...]] = []
+        #: Why the device did not open, if nobody could try again.
+        self.shut: DeviceError | OSError | None = None
         self.animation_level = "none"
+        self.add_mode(self.DEFAULT_MODE, lambda: OpeningPage(asks=door.pin is None))
+        self._door, self._early = door, EarlyKeys()
         self._carry, self._first_theme = carry, theme
         self._online = True
         self._tending = False
         self._model_tried = asyncio.Event()
         self._last_fault = ""
-        self._last_job: str | None = None
 
     # -- starting and ending
 
-    def get_default_screen(self) -> Screen[None]:
-        """Home."""
-        return JobsPage()
-
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         """Paint first; everything that takes time comes after."""
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = self._first_theme
+        if self._door.pin is not None:
+            self._early.hold()
+        self.call_after_refresh(self._prepare)
+
+    @work(group="opening")
+    async def _prepare(self) -> None:
+        """Load what the first frame did not need, and open the device if nobody has to be asked."""
+        if self._door.pin is None:
+            await beside(self._load)
+        else:
+            await self._open(self._door.pin)
+
+    def _load(self) -> None:
+        self._door.prepare()
+        importlib.import_module("device.tui.pages")
+
+    @on(Input.Submitted, "#pin")
+    def _try_pin(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value:
+            self._open_with(event.value)
+        else:
+            self._give_early_keys()
+
+    @work(group="opening")
+    async def _open_with(self, pin: str) -> None:
+        await self._open(pin)
+
+    async def _open(self, pin: str) -> None:
+        if isinstance(self.screen, OpeningPage):
+            self.screen.opens()
+        try:
+            device = await beside(lambda: self._unlock(pin))
+        except (DeviceError, OSError) as error:
+            self._stays_shut(error)
+        else:
+            await self.enter(device)
+
+    def _unlock(self, pin: str) -> "Device":
+        self._load()
+        device = self._door.open(pin)
+        with suppress(DeviceError):  # without it everything works, and takes a little longer
+            device.store.make_room()
+        return device
+
+    def _stays_shut(self, error: DeviceError | OSError) -> None:
+        page = self.screen_stack[0]
+        if self._door.pin is None and isinstance(error, LocalError) and isinstance(page, OpeningPage):
+            self._early.let_go()
+            page.asks_again(str(error))
+        else:
+            self.shut = error
+            self.exit(return_code=1)
+
+    async def enter(self, device: "Device") -> None:
+        """There is a device: show the jobs, and give them what was pressed meanwhile."""
+        from device.tui.pages import Pages  # noqa: PLC0415  # behind the first frame
+
+        self.device, self.pages = device, Pages(self, device, self._write_down)
+        self.link, self.notebook, self.talks = self.pages.link, self.pages.notebook, self.pages.talks
+        self.entered = True
+        home = self.pages.home()
+        await self._leave_opening_for(home)
         await self._open_notebook()
+        await home.looked.wait()
         self.set_interval(REFRESH_S, self.refresh_page)
+        self._give_early_keys()
         self.call_after_refresh(self._begin)
+
+    async def _leave_opening_for(self, home: Screen[None]) -> None:
+        covered = isinstance(self.screen, TooSmall)
+        self.add_mode("pages", lambda: home)
+        await self.switch_mode("pages")
+        await self.remove_mode(self.DEFAULT_MODE)
+        if covered:
+            await self.push_screen(TooSmall())
+
+    async def on_event(self, event: Event) -> None:
+        """Keys that come too early are kept; so are those behind the Enter that ends a PIN."""
+        if event.is_forwarded or not self._early.keeps(event):
+            tries = isinstance(event, Key) and event.key == "enter" and not event.is_forwarded and not self.entered
+            await super().on_event(event)
+            if tries and isinstance(self.screen, OpeningPage) and self.screen.focused is not None:
+                self._early.hold()
+
+    def _give_early_keys(self) -> None:
+        for event in self._early.let_go():
+            self.post_message(event)
 
     def _begin(self) -> None:
         self.device.hear = self._say_from_anywhere
@@ -141,13 +217,15 @@ class TailboardApp(App[None]):
 
     async def _open_notebook(self) -> None:
         """What was typed before, and not saved, is here again."""
+        from device.tui.pages import drafts_listed  # noqa: PLC0415  # as in `enter`
+
         try:
             unsaved = await self.notebook.open()
         except DeviceError as error:
             self.tell(error)
             return
         if unsaved:
-            self.say(f"Not saved yet, and kept here: {_drafts(unsaved)}")
+            self.say(f"Not saved yet, and kept here: {drafts_listed(unsaved)}")
 
     @work(group="notebook")
     async def _write_down(self) -> None:
@@ -171,16 +249,14 @@ class TailboardApp(App[None]):
 
     async def action_quit(self) -> None:
         """Quit; with something typed and not saved, only after a yes."""
-        unsaved = self.notebook.unsaved
-        if unsaved and not isinstance(self.screen, YesNo):
-            self._ask_before_quitting(unsaved)
+        if self.entered and self.notebook.unsaved and not self.pages.asks_to_quit:
+            self._ask_before_quitting()
         else:
             self.exit()
 
     @work(group="quit", exclusive=True)
-    async def _ask_before_quitting(self, unsaved: Mapping[str, Unsaved]) -> None:
-        text = f"Not saved as commands yet:\n{_drafts(unsaved)}\nIt stays on this laptop and is here next time."
-        if await self.ask(YesNo("Quit?", text, yes="Quit", no="Stay")):
+    async def _ask_before_quitting(self) -> None:
+        if await self.pages.may_quit(self.notebook.unsaved):
             self.exit()
 
     # -- the model
@@ -224,7 +300,7 @@ class TailboardApp(App[None]):
     async def _start_carrying(self) -> None:
         await self.link.carry(self._heard)
 
-    def _heard(self, news: Step | DeviceError) -> None:
+    def _heard(self, news: "Step | DeviceError") -> None:
         fault = str(news) if isinstance(news, DeviceError) else ""
         if isinstance(news, DeviceError) and fault != self._last_fault:
             self.tell(news)
@@ -232,7 +308,9 @@ class TailboardApp(App[None]):
         self.refresh_page()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Of working offline and online, only the other one is on offer."""
+        """Before there is a device, next to nothing; of working offline and online, only the other one."""
+        if not self.entered:
+            return action in _WITHOUT_A_DEVICE
         if action == "work":
             return parameters == ("offline" if self._online else "online",)
         return super().check_action(action, parameters)
@@ -260,32 +338,27 @@ class TailboardApp(App[None]):
             self.say("Sending already.")
             return
         self.sending, self.so_far = True, ""
-        self._show_sending()
+        self.pages.show_sending()
         self._send_now()
 
     @work(group="link")
     async def _send_now(self) -> None:
         try:
-            course = Course(self.device)
+            course = self.pages.course()
             self.last_send = await self.link.send_now(lambda step: self._sent(course.words(step)))
         except DeviceError as error:
             self.tell(error)
         else:
-            if not isinstance(self.screen, OutboxPage):
+            if not self.pages.tell_of_sending:
                 self.say(self.last_send.words())
         finally:
             self.sending = False
-        self._show_sending()
+        self.pages.show_sending()
         self.refresh_page()
 
     def _sent(self, so_far: str) -> None:
         self.so_far = so_far or self.so_far
-        self._show_sending()
-
-    def _show_sending(self) -> None:
-        for page in self.screen_stack:
-            if isinstance(page, OutboxPage):
-                page.show_last_try()
+        self.pages.show_sending()
 
     # -- what pages ask for
 
@@ -293,32 +366,31 @@ class TailboardApp(App[None]):
         """The present instant, from the device's clock."""
         return self.device.ports.clock.now()
 
-    def facts(self, status: Status) -> Facts:
+    def facts(self, status: "Status") -> "Facts":
         """The status bar's facts."""
         self._online = status.online
         assistant = "this laptop" if status.model else "loading" if self.loading else "no model"
-        why = doubt(self.now(), self.device.client.offset, status.data_as_of)
-        return Facts(status, assistant, self.now(), why)
+        return self.pages.facts(status, assistant, self.now())
 
     @property
     def loud(self) -> Style:
         """How text looks that needs the person."""
         return Style(color=self.current_theme.warning, bold=True)
 
-    async def record(self, ref: str) -> Record:
+    async def record(self, ref: str) -> "Record":
         """One record. Raises `LocalError` if it is not on this laptop."""
         return await self.desk.do(lambda: self.device.workbench.record(ref))
 
-    async def of_kind(self, kind: str) -> list[Record]:
+    async def of_kind(self, kind: str) -> "list[Record]":
         """Every record of one kind."""
         return await self.desk.do(lambda: self.device.workbench.of_kind(kind))
 
-    async def obstacle(self, proposal: Proposal) -> str | None:
+    async def obstacle(self, proposal: "Proposal") -> str | None:
         """Why `proposal` could not be confirmed now; None if it could."""
         shown = await self.desk.do(lambda: self.device.workbench.show([proposal]))
         return shown[0].preview.obstacle
 
-    async def ask(self, dialog: Dialog[Answer]) -> Answer | None:
+    async def ask(self, dialog: "Dialog[Answer]") -> Answer | None:
         """Put a dialog in front and wait for its answer; None if the person left it."""
         return await self.push_screen_wait(dialog)
 
@@ -335,91 +407,42 @@ class TailboardApp(App[None]):
         self.copy_to_clipboard(text)
         self.say(f"Copied {text}.")
 
-    def saved(self, job: str, sentence: str, commands: tuple[Command, ...]) -> None:
+    def saved(self, job: str, sentence: str, commands: "tuple[Command, ...]") -> None:
         """Commands are on the disk: say so, and let the link know."""
-        before = self.notebook.of(job)
-        ticked = {command.payload["item"] for command in commands if command.kind == ChecklistItemDone.kind.name}
-        left = before.sentence if before.sentence != sentence else ""
-        marks = tuple(each for each in before.marks if each not in ticked)
-        self.notebook.become(job, Unsaved(left, marks))
-        for page in self.screen_stack:
-            if isinstance(page, OrderPage) and page.job == job:
-                page.saved(sentence)
+        self.pages.saved(job, sentence, commands)
         self._tell_saved(len(commands))
         self.link.ring()
 
     @work(group="saved")
     async def _tell_saved(self, count: int) -> None:
         try:
-            counts = await self.desk.do(self.device.workbench.status)
+            waiting = await self.pages.not_answered()
         except DeviceError as error:
             self.tell(error)
             return
-        waiting = counts.counts[Standing.SAVED] + counts.counts[Standing.SENT]
         self.say(f"{count} saved on this laptop; {waiting} not answered yet.")
 
     def refresh_page(self) -> None:
         """The front page, below any dialog, reads again."""
-        pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
-        if pages:
-            pages[-1].post_message(Changed())
+        self.pages.refresh()
 
     # -- from page to page
 
-    def open_job(self, job: str, *, say: bool = False) -> None:
-        """Show one work order on top of the jobs; to `say` is to begin in the line for a note."""
-        self._last_job = job
-        self._back_to((JobsPage,))
-        self.push_screen(OrderPage(job, say=say))
+    def open_job(self, job: str) -> None:
+        """Show one work order on top of the jobs."""
+        self.pages.open_job(job)
 
     def action_go(self, where: str) -> None:
         """To a page, by its name; pages above it close if it lies open."""
-        if where in further.PAGES:
-            self._go_further(where)
-            return
-        if self._back_to(_PAGES[where]):
-            if where == "note" and isinstance(self.screen, OrderPage):
-                self.screen.action_say()
-            return
-        if where == "outbox":
-            self.push_screen(OutboxPage())
-        else:
-            self._go_to_a_job(say=where == "note")
-
-    def _go_further(self, where: str) -> None:
-        stack = list(self.screen_stack)
-        if not self._back_while(lambda screen: not further.is_here(screen, where, stack)):
-            self.push_screen(further.page(where, stack))
-
-    def _go_to_a_job(self, *, say: bool) -> None:
-        home = next((page for page in self.screen_stack if isinstance(page, JobsPage)), None)
-        job = (home.key_here if home is self.screen else None) or self._last_job or (home.key_here if home else None)
-        if job is None:
-            self.say("There is no work order on this laptop yet.")
-        else:
-            self.open_job(job, say=say)
-
-    def _back_to(self, kind: tuple[type[Screen[None]], ...]) -> bool:
-        return self._back_while(lambda screen: not isinstance(screen, kind))
-
-    def _back_while(self, above: Callable[[Screen[Any]], bool]) -> bool:
-        if all(above(screen) for screen in self.screen_stack):
-            return False
-        while above(self.screen):
-            if isinstance(self.screen, Dialog):
-                self.screen.dismiss(None)  # whoever waits for its answer must hear that there is none
-            else:
-                self.pop_screen()
-        return True
+        self.pages.go(where)
 
     # -- look and help
 
     def action_next_theme(self) -> None:
         """The next look."""
         self.theme = themes.after(self.theme)
-        for page in self.screen_stack:
-            if isinstance(page, Page) and page.seen is not None:
-                page.paint(page.seen)
+        if self.entered:
+            self.pages.repaint()
 
     def get_key_display(self, binding: Binding) -> str:
         """Keys are called the same in the footer and in the list of keys."""
@@ -427,12 +450,7 @@ class TailboardApp(App[None]):
 
     def action_keys(self) -> None:
         """Every key of this page."""
-        self.push_screen(Read("Keys", keys_text(self._bindings_here(self.screen))))
-
-    def _bindings_here(self, screen: Screen[Any]) -> list[tuple[str, list[Binding]]]:
-        crumb = screen.crumb if isinstance(screen, Page) else "Here"
-        focused = bindings_of(type(screen.focused)) if screen.focused else []
-        return [(crumb, bindings_of(type(screen))), ("In the list", focused), ("Everywhere", bindings_of(type(self)))]
+        self.pages.show_keys()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Everything that a key does, also by name."""
@@ -470,22 +488,22 @@ class TailboardApp(App[None]):
             self.push_screen(TooSmall())
 
 
-def _drafts(unsaved: Mapping[str, Unsaved]) -> str:
-    return "; ".join(f"{id_of(job)}: {draft.words()}" for job, draft in unsaved.items())
-
-
-async def show(device: "Device", *, theme: str = "sun") -> int:
+async def show(door: Door, *, theme: str = "sun") -> int:
     """Run the screen until the person leaves, then close the device, on one event loop.
 
     Returns:
         0, or 1 if the screen broke down; what was saved is safe either way.
+
+    Raises:
+        DeviceError, OSError: the device did not open, and there was nobody to try again.
     """
-    app = TailboardApp(device, theme=theme)
+    app = TailboardApp(door, theme=theme)
     try:
-        with suppress(DeviceError):  # without it everything works, and takes a little longer
-            device.store.make_room()
         await app.run_async()
     finally:
         await asyncio.get_running_loop().shutdown_default_executor()
-        await device.close()
+        if app.entered:
+            await app.device.close()
+    if app.shut is not None:
+        raise app.shut
     return app.return_code or 0

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from device.core.interpret import Proposal
-from device.words import changes, named, plain, value_of
+from device.plain import plain
+from device.words import changes, named, value_of
 from device.workbench import Shown, Workbench
 from shared.commands import CATALOGUE
 from shared.commands.note_added import NoteAdded

@@ -13,11 +13,11 @@ from pydantic import JsonValue
 from device.attachments import read_file
 from device.core.interpret import Proposal
 from device.errors import DeviceError, LocalError
+from device.plain import plain
 from device.tui import forms
 from device.tui.lines import ask_line
 from device.tui.screens.dialogs import Ask, Choice, Pick, YesNo
 from device.tui.screens.manual import ManualPage
-from device.words import plain
 from shared.blobs import in_mib
 from shared.commands.checklist_item_done import ChecklistItemDone
 from shared.commands.status_changed import StatusChanged

@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 from device.errors import LocalError
+from device.plain import plain
 from device.store import Item
 from device.tui import forms
 from device.tui.screens.dialogs import YesNo
-from device.words import number, plain
+from device.words import number
 
 if TYPE_CHECKING:
     from device.tui.app import TailboardApp

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from device.errors import LocalError
 from device.tui.app import TailboardApp
+from device.tui.door import ajar
 from device.tui.screens.ask import AskPage
 from device.tui.screens.order import OrderPage
 from device.tui.screens.page import Page
@@ -53,7 +54,7 @@ async def export_picture(
     Raises:
         LocalError: there is no work order to show, or the page was not ready in time.
     """
-    app = TailboardApp(device, theme=theme, carry=False)
+    app = TailboardApp(ajar(device), theme=theme, carry=False)
     taken: list[str | LocalError] = []
 
     async def pose(pilot: Pilot[object]) -> None:

@@ -13,11 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlmodel import Field, MetaData, SQLModel
-
 from device.store import DeviceStore
+from device.store.base import Connection
 from policies.models import ModelCatalogue
 from policies.rollout import Rollout
 from shared.contract import to_instant
@@ -26,28 +23,21 @@ from shared.updates import MODELS_TARGET, ROLLOUT_TARGET, bundle_target, vocabul
 BUNDLES_KEPT = 6
 
 
-class _Table(SQLModel):
-    metadata = MetaData()
-
-
-class UpdateFileRow(_Table, table=True):
-    """A file that was verified: trusted metadata, the roll-out in force, a bundle."""
-
-    __tablename__ = "update_file"
-    name: str = Field(primary_key=True)
-    content: bytes
-
-
-class UpdatePieceRow(_Table, table=True):
-    """One piece of a download, at byte `start`."""
-
-    __tablename__ = "update_piece"
-    sha256: str = Field(primary_key=True)
-    start: int = Field(primary_key=True)
-    content: bytes
-
-
-FILE, PIECE = (_Table.metadata.tables[str(row.__tablename__)] for row in (UpdateFileRow, UpdatePieceRow))
+_TABLES = (
+    # A file that was verified: trusted metadata, the roll-out in force, a bundle.
+    "CREATE TABLE IF NOT EXISTS update_file (name VARCHAR NOT NULL PRIMARY KEY, content BLOB NOT NULL)",
+    # One piece of a download, at byte `start`.
+    (
+        "CREATE TABLE IF NOT EXISTS update_piece (sha256 VARCHAR NOT NULL, start INTEGER NOT NULL,"
+        " content BLOB NOT NULL, PRIMARY KEY (sha256, start))"
+    ),
+)
+_WRITE = "INSERT INTO update_file VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET content = excluded.content"
+_HERE = "SELECT coalesce(sum(length(content)), 0) FROM update_piece WHERE sha256 = ?"
+_TAKE = (
+    "INSERT INTO update_piece VALUES (?, ?, ?) ON CONFLICT (sha256, start) DO UPDATE SET content = excluded.content"
+)
+_WHOLE = "SELECT content FROM update_piece WHERE sha256 = ? ORDER BY start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +118,7 @@ class Shelf:
                 self._write(bundle_target(version), content)
             if models is not None:
                 self._write(MODELS_TARGET, models)
-            connection.execute(delete(PIECE))
+            connection.execute("DELETE FROM update_piece")
             self._forget_old(rollout)
             self._store.set_meta(_SERIAL, str(rollout.serial))
 
@@ -144,8 +134,8 @@ class Shelf:
     def read(self, name: str) -> bytes | None:
         """A verified file; None if it is not here."""
         with self._writing() as connection:
-            row = connection.execute(select(FILE.c.content).where(FILE.c.name == name)).one_or_none()
-        return bytes(row.content) if row else None
+            row = connection.execute("SELECT content FROM update_file WHERE name = ?", (name,)).fetchone()
+        return bytes(row[0]) if row else None
 
     def keep(self, name: str, content: bytes) -> None:
         """Keep a verified file. Raises `StoreError`."""
@@ -157,26 +147,22 @@ class Shelf:
     def here(self, sha256: str) -> int:
         """How many bytes of a download are here, from its beginning on."""
         with self._writing() as connection:
-            total = func.coalesce(func.sum(func.length(PIECE.c.content)), 0)
-            return int(connection.execute(select(total).where(PIECE.c.sha256 == sha256)).scalar_one())
+            return int(connection.execute(_HERE, (sha256,)).fetchone()[0])
 
     def take(self, sha256: str, start: int, content: bytes) -> None:
         """Keep the next piece of a download. Raises `StoreError`."""
         with self._writing() as connection:
-            statement = upsert(PIECE).values(sha256=sha256, start=start, content=content)
-            again = {"content": content}
-            connection.execute(statement.on_conflict_do_update(index_elements=["sha256", "start"], set_=again))
+            connection.execute(_TAKE, (sha256, start, content))
 
     def whole(self, sha256: str) -> bytes:
         """All pieces of a download in a row. Not verified."""
         with self._writing() as connection:
-            query = select(PIECE.c.content).where(PIECE.c.sha256 == sha256).order_by(PIECE.c.start)
-            return b"".join(bytes(row.content) for row in connection.execute(query))
+            return b"".join(content for (content,) in connection.execute(_WHOLE, (sha256,)).fetchall())
 
     def discard(self, sha256: str) -> None:
         """A download was not what was signed."""
         with self._writing() as connection:
-            connection.execute(delete(PIECE).where(PIECE.c.sha256 == sha256))
+            connection.execute("DELETE FROM update_piece WHERE sha256 = ?", (sha256,))
 
     # -- how far it was looked
 
@@ -195,19 +181,19 @@ class Shelf:
     def _writing(self) -> Iterator[Connection]:
         with self._store.transaction() as connection:
             if not self._made:
-                _Table.metadata.create_all(connection)
+                for statement in _TABLES:
+                    connection.execute(statement)
             yield connection
         self._made = True
 
     def _names(self) -> list[str]:
         with self._writing() as connection:
-            return [row.name for row in connection.execute(select(FILE.c.name))]
+            return [str(name) for (name,) in connection.execute("SELECT name FROM update_file").fetchall()]
 
     def _write(self, name: str, content: bytes) -> None:
         with self._writing() as connection:
-            statement = upsert(FILE).values(name=name, content=content)
-            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"content": content}))
+            connection.execute(_WRITE, (name, content))
 
     def _drop(self, name: str) -> None:
         with self._writing() as connection:
-            connection.execute(delete(FILE).where(FILE.c.name == name))
+            connection.execute("DELETE FROM update_file WHERE name = ?", (name,))

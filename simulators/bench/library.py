@@ -129,11 +129,11 @@ def _bare(library: Library) -> float:
 
     def write() -> None:
         with store.transaction() as connection:
-            run = connection.exec_driver_sql
+            run, run_each = connection.execute, connection.executemany
             run("CREATE TABLE bare (id INTEGER PRIMARY KEY, section TEXT, body TEXT)")
             run("CREATE VIRTUAL TABLE bare_words USING fts5 (section, body, content='', tokenize='porter unicode61')")
-            run("INSERT INTO bare (id, section, body) VALUES (?, ?, ?)", list(rows))
-            run("INSERT INTO bare_words (rowid, section, body) VALUES (?, ?, ?)", list(rows))
+            run_each("INSERT INTO bare (id, section, body) VALUES (?, ?, ?)", list(rows))
+            run_each("INSERT INTO bare_words (rowid, section, body) VALUES (?, ?, ?)", list(rows))
 
     return seconds(write)
 

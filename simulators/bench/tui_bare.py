@@ -68,7 +68,7 @@ def bare() -> dict[str, Any]:
     told: dict[str, Any] = {}
 
     async def painted(app: Bare) -> None:
-        told.update(cpu_s=time.thread_time(), mib=memory_mib())
+        told.update(cpu_s=time.process_time(), mib=memory_mib())
         app.exit()
 
     asyncio.run(Bare(painted).run_async(headless=True, size=(80, 24)))

@@ -1,8 +1,7 @@
-"""The technician's screen for `bench tui`, in a process of its own."""
+"""Keys on the technician's screen for `bench tui`, in a process of its own."""
 
 import asyncio
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,46 +13,20 @@ from device.errors import LocalError
 from device.settings import Settings
 from device.tui.app import TailboardApp
 from device.tui.desk import beside
+from device.tui.door import ajar
 from device.tui.screens.page import Page
 from shared.ports import system_ports
 from simulators.bench.save import PIN
-from simulators.bench.tui_bare import PATIENCE_S, memory_mib, pressed, tell
+from simulators.bench.tui_bare import PATIENCE_S, pressed, tell
 
 LOOK_S = 0.05
-
-
-def start(home: Path) -> dict[str, Any]:
-    """The first paint of the screen, and when its rows are there; `unlock_s` is what stretching the PIN took."""
-    told: dict[str, Any] = {}
-    before = time.thread_time()
-    device = open_device(Settings(home), PIN, system_ports())
-    told["unlock_s"] = time.thread_time() - before
-
-    app = TailboardApp(device, carry=False)
-
-    def look() -> None:
-        if isinstance(app.screen, Page) and app.screen.seen is not None:
-            told.update(shown_s=time.process_time() - told["unlock_s"], mib=memory_mib())
-            app.exit()
-        else:
-            app.set_timer(LOOK_S / 5, look)
-
-    def painted() -> None:
-        told["cpu_s"] = time.thread_time()
-        look()
-
-    async def watch(pilot: Pilot[object]) -> None:
-        pilot.app.call_after_refresh(painted)
-
-    asyncio.run(app.run_async(headless=True, size=(80, 24), auto_pilot=watch))
-    return told
 
 
 def keys(home: Path, count: int, model: str) -> dict[str, Any]:
     """Keys on the list of jobs, in its filter and on the outbox, quietly and while the model writes."""
     path = None if model == "none" else Path(model)
     device = open_device(Settings(home, path), PIN, system_ports())
-    app = TailboardApp(device, carry=False)
+    app = TailboardApp(ajar(device), carry=False)
     told: dict[str, list[float]] = {}
 
     async def ready() -> None:
@@ -114,5 +87,5 @@ async def _write(device: Device, stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    what, home, *more = sys.argv[1:]
-    tell(start(Path(home)) if what == "start" else keys(Path(home), int(more[0]), more[1]))
+    folder, count, writer = sys.argv[1:]
+    tell(keys(Path(folder), int(count), writer))

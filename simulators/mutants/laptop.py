@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
 from sqlcipher3 import dbapi2
 
 from device import store, workbench
@@ -15,8 +14,7 @@ from device.core import belief, session
 from device.core.interpret import Proposal
 from device.core.session import Queue, Session
 from device.errors import StoreError
-from device.store import DeviceStore, Outgoing, State
-from device.store.items import OUTBOX
+from device.store import DeviceStore, Outgoing
 from device.store.outbox import Head, Outbox
 from device.store.replica import Replica
 from device.workbench import Workbench
@@ -36,7 +34,7 @@ def waiting_is_discarded() -> None:
     def forget(self: Workbench, *, online: bool) -> None:
         if online:
             with self._store.transaction():
-                self._store._do(delete(OUTBOX).where(OUTBOX.c.state == State.SAVED))  # noqa: SLF001
+                self._store._write("DELETE FROM outbox WHERE state = 'saved'", ())  # noqa: SLF001
         go(self, online=online)
 
     put(Workbench, "go", forget)
@@ -78,8 +76,8 @@ def full_disk_drops_the_oldest() -> None:
             vars(self)["short"] = True
             raise
         if vars(self).pop("short", False):
-            oldest = select(func.min(OUTBOX.c.position)).where(OUTBOX.c.state == State.SAVED).scalar_subquery()
-            self._store._do(delete(OUTBOX).where(OUTBOX.c.position == oldest))  # noqa: SLF001
+            oldest = "SELECT min(position) FROM outbox WHERE state = 'saved'"
+            self._store._write(f"DELETE FROM outbox WHERE position = ({oldest})", ())  # noqa: S608, SLF001
         return done
 
     put(Workbench, "confirm", makes_room)
@@ -141,11 +139,11 @@ def one_place_twice() -> None:
 
     def forked(self: DeviceStore, epoch: int) -> Head:
         found = head(self, epoch)
-        count = select(func.count()).where(OUTBOX.c.epoch == epoch, OUTBOX.c.seq == 3)
-        if found.next_seq != 4 or self._one(count)[0] != 1:
+        place = "SELECT hash FROM outbox WHERE epoch = ? AND seq = ?"
+        if found.next_seq != 4 or len(self.read(place, (epoch, 3))) != 1:
             return found
-        before = self._one(select(OUTBOX.c.hash).where(OUTBOX.c.epoch == epoch, OUTBOX.c.seq == 2))
-        return Head(epoch, 3, before.hash)
+        ((before,),) = self.read(place, (epoch, 2))
+        return Head(epoch, 3, before)
 
     put(DeviceStore, "head", forked)
     put(DeviceStore, "end", lambda self: replace(end(self), head=self.head(self.epoch())))  # it remembers no end
@@ -218,7 +216,7 @@ def sent_is_settled() -> None:
 
     def done(self: Outbox, ids: Sequence[str], at: datetime | None = None) -> None:
         mark_sent(self, ids, at)
-        self._do(update(OUTBOX).where(OUTBOX.c.id.in_(list(ids))).values(state=State.SETTLED))
+        self._write_all("UPDATE outbox SET state = 'settled' WHERE id = ?", [(each,) for each in ids])
 
     put(Outbox, "mark_sent", done)
 
@@ -227,7 +225,7 @@ def turned_away_is_deleted() -> None:
     """What the server would not take now is not wanted."""
 
     def gone(self: Outbox, command_id: str, _problem: Problem) -> None:
-        self._do(delete(OUTBOX).where(OUTBOX.c.id == command_id))
+        self._write("DELETE FROM outbox WHERE id = ?", (command_id,))
 
     put(Outbox, "mark_turned", gone)
 

@@ -70,9 +70,7 @@ async def again(device: Device) -> str | None:
 
 
 def pragma(device: Device, words: str) -> Any:
-    raw = device.store._engine.raw_connection().driver_connection
-    assert raw is not None
-    return raw.execute(f"PRAGMA {words}").fetchone()[0]
+    return device.store._driver.execute(f"PRAGMA {words}").fetchone()[0]
 
 
 def fill(device: Device) -> None:

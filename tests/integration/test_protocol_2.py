@@ -213,9 +213,7 @@ async def test_what_the_head_certifies_as_settled_is_asked_about_at_once(device:
     await device.agent.settle()
     store = device.store
     with store.transaction() as connection:
-        connection.exec_driver_sql(
-            "UPDATE outbox SET state = 'held', hold = 'waiting', outcome = NULL, receipt = NULL"
-        )
+        connection.execute("UPDATE outbox SET state = 'held', hold = 'waiting', outcome = NULL, receipt = NULL")
     device.agent.session.send_now()
     await device.agent.settle()
     assert standings(device) == [Standing.ACCEPTED]
@@ -326,7 +324,7 @@ async def test_damaged_bytes_are_never_sent_and_the_chain_goes_on_without_them(
     for text in ("one", "two", "three"):
         device.workbench.note(JOB, text)
     with device.store.transaction() as connection:
-        connection.exec_driver_sql("UPDATE outbox SET payload = CAST('{}' AS BLOB) WHERE seq = 2")
+        connection.execute("UPDATE outbox SET payload = CAST('{}' AS BLOB) WHERE seq = 2")
     await device.close()
     opened = unlock(home, server, cable)
     opened.workbench.go(online=True)

@@ -66,7 +66,7 @@ async def test_an_older_answer_settles_what_it_settles_and_moves_nothing_back(de
     server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
     device.workbench.note(JOB, "two")
     with device.store.transaction() as connection:
-        connection.exec_driver_sql("UPDATE outbox SET state = 'held', hold = 'waiting' WHERE seq = 1")
+        connection.execute("UPDATE outbox SET state = 'held', hold = 'waiting' WHERE seq = 1")
     device.agent.session.greeted = True
     await device.agent.step()
     cursor, view = device.store.meta("cursor"), device.workbench.record(JOB).fields["priority"]

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
 
 from device import bootstrap
 from device.bootstrap import Device
-from device.store import State
-from device.store.items import OUTBOX
 from simulators import explore, world
 from simulators.cli import main
 from simulators.disks import obstacle
@@ -162,7 +159,7 @@ def plant_forgetful_boot() -> None:
         device: Device = opened(settings, *arguments, **named)
         if settings.home.name != "0":
             with device.store.transaction():
-                device.store._do(delete(OUTBOX).where(OUTBOX.c.state == State.SAVED))
+                device.store._write("DELETE FROM outbox WHERE state = 'saved'", ())
         return device
 
     put(bootstrap, "open_device", forgetful)

@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from device.store import Item
 from device.tui.app import TailboardApp
+from device.tui.door import ajar
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
@@ -128,7 +129,7 @@ async def sitting_at(
     world: World, *, size: tuple[int, int] = (80, 24), carry: bool = False, theme: str = "sun"
 ) -> AsyncIterator[Person]:
     """The running screen of `world`, with its model tried."""
-    app = TailboardApp(world.device, theme=theme, carry=carry)
+    app = TailboardApp(ajar(world.device), theme=theme, carry=carry)
     async with app.run_test(size=size, notifications=True) as pilot:
         person = Person(app, pilot, world)
         await person.until(lambda: not app.loading, "the model was tried")

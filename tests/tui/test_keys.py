@@ -13,12 +13,13 @@ from textual.widgets._footer import FooterKey
 
 import device.tui
 from device.tui.app import TailboardApp
-from device.tui.screens.dialogs import Pick, Read, TooSmall, YesNo
+from device.tui.screens.dialogs import Pick, Read, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.keys import bindings_of, named_keys
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
 from device.tui.screens.proposals import ProposalsPage
+from device.tui.screens.too_small import TooSmall
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, Person, sitting_at
 from tests.tui.world import World

@@ -9,7 +9,7 @@ from textual.widgets import Input
 from device.core.interpret import Proposal
 from device.core.queue_time import seconds_left, size_words, time_words
 from device.errors import LocalError
-from device.store import OUTBOX, Issue
+from device.store import Issue
 from device.store.exchange import Exchange
 from device.tui.screens.dialogs import Ask, Pick, YesNo
 from device.tui.screens.outbox import OutboxPage
@@ -176,16 +176,21 @@ def test_what_still_matters_is_told_apart_from_what_is_over(make_world: MakeWorl
     assert store.latest_over([], 10) == []
     first, second = (item.command.id for item in store.items())
     assert store.standings([first, "nobody"]) == {first: Standing.SAVED}
-    store._do(OUTBOX.update().where(OUTBOX.c.id == first).values(state="settled", outcome="applied"))
-    store._do(OUTBOX.update().where(OUTBOX.c.id == second).values(state="settled", outcome="applied"))
+
+    def becomes(command: str, **values: str) -> None:
+        for column, value in values.items():
+            store._write(f"UPDATE outbox SET {column} = ? WHERE id = ?", (value, command))
+
+    becomes(first, state="settled", outcome="applied")
+    becomes(second, state="settled", outcome="applied")
     assert store.open_items() == []
     assert [item.command.id for item in store.latest_over([], 10)] == [second, first]
     assert [item.command.id for item in store.latest_over(["50%_"], 10)] == [first]
     for values in ({"outcome": "rejected"}, {"outcome": "conflict"}, {"earlier_outcome": "rejected"}):
-        store._do(OUTBOX.update().where(OUTBOX.c.id == first).values(**values))
+        becomes(first, **values)
         assert [item.command.id for item in store.open_items()] == [first]
         assert [item.command.id for item in store.latest_over([], 10)] == [second]
-    store._do(OUTBOX.update().where(OUTBOX.c.id == first).values(dealt="dropped"))
+    becomes(first, dealt="dropped")
     assert store.open_items() == []
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.words import age, changes, due, moment, plain, value_of, why
+from device.plain import plain
+from device.words import age, changes, due, moment, value_of, why
 from reconciliation.preview import Change
 from shared.outcomes import Hold, Outcome
 from shared.problems import Code

@@ -20,6 +20,7 @@ from textual.widgets import Input, OptionList, Static
 
 from device.assist import Waiting
 from device.errors import DeviceError
+from device.plain import plain
 from device.tasks import Left, cancel, left
 from device.tui.answers import AnswerRow, as_copied, as_note, turn_rows, waiting_rows
 from device.tui.draft import Draft, Row, note
@@ -31,7 +32,6 @@ from device.tui.screens.proposals import ProposalsPage
 from device.tui.screens.reasons import ReasonsPage
 from device.tui.talk import Talk, Turn
 from device.tui.widgets.thread import Thread
-from device.words import plain
 from device.workbench import Workbench
 from shared.assist import Answer
 from shared.ids import id_of

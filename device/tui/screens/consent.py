@@ -18,9 +18,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Static
 
 from device.assist import Offer
+from device.plain import plain
 from device.tui.screens.dialogs import Dialog
 from device.tui.widgets.ticks import KeyButton
-from device.words import PLACES, plain
+from device.words import PLACES
 
 Said = Literal["once", "job", "never"]
 #: How long the question must have been on the screen before a yes counts.

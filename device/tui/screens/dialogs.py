@@ -16,8 +16,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from device.plain import plain
 from device.tui.widgets.ticks import KeyButton
-from device.words import plain
 
 Answer = TypeVar("Answer")
 Check = Callable[[str], Awaitable[str | None]]
@@ -243,21 +243,3 @@ class Keep(Dialog[bool]):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "keep")
-
-
-class TooSmall(ModalScreen[None]):
-    """Covers everything while the terminal is smaller than a page needs, so that no key acts on what is not seen."""
-
-    def compose(self) -> ComposeResult:
-        """What is needed and what is there."""
-        yield Static(id="too-small", markup=False)
-
-    def on_mount(self) -> None:
-        """Say it at once."""
-        self.on_resize()
-
-    def on_resize(self) -> None:
-        """Say it again with the new size."""
-        size = self.app.size
-        said = f"need 80×24\n\nThis terminal is {size.width}×{size.height}. Make it larger; nothing is lost."
-        self.query_one("#too-small", Static).update(said)

@@ -10,11 +10,12 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
+from device.plain import plain
 from device.store import Item
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
-from device.words import due, moment, named, plain, value_of
+from device.words import due, moment, named, value_of
 from device.workbench import OPEN_STATES, Workbench
 from shared.ids import id_of
 from shared.outcomes import Standing

@@ -12,12 +12,13 @@ from textual.widgets import DataTable
 from device import about
 from device.consents import Consents
 from device.errors import DeviceError
+from device.plain import plain
 from device.reasons import headline
 from device.tui.screens.dialogs import YesNo
 from device.tui.screens.list_page import ListPage
 from device.tui.screens.reasons import ReasonsPage
 from device.tui.widgets.table import Column, Line
-from device.words import PLACES, moment, plain
+from device.words import PLACES, moment
 from device.workbench import Workbench
 from policies.explain import PLACES as ROUTES
 from shared.consent import Consent, ConsentShown

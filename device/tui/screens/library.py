@@ -13,10 +13,11 @@ from textual.widgets import DataTable, Input, Static
 
 from device.library.library import Standing, standing_words
 from device.library.search import Hit
+from device.plain import plain
 from device.tui.screens.manual import ManualPage
 from device.tui.screens.page import Page
 from device.tui.widgets.table import Column, Line, RowTable
-from device.words import counted, moment, plain
+from device.words import counted, moment
 from device.workbench import Workbench
 
 HITS_MAX = 40

@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from device.errors import LocalError
 from device.library.shelf import Document
+from device.plain import plain
 from device.tui.screens.page import Page
-from device.words import plain
 from device.workbench import Workbench
 
 #: So many lines stand above the quoted words, where there are as many.

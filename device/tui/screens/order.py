@@ -23,6 +23,7 @@ from device.core.interpret import NOTE_CHARS_MAX, Proposal
 from device.drafts import Unsaved
 from device.errors import DeviceError
 from device.looked import Look, keep_look, last_look, news
+from device.plain import plain
 from device.store import Item
 from device.tui import forms, order_acts
 from device.tui.draft import Draft, Row, note
@@ -31,7 +32,6 @@ from device.tui.screens.page import Page
 from device.tui.screens.proposals import ProposalsPage
 from device.tui.widgets.panes import NAMES, Light, Panes
 from device.tui.widgets.tabs import TabLine
-from device.words import plain
 from device.workbench import Workbench
 from shared.commands.checklist_item_done import checklist
 from shared.commands.field_updated import FieldUpdated

@@ -9,8 +9,9 @@ from rich.text import Text
 
 from device.core.trend import Trend
 from device.looked import News
+from device.plain import plain
 from device.store import Item
-from device.words import changes, due, moment, named, number, plain, standing, value_of
+from device.words import changes, due, moment, named, number, standing, value_of
 from device.workbench import Asked, HistoryLine
 from shared.ids import id_of
 from shared.outcomes import Standing

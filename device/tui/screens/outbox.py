@@ -19,6 +19,7 @@ from device.clashes import told
 from device.core.link_state import LOOKED_AT
 from device.core.queue_time import Waits, first_words, waits, waits_words
 from device.errors import DeviceError
+from device.plain import plain
 from device.refusals import refusal_words
 from device.store import UNSETTLED, Item
 from device.tui import order_acts
@@ -28,7 +29,7 @@ from device.tui.screens.dialogs import Read
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
-from device.words import moment, number, plain, standing, troubles, why
+from device.words import moment, number, standing, troubles, why
 from device.workbench import Asked, Workbench
 from shared.outcomes import Outcome, Standing
 from shared.records import Record

@@ -7,6 +7,7 @@ Rules
 3. A fault of the store is told in a sentence; what is on the screen and what was typed stays.
 """
 
+import asyncio
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
@@ -35,6 +36,11 @@ class Page(Screen[None], Generic[Seen]):
 
     seen: Seen | None = None
     _keys_for_online: bool | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: Set when it has looked for the first time, whatever came of it.
+        self.looked = asyncio.Event()
 
     @property
     def tailboard(self) -> "TailboardApp":
@@ -94,6 +100,7 @@ class Page(Screen[None], Generic[Seen]):
             status, seen = await self.tailboard.desk.do(look)
         except DeviceError as error:
             self.tailboard.tell(error)
+            self.looked.set()
             return
         if not self.query(StatusBar):  # it was left meanwhile, and is being taken apart
             return
@@ -101,6 +108,7 @@ class Page(Screen[None], Generic[Seen]):
         changed, self.seen = seen != self.seen, seen
         if changed:
             self.paint(seen)
+        self.looked.set()
 
     def show_status(self, status: Status) -> None:
         """Repaint the status bar, and the keys that depend on the link."""

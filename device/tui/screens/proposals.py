@@ -28,12 +28,12 @@ from device.core.interpret import Interpretation
 from device.drafts import DraftRow
 from device.errors import DeviceError
 from device.model.port import Watch
+from device.plain import plain
 from device.tui import forms
 from device.tui.desk import beside
 from device.tui.draft import Draft, Row, SeenRow, chosen, note, see
 from device.tui.screens.page import Page
 from device.tui.widgets.ticks import KeyButton, Ticks
-from device.words import plain
 from device.workbench import Workbench
 from shared.commands.base import Command
 from shared.commands.note_added import NoteAdded

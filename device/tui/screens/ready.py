@@ -11,10 +11,10 @@ from textual.worker import Worker
 
 from device.core.readiness import Check, Verdict, headline
 from device.errors import DeviceError
+from device.plain import plain
 from device.readiness import fetch, look
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.table import Column, Line
-from device.words import plain
 from device.workbench import Workbench
 
 _MARKS = {Verdict.OK: "+ ok", Verdict.WARN: "? warn", Verdict.FAIL: "! fail"}

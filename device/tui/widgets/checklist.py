@@ -10,9 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from device.plain import plain
 from device.tui.widgets.choices import LOUD
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
-from device.words import moment, plain, standing
+from device.words import moment, standing
 from shared.outcomes import Standing
 from shared.records import ChecklistItem
 

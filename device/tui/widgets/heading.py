@@ -4,7 +4,7 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from device.words import plain
+from device.plain import plain
 
 
 class Heading(Widget):

@@ -18,12 +18,13 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import ContentSwitcher, Static
 
 from device.core.trend import Trend
+from device.plain import plain
 from device.tui.screens.order_seen import OrderSeen
 from device.tui.widgets.checklist import Checklist, Entry
 from device.tui.widgets.choices import Choices
 from device.tui.widgets.readings import Quantities, trend_text
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
-from device.words import moment, named, plain, standing
+from device.words import moment, named, standing
 from device.workbench import HistoryLine
 from shared.ids import id_of
 from shared.outcomes import Standing

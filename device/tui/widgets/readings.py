@@ -6,8 +6,9 @@ from datetime import datetime
 from rich.text import Text
 
 from device.core.trend import Point, Trend, outside, plot
+from device.plain import plain
 from device.tui.widgets.choices import LOUD, Choices
-from device.words import moment, named, plain
+from device.words import moment, named
 from shared.records import Limit
 
 

@@ -19,7 +19,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import DataTable
 
-from device.words import plain
+from device.plain import plain
 
 
 @dataclass(frozen=True, slots=True)

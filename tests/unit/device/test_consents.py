@@ -126,7 +126,7 @@ def test_what_the_person_did_not_sign_here_is_not_even_listed(laptop: Place, how
     consent = give(laptop)
     name, wire = forged(consent, **how)
     with store.transaction() as connection:
-        connection.exec_driver_sql("UPDATE consent SET envelope = ? WHERE id = ?", (wire, name))
+        connection.execute("UPDATE consent SET envelope = ? WHERE id = ?", (wire, name))
     assert (standing(laptop), decide(laptop).route) == ([], Route.REFUSE)
 
 

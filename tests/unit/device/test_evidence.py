@@ -39,7 +39,7 @@ def broken_at(laptop: Place) -> int | None:
 
 def run(laptop: Place, sql: str, *values: object) -> None:
     with laptop.world.device.store.transaction() as connection:
-        connection.exec_driver_sql(sql, values)
+        connection.execute(sql, values)
 
 
 def test_what_nobody_touched_holds(laptop: Place) -> None:
@@ -161,9 +161,9 @@ def test_decisions_from_before_the_chain_stay_and_are_vouched_for(tmp_path: Path
     store = DeviceStore.open(tmp_path / "device.db", KEYS.database)
     with store.transaction() as connection:  # as schema 6 left it
         for table in ("evidence", "conversation", "consent", "consent_revocation"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-        connection.exec_driver_sql("INSERT INTO decision (body) VALUES ('{\"old\": 1}'), ('{\"old\": 2}')")
-        connection.exec_driver_sql("UPDATE meta SET value = '6' WHERE key = 'schema'")
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("INSERT INTO decision (body) VALUES ('{\"old\": 1}'), ('{\"old\": 2}')")
+        connection.execute("UPDATE meta SET value = '6' WHERE key = 'schema'")
     store.close()
     store = DeviceStore.open(tmp_path / "device.db", KEYS.database)
     evidence = Evidence(store, KEYS, StillClock())
@@ -174,7 +174,7 @@ def test_decisions_from_before_the_chain_stay_and_are_vouched_for(tmp_path: Path
     evidence.note("attempt", **TRIED)
     assert evidence.broken() is None
     with store.transaction() as connection:
-        connection.exec_driver_sql("UPDATE decision SET body = '{}' WHERE position = 1")
+        connection.execute("UPDATE decision SET body = '{}' WHERE position = 1")
     found = evidence.broken()
     assert found is not None
     assert (found.number, "before the chain" in found.why) == (1, True)

@@ -69,7 +69,7 @@ def test_an_old_receipt_is_still_proof(store: DeviceStore) -> None:
 
     with store.transaction() as connection:
         query = "SELECT receipt, proof, incarnation, settled_at FROM outbox WHERE seq = 1"
-        payload, proof, incarnation, settled_at = connection.exec_driver_sql(query).one()
+        payload, proof, incarnation, settled_at = connection.execute(query).fetchone()
     kept = json.loads(proof)
     assert kept["place"] is None
     envelope = wire_from(kept["envelope"])
@@ -99,7 +99,7 @@ def test_a_migration_that_fails_leaves_the_old_database(old: Path, monkeypatch: 
     from device.store import migrations
 
     def half(connection: object) -> None:
-        migrations._protocol_2(connection)  # type: ignore[arg-type]
+        migrations._protocol_2(connection)
         raise RuntimeError
 
     monkeypatch.setattr(migrations, "STEPS", (half,))
@@ -128,15 +128,15 @@ def columns(store: DeviceStore) -> set[tuple[str, str, str, int, int]]:
         SELECT t.name, c.name, c.type, c."notnull", c.pk FROM sqlite_master t, pragma_table_info(t.name) c
         WHERE t.type = 'table'"""
     with store.transaction() as connection:
-        return {tuple(row) for row in connection.exec_driver_sql(query)}
+        return set(connection.execute(query).fetchall())
 
 
 def indexes(store: DeviceStore) -> dict[str, list[str]]:
     """The columns of every index on the outbox."""
     with store.transaction() as connection:
-        names = connection.exec_driver_sql("SELECT name FROM pragma_index_list('outbox')").scalars().all()
+        names = connection.execute("SELECT name FROM pragma_index_list('outbox')").fetchall()
         column = "SELECT name FROM pragma_index_info(?)"
-        return {name: list(connection.exec_driver_sql(column, (name,)).scalars()) for name in names}
+        return {name: [held for (held,) in connection.execute(column, (name,)).fetchall()] for (name,) in names}
 
 
 def test_the_link_is_remembered_in_an_old_database_too(store: DeviceStore, old: Path) -> None:

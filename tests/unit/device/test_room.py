@@ -41,7 +41,7 @@ def after_a_crash(path: Path, to: Path, keep: int | None = None) -> dict[str, st
             log.truncate(keep)
             log.truncate(LOG_BYTES)
     with closing(DeviceStore.open(to / path.name, KEY)) as again, again.transaction() as connection:
-        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         return {key: again.meta(key) for key in ("before", "after")}
 
 
@@ -75,7 +75,7 @@ def test_a_torn_commit_in_the_room_is_none(path: Path, store: DeviceStore, tmp_p
 def test_an_empty_log_with_room_is_an_empty_log(path: Path, store: DeviceStore, tmp_path: Path) -> None:
     store.set_meta("before", "1")
     with store.transaction() as connection:
-        connection.exec_driver_sql("SELECT 1")
+        connection.execute("SELECT 1")
     store._driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert log_of(path).stat().st_size == 0
     store.make_room()

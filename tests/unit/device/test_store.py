@@ -114,8 +114,7 @@ def test_a_database_from_the_future_is_left_alone(path: Path, store: DeviceStore
 def test_a_locked_database_is_a_sentence_and_nothing_is_half_done(path: Path, store: DeviceStore) -> None:
     other = dbapi2.connect(str(path), isolation_level=None)
     other.execute(f"PRAGMA key = \"x'{KEY.hex()}'\"")
-    raw = store._engine.raw_connection().driver_connection
-    assert raw is not None
+    raw = store._driver
     raw.execute("PRAGMA busy_timeout = 10")
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="Another program"):
@@ -127,8 +126,7 @@ def test_a_locked_database_is_a_sentence_and_nothing_is_half_done(path: Path, st
 
 def test_a_full_disk_is_a_sentence_and_what_was_saved_stays(store: DeviceStore) -> None:
     kept = append(store)
-    raw = store._engine.raw_connection().driver_connection
-    assert raw is not None
+    raw = store._driver
     pages = raw.execute("PRAGMA page_count").fetchone()[0]
     raw.execute(f"PRAGMA max_page_count = {pages}")
 
@@ -261,7 +259,7 @@ def test_a_gap_in_the_chain_is_named_and_what_was_pruned_is_no_gap(store: Device
     assert store.prune(NOW + timedelta(days=1)) == 3
     assert store.missing(1, 0) == ()
     with store.transaction() as connection:
-        connection.exec_driver_sql("DELETE FROM outbox WHERE seq = 5")
+        connection.execute("DELETE FROM outbox WHERE seq = 5")
     assert store.missing(1, 0) == (5,)
     assert store.missing(1, 5) == ()
     assert store.hash_at(1, 6) == envelope(said[5]).hash
@@ -321,10 +319,10 @@ def test_what_every_round_asks_reads_no_whole_outbox(
     store._driver.set_trace_callback(None)
     with store.transaction() as connection:
         plans = [
-            row.detail
+            row[3]
             for sql in asked
             if "outbox" in sql
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
         ]
     assert plans
     # the ids that wait are sorted by position when they have been read: each read is from the index alone
@@ -350,7 +348,7 @@ def test_a_save_touches_a_page_of_the_outbox_and_one_of_its_index(path: Path, st
 def test_no_id_is_saved_twice_wherever_the_first_stands(store: DeviceStore, state: State) -> None:
     first = append(store)
     with store.transaction() as connection:
-        connection.exec_driver_sql("UPDATE outbox SET state = ?", (state.value,))
+        connection.execute("UPDATE outbox SET state = ?", (state.value,))
     append(store)
     with pytest.raises(StoreError, match="saved here already"):
         append(store, first)
@@ -381,7 +379,7 @@ def test_places_are_found_in_each_epoch(store: DeviceStore) -> None:
         (3, said[3, 2]),
     ]
     with store.transaction() as connection:
-        connection.exec_driver_sql("DELETE FROM outbox WHERE epoch = 1 AND seq = 2")
+        connection.execute("DELETE FROM outbox WHERE epoch = 1 AND seq = 2")
     assert (store.missing(1, 0), store.missing(3, 0), store.missing(2, 0)) == ((2,), (), ())
 
 
@@ -402,9 +400,7 @@ def test_what_the_next_command_meets_is_right_after_everything_that_changes_it(
 
 def test_what_was_said_outlives_the_command_in_its_order(store: DeviceStore) -> None:
     with store.transaction() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO journal VALUES (7, ?, 'x', 'form', 'old', '[]', 0)", (NOW.isoformat(),)
-        )
+        connection.execute("INSERT INTO journal VALUES (7, ?, 'x', 'form', 'old', '[]', 0)", (NOW.isoformat(),))
     entries: list[JournalEntry] = []
     for epoch in (1, 1, 2, 2):
         head = store.head(epoch)
@@ -420,14 +416,14 @@ def test_what_was_said_outlives_the_command_in_its_order(store: DeviceStore) -> 
 
 def test_a_small_read_that_fails_is_told_in_words(store: DeviceStore) -> None:
     with store.transaction() as connection:
-        connection.exec_driver_sql("ALTER TABLE meta RENAME TO elsewhere")
+        connection.execute("ALTER TABLE meta RENAME TO elsewhere")
     with pytest.raises(StoreError, match="database failed"):
         store.meta("cursor")
 
 
 def roots(store: DeviceStore) -> int:
     with store.transaction() as connection:
-        return int(connection.exec_driver_sql("SELECT count(*) FROM root").scalar_one())
+        return int(connection.execute("SELECT count(*) FROM root").fetchone()[0])
 
 
 def test_one_signature_over_many_receipts_is_kept_once_and_as_long_as_it_proves_something(store: DeviceStore) -> None:
