@@ -17,6 +17,7 @@ from device.words import age, moment
 from policies.explain import PLACES
 from shared.blobs import in_mib
 from shared.envelope import SigningKey
+from shared.ids import fingerprint
 
 if TYPE_CHECKING:  # the device is given
     from device.bootstrap import Device
@@ -57,7 +58,7 @@ def _identity(device: "Device") -> list[Row]:
 
 
 def _short(key: SigningKey) -> str:
-    return key.public.hex()[:16]
+    return fingerprint(key.public)
 
 
 def _model(device: "Device") -> list[Row]:

@@ -52,7 +52,12 @@ from shared.sync import PROTOCOL, DeviceReport, EpochEnd, SyncRequest
 VERSION = metadata.version("tailboard")
 #: So many consents that were taken back go along with one round.
 REVOCATIONS_MAX = 16
-_SHUT_OUT = frozenset({Code.DEVICE_FORKED, Code.DEVICE_REVOKED})
+#: Refusals of a round whose commands were kept all the same, and what those are from then on.
+_SHUT_OUT = {
+    Code.DEVICE_FORKED: Hold.QUARANTINED,
+    Code.DEVICE_REVOKED: Hold.QUARANTINED,
+    Code.KEY_EXPIRED: Hold.DEFERRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +361,7 @@ class Agent:
             self.session.send_now()
 
     def _shut_out(self, error: RemoteError, action: Act) -> None:
-        """What was pushed is kept there for review, but for what is named; what was asked about stays in doubt."""
+        """What was pushed is kept there, but for what is named; what was asked about stays in doubt."""
         turned = {each.index: problem(each.code, each.detail) for each in error.problem.not_taken or ()}
         with self._store.transaction():
             self._store.set_meta("shut_out", str(error))
@@ -366,7 +371,7 @@ class Agent:
                     if why := turned.get(index):
                         self._store.mark_turned(command_id, why)
                     else:
-                        self._store.mark_held(command_id, Hold.QUARANTINED, kept)
+                        self._store.mark_held(command_id, _SHUT_OUT[kept.code], kept)
 
     async def _send(self, request: SyncRequest | Body, left: asyncio.Event | None = None) -> bytes:
         try:

@@ -32,7 +32,7 @@ from device.model.models import Models
 from device.model.port import FORMS_WORK, LanguageModel, ModelError
 from device.routes import Routes
 from device.settings import Settings
-from device.standing import approved
+from device.standing import approved, refused
 from device.store import DeviceStore, Identity
 from device.telling import Telling
 from device.transfers import Transfers
@@ -44,7 +44,9 @@ from device.vocabulary import OfficeVocabulary
 from device.workbench import Workbench
 from policies.bundle import FILES, Bundle, parse_bundle
 from shared.envelope import ENROLMENT_TYPE, seal
+from shared.ids import fingerprint
 from shared.ports import Ports, RunBlocking
+from shared.problems import Code
 from shared.sync import Enrolment, EnrolReply, EnrolRequest
 
 T = TypeVar("T")
@@ -287,10 +289,21 @@ async def enrol(
         identity = _identity(url, reply)
         with store.transaction():
             store.set_meta("identity", identity.model_dump_json())
-            approved(store, reply.server_time)
+            if reply.approved:
+                approved(store, reply.server_time)
+            else:
+                refused(store, Code.DEVICE_WAITING, reply.server_time)
     finally:
         store.close()
     return identity
+
+
+def code_to_compare(settings: Settings, pin: str) -> str:
+    """What the office compares before it approves this laptop: the beginning of its public key, in hexadecimal.
+
+    Raises `LocalError`: not enrolled, or the wrong PIN.
+    """
+    return fingerprint(device_keys.unlock(settings.keys, pin).device.public)
 
 
 def check_url(url: str) -> None:
@@ -326,5 +339,5 @@ async def _exchange(
 
 
 def _identity(url: str, reply: EnrolReply) -> Identity:
-    shared = reply.model_dump(exclude={"receipt_key_id", "server_time"})
+    shared = reply.model_dump(exclude={"receipt_key_id", "server_time", "approved"})
     return Identity(server_url=url, **shared)

@@ -48,10 +48,12 @@ def enrol(arguments: argparse.Namespace) -> Report:
     identity = asyncio.run(
         bootstrap.enrol(settings, arguments.url.rstrip("/"), arguments.code, pin, name, system_ports())
     )
-    said = (
-        f"This laptop is {identity.device} of {identity.tenant_name}, for {identity.actor_name}. Next: tailboard sync"
-    )
-    return Report("tailboard.enrolled.v1", identity.model_dump(mode="json"), [said])
+    code = bootstrap.code_to_compare(settings, pin)
+    said = [
+        f"This laptop is {identity.device} of {identity.tenant_name}, for {identity.actor_name}.",
+        f"If the office asks before it approves this laptop, its code is {code}. Next: tailboard sync",
+    ]
+    return Report("tailboard.enrolled.v1", {**identity.model_dump(mode="json"), "code": code}, said)
 
 
 def jobs(arguments: argparse.Namespace) -> Report:

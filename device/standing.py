@@ -2,8 +2,8 @@
 
 Rules
 1. That it is approved says only the server's own signed head, or the enrolment itself, and the newest of them counts.
-2. That it is not counts from whoever answers, because nothing is widened by it: revoked, forked, or a key that the
-   server does not know any more. The next head that can be believed ends it.
+2. That it is not counts from whoever answers, because nothing is widened by it: revoked, forked, not approved yet, or
+   a key that ran out or that the server does not know any more. The next head that can be believed ends it.
 3. An approval lasts for as long as the policies say (`routes.toml`, ``device.approved_days_max``); a laptop that has
    not been heard for longer is an unapproved one until it was in touch again. A clock that was set back makes no
    approval younger than new.
@@ -31,6 +31,8 @@ class Said(StrEnum):
     REVOKED = "revoked"
     FORKED = "forked"
     KEY_ENDED = "key_ended"
+    KEY_EXPIRED = "key_expired"
+    WAITING = "waiting"
 
 
 #: The refusals that are about the laptop itself.
@@ -38,12 +40,16 @@ REFUSALS = {
     Code.DEVICE_REVOKED: Said.REVOKED,
     Code.DEVICE_FORKED: Said.FORKED,
     Code.NOT_AUTHENTIC: Said.KEY_ENDED,
+    Code.KEY_EXPIRED: Said.KEY_EXPIRED,
+    Code.DEVICE_WAITING: Said.WAITING,
 }
 _WORDS = {
     Said.APPROVED: "approved",
     Said.REVOKED: "revoked",
     Said.FORKED: "not let in: its history does not fit",
     Said.KEY_ENDED: "not let in: its key is not known any more",
+    Said.KEY_EXPIRED: "its key has run out: ask the office to renew it",
+    Said.WAITING: "it waits to be approved by the office",
 }
 
 

@@ -34,6 +34,11 @@ def key_id(public_key: bytes) -> str:
     return sha256_hex(public_key)[:32]
 
 
+def fingerprint(public_key: bytes) -> str:
+    """What two people compare to know that they mean the same key: its first 16 hexadecimal digits."""
+    return public_key.hex()[:16]
+
+
 def record_ref(kind: str, record_id: str) -> str:
     """``kind/id``, the one form in which records name each other."""
     return f"{kind}/{record_id}"

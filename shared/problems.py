@@ -28,6 +28,8 @@ class Code(StrEnum):
     CLOCK_SKEW = "clock_skew"
     DEVICE_REVOKED = "device_revoked"
     DEVICE_FORKED = "device_forked"
+    DEVICE_WAITING = "device_waiting"
+    KEY_EXPIRED = "key_expired"
     NOT_PERMITTED = "not_permitted"
     BAD_SIGNATURE = "bad_signature"
     UNKNOWN_KEY = "unknown_key"
@@ -95,6 +97,16 @@ TABLE: dict[Code, Row] = {
         403,
         "This device's history does not fit what it sent before",
         "Ask the office to look at it; what you sent is kept, and nothing on the device is lost.",
+    ),
+    Code.DEVICE_WAITING: Row(
+        403,
+        "This device waits to be approved",
+        "Read the code on its screen to an administrator; nothing on the device is lost.",
+    ),
+    Code.KEY_EXPIRED: Row(
+        403,
+        "This device's key has run out",
+        "Ask an administrator to renew it; what you send arrives all the same, and nothing on the device is lost.",
     ),
     Code.NOT_PERMITTED: Row(403, "This person may not do that", "Ask somebody who has the role that is named."),
     Code.BAD_SIGNATURE: Row(422, "The signature does not fit the bytes", "The command was damaged; enter it again."),

@@ -324,7 +324,10 @@ class EnrolRequest(Contract):
 
 
 class EnrolReply(Contract):
-    """Who the device is now, and the receipt key that it pins (raw public key, hexadecimal)."""
+    """Who the device is now, and the receipt key that it pins (raw public key, hexadecimal).
+
+    `approved` is told only where it is not so, as programs before this one do not know it.
+    """
 
     tenant: Name
     tenant_name: str
@@ -336,3 +339,8 @@ class EnrolReply(Contract):
     receipt_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     receipt_key_id: KeyId
     server_time: Instant
+    approved: bool = True
+
+    def to_bytes(self) -> bytes:
+        """The message; nothing is said of an approval that nobody need wait for."""
+        return self.model_dump_json(exclude_defaults=True).encode()

@@ -27,13 +27,15 @@ from functools import partial
 from typing import Protocol
 
 from shared.blobs import RANGE_BYTES_MAX, Progress, in_mib, read_range
+from shared.ports import Clock
 from shared.problems import Code, Refused
 from shared.request_signature import Message
 from sync_server.authentication import Caller, Seen
 from sync_server.blob_files import BlobFiles
 from sync_server.file_rights import may_have, may_read
+from sync_server.letting_in import refuse_unless_let_in
 from sync_server.standing import refuse_if_stopped
-from sync_server.store import DeviceState, Store, Tx
+from sync_server.store import Store, Tx
 from sync_server.store.blobs import Blob
 
 log = logging.getLogger("tailboard.server")
@@ -67,10 +69,11 @@ class Attachments:
         files: BlobFiles,
         authenticate: Authenticate,
         bytes_arrived: Callable[[Tx, str, str], None],
+        clock: Clock,
     ) -> None:
         """`bytes_arrived(tx, tenant, sha256)` decides, inside `tx`, what waited for a file."""
         self._store, self.files = store, files
-        self._authenticate, self._bytes_arrived = authenticate, bytes_arrived
+        self._authenticate, self._bytes_arrived, self._clock = authenticate, bytes_arrived, clock
 
     def progress(self, message: Message, sha256: str) -> Progress:
         """How far a file has got.
@@ -137,7 +140,7 @@ class Attachments:
             tenant = caller.tenant
             refuse_if_stopped(tx, tenant)
             if reads:
-                _refuse_unless_active(tx, caller)
+                refuse_unless_let_in(tx, caller, self._clock.now(), f"device {caller.device} gets no files")
             blob = tx.blob(tenant, sha256)
             if blob is None or (reads and not may_read(tx, caller.tenant, caller.actor, blob)):
                 raise Refused(Code.NOT_FOUND, "no command here waits for this file or has it")
@@ -277,11 +280,3 @@ class Attachments:
                 self.files.discard(tenant, sha256)
 
         self._store.attempt(forget)
-
-
-def _refuse_unless_active(tx: Tx, caller: Caller) -> None:
-    device = tx.device(caller.tenant, caller.device)
-    if device is None or device.state is not DeviceState.ACTIVE:
-        forked = device is not None and device.state is DeviceState.FORKED
-        code = Code.DEVICE_FORKED if forked else Code.DEVICE_REVOKED
-        raise Refused(code, f"device {caller.device} gets no files")

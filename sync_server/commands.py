@@ -66,9 +66,12 @@ def person_list(arguments: argparse.Namespace) -> Report:
 def enrol_code(arguments: argparse.Namespace) -> Report:
     """Print a one-time code."""
     office, tenant = office_of(arguments)
-    code = office.enrol_code(tenant, arguments.person)
+    code = office.enrol_code(tenant, arguments.person, waits=arguments.wait)
     lines = [code, f"For {arguments.person}, good for 24 hours, once. On the laptop: tailboard enrol URL {code}"]
-    return Report("tailboard.enrol-code.v1", {"person": arguments.person, "code": code}, lines)
+    if arguments.wait:
+        lines.append("Its laptop then waits for: tailboard-server device approve DEVICE --code CODE")
+    data = {"person": arguments.person, "code": code, "waits": arguments.wait}
+    return Report("tailboard.enrol-code.v1", data, lines)
 
 
 def import_file(arguments: argparse.Namespace) -> Report:

@@ -2,7 +2,8 @@
 
 Order
 1. A head that it shows is compared with our own; a server that was set back refuses everything (`standing`).
-2. A device that is revoked or forked may only upload: what it brings is kept for review, and it is refused.
+2. A device that is revoked or forked may only upload: what it brings is kept for review, and it is refused. So is one
+   whose key ran out, but what it brings is settled as ever. One that waits to be approved is refused at the door.
 3. It closes an epoch, or asks about what it is in doubt about, or brings withdrawals and commands.
 4. One page of changes, from where its replica stands, and a signed head.
 """
@@ -52,6 +53,7 @@ from sync_server.admission import Admission, Admitted
 from sync_server.authentication import Caller
 from sync_server.batch import Batch
 from sync_server.cluster.consents import take_back
+from sync_server.letting_in import barred
 from sync_server.reading import envelope_of, read
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.standing import refuse_if_another, refuse_if_stopped, shown
@@ -71,8 +73,10 @@ _Answer = str | Unknown | Turned
 Reply = Callable[[], bytes]
 
 _REFUSALS = {
-    DeviceState.FORKED: (Code.DEVICE_FORKED, "what it sends is kept for review"),
-    DeviceState.REVOKED: (Code.DEVICE_REVOKED, "what it sends is kept for review"),
+    Code.DEVICE_WAITING: "nothing of it is taken before an administrator has approved it",
+    Code.DEVICE_FORKED: "what it sends is kept for review",
+    Code.DEVICE_REVOKED: "what it sends is kept for review",
+    Code.KEY_EXPIRED: "what it sends is taken in; it hears what came of it once its key is renewed",
 }
 
 
@@ -125,12 +129,14 @@ class Desk:
             refuse_if_another(self.tx, tenant, request.cursor, self.incarnation)
         report = request.report.model_dump_json() if request.report else None
         self.tx.touch(tenant, self.caller.device, self.now, report)
-        state = self.batch.device(self.caller.device).state
+        refused = _shut_out(self.batch.device(self.caller.device), self.now)
+        if refused and refused.problem.code is Code.DEVICE_WAITING:
+            return refused
         answers = self._answers(request)
         if self.batch.repeated:
             self.tx.measure(tenant, {DUPLICATES: self.batch.repeated})
         self.batch.flush()
-        if refused := _shut_out(self.caller, state):
+        if refused:
             return refused if request.protocol == protocol_1.PROTOCOL else _with_turned(refused, answers)
         if refused := self._left_behind(request.protocol):
             return refused
@@ -372,12 +378,10 @@ def _held(entry: Entry) -> Held:
     return Held(id=entry.command.id, hold=entry.hold, problem=entry.problem)
 
 
-def _shut_out(caller: Caller, state: DeviceState) -> Refused | None:
-    """What a device is told that may only upload; None for any other."""
-    if state not in _REFUSALS:
-        return None
-    code, detail = _REFUSALS[state]
-    return Refused(code, f"{caller.device}: {detail}")
+def _shut_out(device: Device, now: datetime) -> Refused | None:
+    """What a device is told that may only upload, or not even that; None for any other."""
+    code = barred(device, now)
+    return Refused(code, f"{device.id}: {_REFUSALS[code]}") if code else None
 
 
 def _with_turned(refused: Refused, answers: "Sequence[str | Unknown | Turned]") -> Refused:
@@ -411,7 +415,7 @@ def forecast(batch: Batch, tx: Tx, caller: Caller, wires: Sequence[WireEnvelope]
     Raises:
         Refused: one of them could not even be received, or the device may only upload.
     """
-    if refused := _shut_out(caller, batch.device(caller.device).state):
+    if refused := _shut_out(batch.device(caller.device), batch.seal.now):
         raise refused
     told = []
     for each in admit_all(tx, caller, wires):

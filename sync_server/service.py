@@ -55,6 +55,8 @@ T = TypeVar("T")
 log = logging.getLogger("tailboard.server")
 AUDIT_START = "0" * 64
 CODE_LIFETIME = timedelta(hours=24)
+#: How long a laptop's key is good; longer than any laptop may be offline (`retention`).
+KEY_LIFETIME = timedelta(days=365)
 #: How often it is looked for files whose room can be given back.
 FILES_EVERY = timedelta(hours=1)
 
@@ -83,7 +85,7 @@ class Service:
     ) -> None:
         """`models` are the files of published models; None where there can be none."""
         self.store, self.ring, self.ports, self._beside, self._asks = store, ring, ports, beside, asks
-        self.attachments = Attachments(store, files, self._caller, self.bytes_arrived)
+        self.attachments = Attachments(store, files, self._caller, self.bytes_arrived, ports.clock)
         self._terms = terms or Terms()
         self.models = models
         self.updates = Updates(store, self._caller, self.publisher, self._receipt_key, ports, models)
@@ -254,7 +256,15 @@ class Service:
         tx.use_code(code.hash, keyid)
         tx.add_device(
             code.tenant,
-            Device(name, enrolment.device_name, code.person, DeviceState.ACTIVE, epoch=1, enrolled_at=now),
+            Device(
+                name,
+                enrolment.device_name,
+                code.person,
+                DeviceState.WAITING if code.waits else DeviceState.ACTIVE,
+                epoch=1,
+                enrolled_at=now,
+                key_expires_at=now + KEY_LIFETIME,
+            ),
         )
         device_key = bytes.fromhex(enrolment.device_key)
         technician_key = bytes.fromhex(enrolment.technician_key)
@@ -286,6 +296,7 @@ class Service:
             receipt_key=receipt_key.public.hex(),
             receipt_key_id=receipt_key.keyid,
             server_time=self.ports.clock.now(),
+            approved=device.state is not DeviceState.WAITING,
         )
 
     # -- the office

@@ -20,6 +20,7 @@ from sync_server.store import Device, DeviceState, Entry, Epoch
 QUARANTINE_MAX = 1000
 
 _STATES: Mapping[DeviceState, Code] = {
+    DeviceState.WAITING: Code.DEVICE_WAITING,
     DeviceState.FORKED: Code.DEVICE_FORKED,
     DeviceState.REVOKED: Code.DEVICE_REVOKED,
 }

@@ -29,7 +29,16 @@ _CONTRACTS: tuple[tuple[type[Contract], Literal["validation", "serialization"]],
     (Problem, "serialization"),
 )
 
-_DEVICE = (Code.NOT_AUTHENTIC, Code.CLOCK_SKEW, Code.DEVICE_REVOKED, Code.DEVICE_FORKED, Code.BUSY, Code.INTERNAL)
+_DEVICE = (
+    Code.NOT_AUTHENTIC,
+    Code.CLOCK_SKEW,
+    Code.DEVICE_REVOKED,
+    Code.DEVICE_FORKED,
+    Code.DEVICE_WAITING,
+    Code.KEY_EXPIRED,
+    Code.BUSY,
+    Code.INTERNAL,
+)
 _PROGRAM = (Code.NOT_AUTHENTIC, Code.BUSY, Code.INTERNAL)
 _TASK = (
     Code.MALFORMED,

@@ -28,9 +28,10 @@ from sync_server.cluster import consents
 from sync_server.cluster.account import Use
 from sync_server.cluster.policy import Policies
 from sync_server.cluster.task import Asker, Task, question
+from sync_server.letting_in import refuse_unless_let_in
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.service import Service
-from sync_server.store import Client, DeviceState, Tx
+from sync_server.store import Client, Tx
 
 log = logging.getLogger("tailboard.server")
 TASK_AGE_MAX = timedelta(days=1)
@@ -87,10 +88,7 @@ class Reception:
 
     def _active(self, tx: Tx, message: Message, body: bytes, seen: Seen) -> Caller:
         caller = self.service.caller(tx, message, body, seen)
-        device = tx.device(caller.tenant, caller.device)
-        if device is None or device.state is not DeviceState.ACTIVE:
-            forked = device is not None and device.state is DeviceState.FORKED
-            raise Refused(Code.DEVICE_FORKED if forked else Code.DEVICE_REVOKED, "it may ask nothing")
+        refuse_unless_let_in(tx, caller, self.service.ports.clock.now(), "it may ask nothing")
         return caller
 
     def _remembered(self, tx: Tx, task: Task, now: datetime) -> Task:

@@ -2,11 +2,13 @@
 
 Rules
 1. Everything that a laptop says of itself is shown as said by it, with when it was last heard.
-2. To revoke takes the laptop's name, typed: a slip does not cut off somebody in the field. What each button does, and
-   what it does not, stands beside it.
-3. A code is shown once, to who made it.
+2. A code is shown once, to who made it. Its laptop waits to be approved, unless somebody wants it otherwise.
+3. When a key runs out stands in each row, and is warned of.
+
+What is done to a laptop is `sync_server.console.device_acts`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +17,7 @@ from starlette.responses import Response
 from policies.acts import Act
 from shared.outcomes import EFFECTIVE, Outcome
 from shared.problems import Code, Problem, Refused
-from sync_server.console import qr
+from sync_server.console import device_acts, qr
 from sync_server.console.blocks import (
     Button,
     Facts,
@@ -38,7 +40,7 @@ from sync_server.console.blocks import (
 )
 from sync_server.console.commands import ENTRY_COLUMNS, entry_row
 from sync_server.console.deciding import Deed
-from sync_server.console.home import age, backlog, needs_attention, silent
+from sync_server.console.home import age, backlog, key_ends_soon, needs_attention, silent
 from sync_server.console.narrowing import cut, empty_of, narrow_form, narrowed
 from sync_server.console.pages import shown
 from sync_server.console.states import state_of
@@ -55,6 +57,7 @@ _COLUMNS = (
     Said("Last seen"),
     Said("Unsettled, as it last said"),
     Said("Held here"),
+    Said("Key"),
     Said("App, model, policies"),
 )
 _SHOWN = 25
@@ -74,14 +77,25 @@ def listed(office: Office, visit: Visit, problem: Problem | None, code: tuple[st
     rows, more = cut(narrowed(tuple(_row(each, now) for each in kept), visit), visit)
     blocks = (
         *((_code_block(visit, *code),) if code else ()),
+        *device_acts.to_approve(office, visit, lines),
         Ways((other,)),
         narrow_form(visit),
         Table(Said("Laptops"), _COLUMNS, rows, empty_of(visit, _NOBODY), more),
         _enrol(office, visit),
     )
-    number = sum(needs_attention(each, now) for each in lines)
-    lead = said("{all} laptops, {some} to ask after.", all=len(lines), some=number)
+    lead = _lead(lines, now)
     return shown(visit, Page(Said("Devices"), blocks, lead=lead), problem)
+
+
+def _lead(lines: Sequence[DeviceLine], now: datetime) -> Said:
+    return said(
+        "{all} laptops, {some} to ask after: {new} to approve, {keys} with a key that runs out, {silent} silent.",
+        all=len(lines),
+        some=sum(needs_attention(each, now) for each in lines),
+        new=sum(each.device.state is DeviceState.WAITING for each in lines),
+        keys=sum(key_ends_soon(each, now) for each in lines),
+        silent=sum(silent(each, now) for each in lines),
+    )
 
 
 def _row(line: DeviceLine, now: datetime) -> tuple[Any, ...]:
@@ -96,6 +110,7 @@ def _row(line: DeviceLine, now: datetime) -> tuple[Any, ...]:
         else Said("never"),
         backlog(line, now),
         ", ".join(f"{number} {hold}" for hold, number in sorted(line.held.items())) or "–",
+        device_acts.key_state(line, now),
         Several(tuple(Small(each) for each in said_of_itself if each) or ("–",)),
     )
 
@@ -107,7 +122,10 @@ def _state(line: DeviceLine, now: datetime) -> State:
 def _enrol(office: Office, visit: Visit) -> Section:
     why = visit.refusals.get(Act.ADMINISTER)
     people = tuple((each.id, f"{each.id} · {each.name}") for each in office.people(visit.tenant))
-    fields = (Field("person", Said("Whose laptop"), "select", options=(("", Said("choose")), *people)),)
+    fields = (
+        Field("person", Said("Whose laptop"), "select", options=(("", Said("choose")), *people)),
+        Field("waits", Said("It waits until somebody here has compared its code and approved it"), "check", "on"),
+    )
     told = Said("The code is good for 24 hours, once. Whoever types it works under that person's name.")
     form = Form("enrol", fields, (Button("enrol", Said("Make a code"), why_not=why),))
     return Section(Said("Enrol a laptop"), (Text(told), form))
@@ -118,7 +136,8 @@ def enrol(office: Office, visit: Visit) -> Response:
     person = visit.text("person")
     if not person:
         raise Refused(Code.MALFORMED, "choose whose laptop it is")
-    return listed(office, visit, None, (person, office.enrol_code(visit.tenant, person, visit.actor)))
+    code = office.enrol_code(visit.tenant, person, visit.actor, waits=bool(visit.form.get("waits")))
+    return listed(office, visit, None, (person, code))
 
 
 def _code_block(visit: Visit, person: str, code: str) -> Section:
@@ -154,7 +173,7 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
         ),
         _totals(office, visit, line),
         _held(office, visit, name),
-        *_decide(visit, line),
+        *device_acts.sections(office, visit, line, now),
         Section(
             Said("What waits for review"),
             (
@@ -216,49 +235,15 @@ def _facts(line: DeviceLine, now: datetime) -> Any:
     yield Said("Last seen"), device.last_seen_at or Said("never")
     yield Said("Unsettled, as it last said"), backlog(line, now)
     yield Said("Held here"), ", ".join(f"{number} {hold}" for hold, number in sorted(line.held.items())) or "–"
-    yield Said("Its key"), Said("is good until it is revoked; it does not run out by itself")
+    yield Said("Its key"), device_acts.key_state(line, now)
     if report:
         yield Said("App"), report.app
         yield Said("Model"), report.model
         yield Said("Policies"), report.bundle
 
 
-def _decide(visit: Visit, line: DeviceLine) -> tuple[Section, ...]:
-    why, device = visit.refusals.get(Act.ADMINISTER), line.device
-    reason = Field("reason", Said("Reason"), hint=Said("it stays in the audit"), required=True)
-    if device.state is not DeviceState.ACTIVE:
-        told = Said(
-            "It syncs again, in a new epoch of its chain. What is in quarantine stays there until somebody decides."
-        )
-        button = Button("readmit", Said("Admit it again"), why_not=why)
-        back = Section(Said("Admit it again"), (Text(told), Form("readmit", (reason,), (button,))))
-        return (back,) if device.state is DeviceState.REVOKED else (back, _revoke(device.id, reason, why))
-    return (_revoke(device.id, reason, why),)
-
-
-def _revoke(name: str, reason: Field, why: Any) -> Section:
-    told = (
-        Said("From now on it may only upload: what it still brings goes to quarantine, and none of it is applied."),
-        Said("It may hold more than it last said. Revoking erases nothing on the laptop."),
-        Said("It comes back only if an administrator admits it again."),
-    )
-    confirm = Field("name", said("Type {name} to confirm", name=name), "confirm", name)
-    form = Form("revoke", (reason, confirm), (Button("revoke", Said("Revoke"), why_not=why),))
-    return Section(Said("Revoke it"), (*map(Text, told), form), folded=True)
-
-
-def _revoked(office: Office, visit: Visit) -> str:
-    name = visit.named["device"]
-    if visit.text("name") != name:
-        raise Refused(Code.MALFORMED, f"type {name} to confirm; nothing was done")
-    office.revoke_device(visit.tenant, name, visit.actor, visit.text("reason"))
-    return "revoked"
-
-
-def _readmitted(office: Office, visit: Visit) -> str:
-    office.readmit_device(visit.tenant, visit.named["device"], visit.actor, visit.text("reason"))
-    return "readmitted"
-
-
-LIST_DEEDS = {"enrol": Deed(Act.ADMINISTER, enrol)}
-DEEDS = {"revoke": Deed(Act.ADMINISTER, _revoked), "readmit": Deed(Act.ADMINISTER, _readmitted)}
+LIST_DEEDS = {
+    "enrol": Deed(Act.ADMINISTER, enrol),
+    "approve": Deed(Act.ADMINISTER, device_acts.approved),
+    "reject": Deed(Act.ADMINISTER, device_acts.rejected),
+}

@@ -19,7 +19,7 @@ _PLACES: tuple[tuple[str, str, Act, tuple[str, ...]], ...] = (
     ("/console/approvals", "Approvals", Act.LOOK, ("approvals",)),
     ("/console/parked", "Parked writes", Act.LOOK, ("parked",)),
     ("/console/quarantine", "Quarantine", Act.LOOK, ("quarantined",)),
-    ("/console/devices", "Devices", Act.LOOK, ("forked",)),
+    ("/console/devices", "Devices", Act.LOOK, ("devices",)),
     ("/console/refused", "Refused work", Act.LOOK, ()),
     ("/console/orders", "Work orders", Act.LOOK, ()),
     ("/console/audit", "Audit", Act.AUDIT, ()),

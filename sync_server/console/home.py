@@ -16,6 +16,8 @@ from sync_server.office.looking import DeviceLine, Waiting
 
 #: A laptop that was not heard for so long, and said that it holds work, is asked after.
 SILENT = timedelta(days=1)
+#: A key that ends so soon is warned of.
+KEY_WARNED = timedelta(days=14)
 #: So many of them are on the first page; the list of laptops has them all.
 SHOWN = 20
 _KINDS = (
@@ -64,8 +66,18 @@ def _waiting_rows(waiting: Waiting) -> Iterator[tuple[Any, ...]]:
 
 
 def needs_attention(line: DeviceLine, now: datetime) -> bool:
-    """Whether somebody should look at a laptop: two histories, work in quarantine, or silent with a backlog."""
-    return line.device.state == "forked" or bool(line.held.get("quarantined")) or silent(line, now)
+    """Whether somebody should look at a laptop.
+
+    It waits to be approved, has two histories, work in quarantine, a key that runs out, or is silent with a backlog.
+    """
+    wanted = line.device.state in ("forked", "waiting") or bool(line.held.get("quarantined"))
+    return wanted or silent(line, now) or key_ends_soon(line, now)
+
+
+def key_ends_soon(line: DeviceLine, now: datetime) -> bool:
+    """Whether the key of a laptop that may sync has run out, or does within `KEY_WARNED`."""
+    ends = line.device.key_expires_at
+    return line.device.state == "active" and ends is not None and ends - now <= KEY_WARNED
 
 
 def silent(line: DeviceLine, now: datetime) -> bool:
@@ -85,6 +97,12 @@ def _troubles(office: Office, visit: Visit, laptops: list[DeviceLine], now: date
             said("Two histories under one name: {names}. What they bring is kept for review.", names=names),
             Tone.NEEDS,
         )
+    new = sum(each.device.state == "waiting" for each in laptops)
+    if new:
+        yield Note(said("{number} laptops wait to be approved.", number=new), Tone.NEEDS)
+    ending = sum(key_ends_soon(each, now) for each in laptops)
+    if ending:
+        yield Note(said("{number} laptops have a key that ran out or soon does.", number=ending), Tone.NEEDS)
     quiet = sum(silent(each, now) for each in laptops)
     if quiet:
         yield Note(said("{number} laptops hold work and were not heard for a day.", number=quiet), Tone.NEEDS)

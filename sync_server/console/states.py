@@ -41,6 +41,7 @@ STATES: Mapping[tuple[str, str], State] = {
     ("external_write", REFUSED_UNSETTLED): of_standing(_REFUSED, "not settled"),
     ("external_write", WriteStatus.REFUSED): of_standing(_REFUSED),
     ("device", DeviceState.ACTIVE): State("+", Said("Active"), _FINE),
+    ("device", DeviceState.WAITING): State("?", Said("Waits to be approved"), _NEEDS),
     ("device", DeviceState.FORKED): State("!", Said("Forked"), _NEEDS),
     ("device", DeviceState.REVOKED): State("-", Said("Revoked"), _PLAIN),
     ("work_order", WorkStatus.OPEN): State("o", Said("Open")),

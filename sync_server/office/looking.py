@@ -34,7 +34,7 @@ class Waiting:
     approvals: int
     parked: int
     quarantined: int
-    forked: int
+    devices: int
     change_seq: int
     audit_position: int
 
@@ -178,7 +178,7 @@ def waiting_in(tx: Tx, tenant: str) -> Waiting:
         approvals=counts["approval"],
         parked=counts["external_write"],
         quarantined=held.get(Hold.QUARANTINED, 0),
-        forked=tx.forked_devices(tenant),
+        devices=tx.devices_wanting(tenant),
         change_seq=head.change_seq,
         audit_position=head.audit_position,
     )

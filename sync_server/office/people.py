@@ -57,10 +57,17 @@ class People(OfficePart):
         with self.service.store.transaction() as tx:
             return tx.people(tenant)
 
-    def enrol_code(self, tenant: str, person: str, actor: str | None = None) -> str:
+    def enrol_code(self, tenant: str, person: str, actor: str | None = None, *, waits: bool = False) -> str:
         """A fresh one-time code for a person's new device, as they will type it: ``XXXX-XXXX-XXXX``.
 
-        `actor` is an administrator; None for whoever has the server's shell. Raises `Refused`.
+        Args:
+            tenant: where.
+            person: whose device it is to be.
+            actor: an administrator; None for whoever has the server's shell.
+            waits: the device does nothing before an administrator has compared its code and approved it.
+
+        Raises:
+            Refused: `not_found`, `not_permitted`.
         """
         ports = self.service.ports
         letters = "".join(_CODE_ALPHABET[byte % len(_CODE_ALPHABET)] for byte in ports.randomness.draw(12))
@@ -70,5 +77,6 @@ class People(OfficePart):
                 permit(tx, tenant, actor, Role.ADMIN)
             if person == SERVICE_PERSON or tx.person(tenant, person) is None:
                 raise Refused(Code.NOT_FOUND, f"there is no person {person}; run: tailboard-server person add")
-            tx.add_code(EnrolCode(code_hash(code), tenant, person, ports.clock.now() + CODE_LIFETIME, None))
+            ends = ports.clock.now() + CODE_LIFETIME
+            tx.add_code(EnrolCode(code_hash(code), tenant, person, ends, None, waits))
         return code

@@ -28,13 +28,13 @@ class SampleLaptop:
     waiting: list[Envelope] = field(default_factory=list)
 
     @classmethod
-    def enrolled(cls, office: Office, tenant: str, actor: str) -> "SampleLaptop":
-        """A new laptop of `actor`."""
+    def enrolled(cls, office: Office, tenant: str, actor: str, *, waits: bool = False) -> "SampleLaptop":
+        """A new laptop of `actor`; one that `waits` is still to be approved."""
         draw = office.service.ports.randomness.draw
         made = cls(office, tenant, actor, (SigningKey(draw(32)), SigningKey(draw(32))))
         device_key, technician_key = made.keys
         enrolment = Enrolment(
-            code=office.enrol_code(tenant, actor),
+            code=office.enrol_code(tenant, actor, waits=waits),
             device_key=device_key.public.hex(),
             technician_key=technician_key.public.hex(),
             device_name=f"Laptop of {actor}",

@@ -5,7 +5,7 @@ drawn by lot: the same numbers make the same organisation, apart from ids and ke
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from policies.bundle import pack
@@ -71,10 +71,11 @@ def fill(office: Office, tenant: str, admin: str, size: Size) -> dict[str, int]:
     _bundle(office, tenant, admin, laptops[0].name)
     _apart(office, tenant, admin, laptops, size)
     _seen_long_ago(office, tenant, laptops)
+    SampleLaptop.enrolled(office, tenant, technicians[0], waits=True)
     told = tell_decisions(office, tenant, laptops, size.decisions)
     return {
         "people": len(technicians) + 2,
-        "laptops": len(laptops),
+        "laptops": len(laptops) + 1,
         "work_orders": size.orders,
         "commands": said + clashes,
         "conflicts": clashes,
@@ -245,6 +246,10 @@ def _seen_long_ago(office: Office, tenant: str, laptops: Sequence[SampleLaptop])
         for number, laptop in enumerate(laptops):
             seen_at = now - (timedelta(days=number - 18) if number > 19 else timedelta(minutes=7 * number))
             tx.touch(tenant, laptop.name, seen_at, _report(number, seen_at).model_dump_json())
+            if number % 12 == 1:
+                device = tx.device(tenant, laptop.name, lock=True)
+                assert device is not None, "it was enrolled"
+                tx.put_device(tenant, replace(device, key_expires_at=now + timedelta(days=3)))
 
 
 def _report(number: int, seen_at: datetime) -> DeviceReport:

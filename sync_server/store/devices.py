@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Text, bindparam, delete, false, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field
 
@@ -31,6 +31,7 @@ class DeviceRow(Table, table=True):
     last_seen_at: str | None = None
     scope_seq: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
     report: str | None = Field(default=None, sa_column=Column(Text))
+    key_expires_at: str | None = None
 
 
 class EpochRow(Table, table=True):
@@ -63,7 +64,10 @@ class KeyRow(Table, table=True):
 
 
 class CodeRow(Table, table=True):
-    """A one-time enrolment code, kept as a hash; `keyid` is the device key that used it."""
+    """A one-time enrolment code, kept as a hash; `keyid` is the device key that used it.
+
+    `waits`: its laptop does nothing before an administrator has approved it.
+    """
 
     __tablename__ = "enrol_code"
     hash: str = Field(primary_key=True)
@@ -71,6 +75,7 @@ class CodeRow(Table, table=True):
     person: str
     expires_at: str
     keyid: str | None = None
+    waits: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class NonceRow(Table, table=True):
@@ -89,13 +94,15 @@ _KEYS, _ACTIVE_KEY = Fixed(_MEANT.order_by(KEY.c.keyid)), Fixed(_MEANT.where(KEY
 _THIS = (DEVICE.c.tenant == bindparam("of"), DEVICE.c.id == bindparam("named"))
 _DEVICE, _DEVICE_LOCKED = Fixed(select(DEVICE).where(*_THIS)), Fixed(select(DEVICE).where(*_THIS).with_for_update())
 _DEVICES = Fixed(select(DEVICE).where(DEVICE.c.tenant == bindparam("of")).order_by(DEVICE.c.id))
-_FORKED = Fixed(
+_WANTED = Fixed(
     select(func.count().label("number"))
     .select_from(DEVICE)
-    .where(DEVICE.c.tenant == bindparam("of"), DEVICE.c.state == "forked")
+    .where(DEVICE.c.tenant == bindparam("of"), or_(DEVICE.c.state == "forked", DEVICE.c.state == "waiting"))
 )
 _PUT_DEVICE = Fixed(
-    update(DEVICE).where(*_THIS).values({name: bindparam(name) for name in ("state", "epoch", "scope_seq")})
+    update(DEVICE)
+    .where(*_THIS)
+    .values({name: bindparam(name) for name in ("state", "epoch", "scope_seq", "key_expires_at")})
 )
 _HEARD = update(DEVICE).where(*_THIS).values(last_seen_at=bindparam("seen_at"))
 _HEARD_OF, _HEARD_SAYING = Fixed(_HEARD), Fixed(_HEARD.values(report=bindparam("report")))
@@ -124,8 +131,9 @@ def _put_epoch(inserted: Any) -> Any:
 
 
 class DeviceState(StrEnum):
-    """Whether a laptop may sync. All but the active ones may only upload, into quarantine."""
+    """Whether a laptop may sync: a waiting one not yet, forked and revoked ones may only upload, into quarantine."""
 
+    WAITING = "waiting"
     ACTIVE = "active"
     FORKED = "forked"
     REVOKED = "revoked"
@@ -135,7 +143,8 @@ class DeviceState(StrEnum):
 class Device:
     """An enrolled laptop. `epoch` is where its next commands go.
 
-    `scope_seq` is the place in the feed at which it was last given other records to see.
+    `scope_seq` is the place in the feed at which it was last given other records to see. `key_expires_at` is when its
+    key runs out; None for never.
     """
 
     id: str
@@ -147,6 +156,11 @@ class Device:
     last_seen_at: datetime | None = None
     scope_seq: int = 0
     report: str | None = None
+    key_expires_at: datetime | None = None
+
+    def key_ended(self, now: datetime) -> bool:
+        """Whether its key has run out by `now`."""
+        return self.key_expires_at is not None and self.key_expires_at <= now
 
 
 @value(frozen=True, slots=True)
@@ -189,13 +203,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class EnrolCode:
-    """A one-time code by its hash."""
+    """A one-time code by its hash. `waits`: its laptop is to be approved before it does anything."""
 
     hash: str
     tenant: str
     person: str
     expires_at: datetime
     keyid: str | None
+    waits: bool = False
 
 
 class Devices(Part):
@@ -234,13 +249,15 @@ class Devices(Part):
 
     def add_code(self, code: EnrolCode) -> None:
         """Keep a fresh enrolment code."""
-        values = {"hash": code.hash, "tenant": code.tenant, "person": code.person, "keyid": code.keyid}
+        values = {name: getattr(code, name) for name in ("hash", "tenant", "person", "keyid", "waits")}
         self._do(insert(CODE).values(expires_at=code.expires_at.isoformat(), **values))
 
     def code(self, code_hash: str) -> EnrolCode | None:
         """A code by its hash, used or not."""
         row = self._one(select(CODE).where(CODE.c.hash == code_hash).with_for_update())
-        return EnrolCode(row.hash, row.tenant, row.person, to_instant(row.expires_at), row.keyid) if row else None
+        if row is None:
+            return None
+        return EnrolCode(row.hash, row.tenant, row.person, to_instant(row.expires_at), row.keyid, bool(row.waits))
 
     def use_code(self, code_hash: str, keyid: str) -> None:
         """Bind a code to the device key that used it."""
@@ -260,6 +277,7 @@ class Devices(Part):
                 epoch=device.epoch,
                 enrolled_at=device.enrolled_at.isoformat(),
                 scope_seq=device.scope_seq,
+                key_expires_at=_text(device.key_expires_at),
             )
         )
         self.put_epoch(tenant, Epoch(device.id, device.epoch, 0, None, device.enrolled_at, "enrolled"))
@@ -273,13 +291,14 @@ class Devices(Part):
         """Every laptop, by id."""
         return [_device(row) for row in self._all(_DEVICES, of=tenant)]
 
-    def forked_devices(self, tenant: str) -> int:
-        """How many laptops have two histories, and wait for somebody who looks at them."""
-        return int(self._one(_FORKED, of=tenant).number)
+    def devices_wanting(self, tenant: str) -> int:
+        """How many laptops wait for somebody: to be approved, or looked at because they have two histories."""
+        return int(self._one(_WANTED, of=tenant).number)
 
     def put_device(self, tenant: str, device: Device) -> None:
-        """Keep the state, epoch and scope of a laptop."""
-        values = {"state": device.state, "epoch": device.epoch, "scope_seq": device.scope_seq}
+        """Keep the state, epoch and scope of a laptop, and until when its key is good."""
+        values = {name: getattr(device, name) for name in ("state", "epoch", "scope_seq")}
+        values["key_expires_at"] = _text(device.key_expires_at)
         self._do(_PUT_DEVICE, {"of": tenant, "named": device.id, **values})
 
     def touch(self, tenant: str, device: str, seen_at: datetime, report: str | None) -> None:
@@ -347,7 +366,12 @@ def _device(row: Any) -> Device:
         last_seen_at=to_instant(row.last_seen_at) if row.last_seen_at else None,
         scope_seq=row.scope_seq,
         report=row.report,
+        key_expires_at=to_instant(row.key_expires_at) if row.key_expires_at else None,
     )
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
 
 
 def _epoch(row: Any) -> Epoch:

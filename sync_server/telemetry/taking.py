@@ -21,9 +21,10 @@ from shared.problems import Code, Refused
 from shared.request_signature import Message, claimed_key_id
 from sync_server.authentication import Caller, Seen, device_key
 from sync_server.batch import Batch
+from sync_server.letting_in import refuse_unless_let_in
 from sync_server.reading import envelope_of, read, unpacked
 from sync_server.standing import refuse_if_stopped
-from sync_server.store import DeviceState, Store, StrandTold, Tx
+from sync_server.store import Store, StrandTold, Tx
 from sync_server.telemetry.chain import Taken, Wrong, taken
 
 #: What came later than this after it was made is late.
@@ -61,7 +62,7 @@ class Witness:
         def work(tx: Tx) -> EvidencePlace:
             caller = self._authenticate(tx, message, body, seen)
             refuse_if_stopped(tx, caller.tenant)
-            _refuse_unless_active(tx, caller)
+            refuse_unless_let_in(tx, caller, self._ports.clock.now(), "its evidence is not taken")
             head = _head(upload, device_key(tx, claimed_key_id(message.headers)).public)
             return self._take(tx, caller, upload, head, told)
 
@@ -153,10 +154,3 @@ def _head(upload: EvidenceUpload, key: bytes) -> EvidenceHead:
 
 def _wire(upload: EvidenceUpload) -> str:
     return upload.head.model_dump_json()
-
-
-def _refuse_unless_active(tx: Tx, caller: Caller) -> None:
-    device = tx.device(caller.tenant, caller.device)
-    if device is None or device.state is not DeviceState.ACTIVE:
-        forked = device is not None and device.state is DeviceState.FORKED
-        raise Refused(Code.DEVICE_FORKED if forked else Code.DEVICE_REVOKED, "its evidence is not taken")

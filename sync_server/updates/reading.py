@@ -24,7 +24,8 @@ from shared.request_signature import Message, claimed_nonce
 from shared.updates import FIRST_ROOT, FirstRoot
 from sync_server.authentication import Caller, Seen
 from sync_server.blob_files import BlobFiles
-from sync_server.store import DeviceState, Store, Tx
+from sync_server.letting_in import refuse_unless_let_in
+from sync_server.store import Store, Tx
 from sync_server.updates.publisher import Publisher
 
 _MODEL = re.compile(r"models/([0-9a-f]{64})")
@@ -72,7 +73,7 @@ class Updates:
 
         def work(tx: Tx) -> bytes:
             caller = self._authenticate(tx, message, b"", seen)
-            _refuse_unless_active(tx, caller)
+            refuse_unless_let_in(tx, caller, self._ports.clock.now(), "it gets no updates")
             if name == FIRST_ROOT:
                 return self._first_root(tx, caller, claimed_nonce(message.headers))
             content = tx.update_file(caller.tenant, name) if _NAME.fullmatch(name) else None
@@ -87,7 +88,7 @@ class Updates:
 
         def work(tx: Tx) -> str:
             caller = self._authenticate(tx, message, b"", seen)
-            _refuse_unless_active(tx, caller)
+            refuse_unless_let_in(tx, caller, self._ports.clock.now(), "it gets no updates")
             if all(each.sha256 != sha256 for each in self._publisher(tx, caller.tenant).models().models):
                 raise Refused(Code.NOT_FOUND, "no such model is published")
             return caller.tenant
@@ -116,13 +117,6 @@ class Updates:
         )
         key = self._receipt_key(tx, caller.tenant)
         return seal(FIRST_ROOT_TYPE, said.to_bytes(), key).to_wire().to_bytes()
-
-
-def _refuse_unless_active(tx: Tx, caller: Caller) -> None:
-    device = tx.device(caller.tenant, caller.device)
-    if device is None or device.state is not DeviceState.ACTIVE:
-        forked = device is not None and device.state is DeviceState.FORKED
-        raise Refused(Code.DEVICE_FORKED if forked else Code.DEVICE_REVOKED, "it gets no updates")
 
 
 def _part(content: bytes, range_header: str | None) -> Part:

@@ -3,6 +3,7 @@
 from shared.commandline import Verb, argument
 from sync_server.verbs import AS, HERE, OFFICE, TENANT, WHY
 
+_DEVICES = "sync_server.office.device_commands:"
 _DEVICE = argument("device", help="for example TB-01; see: device list")
 _PERSON = argument("person", help="short name, such as a.okafor")
 _CLUSTER = "sync_server.cluster.commands:"
@@ -57,25 +58,52 @@ VERBS = (
         ("enrol-code",),
         "A one-time code, good for a day, for a person's new device.",
         f"{HERE}enrol_code",
-        (_PERSON, TENANT),
+        (
+            _PERSON,
+            argument("--wait", action="store_true", help="its device waits until an administrator approves it"),
+            TENANT,
+        ),
     ),
-    Verb(("device", "list"), "Every enrolled device and how it is doing.", f"{OFFICE}device_list", (TENANT,)),
+    Verb(("device", "list"), "Every enrolled device and how it is doing.", f"{_DEVICES}device_list", (TENANT,)),
     Verb(
         ("device", "show"),
         "One device, its epochs, and what it last said of itself.",
-        f"{OFFICE}device_show",
+        f"{_DEVICES}device_show",
         (_DEVICE, TENANT),
+    ),
+    Verb(
+        ("device", "approve"),
+        "A device that waits for it may sync, if the code is the one on its screen.",
+        f"{_DEVICES}device_approve",
+        (
+            _DEVICE,
+            argument("--code", required=True, metavar="CODE", help="as its person reads it from the screen"),
+            AS,
+            TENANT,
+        ),
+    ),
+    Verb(
+        ("device", "expire"),
+        "A device's key is good no longer: what it brings is settled, and it gets nothing.",
+        f"{_DEVICES}device_expire",
+        (_DEVICE, WHY, AS, TENANT),
+    ),
+    Verb(
+        ("device", "renew"),
+        "A device's key is good for another year.",
+        f"{_DEVICES}device_renew",
+        (_DEVICE, WHY, AS, TENANT),
     ),
     Verb(
         ("device", "revoke"),
         "From now on a device may only upload, and what it brings is kept for review.",
-        f"{OFFICE}device_revoke",
+        f"{_DEVICES}device_revoke",
         (_DEVICE, WHY, AS, TENANT),
     ),
     Verb(
         ("device", "readmit"),
         "A revoked or forked device syncs again, in a new epoch.",
-        f"{OFFICE}device_readmit",
+        f"{_DEVICES}device_readmit",
         (_DEVICE, WHY, AS, TENANT),
     ),
     Verb(

@@ -10,7 +10,7 @@ from shared.records import WAITING_STATES, record_to_json, state_of
 from sync_server.mentioning import mention
 from sync_server.office import Office
 from sync_server.store import Store, Tx, lists, mentions
-from sync_server.store.devices import _FORKED
+from sync_server.store.devices import _WANTED
 from sync_server.store.ledger import LEDGER
 from tests.builders import JOB
 from tests.served import TENANT, Laptop, Server, both_databases
@@ -34,7 +34,7 @@ ASKED = {
     "how many in a state": lists._COUNT,
     "states of a kind": lists._STATES,
     "held, by laptop": lists._HELD,
-    "forked laptops": _FORKED,
+    "forked laptops": _WANTED,
     "the audit": mentions._NEWEST,
     "the audit of something": mentions._MENTIONING,
 }

@@ -50,6 +50,8 @@ def test_an_approval_is_as_old_as_its_head_and_ends() -> None:
         (Code.DEVICE_REVOKED, Said.REVOKED),
         (Code.DEVICE_FORKED, Said.FORKED),
         (Code.NOT_AUTHENTIC, Said.KEY_ENDED),
+        (Code.KEY_EXPIRED, Said.KEY_EXPIRED),
+        (Code.DEVICE_WAITING, Said.WAITING),
         (Code.BUSY, Said.APPROVED),
         (Code.CURSOR_INVALID, Said.APPROVED),
     ],
