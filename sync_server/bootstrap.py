@@ -100,7 +100,9 @@ def build_service(
         return Publisher(tx, tenant, ring, ports, settings.terms, incarnation(tx))
 
     judged = asks or policy_in_force(published).asks
-    return Service(store, ring, ports, files, beside, settings.terms, judged, model_files(settings))
+    made = Service(store, ring, ports, files, beside, settings.terms, judged, model_files(settings))
+    made.incoming_models = settings.incoming_models
+    return made
 
 
 def blob_files(settings: Settings) -> BlobFiles:

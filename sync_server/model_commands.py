@@ -1,12 +1,12 @@
 """What the verbs about models do: from parsed arguments to a `Report`."""
 
 import argparse
-import json
 from pathlib import Path
 
 from policies.models import ApprovedModel, ModelCatalogue
 from policies.rollout import Mode, Stage
 from shared.commandline import Report, UsageError
+from shared.model_evals import BadReport, Evaluated, read_evaluated
 from shared.routing import Tier
 from sync_server.asked_of import office_of
 from sync_server.office.models import ModelDraft
@@ -16,8 +16,8 @@ def publish(arguments: argparse.Namespace) -> Report:
     """Publish a model's file."""
     office, tenant = office_of(arguments)
     path = Path(arguments.file)
-    prompts, evals = _evaluated(arguments.evals) if arguments.evals else (None, ())
-    draft = ModelDraft(path, arguments.name, arguments.licence, Tier(arguments.tier), prompts, evals)
+    evaluation = _evaluated(arguments.evals) if arguments.evals else None
+    draft = ModelDraft(path, arguments.name, arguments.licence, Tier(arguments.tier), evaluation)
     try:
         model = office.publish_model(tenant, arguments.actor, draft)
     except OSError as error:
@@ -55,21 +55,25 @@ def rollout(arguments: argparse.Namespace) -> Report:
     return _report(office.roll_out_model(tenant, arguments.actor, arguments.model, mode, groups, arguments.reason))
 
 
+def roll_back(arguments: argparse.Namespace) -> Report:
+    """Publish an older model's file again, in force at once."""
+    office, tenant = office_of(arguments)
+    model = office.roll_back_model(tenant, arguments.actor, arguments.model, arguments.reason)
+    said = [f"{model.name} is in force for every laptop again, as model {model.number}."]
+    return Report("tailboard.model-rolled-back.v1", {"model": model.model_dump(mode="json")}, said)
+
+
 def withdraw(arguments: argparse.Namespace) -> Report:
     """Take a model out of the catalogue."""
     office, tenant = office_of(arguments)
     return _report(office.withdraw_model(tenant, arguments.actor, arguments.model, arguments.reason))
 
 
-def _evaluated(file: str) -> tuple[int, tuple[str, ...]]:
-    """The prompts' version and the suites passed, of a report as `tailboard model eval --json` writes it."""
+def _evaluated(file: str) -> Evaluated:
     try:
-        report = json.loads(Path(file).read_text(encoding="utf-8"))["report"]
-        prompts, figures, failed = int(report["prompts"]), dict(report["figures"]), list(report["failed"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return read_evaluated(Path(file).read_bytes())
+    except (OSError, BadReport) as error:
         raise UsageError(f"{file} is no report of an evaluation. Write one: tailboard model eval --json") from error
-    spoilt = {str(each).partition(":")[0] for each in failed}
-    return prompts, tuple(sorted(set(figures) - spoilt))
 
 
 def _report(catalogue: ModelCatalogue) -> Report:

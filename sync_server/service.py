@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 from reconciliation.compose import Author, compose
@@ -88,6 +89,7 @@ class Service:
         self.attachments = Attachments(store, files, self._caller, self.bytes_arrived, ports.clock)
         self._terms = terms or Terms()
         self.models = models
+        self.incoming_models: Path | None = None
         self.updates = Updates(store, self._caller, self.publisher, self._receipt_key, ports, models)
         names = PolicyNames(shipped_bundle, self.publisher)
         self.witness = Witness(store, self._caller, self.batch, names, ports)

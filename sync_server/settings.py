@@ -45,6 +45,11 @@ class Settings:
         return self.home / "models"
 
     @property
+    def incoming_models(self) -> Path:
+        """The folder from which the console publishes models: an operator puts their files there."""
+        return self.home / "incoming-models"
+
+    @property
     def blobs(self) -> Path:
         """The folder with the bytes of attachments. Back it up with the database."""
         return self.home / "blobs"

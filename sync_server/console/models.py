@@ -1,7 +1,13 @@
-"""Models for laptops: which there are, what each passed, where each is rolled out, and which laptops use it."""
+"""Models for laptops: which there are, what each passed, where each is rolled out, and which laptops use it.
+
+Rules
+1. A model is published from a folder of the server; a browser uploads none. What its evaluation said comes along.
+2. It is in force nowhere until it is rolled out, to some laptops or to all, in the shadow first if somebody wants.
+3. To go back is to publish the older file under a new number, in force at once.
+"""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -10,6 +16,7 @@ from policies.acts import Act
 from policies.models import ApprovedModel, ModelCatalogue
 from policies.rollout import Mode
 from shared.problems import Code, Problem, Refused
+from shared.routing import Tier
 from sync_server.console.blocks import (
     Button,
     Field,
@@ -21,20 +28,22 @@ from sync_server.console.blocks import (
     Section,
     Several,
     Small,
+    State,
     Table,
     Text,
     Tone,
     said,
 )
 from sync_server.console.deciding import Deed
-from sync_server.console.pages import shown
+from sync_server.console.pages import label, shown
 from sync_server.console.policies import scope_words
 from sync_server.console.states import state_of
 from sync_server.console.visit import Visit
 from sync_server.office import Office
+from sync_server.office.models import Incoming
 
 _COLUMNS = (Said("Model"), Said("Passed"), Said("Tier"), Said("Size"), Said("Licence"), Said("Rolled out"))
-_EMPTY = Said("Nothing is published: laptops use the model that came with them. Publish a file on the server first.")
+_EMPTY = Said("Nothing is published: laptops use the model that came with them. Publish a file below first.")
 _REASON = Field("reason", Said("Reason"), hint=Said("it stays in the audit"), required=True)
 
 
@@ -51,9 +60,10 @@ def listed(office: Office, visit: Visit, problem: Problem | None) -> Response:
             else ()
         ),
         Table(Said("Models"), _COLUMNS, rows, _EMPTY),
+        *_evaluations(office, visit, catalogue),
         _in_use(office, visit),
         *(_acts(catalogue, why) if catalogue.models else ()),
-        Text(Said("A model is a large file: it is published on the server, by tailboard-server model publish.")),
+        _publish(office, why, open_=visit.form.get("which") == "publish"),
     )
     return shown(visit, Page(Said("Models"), blocks), problem)
 
@@ -69,6 +79,64 @@ def _row(model: ApprovedModel, catalogue: ModelCatalogue) -> Iterator[Any]:
     if catalogue.rollout.in_force == model.number:
         shown_.append(Several((state_of("stage", "in_force"), Said("every laptop"))))
     yield Several(tuple(shown_) or (state_of("stage", "none"),))
+
+
+def _evaluations(office: Office, visit: Visit, catalogue: ModelCatalogue) -> Iterator[Section]:
+    """What each evaluation showed, figure by figure."""
+    reports = office.model_reports(visit.tenant)
+    for model in catalogue.models:
+        if model.sha256 not in reports:
+            continue
+        at, told = reports[model.sha256]
+        rows = tuple(
+            (suite, state_of("check", "ok" if suite in told.passed else "trouble"), _figures(figures))
+            for suite, figures in sorted(told.figures.items())
+        )
+        columns = (Said("Suite"), Said("State"), Said("Figures"))
+        table = Table(said("Evaluation of {name}", name=model.name), columns, rows, Said("It has no figures."))
+        outside = tuple(Note(line, Tone.NEEDS) for line in told.failed)
+        dated = Text(Several((said("With version {n} of the prompts.", n=told.prompts), Small(at))))
+        heading = said("What the evaluation of {n}: {name} showed", n=model.number, name=model.name)
+        yield Section(heading, (dated, table, *outside), folded=True)
+
+
+def _figures(figures: Mapping[str, float]) -> Several:
+    return Several(tuple(f"{label(name)}: {value:g}" for name, value in sorted(figures.items())) or ("–",))
+
+
+def _publish(office: Office, why: Any, *, open_: bool) -> Section:
+    found = office.incoming_models()
+    folder = str(office.service.incoming_models or "")
+    told = Text(
+        Several(
+            (
+                Said("A model is a large file, so no browser uploads it: put it into this folder of the server."),
+                Mono(folder, copy=True),
+                Said("With NAME.gguf may lie NAME.json, as tailboard model eval --json writes it."),
+            )
+        )
+    )
+    rows = tuple((each.name, f"{each.size_bytes >> 20:,} MiB", _told_beside(each)) for each in found)
+    table = Table(
+        Said("Files to publish"),
+        (Said("File"), Said("Size"), Said("Its evaluation passed")),
+        rows,
+        Said("No file lies there. Put one there, then open this page again."),
+    )
+    fields = (
+        Field("file", Said("File"), "select", options=tuple((each.name, each.name) for each in found)),
+        Field("name", Said("Name"), hint=Said("letters, digits and dashes"), required=True, most=64),
+        Field("licence", Said("Licence"), hint=Said("for example Apache-2.0"), required=True, most=120),
+        Field("tier", Said("Tier"), "select", options=tuple((each.value, each.value) for each in Tier)),
+    )
+    form = (Form("publish", fields, (Button("publish", Said("Publish"), why_not=why),)),) if found else ()
+    return Section(Said("Publish a model"), (told, table, *form), folded=True, open=open_)
+
+
+def _told_beside(each: Incoming) -> Any:
+    if each.why_not:
+        return State("!", Said("The report beside it cannot be read"), Tone.NEEDS)
+    return ", ".join(each.evaluation.passed) if each.evaluation else Said("nothing yet: evaluated nowhere")
 
 
 def _in_use(office: Office, visit: Visit) -> Table:
@@ -96,9 +164,12 @@ def _acts(catalogue: ModelCatalogue, why: Any) -> Iterator[Section]:
     )
     out = Form("rollout", fields, (Button("rollout", Said("Roll out"), why_not=why),))
     back = Form("withdraw", (which, _REASON), (Button("withdraw", Said("Withdraw"), why_not=why),))
-    told = Text(Said("It is rolled out nowhere and handed out no more; laptops go back to what they used before."))
+    ends = Text(Said("It is rolled out nowhere and handed out no more; laptops go back to what they used before."))
     yield Section(Said("Roll out"), (out,), folded=True)
-    yield Section(Said("Withdraw"), (told, back), folded=True)
+    again = Form("rollback", (which, _REASON), (Button("rollback", Said("Go back to it"), why_not=why),))
+    told_back = Text(Said("Its file is published under a new number and is in force for every laptop at once."))
+    yield Section(Said("Go back"), (told_back, again), folded=True)
+    yield Section(Said("Withdraw"), (ends, back), folded=True)
 
 
 def _number(visit: Visit) -> int:
@@ -120,4 +191,24 @@ def _withdrawn(office: Office, visit: Visit) -> str:
     return "withdrawn"
 
 
-DEEDS = {"rollout": Deed(Act.ADMINISTER, _rolled_out), "withdraw": Deed(Act.ADMINISTER, _withdrawn)}
+def _published(office: Office, visit: Visit) -> str:
+    tier = next((each for each in Tier if each == visit.form.get("tier")), None)
+    if tier is None or not visit.text("licence"):
+        raise Refused(Code.MALFORMED, "choose a tier, and say under which licence the model is")
+    office.publish_incoming(
+        visit.tenant, visit.actor, visit.text("file"), visit.text("name"), visit.text("licence"), tier
+    )
+    return "published"
+
+
+def _rolled_back(office: Office, visit: Visit) -> str:
+    office.roll_back_model(visit.tenant, visit.actor, _number(visit), visit.text("reason"))
+    return "rolled_back"
+
+
+DEEDS = {
+    "publish": Deed(Act.ADMINISTER, _published),
+    "rollout": Deed(Act.ADMINISTER, _rolled_out),
+    "rollback": Deed(Act.ADMINISTER, _rolled_back),
+    "withdraw": Deed(Act.ADMINISTER, _withdrawn),
+}

@@ -4,14 +4,17 @@ Rules
 1. A file is looked at before it is published: a GGUF file, whole, of a kind that says what it is. Its bytes are on
    the disk, verified, before the catalogue names them.
 2. A number is used once, and what is in force for everything only goes up; to go back, the older file is published
-   again. Every laptop still evaluates a model itself before it uses it.
+   again under a new number. Every laptop still evaluates a model itself before it uses it.
 3. What is withdrawn is rolled out nowhere and handed out no more; laptops go back to what they used before.
+4. A browser brings no model: an operator puts the file into a folder of the server, with the report of its evaluation
+   beside it (``NAME.json`` beside ``NAME.gguf``), and it is published from there by its name alone.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +25,7 @@ from policies.rollout import Mode, Rollout, Stage
 from shared.blobs import in_mib
 from shared.commands.base import Role
 from shared.gguf import BadModelFile, header_of
+from shared.model_evals import REPORT_BYTES_MAX, BadReport, Evaluated, evaluated, read_evaluated
 from shared.problems import Code, Refused
 from shared.routing import Tier
 from sync_server.batch import Batch
@@ -39,14 +43,23 @@ _CONTEXT_TOKENS, _PROCESS_MIB = 4096, 200
 
 @dataclass(frozen=True, slots=True)
 class ModelDraft:
-    """A model as somebody wants to publish it. `prompts` and `evals` are of the report about it, if there is one."""
+    """A model as somebody wants to publish it. `evaluation` is of the report about it, if there is one."""
 
     path: Path
     name: str
     licence: str
     tier: Tier
-    prompts: int | None = None
-    evals: tuple[str, ...] = ()
+    evaluation: Evaluated | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A file that an operator put there for publishing. `why_not`: its report cannot be read."""
+
+    name: str
+    size_bytes: int
+    evaluation: Evaluated | None = None
+    why_not: str = ""
 
 
 class Models(OfficePart):
@@ -78,12 +91,63 @@ class Models(OfficePart):
                 memory_mib=memory_mib,
                 licence=draft.licence,
                 tier=draft.tier,
-                prompts=draft.prompts,
-                evals=draft.evals,
+                prompts=draft.evaluation.prompts if draft.evaluation else None,
+                evals=draft.evaluation.passed[:16] if draft.evaluation else (),
             )
             return _with(before, models=(*before.models, model)), model
 
-        return self._change_models(tenant, actor, change, act="model published", model=draft.name, sha256=sha256)
+        published = self._change_models(tenant, actor, change, act="model published", model=draft.name, sha256=sha256)
+        if draft.evaluation:
+            self._keep_report(tenant, sha256, draft.evaluation)
+        return published
+
+    def _keep_report(self, tenant: str, sha256: str, evaluation: Evaluated) -> None:
+        now = self.service.ports.clock.now()
+        self.service.store.attempt(lambda tx: tx.put_model_report(tenant, sha256, now, evaluation.as_json()))
+
+    def model_reports(self, tenant: str) -> dict[str, tuple[datetime, Evaluated]]:
+        """What evaluations said when models were published, by the sha256 of the file, and when that was."""
+        with self.service.store.reading() as tx:
+            return {sha256: (at, evaluated(told)) for sha256, (at, told) in tx.model_reports(tenant).items()}
+
+    def incoming_models(self) -> list[Incoming]:
+        """What lies in the folder for publishing, by name."""
+        folder = self.service.incoming_models
+        found = sorted(folder.glob("*.gguf")) if folder and folder.is_dir() else []
+        return [_incoming(each) for each in found if each.is_file() and not each.is_symlink()]
+
+    def publish_incoming(
+        self, tenant: str, actor: str, file: str, name: str, licence: str, tier: Tier
+    ) -> ApprovedModel:
+        """Publish a file of that folder, with the report beside it. Raises `Refused`."""
+        known = {each.name: each for each in self.incoming_models()}
+        folder = self.service.incoming_models
+        if file not in known or folder is None:
+            raise Refused(Code.NOT_FOUND, f"there is no file {file[:80]} in {folder or 'a folder for models'}")
+        if known[file].why_not:
+            raise Refused(Code.MALFORMED, f"the report beside {file} is {known[file].why_not}")
+        draft = ModelDraft(folder / file, name, licence, tier, known[file].evaluation)
+        try:
+            return self.publish_model(tenant, actor, draft)
+        except OSError as error:
+            raise Refused(Code.INTERNAL, f"{file} cannot be read: {error.strerror}") from error
+
+    def roll_back_model(self, tenant: str, actor: str, number: int, reason: str) -> ApprovedModel:
+        """Publish the file of `number` once more under the next number, in force for every laptop at once.
+
+        Every stage ends. Raises `Refused`.
+        """
+        why = reason_of(reason)
+
+        def change(before: ModelCatalogue) -> tuple[ModelCatalogue, ApprovedModel]:
+            older = _named(before, number)
+            if self._files().whole(tenant, older.sha256) is None:
+                raise Refused(Code.NOT_FOUND, f"the file of model {number} is not on this server; publish it again")
+            again = older.model_copy(update={"number": max(each.number for each in before.models) + 1})
+            told = Rollout(serial=before.rollout.serial, in_force=again.number)
+            return _with(before, models=(*before.models, again), rollout=told), again
+
+        return self._change_models(tenant, actor, change, act="model rolled back", why=why, content_of=number)
 
     def roll_out_model(
         self, tenant: str, actor: str, number: int, mode: Mode, groups: frozenset[str], reason: str
@@ -171,6 +235,16 @@ class Models(OfficePart):
             at += len(piece)
         if not files.finish(tenant, sha256, size):
             raise Refused(Code.BYTES_WRONG, "what was written is not what was read; check the disk and try again")
+
+
+def _incoming(path: Path) -> Incoming:
+    size, report = path.stat().st_size, path.with_suffix(".json")
+    if not report.is_file() or report.stat().st_size > REPORT_BYTES_MAX:
+        return Incoming(path.name, size)
+    try:
+        return Incoming(path.name, size, read_evaluated(report.read_bytes()))
+    except (OSError, BadReport) as error:
+        return Incoming(path.name, size, why_not=str(error))
 
 
 def _named(catalogue: ModelCatalogue, number: int) -> ApprovedModel:

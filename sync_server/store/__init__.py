@@ -45,6 +45,7 @@ from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.quotas import QuotaWindows
 from sync_server.store.records import Page, Records, Write
 from sync_server.store.tasks import TaskEntry, Tasks
+from sync_server.store.then import Then
 from sync_server.store.traces import StrandTold, Traces
 from sync_server.store.updates import UpdateFiles
 
@@ -117,6 +118,7 @@ class Tx(
     Measures,
     Lists,
     Mentions,
+    Then,
 ):
     """The open transaction."""
 

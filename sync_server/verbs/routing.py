@@ -99,6 +99,12 @@ VERBS = (
         ),
     ),
     Verb(
+        ("model", "rollback"),
+        "Publish an older model's file once more, in force for every laptop at once.",
+        f"{_MODELS}roll_back",
+        (_MODEL, WHY, AS, TENANT),
+    ),
+    Verb(
         ("model", "withdraw"),
         "Take a model out of the catalogue; laptops go back to what they used before.",
         f"{_MODELS}withdraw",

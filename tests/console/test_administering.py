@@ -1,5 +1,6 @@
 """Administrators at the console: policies tried, published, rolled out, taken back; people, roles and passwords."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,54 @@ async def test_a_model_is_rolled_out_by_stage_and_withdrawn(browser: Browser, se
     page = await browser.send("/console/models", act="withdraw", which="withdraw", number=number, reason="crashes")
     assert "+ Withdrawn." in page.text
     assert server.office.model_catalogue(TENANT).rollout.in_force is None
+
+
+async def test_a_model_is_published_with_its_eval_results_from_the_page_and_gone_back_to(
+    browser: Browser, server: Server
+) -> None:
+    incoming = server.office.service.incoming_models
+    assert incoming is not None
+    page = await browser.get("/console/models")
+    assert "No file lies there." in page.text
+    incoming.mkdir()
+    for number in (1, 2):
+        (incoming / f"model-{number}.gguf").write_bytes(a_gguf(data=4000 * number))
+    told = {
+        "prompts": 3,
+        "figures": {"notes": {"right": 0.93}, "speed": {"tokens_per_s": 3.5}},
+        "failed": ["speed: slow"],
+    }
+    (incoming / "model-1.json").write_text(json.dumps({"report": told}))
+    form = {"name": "first", "licence": "MIT", "tier": "standard"}
+    for wrong in ("../secret", "model-3.gguf", ""):
+        page = await browser.send("/console/models", act="publish", which="publish", file=wrong, **form)
+        assert page.status_code == 404, wrong
+    page = await browser.send("/console/models", act="publish", which="publish", file="model-1.gguf", **form)
+    for words in ("+ Published.", "right: 0.93", "speed: slow", "tokens per s: 3.5"):
+        assert words in page.text, words
+    assert server.office.models(TENANT)[0][0].evals == ("notes",)
+    form |= {"name": "second"}
+    await browser.send("/console/models", act="publish", which="publish", file="model-2.gguf", **form)
+    for number in ("1", "2"):
+        rolled = {"number": number, "mode": "in_force", "reason": "next"}
+        await browser.send("/console/models", act="rollout", which="rollout", **rolled)
+    page = await browser.send("/console/models", act="rollback", which="rollback", number="1", reason="crashes")
+    assert "Rolled back" in page.text
+    catalogue = server.office.model_catalogue(TENANT)
+    assert catalogue.rollout.in_force == 3
+    again = catalogue.model(3)
+    assert again
+    assert again.name == "first"
+
+
+async def test_a_report_that_cannot_be_read_publishes_nothing(browser: Browser, server: Server) -> None:
+    incoming = server.office.service.incoming_models
+    assert incoming is not None
+    incoming.mkdir()
+    (incoming / "m.gguf").write_bytes(a_gguf(data=4000))
+    (incoming / "m.json").write_text("{}")
+    form = {"file": "m.gguf", "name": "m", "licence": "MIT", "tier": "basic"}
+    page = await browser.send("/console/models", act="publish", which="publish", **form)
+    assert page.status_code == 422
+    assert "! The report beside it cannot be read" in page.text
+    assert server.office.models(TENANT) == []
