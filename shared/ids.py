@@ -1,7 +1,7 @@
 """Identity: command ids, record references, key ids and hashes. Pure functions of their arguments."""
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 
@@ -22,6 +22,15 @@ def uuid7(at: datetime, randomness: bytes) -> str:
     raw[8] = 0x80 | (raw[8] & 0x3F)
     text = raw.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def uuid7_at(made: str) -> datetime:
+    """When such an id was made, to the millisecond, by the clock of whoever made it. Raises `ValueError`."""
+    millis = int(made.replace("-", "")[:12], 16)
+    try:
+        return datetime.fromtimestamp(millis / 1000, UTC)
+    except (OverflowError, OSError, ValueError) as error:
+        raise ValueError(f"no clock shows the time in {made}") from error
 
 
 def sha256_hex(data: bytes) -> str:

@@ -27,18 +27,23 @@ Source = Literal["traces", "audit", "store", "process"]
 UNLISTED = "unlisted"
 NONE = "none"
 Labels = tuple[str, ...]
+#: Upper bounds of a histogram's buckets, in seconds. Source: OpenTelemetry, GenAI metrics, operation duration.
+BUCKETS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+#: The same for what takes a moment with a link, and days without one.
+OFFLINE_BUCKETS_S = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0, 604_800.0, 10_368_000.0)
 Key = tuple[str, Labels]
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row of the table. `labels` are names; their values are judged by `LISTED`."""
+    """One row of the table. `labels` are names; their values are judged by `LISTED`. `bounds` are of a histogram."""
 
     name: str
     kind: Kind
     source: Source
     help: str
     labels: Labels = ()
+    bounds: tuple[float, ...] = BUCKETS_S
 
 
 #: The values that a label may have; a label that is not here takes names that an operator gave.
@@ -168,6 +173,14 @@ METRICS: tuple[Metric, ...] = (
     ),
     # -- what the audit says
     Metric("tailboard_commands_settled_total", "counter", "audit", "Commands by what became of them.", ("result",)),
+    Metric(
+        "tailboard_sync_seconds",
+        "histogram",
+        "audit",
+        "From the confirmation on a laptop, by its clock, to the outcome here.",
+        ("result",),
+        OFFLINE_BUCKETS_S,
+    ),
     Metric("tailboard_conflicts_resolved_total", "counter", "audit", "Conflicts that somebody settled."),
     Metric(
         "tailboard_evidence_strands_total",
@@ -245,6 +258,7 @@ METRICS: tuple[Metric, ...] = (
         "store",
         "Laptops whose evidence is incomplete, and that told nothing for a day.",
     ),
+    Metric("tailboard_conflicts_open", "gauge", "store", "Conflicts that wait for a decision."),
     Metric("tailboard_commands_held", "gauge", "store", "Commands that are held.", ("hold",)),
     Metric("tailboard_tasks", "gauge", "store", "Questions that were left for the cluster.", ("state",)),
     Metric("tailboard_task_queue_age_seconds", "gauge", "store", "How long the oldest waiting question has waited."),
@@ -270,8 +284,6 @@ METRICS: tuple[Metric, ...] = (
     Metric("tailboard_gateway_unaudited", "gauge", "process", "Tasks whose audit entry is not written yet."),
 )
 BY_NAME: Mapping[str, Metric] = {each.name: each for each in METRICS}
-#: Upper bounds of the histograms' buckets, in seconds. Source: OpenTelemetry, GenAI metrics, operation duration.
-BUCKETS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 #: A place said that it could, or was thought to be able to, and could not.
 _MISMATCHES = frozenset({"model_failed", "no_capacity", "prompt_too_large"})
 
@@ -339,7 +351,7 @@ def _attempted(each: Attempted, counts: Counts[Key]) -> None:
 
 def observe(counts: Counts[Key], name: str, labels: Labels, seconds: float) -> None:
     """Count an observation of a histogram: one in each bucket that it fits into, and its microseconds."""
-    for bound in (*BUCKETS_S, math.inf):
+    for bound in (*BY_NAME[name].bounds, math.inf):
         if seconds <= bound:
             counts[f"{name}_bucket", (*labels, _bound(bound))] += 1
     counts[f"{name}_sum_us", labels] += round(seconds * 1e6)

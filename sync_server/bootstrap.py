@@ -47,6 +47,7 @@ from sync_server.sweeping import sweep_for_ever
 from sync_server.systems.configuration import SystemSettings, read_secret, read_systems
 from sync_server.systems.desk import Desk
 from sync_server.systems.worker import Worker
+from sync_server.telemetry.sampling import sample_for_ever
 from sync_server.updates.publisher import Publisher
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ def build_lifespan(
             work += [worker.run(wait) for worker in build_task_workers(service, tasks, run_blocking)]
             running = [asyncio.create_task(each) for each in work]
             running.append(asyncio.create_task(sweep_for_ever(service, run_blocking, wait)))
+            running.append(asyncio.create_task(sample_for_ever(service, run_blocking, wait)))
             if settings.otlp:
                 collector = await open_clients.enter_async_context(_client(transport))
                 exports = _exports(service, settings.otlp, collector, cluster, run_blocking, wait)

@@ -6,17 +6,18 @@ Rules
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from starlette.responses import Response
 
 from policies.acts import Act
-from shared.metrics import BUCKETS_S, BY_NAME, Labels
+from shared.metrics import BY_NAME, Labels
 from shared.problems import Problem
 from sync_server.console.blocks import Note, Page, Said, Section, Table, Tone, said
 from sync_server.console.deciding import Sheet
+from sync_server.console.history import bound_of, over_time
 from sync_server.console.home import age
 from sync_server.console.pages import label, shown
 from sync_server.console.plots import Bar, number, plot
@@ -55,9 +56,11 @@ _GROUPS: tuple[tuple[Said, tuple[_Drawn, ...]], ...] = (
     (
         Said("The cluster"),
         (
-            _Drawn("tailboard_gateway_tasks_total", (1, 2), Said("Tasks by route and end"), "tasks"),
+            _Drawn(
+                "tailboard_gateway_tasks_total", (1, 2), Said("Tasks by route and end; answered is goodput"), "tasks"
+            ),
             _Drawn("tailboard_gateway_tokens_total", (0, 1), Said("Tokens by model server"), "tokens"),
-            _Drawn("tailboard_gateway_queue_seconds", (0,), Said("Wait for a turn, 95 of 100 within"), "seconds"),
+            _Drawn("tailboard_gateway_queue_seconds", (0,), Said("Wait in the queue, 95 of 100 within"), "seconds"),
             _Drawn("tailboard_gateway_first_token_seconds", (0,), Said("First token, 95 of 100 within"), "seconds"),
             _Drawn("tailboard_gateway_duration_seconds", (0,), Said("Whole answer, 95 of 100 within"), "seconds"),
             _Drawn("tailboard_tasks", (0,), Said("Questions left for the cluster"), "questions"),
@@ -67,12 +70,14 @@ _GROUPS: tuple[tuple[Said, tuple[_Drawn, ...]], ...] = (
         Said("Work that was synced"),
         (
             _Drawn("tailboard_commands_settled_total", (0,), Said("Commands by what became of them"), "commands"),
+            _Drawn("tailboard_sync_seconds", (0,), Said("From confirmation to outcome, 95 of 100 within"), "seconds"),
             _Drawn("tailboard_commands_held", (0,), Said("Commands held now"), "commands"),
             _Drawn("tailboard_gateway_faults_total", (0, 1), Said("Faults of model servers, this process"), "faults"),
         ),
     ),
 )
 _SINGLE = (
+    "tailboard_conflicts_open",
     "tailboard_conflicts_resolved_total",
     "tailboard_duplicates_prevented_total",
     "tailboard_outbox_waiting",
@@ -99,7 +104,9 @@ def sheet(read_process: ReadProcess) -> Sheet:
         readings = {
             (name, labels[1:]): value for (name, labels), value in read_store(office.service, visit.tenant).items()
         } | read_process()
-        return shown(visit, Page(Said("Routes and health"), tuple(_blocks(readings)), lead=_LEAD), problem)
+        history = over_time(office, visit, readings, office.service.ports.clock.now())
+        blocks = (*_blocks(readings), history)
+        return shown(visit, Page(Said("Routes and health"), blocks, lead=_LEAD), problem)
 
     return Sheet("/console/health", Act.LOOK, show)
 
@@ -148,11 +155,8 @@ def _quantiles(metric: str, readings: Readings) -> list[Bar]:
     for (name, labels), value in readings.items():
         if name == f"{metric}_bucket":
             counts.setdefault(labels[0], {})[labels[1]] = value
-    return [Bar(name, bound) for name, buckets in sorted(counts.items()) if (bound := _bound(buckets)) is not None]
-
-
-def _bound(buckets: Mapping[str, float]) -> float | None:
-    total = buckets.get("+Inf", 0)
-    if not total:
-        return None
-    return next((each for each in BUCKETS_S if buckets.get(repr(each), 0) >= 0.95 * total), 2 * BUCKETS_S[-1])
+    return [
+        Bar(name, bound)
+        for name, buckets in sorted(counts.items())
+        if (bound := bound_of(metric, buckets)) is not None
+    ]

@@ -7,6 +7,7 @@ drawn by lot: the same numbers make the same organisation, apart from ids and ke
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import sin
 
 from policies.bundle import pack
 from shared.commands.base import Role
@@ -20,6 +21,8 @@ from sync_server.sample.told import tell_decisions
 from sync_server.store import Person
 from sync_server.systems.desk import Desk
 from sync_server.systems.steps import Park, Turned
+from sync_server.telemetry.readings import read_store
+from sync_server.telemetry.sampling import EVERY, keep, summed
 from sync_server.updates.bundles import renumbered, shipped_bundle
 
 _FIRST = ("Ada", "Bo", "Cleo", "Dev", "Ines", "Jonas", "Kofi", "Lena", "Mara", "Nils", "Odile", "Pia")
@@ -73,6 +76,7 @@ def fill(office: Office, tenant: str, admin: str, size: Size) -> dict[str, int]:
     _seen_long_ago(office, tenant, laptops)
     SampleLaptop.enrolled(office, tenant, technicians[0], waits=True)
     told = tell_decisions(office, tenant, laptops, size.decisions)
+    _how_it_went(office, tenant)
     return {
         "people": len(technicians) + 2,
         "laptops": len(laptops) + 1,
@@ -250,6 +254,17 @@ def _seen_long_ago(office: Office, tenant: str, laptops: Sequence[SampleLaptop])
                 device = tx.device(tenant, laptop.name, lock=True)
                 assert device is not None, "it was enrolled"
                 tx.put_device(tenant, replace(device, key_expires_at=now + timedelta(days=3)))
+
+
+def _how_it_went(office: Office, tenant: str) -> None:
+    """A day of figures that led to those of now: more by day than by night."""
+    now = office.service.ports.clock.now()
+    told = {(name, labels[1:]): value for (name, labels), value in read_store(office.service, tenant).items()}
+    figures = summed(told)
+    for quarter in range(1, 100):
+        part = 1 - quarter / 100 + 0.04 * sin(quarter / 8)
+        values = {key: float(round(value * part)) for key, value in figures.items()}
+        keep(office.service, tenant, now - quarter * EVERY, values)
 
 
 def _report(number: int, seen_at: datetime) -> DeviceReport:

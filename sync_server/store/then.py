@@ -12,7 +12,6 @@ from shared.contract import to_instant
 from shared.metrics import Key
 from sync_server.store.base import Fixed, Part, Table, table_of
 
-
 #: A value and when it was that.
 Point = tuple[datetime, float]
 

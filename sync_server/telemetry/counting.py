@@ -13,6 +13,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from shared.commands.base import OFFICE
+from shared.contract import to_instant
+from shared.ids import uuid7_at
 from shared.metrics import Key, listed, observe
 from sync_server.store import Link, Store, Tx
 
@@ -61,8 +64,19 @@ def counts_of(links: Iterable[Link]) -> Counter[Key]:
 def _outcome(body: dict[str, Any], counts: Counter[Key]) -> None:
     outcome = str(body.get("outcome"))
     counts["tailboard_commands_settled_total", (listed("result", outcome),)] += 1
+    if body.get("device") != OFFICE and (took_s := _took_s(body)) is not None:
+        observe(counts, "tailboard_sync_seconds", (listed("result", outcome),), took_s)
     if body.get("kind") == "conflict.resolved" and outcome in {"applied", "merged"}:
         counts["tailboard_conflicts_resolved_total", ()] += 1
+
+
+def _took_s(body: dict[str, Any]) -> float | None:
+    """How long after its confirmation a command was settled: its id says when that was, by the laptop's clock."""
+    try:
+        confirmed_at = uuid7_at(str(body["command"]))
+        return max(0.0, (to_instant(str(body["at"])) - confirmed_at).total_seconds())
+    except (KeyError, ValueError, OverflowError):
+        return None
 
 
 def _inference(body: dict[str, Any], counts: Counter[Key]) -> None:

@@ -8,7 +8,7 @@ Source: Prometheus exposition format 0.0.4.
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from shared.metrics import BUCKETS_S, METRICS, Key, Labels, Metric
+from shared.metrics import METRICS, Key, Labels, Metric
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
@@ -62,7 +62,7 @@ def _histogram(metric: Metric, buckets: Mapping[Labels, float], sums: Mapping[La
     from prometheus_client.core import HistogramMetricFamily  # noqa: PLC0415
 
     family = HistogramMetricFamily(metric.name, metric.help, labels=labels_of(metric))
-    bounds = [*map(repr, BUCKETS_S), "+Inf"]
+    bounds = [*map(repr, metric.bounds), "+Inf"]
     for labels, total_us in sorted(sums.items()):
         told = [(bound, buckets.get((*labels, bound), 0.0)) for bound in bounds]
         family.add_metric(labels, buckets=told, sum_value=total_us / 1e6)

@@ -41,6 +41,7 @@ def _of_tenant(tx: Tx, tenant: str, now: datetime) -> Iterator[tuple[Key, float]
     yield from tx.measured(tenant).items()
     yield ("tailboard_audit_uncounted", ()), tx.head(tenant).audit_position - tx.audit_counted(tenant)
     yield from _evidence(tx.strands(tenant), now)
+    yield ("tailboard_conflicts_open", ()), tx.waiting_counts(tenant)["conflict"]
     for hold, number in tx.held_by_hold(tenant).items():
         yield ("tailboard_commands_held", (hold,)), number
     states, attempts, oldest = tx.task_counts(tenant)

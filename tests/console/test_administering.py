@@ -165,8 +165,8 @@ async def test_a_model_is_published_with_its_eval_results_from_the_page_and_gone
     assert server.office.models(TENANT)[0][0].evals == ("notes",)
     form |= {"name": "second"}
     await browser.send("/console/models", act="publish", which="publish", file="model-2.gguf", **form)
-    for number in ("1", "2"):
-        rolled = {"number": number, "mode": "in_force", "reason": "next"}
+    for each in ("1", "2"):
+        rolled = {"number": each, "mode": "in_force", "reason": "next"}
         await browser.send("/console/models", act="rollout", which="rollout", **rolled)
     page = await browser.send("/console/models", act="rollback", which="rollback", number="1", reason="crashes")
     assert "Rolled back" in page.text

@@ -6,6 +6,7 @@ import pytest
 
 from shared.ids import fingerprint
 from shared.problems import Refused
+from shared.records import WorkOrder
 from shared.sync import EnrolReply
 from sync_server.service import KEY_LIFETIME
 from sync_server.store import DeviceState
@@ -59,7 +60,8 @@ async def test_what_a_laptop_brings_whose_key_ran_out_is_settled_and_it_gets_not
     server.clock.move(KEY_LIFETIME + timedelta(seconds=1))
     late = laptop.say("note.added", JOB, text="after it ended")
     assert await laptop.refused(sent, late) == "key_expired"
-    assert [entry["text"] for entry in server.office.record(TENANT, JOB).fields["notes"]] == ["after it ended"]
+    notes = WorkOrder.model_validate(server.office.record(TENANT, JOB).fields).notes
+    assert [each.text for each in notes] == ["after it ended"], "the other's own time was over"
     assert await laptop.refused() == "key_expired"
     server.office.set_field(TENANT, "m.reyes", JOB, "priority", "high")
     until = server.office.renew_key(TENANT, laptop.name, "root", "spoke to them")
