@@ -45,6 +45,7 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
         "done": visit.query.get("done", ""),
         "problem": problem,
         "neighbours": _neighbours(office, visit),
+        "place": _place(office, visit, view),
         "why_not": visit.refusals.get(Act.RESOLVE),
         "state": state_of("conflict", "open" if view.open else "resolved"),
     }
@@ -55,6 +56,14 @@ def _neighbours(office: Office, visit: Visit) -> tuple[str, ...]:
     """The open conflicts before and behind this one, as paths; empty for none."""
     found = office.neighbours(visit.tenant, f"conflict/{visit.named['conflict']}", "open")
     return tuple(f"/console/conflicts/{id_of(ref)}" if ref else "" for ref in found)
+
+
+def _place(office: Office, visit: Visit, view: ConflictView) -> tuple[int, int] | None:
+    """Its place in the inbox, and how many wait there; None for one that waits no more."""
+    if not view.open or visit.frame is None:
+        return None
+    at = office.place_among(visit.tenant, view.conflict.ref, "open")
+    return at, max(at, visit.frame.waiting.conflicts)
 
 
 def _resolve(office: Office, visit: Visit) -> str:

@@ -50,7 +50,7 @@ class ClashRow:
 
     `number` is its place among the conflict's clashes, which names it in forms. `now` is what stands in the record
     if that is no longer what the office's side shows; `version` is the record's as this page saw it, `stamped` the
-    one at which the field last changed.
+    one at which the field last changed, `based` the one that the laptop's author saw, if the command is still known.
     """
 
     number: int
@@ -60,6 +60,7 @@ class ClashRow:
     version: int
     stamped: int
     now: Wanted | None = None
+    based: int | None = None
     pick: Picked = field(default_factory=Picked)
 
     @property
@@ -191,7 +192,13 @@ def _row(number: int, clash: Clash, record: Record, entry: Entry | None, pick: P
     theirs = Wanted(clash.theirs.value, clash.theirs.actor, clash.theirs.device, clash.theirs.at)
     stamp, value = record.stamp(clash.field), record.value(clash.field)
     now = None if value == clash.theirs.value else Wanted(value, stamp.actor, stamp.device, stamp.at)
-    return ClashRow(number, clash, mine, theirs, record.version, stamp.version, now, pick)
+    return ClashRow(number, clash, mine, theirs, record.version, stamp.version, now, _based(clash, entry), pick)
+
+
+def _based(clash: Clash, entry: Entry | None) -> int | None:
+    """The version of the record on which the laptop's value rests."""
+    bases = entry.command.bases if entry else ()
+    return next((each.version for each in bases if (each.record, each.field) == place_of(clash)), None)
 
 
 def _one_sided(entry: Entry | None, records: Mapping[str, Record]) -> Iterator[OneSided]:

@@ -108,6 +108,11 @@ class Looks(OfficePart):
             behind = tx.records_page(tenant, kind, state, after=ref, limit=1)
         return (before[0].ref if before else None), (behind[0].ref if behind else None)
 
+    def place_among(self, tenant: str, ref: str, state: str) -> int:
+        """The place of a record among those of its kind in `state`, in the order of their lists; the first is 1."""
+        with self.service.store.reading() as tx:
+            return tx.records_through(tenant, ref.partition("/")[0], state, ref)
+
     def state_counts(self, tenant: str, kind: str) -> Mapping[str, int]:
         """How many records of a kind are in each state."""
         with self.service.store.reading() as tx:

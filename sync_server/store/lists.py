@@ -46,6 +46,12 @@ _COUNT = Fixed(
     .where(RECORD.c.tenant == bindparam("of"), RECORD.c.kind == bindparam("of_kind"))
     .where(RECORD.c.state == bindparam("in_state"))
 )
+_THROUGH = Fixed(
+    select(func.count().label("number"))
+    .select_from(RECORD)
+    .where(RECORD.c.tenant == bindparam("of"), RECORD.c.kind == bindparam("of_kind"))
+    .where(RECORD.c.state == bindparam("in_state"), RECORD.c.ref <= bindparam("through"))
+)
 _STATES = Fixed(
     select(RECORD.c.state, func.count().label("number"))
     .where(RECORD.c.tenant == bindparam("of"), RECORD.c.kind == bindparam("of_kind"), RECORD.c.state.is_not(None))
@@ -101,6 +107,11 @@ class Lists(Part):
     def count_in(self, tenant: str, kind: str, state: str) -> int:
         """How many records of a kind are in a state."""
         return int(self._one(_COUNT, of=tenant, of_kind=kind, in_state=state).number)
+
+    def records_through(self, tenant: str, kind: str, state: str, ref: str) -> int:
+        """How many records of a kind in a state stand up to `ref`, itself among them."""
+        told = {"of": tenant, "of_kind": kind, "in_state": state, "through": ref}
+        return int(self._one(_THROUGH, **told).number)
 
     def state_counts(self, tenant: str, kind: str) -> Mapping[str, int]:
         """How many records of a kind are in each state."""

@@ -1,10 +1,12 @@
 """The conflicts' pages: what they show, what they decide, and what they do when somebody else was faster."""
 
+import re
+
 import pytest
 
 from shared.records import Choice, Conflict
 from tests.builders import JOB
-from tests.console.conftest import Browser, clash
+from tests.console.conftest import PERSON, Browser, clash
 from tests.served import TENANT, Laptop, Server
 
 
@@ -157,3 +159,28 @@ async def test_what_waits_for_the_decision_is_listed_before_it(
 async def token(browser: Browser, path: str) -> str:
     page = await browser.http.get(path)
     return page.text.partition('name="form_token" value="')[2].partition('"')[0]
+
+
+async def test_values_stand_beside_their_versions_and_the_page_says_which_of_how_many(
+    browser: Browser, server: Server, laptop: Laptop, conflict: str
+) -> None:
+    other = "work_order/WO-2"
+    based = laptop.replica[other].version
+    server.office.set_field(TENANT, PERSON, other, "priority", "low")
+    await laptop.round(laptop.say("field.updated", other, field="priority", value="urgent"))
+    server.office.set_field(TENANT, PERSON, other, "priority", "high")
+    pages = [f"/console/conflicts/{each.ref.partition('/')[2]}" for each in server.office.conflicts(TENANT)]
+    first, second = [(await browser.get(path)).text for path in sorted(pages)]
+    assert "<strong>1 of 2</strong>" in first
+    assert f'href="{max(pages)}">Next</a>' in first
+    assert "<strong>2 of 2</strong>" in second
+    page = next(each for each in (first, second) if "WO-2" in each)
+    record = server.office.record(TENANT, other)
+    office_said = re.search(r"<strong>low</strong><br>\s*<small>version (\d+), ", page)
+    assert office_said
+    assert based < int(office_said[1]) < record.version
+    assert f"<small>instead of version {based}</small>" in page
+    assert f"The record is at version {record.version} now." in page
+    assert re.search(rf"changed since:</span>\s*<strong>high</strong><br>\s*<small>version {record.version}, ", page)
+    await browser.send(conflict, act="resolve", use__0="device")
+    assert "of 2</strong>" not in (await browser.get(conflict)).text

@@ -25,6 +25,7 @@ VALUES: dict[str, Any] = {
     "before": "~",
     "limit": 51,
     "about": f"record {JOB}",
+    "through": "conflict/5",
 }
 ASKED = {
     "the inbox": lists._IN_STATE,
@@ -34,6 +35,7 @@ ASKED = {
     "how many in a state": lists._COUNT,
     "states of a kind": lists._STATES,
     "held, by laptop": lists._HELD,
+    "the place of one among them": lists._THROUGH,
     "forked laptops": _WANTED,
     "the audit": mentions._NEWEST,
     "the audit of something": mentions._MENTIONING,
