@@ -4,9 +4,10 @@ Rules
 1. The conflicts are real ones that a laptop brought, copied until there are as many as are asked for; so are the
    links of the audit. Copies are as large and as indexed as the originals.
 2. A page is asked for as a browser does, through the whole application, without a socket between. Its time is
-   processor time: what others do on the machine is not the page's.
+   processor time: what others do on the machine is not the page's. Where the database is another process, what the
+   page waits for it is the page's, too.
 3. The floor is one bare query of rows like the page's own, with the JSON read. The weight's floor is what a page may
-   weigh, with its files.
+   weigh, with its files; that of the slowest page is what a first page may take.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from shared.commands.base import Role
 from simulators.bench.figures import Figures, figure, processor_seconds, say, scratch, skipped
@@ -47,7 +48,11 @@ PAGES = (
     ("audit_of_person", "/console/audit?person=d.park"),
     ("history", "/console/orders/{order}"),
     ("home", "/console/"),
+    ("devices", "/console/devices"),
+    ("health", "/console/health"),
 )
+#: What a first page may take, of the 95th of 100, in milliseconds.
+LIMIT_MS = 150.0
 FILES = ("/console/static/console.css", "/console/static/console.js")
 #: What a page may weigh in all, its own files included.
 WEIGHT_KB = 250.0
@@ -81,10 +86,10 @@ def measure(load: Load) -> Figures:
 def _measured(name: str, home: Path, url: str | None, load: Load) -> Figures:
     home.mkdir(parents=True)
     office = initialise(Settings(home, url or f"sqlite:///{home / 'server.db'}"))
-    with closing(office.service.store):
+    with closing(office.service.store), Waited(office.service.store.engine if url else None) as waited:
         named = _settle_in(office, load)
         say(f"{name}: {load.conflicts} conflicts, {load.links} links; {load.rounds} times each of {len(PAGES)} pages")
-        return {f"{name}_{key}": value for key, value in asyncio.run(_pages(office, named, load)).items()}
+        return {f"{name}_{key}": value for key, value in asyncio.run(_pages(office, named, load, waited)).items()}
 
 
 def _settle_in(office: Office, load: Load) -> dict[str, str]:
@@ -111,23 +116,25 @@ def _settle_in(office: Office, load: Load) -> dict[str, str]:
     return {"conflict": first.ref.partition("/")[2], "record": record, "order": record.partition("/")[2]}
 
 
-async def _pages(office: Office, named: dict[str, str], load: Load) -> Figures:
+async def _pages(office: Office, named: dict[str, str], load: Load, waited: "Waited") -> Figures:
     app = build_app(office.service, _run, console=lambda: build_console(office, _run))
     transport = httpx.ASGITransport(app=app)
     figures: Figures = {}
     async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
         form = {"person": ADMIN, "password": PASSWORD}
         await http.post("/console/sign-in", data=form)
-        largest = 0
+        largest, slowest = 0, 0.0
         for name, path in PAGES:
             times = []
             for _ in range(load.rounds):
-                answer, taken = await _asked(http, path.format(**named))
+                answer, taken = await _asked(http, path.format(**named), waited)
                 largest = max(largest, len(answer.content))
                 times.append(taken)
             floor = _floor(office, _FLOORS.get(name.partition("_")[0], _FLOORS["inbox"]), load.rounds)
             figures[name] = figure(_p95(times) * 1000, "ms p95", floor * 1000)
+            slowest = max(slowest, _p95(times))
         own = [len((await http.get(path)).content) for path in FILES]
+        figures["slowest_page"] = figure(slowest * 1000, "ms p95", LIMIT_MS)
         figures["page_weight"] = figure((largest + sum(own)) / 1000, "kB", WEIGHT_KB)
     return figures
 
@@ -136,10 +143,35 @@ async def _run(work: Callable[[], T]) -> T:
     return work()
 
 
-async def _asked(http: httpx.AsyncClient, path: str) -> tuple[httpx.Response, float]:
-    started = time.process_time()
+class Waited:
+    """How long this process waited for a database that is another process; nothing without one."""
+
+    def __init__(self, engine: Engine | None) -> None:
+        self.seconds = 0.0
+        self._engine, self._started = engine, 0.0
+
+    def __enter__(self) -> "Waited":
+        if self._engine is not None:
+            event.listen(self._engine, "before_cursor_execute", self._begin)
+            event.listen(self._engine, "after_cursor_execute", self._end)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._engine is not None:
+            event.remove(self._engine, "before_cursor_execute", self._begin)
+            event.remove(self._engine, "after_cursor_execute", self._end)
+
+    def _begin(self, *_: object) -> None:
+        self._started = time.perf_counter() - time.process_time()
+
+    def _end(self, *_: object) -> None:
+        self.seconds += max(0.0, time.perf_counter() - time.process_time() - self._started)
+
+
+async def _asked(http: httpx.AsyncClient, path: str, waited: Waited) -> tuple[httpx.Response, float]:
+    before, started = waited.seconds, time.process_time()
     answer = await http.get(path)
-    taken = time.process_time() - started
+    taken = time.process_time() - started + waited.seconds - before
     answer.raise_for_status()
     return answer, taken
 

@@ -1,4 +1,4 @@
-"""What a reader chooses for this browser: whether single keys do something. And what the keys are."""
+"""What a reader chooses for this browser: the language, and whether single keys do something; and what those are."""
 
 from starlette.responses import Response
 
@@ -7,7 +7,8 @@ from shared.problems import Problem
 from sync_server.console.blocks import Button, Facts, Field, Form, Link, Mono, Page, Said, Section, Text
 from sync_server.console.deciding import Deed
 from sync_server.console.pages import moved, shown
-from sync_server.console.visit import KEYS_COOKIE, Visit
+from sync_server.console.visit import KEYS_COOKIE, LANGUAGE_COOKIE, Visit
+from sync_server.console.words import NAMES
 from sync_server.office import Office
 
 _KEYS = (
@@ -18,6 +19,10 @@ _KEYS = (
     ("?", Said("this page")),
 )
 _YEAR_S = 365 * 24 * 3600
+_LANGUAGE_TOLD = Said(
+    "The language is your choice here, or else the first one that your browser asks for and that is here. What the "
+    "server's rules word, such as why work was refused, is English."
+)
 
 
 def show(_office: Office, visit: Visit, problem: Problem | None) -> Response:
@@ -42,11 +47,17 @@ def show(_office: Office, visit: Visit, problem: Problem | None) -> Response:
             Said("Times and language"),
             (
                 Text(Said("Times are shown in this computer's zone, and in UTC where the mouse rests.")),
-                Text(Said("The language is the first one that your browser asks for and that is here.")),
+                Text(_LANGUAGE_TOLD),
+                Form("language", (_language(visit),), (Button("language", Said("Save")),)),
             ),
         ),
     )
     return shown(visit, Page(Said("Settings"), blocks), problem)
+
+
+def _language(visit: Visit) -> Field:
+    choices = (("", Said("as the browser asks")), *sorted(NAMES.items(), key=lambda each: each[1]))
+    return Field("language", Said("The language of these pages"), "select", visit.language_chosen, choices)
 
 
 def _rows() -> tuple[tuple[Mono, Said], ...]:
@@ -54,13 +65,23 @@ def _rows() -> tuple[tuple[Mono, Said], ...]:
 
 
 def _keep(_office: Office, visit: Visit) -> Response:
-    answer = moved(f"{visit.path}?done=saved")
-    value = "on" if visit.form.get("keys") else "off"
-    path, age = "/console", _YEAR_S
-    answer.set_cookie(
-        KEYS_COOKIE, value, max_age=age, path=path, httponly=True, samesite="strict", secure=visit.secure
-    )
+    return _kept(visit, KEYS_COOKIE, "on" if visit.form.get("keys") else "off")
+
+
+def _speak(_office: Office, visit: Visit) -> Response:
+    chosen = visit.form.get("language", "")
+    return _kept(visit, LANGUAGE_COOKIE, chosen if chosen in NAMES else "")
+
+
+def _kept(visit: Visit, name: str, value: str) -> Response:
+    """Keep it in this browser, and show the settings again."""
+    answer, path = moved(f"{visit.path}?done=kept"), "/console"
+    if value:
+        age = _YEAR_S
+        answer.set_cookie(name, value, max_age=age, path=path, httponly=True, samesite="strict", secure=visit.secure)
+    else:
+        answer.delete_cookie(name, path=path, httponly=True, samesite="strict", secure=visit.secure)
     return answer
 
 
-DEEDS = {"keys": Deed(Act.LOOK, _keep)}
+DEEDS = {"keys": Deed(Act.LOOK, _keep), "language": Deed(Act.LOOK, _speak)}

@@ -18,10 +18,11 @@ from shared.problems import Code, Refused
 from sync_server.api.requests import body_of
 from sync_server.console.blocks import Said
 from sync_server.console.frame import Frame
-from sync_server.console.words import ENGLISH, language_of
+from sync_server.console.words import ENGLISH, NAMES, language_of
 from sync_server.office.accounts import SignedIn
 
 COOKIE, TOKEN_FIELD, KEYS_COOKIE = "tailboard_console", "form_token", "tailboard_keys"
+LANGUAGE_COOKIE = "tailboard_language"
 FORM_FIELDS_MAX = 1000
 _OURS = frozenset({"same-origin", "none"})
 
@@ -46,6 +47,7 @@ class Visit:
         refusals: the acts that are not open to them, and why.
         done: what a form before this page did.
         language: that they read.
+        language_chosen: that they chose here; empty for what their browser asks for.
         keys: whether single keys do something.
     """
 
@@ -64,6 +66,7 @@ class Visit:
     refusals: Mapping[Act, Said] = field(default_factory=dict)
     done: Said | None = None
     language: str = ENGLISH
+    language_chosen: str = ""
     keys: bool = True
 
     @property
@@ -103,6 +106,8 @@ async def read_visit(request: Request) -> Visit:
     form: Form = {}
     if request.method == "POST":
         form = _fields((await body_of(request)).decode("utf-8", errors="replace"))
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    chosen = chosen if chosen in NAMES else ""
     return Visit(
         method=request.method,
         path=request.url.path,
@@ -114,7 +119,8 @@ async def read_visit(request: Request) -> Visit:
         address=request.client.host if request.client else "",
         secure=request.url.scheme == "https",
         foreign=_foreign(request),
-        language=language_of(request.headers.get("accept-language", "")),
+        language=chosen or language_of(request.headers.get("accept-language", "")),
+        language_chosen=chosen,
         keys=request.cookies.get(KEYS_COOKIE) != "off",
     )
 

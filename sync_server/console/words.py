@@ -16,6 +16,8 @@ from typing import Any
 from sync_server.console.blocks import Said
 
 ENGLISH, PSEUDO = "en", "qps"
+#: What people call the languages that can be chosen.
+NAMES = {ENGLISH: "English", "de": "Deutsch"}
 Sayer = Callable[..., str]
 
 

@@ -1,0 +1,91 @@
+"""Rows of the checklist that hold for pages as a person sees them in Chromium."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from shared.sync import DeviceReport
+from sync_server.console.deciding import DONE
+from sync_server.console.routes import sheets
+from sync_server.sample.laptops import SampleLaptop
+from tests.builders import JOB
+from tests.console.browsing import Console, a_chromium, a_console, paths, somebody
+from tests.console.test_in_chromium import open_all
+from tests.served import TENANT
+
+GLYPHS = "!+?^o-"
+_TONED = """[...document.querySelectorAll(".needs:not(svg *), .fine:not(svg *)")]
+    .map(each => each.innerText.trim())"""
+CONSENTS = "Consents given, used, taken back"
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    with a_console(tmp_path_factory.mktemp("console")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def chromium(console: Console) -> Iterator[Browser]:
+    with a_chromium() as browser:
+        yield browser
+
+
+def row_of(page: Page, name: str) -> str:
+    return page.locator("tr", has=page.get_by_role("link", name=name, exact=True)).inner_html()
+
+
+def test_offline_looks_neutral_at_the_console(chromium: Browser, console: Console) -> None:
+    quiet, holding = (SampleLaptop.enrolled(console.office, TENANT, "a.okafor") for _ in range(2))
+    now = console.office.service.ports.clock.now()
+    with console.office.service.store.transaction() as tx:
+        for laptop, days, waiting in ((quiet, 5, 0), (holding, 5, 3)):
+            report = DeviceReport(waiting=waiting, oldest_at=now - timedelta(days=5) if waiting else None)
+            tx.touch(TENANT, laptop.name, now - timedelta(days=days), report.model_dump_json())
+    with somebody(chromium, console, "/console/devices") as page:
+        assert "needs" not in row_of(page, quiet.name), "days without coverage are a way of working"
+        assert "! Silent" in row_of(page, holding.name), "work that nobody heard of for days is not"
+
+
+def test_the_same_item_twice_has_one_row_in_the_audit(chromium: Browser, console: Console) -> None:
+    laptop = SampleLaptop.enrolled(console.office, TENANT, "a.okafor")
+    laptop.look(JOB)
+    laptop.say("note.added", JOB, text="said once")
+    sent = [*laptop.waiting]
+    for _ in range(3):
+        laptop.waiting[:] = sent
+        laptop.send()
+    with somebody(chromium, console, f"/console/audit?device={laptop.name}") as page:
+        rows = page.locator("tbody tr", has_text="note").all_inner_texts()
+        assert len(rows) == 1
+        page.goto(f"{console.url}/console/health")
+        told = page.locator("tr", has_text="Commands that came again").inner_text()
+        assert int(re.findall(r"\d+", told)[0]) >= 2
+
+
+def test_never_colour_alone_on_a_page_of_the_console(chromium: Browser, console: Console) -> None:
+    with somebody(chromium, console) as page:
+        alone: dict[str, list[str]] = {}
+        for path in paths(console, [sheet.path for sheet in sheets()]):
+            page.goto(console.url + path)
+            open_all(page)
+            toned: list[str] = page.evaluate(_TONED)
+            bare = [each for each in toned if not re.match(rf"[{re.escape(GLYPHS)}] ?\S|\d", each)]
+            alone |= {path: bare} if bare else {}
+        assert alone == {}
+
+
+def test_consents_are_told_by_what_was_done_and_where_to(chromium: Browser, console: Console) -> None:
+    with somebody(chromium, console, "/console/health") as page:
+        section = page.locator("section", has=page.get_by_role("heading", name=CONSENTS, exact=True)).nth(1)
+        open_all(page)
+        assert re.search(r"(given|used|revoked), (private cluster|managed cloud)", section.inner_text())
+
+
+def test_what_was_done_names_its_effect() -> None:
+    """One word that says no more than the button did is no answer."""
+    short = [words.text for words in DONE.values() if len(words.text.split()) < 4]
+    assert short == []
