@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test mutation format lock clean
+.PHONY: help setup demo test mutation pictures format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ test: setup ## run the whole check: format, lint, types, import contracts, tests
 
 mutation: setup ## plant bugs in the rules and list those that no test notices (half an hour; BUGS=… for some)
 	@$(BIN)/python .ci/mutation.py $(BUGS)
+
+pictures: setup ## draw the pages of the office's console anew for the documentation (needs chromium)
+	@$(BIN)/python -m tests.console.pictures docs/images
 
 format: setup ## format the code and fix what the linter can
 	@$(BIN)/ruff check --quiet --fix-only .
