@@ -79,6 +79,8 @@ def test_never_colour_alone_on_a_page_of_the_console(chromium: Browser, console:
 
 
 def test_consents_are_told_by_what_was_done_and_where_to(chromium: Browser, console: Console) -> None:
+    with console.office.service.store.transaction() as tx:
+        tx.measure(TENANT, {("tailboard_consents_total", ("given", "private_cluster", "internal")): 2})
     with somebody(chromium, console, "/console/health") as page:
         section = page.locator("section", has=page.get_by_role("heading", name=CONSENTS, exact=True)).nth(1)
         open_all(page)
