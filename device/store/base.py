@@ -102,6 +102,22 @@ class Part:
             except dbapi2.Error as error:
                 raise sentence_of(error) from error
 
+    def _stream(self, sql: str) -> Iterator[Any]:
+        """As `_rows`, a handful at a time: an answer of many megabytes is never here as a whole.
+
+        Nobody else gets at the connection until the last row is read.
+
+        Raises:
+            StoreError: as `transaction`.
+        """
+        with self._lock:
+            try:
+                cursor = self._driver.execute(sql)
+                while rows := cursor.fetchmany(256):
+                    yield from rows
+            except dbapi2.Error as error:
+                raise sentence_of(error) from error
+
     def read(self, sql: str, values: Bound = ()) -> list[Any]:
         """What a statement finds in the tables of another part of the device. Raises `StoreError`."""
         return self._rows(sql, values)

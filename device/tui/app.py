@@ -3,37 +3,33 @@
 Rules
 1. The first frame comes first, and needs nothing of the device: this module imports Textual and little else. What is
    heavy (the pages, the device behind its door) is loaded when that frame stands, and `enter` is where it comes in.
-2. What is pressed until the first page shows what is there is kept for it (`device.tui.early`).
-3. It owns what outlives a page: the model's loading, the look, keys. The way from page to page is in
+2. It owns what outlives a page: the model's loading, the look, keys. The way from page to page is in
    `device.tui.pages`. It opens no device and decides nothing: the door opens it, the workbench says what is so.
 """
 
 import asyncio
-import importlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.style import Style
-from textual import on, work
+from textual import work
 from textual.actions import parse
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.events import Event, Key, Resize
+from textual.events import Resize
 from textual.screen import Screen
-from textual.widgets import Input
 
-from device.errors import DeviceError, LocalError
+from device.errors import DeviceError
 from device.model.port import ModelError
 from device.plain import plain
 from device.tui import themes
 from device.tui.desk import Desk, beside
 from device.tui.door import Door
-from device.tui.early import EarlyKeys
+from device.tui.entrance import Entrance
 from device.tui.screens.keys import bindings_of, key_name
-from device.tui.screens.opening import OpeningPage
 from device.tui.screens.too_small import HEIGHT_MIN, WIDTH_MIN, TooSmall
 
 if TYPE_CHECKING:  # loaded behind the first frame, or built elsewhere
@@ -57,7 +53,7 @@ TEND_S = 10.0
 _WITHOUT_A_DEVICE = frozenset({"quit", "next_theme"})
 
 
-class TailboardApp(App[None]):
+class TailboardApp(Entrance):
     """The technician's screen over one enrolled device.
 
     Args:
@@ -68,8 +64,6 @@ class TailboardApp(App[None]):
 
     TITLE = "Tailboard"
     CSS_PATH = "app.tcss"
-    #: Screens before there is a device; those over it are a stack of their own.
-    DEFAULT_MODE = "opening"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1,f2", "go('jobs')", "Jobs", show=False),
         Binding("2,f3", "go('order')", "Order", show=False),
@@ -90,10 +84,8 @@ class TailboardApp(App[None]):
     pages: "Pages"
 
     def __init__(self, door: Door, *, theme: str = "sun", carry: bool = True) -> None:
-        super().__init__()
+        super().__init__(door)
         self.desk = Desk()
-        #: Whether there is a device, and pages over it.
-        self.entered = False
         self.loading = True
         self.sending = False
         #: How far *Send now* has got, in words.
@@ -101,11 +93,7 @@ class TailboardApp(App[None]):
         self.last_send: SendResult | None = None
         #: What was taken back or dropped, the last at the end: commands that went together.
         self.undoable: list[tuple[str, ...]] = []
-        #: Why the device did not open, if nobody could try again.
-        self.shut: DeviceError | OSError | None = None
         self.animation_level = "none"
-        self.add_mode(self.DEFAULT_MODE, lambda: OpeningPage(asks=door.pin is None))
-        self._door, self._early = door, EarlyKeys()
         self._carry, self._first_theme = carry, theme
         self._online = True
         self._tending = False
@@ -119,59 +107,7 @@ class TailboardApp(App[None]):
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = self._first_theme
-        if self._door.pin is not None:
-            self._early.hold()
-        self.call_after_refresh(self._prepare)
-
-    @work(group="opening")
-    async def _prepare(self) -> None:
-        """Load what the first frame did not need, and open the device if nobody has to be asked."""
-        if self._door.pin is None:
-            await beside(self._load)
-        else:
-            await self._open(self._door.pin)
-
-    def _load(self) -> None:
-        self._door.prepare()
-        importlib.import_module("device.tui.pages")
-
-    @on(Input.Submitted, "#pin")
-    def _try_pin(self, event: Input.Submitted) -> None:
-        event.stop()
-        if event.value:
-            self._open_with(event.value)
-        else:
-            self._give_early_keys()
-
-    @work(group="opening")
-    async def _open_with(self, pin: str) -> None:
-        await self._open(pin)
-
-    async def _open(self, pin: str) -> None:
-        if isinstance(self.screen, OpeningPage):
-            self.screen.opens()
-        try:
-            device = await beside(lambda: self._unlock(pin))
-        except (DeviceError, OSError) as error:
-            self._stays_shut(error)
-        else:
-            await self.enter(device)
-
-    def _unlock(self, pin: str) -> "Device":
-        self._load()
-        device = self._door.open(pin)
-        with suppress(DeviceError):  # without it everything works, and takes a little longer
-            device.store.make_room()
-        return device
-
-    def _stays_shut(self, error: DeviceError | OSError) -> None:
-        page = self.screen_stack[0]
-        if self._door.pin is None and isinstance(error, LocalError) and isinstance(page, OpeningPage):
-            self._early.let_go()
-            page.asks_again(str(error))
-        else:
-            self.shut = error
-            self.exit(return_code=1)
+        self.go_in()
 
     async def enter(self, device: "Device") -> None:
         """There is a device: show the jobs, and give them what was pressed meanwhile."""
@@ -181,32 +117,12 @@ class TailboardApp(App[None]):
         self.link, self.notebook, self.talks = self.pages.link, self.pages.notebook, self.pages.talks
         self.entered = True
         home = self.pages.home()
-        await self._leave_opening_for(home)
+        await self.leave_opening_for(home)
         await self._open_notebook()
         await home.looked.wait()
         self.set_interval(REFRESH_S, self.refresh_page)
-        self._give_early_keys()
+        self.give_early_keys()
         self.call_after_refresh(self._begin)
-
-    async def _leave_opening_for(self, home: Screen[None]) -> None:
-        covered = isinstance(self.screen, TooSmall)
-        self.add_mode("pages", lambda: home)
-        await self.switch_mode("pages")
-        await self.remove_mode(self.DEFAULT_MODE)
-        if covered:
-            await self.push_screen(TooSmall())
-
-    async def on_event(self, event: Event) -> None:
-        """Keys that come too early are kept; so are those behind the Enter that ends a PIN."""
-        if event.is_forwarded or not self._early.keeps(event):
-            tries = isinstance(event, Key) and event.key == "enter" and not event.is_forwarded and not self.entered
-            await super().on_event(event)
-            if tries and isinstance(self.screen, OpeningPage) and self.screen.focused is not None:
-                self._early.hold()
-
-    def _give_early_keys(self) -> None:
-        for event in self._early.let_go():
-            self.post_message(event)
 
     def _begin(self) -> None:
         self.device.hear = self._say_from_anywhere
