@@ -124,6 +124,7 @@ class OrderPage(Page[OrderSeen]):
         """The words that were typed earlier are still there, and so is what stood on the table."""
         line = self.query_one("#line", Input)
         line.cursor_blink = self.query_one("#filter", Input).cursor_blink = False
+        self._show_filter(shown=False)
         line.value = self.unsaved.sentence
         if self.unsaved.rows:
             self.call_after_refresh(self._resume)
@@ -233,8 +234,12 @@ class OrderPage(Page[OrderSeen]):
 
     def action_filter(self) -> None:
         """Type words that the rows of every tab must contain."""
-        self.add_class("-filtering")
-        self.query_one("#filter", Input).focus()
+        self._show_filter(shown=True)
+        self.set_focus(self.query_one("#filter", Input))
+
+    def _show_filter(self, *, shown: bool) -> None:
+        for each in self.query("#filter, #filter-label"):
+            each.display = shown
 
     @on(Input.Changed, "#filter")
     def _narrow(self) -> None:
@@ -247,7 +252,7 @@ class OrderPage(Page[OrderSeen]):
 
     def _show_everything(self) -> None:
         self.query_one("#filter", Input).value = ""
-        self.remove_class("-filtering")
+        self._show_filter(shown=False)
         self._to_rows()
 
     # -- the checklist
@@ -302,7 +307,7 @@ class OrderPage(Page[OrderSeen]):
 
     def action_say(self) -> None:
         """To the line."""
-        self.query_one("#line", Input).focus()
+        self.set_focus(self.query_one("#line", Input))
 
     # -- forms
 
@@ -393,7 +398,7 @@ class OrderPage(Page[OrderSeen]):
         """Out of the line first, then clear the filter, then one level back."""
         if self.query_one("#line", Input).has_focus:
             self._to_rows()
-        elif self.has_class("-filtering"):
+        elif self.query_one("#filter").display:
             self._show_everything()
         else:
             self.dismiss()
