@@ -211,6 +211,7 @@ class TailboardApp(App[None]):
     def _begin(self) -> None:
         self.device.hear = self._say_from_anywhere
         self._load_model()
+        self._tell_tidings()
         self.set_interval(TEND_S, self._tend_model)
         if self._carry:
             self._start_carrying()
@@ -305,7 +306,18 @@ class TailboardApp(App[None]):
         if isinstance(news, DeviceError) and fault != self._last_fault:
             self.tell(news)
         self._last_fault = fault
+        if not isinstance(news, DeviceError) and (news.settled or news.changes):
+            self._tell_tidings()
         self.refresh_page()
+
+    @work(group="tidings")
+    async def _tell_tidings(self) -> None:
+        """What came back, or was decided, while the person looked at something else."""
+        try:
+            for sentence in await self.pages.news_of_commands():
+                self.say(sentence)
+        except DeviceError as error:
+            self.tell(error)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Before there is a device, next to nothing; of working offline and online, only the other one."""
@@ -351,6 +363,7 @@ class TailboardApp(App[None]):
         else:
             if not self.pages.tell_of_sending:
                 self.say(self.last_send.words())
+            self._tell_tidings()
         finally:
             self.sending = False
         self.pages.show_sending()

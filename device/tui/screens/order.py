@@ -167,6 +167,7 @@ class OrderPage(Page[OrderSeen]):
             tuple(workbench.trends(str(job.fields["asset"]))),
             tuple(_manuals(workbench, view.records.get(str(job.fields["asset"])))),
             tuple(each for each in workbench.questions() if each.record == self.job and not each.answers),
+            workbench.identity.actor,
             tuple(news(self._look.fields, job, workbench.identity.actor)) if self._look else (),
             self._look.at if self._look else None,
         )

@@ -11,7 +11,7 @@ from device.core.trend import Trend
 from device.looked import News
 from device.plain import plain
 from device.store import Item
-from device.words import changes, due, moment, named, number, standing, value_of
+from device.words import changes, due, moment, named, number, planned_for, standing, value_of
 from device.workbench import Asked, HistoryLine
 from shared.ids import id_of
 from shared.outcomes import Standing
@@ -37,6 +37,7 @@ class OrderSeen:
         trends: what was measured at the asset.
         documents: the manuals on this laptop, the asset's own first.
         asked: what the office asks about the job and nobody answered.
+        me: who looks.
         news: what others changed since this page was last open, newest first; `since` is when that was.
     """
 
@@ -51,6 +52,7 @@ class OrderSeen:
     trends: tuple[Trend, ...]
     documents: tuple[Record, ...]
     asked: tuple[Asked, ...]
+    me: str
     news: tuple[News, ...]
     since: datetime | None
 
@@ -66,7 +68,9 @@ def facts(seen: OrderSeen, now: datetime, loud: Style, *, description_lines: int
     text = Text(overflow="ellipsis")
     text.append(plain(str(job["title"])), "bold")
     text.append("   SAFETY CRITICAL" if job["safety_critical"] else "", "bold")
-    text.append(f"   as of {moment(seen.as_of, now)}\n" if seen.as_of else "\n")
+    text.append(f"   as of {moment(seen.as_of, now)}" if seen.as_of else "")
+    whose = planned_for(job["assignee"], seen.me)
+    text.append(f"   {whose}\n" if whose else "\n")
     for line in (_asset_line(seen), _state_line(seen, now), *_written(seen, description_lines)):
         text.append(f"{line}\n")
     for item in seen.needs_you:
