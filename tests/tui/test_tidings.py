@@ -69,4 +69,4 @@ async def test_whose_job_it_is_is_said_before_somebody_goes(make_world: MakeWorl
         await person.press("j")
         await person.until(lambda: "yours" not in person.text and "planned for" not in person.text)
         await person.press("k", "k", "enter")
-        await person.sees("planned for b.lind, not you")
+        await person.sees("Planned for b.lind, not you")

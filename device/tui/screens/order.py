@@ -23,22 +23,17 @@ from device.core.interpret import NOTE_CHARS_MAX, Proposal
 from device.drafts import Unsaved
 from device.errors import DeviceError
 from device.looked import Look, keep_look, last_look, news
-from device.plain import plain
-from device.store import Item
 from device.tui import forms, order_acts
 from device.tui.draft import Draft, Row, note
-from device.tui.screens.order_seen import OrderSeen, facts, left
+from device.tui.screens.order_seen import OrderSeen, facts, left, left_words, manuals, missing_below
 from device.tui.screens.page import Page
 from device.tui.screens.proposals import ProposalsPage
 from device.tui.widgets.panes import NAMES, Light, Panes
 from device.tui.widgets.tabs import TabLine
 from device.workbench import Workbench
 from shared.commands.checklist_item_done import checklist
-from shared.commands.field_updated import FieldUpdated
-from shared.commands.status_changed import StatusChanged
 from shared.ids import id_of
-from shared.outcomes import Standing
-from shared.records import DocumentStatus, Quantity, Record
+from shared.records import Quantity
 
 
 class Sentence(Input):
@@ -162,10 +157,10 @@ class OrderPage(Page[OrderSeen]):
             standing_of,
             tuple(workbench.history(self.job)),
             {name: standing_of[command] for name, command in mine.items() if command in standing_of},
-            tuple(filter(_missing_below, mine_here)),
+            tuple(filter(missing_below, mine_here)),
             workbench.status().data_as_of,
             tuple(workbench.trends(str(job.fields["asset"]))),
-            tuple(_manuals(workbench, view.records.get(str(job.fields["asset"])))),
+            tuple(manuals(workbench, view.records.get(str(job.fields["asset"])))),
             tuple(each for each in workbench.questions() if each.record == self.job and not each.answers),
             workbench.identity.actor,
             tuple(news(self._look.fields, job, workbench.identity.actor)) if self._look else (),
@@ -201,7 +196,7 @@ class OrderPage(Page[OrderSeen]):
         self._say_left(seen)
 
     def _say_left(self, seen: OrderSeen) -> None:
-        said = _left_words(seen, self.unsaved.marks)
+        said = left_words(seen, self.unsaved.marks)
         self.query_one("#left", Static).update(Text(said, no_wrap=True, overflow="ellipsis"))
 
     @on(OptionList.OptionHighlighted, "#quantities")
@@ -403,34 +398,3 @@ class OrderPage(Page[OrderSeen]):
             self._show_everything()
         else:
             self.dismiss()
-
-
-def _missing_below(item: Item) -> bool:
-    """Whether a command needs the person and leaves no line in the history."""
-    changes_field = item.command.kind in {StatusChanged.kind.name, FieldUpdated.kind.name}
-    return item.dealt is None and (
-        item.standing is Standing.REFUSED or (item.standing is Standing.REVIEW and changes_field)
-    )
-
-
-def _left_words(seen: OrderSeen, marks: tuple[str, ...]) -> str:
-    """What stands between the person and Finish; a question of the office first."""
-    asked = [f"{plain(each.question.author)} asks: “{plain(each.question.text)}”  o answers" for each in seen.asked]
-    return "\n".join(filter(None, [*asked[:1], _list_words(seen, marks)]))
-
-
-def _list_words(seen: OrderSeen, marks: tuple[str, ...]) -> str:
-    if marks:
-        return f"{len(marks)} marked, not saved: Enter shows them, then y saves. f finishes with them."
-    open_items = left(seen)
-    if open_items:
-        names = ", ".join(plain(item.text) for item in open_items)
-        return f"{len(open_items)} left before Finish: {names}"
-    return "Everything on the list is done. f finishes the job." if seen.items else ""
-
-
-def _manuals(workbench: Workbench, asset: Record | None) -> list[Record]:
-    """The documents in force, the asset's own first."""
-    own = f"document/{asset.fields['manual']}" if asset else ""
-    documents = [each for each in workbench.of_kind("document") if each.fields["status"] == DocumentStatus.IN_FORCE]
-    return sorted(documents, key=lambda each: (each.ref != own, each.ref))
