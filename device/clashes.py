@@ -92,7 +92,8 @@ def _field(
 
 
 def _when(side: Side, now: datetime) -> str:
-    return plain(f"{moment(side.at, now)}, on {side.device}")
+    where = "at the office" if side.device == "office" else f"on {side.device}"
+    return plain(f"{moment(side.at, now)}, {where}")
 
 
 def _fate(entry: SettledEntry | None, body: Conflict, field: str) -> str:

@@ -73,6 +73,13 @@ def value_of(field: str, value: JsonValue) -> str:
             return plain(str(value))
 
 
+def planned_for(assignee: JsonValue, me: str) -> str:
+    """Whose job it is, seen by `me`; empty if nobody is named."""
+    if not assignee:
+        return ""
+    return "yours" if assignee == me else f"planned for {plain(str(assignee))}, not you"
+
+
 # -- time
 
 

@@ -332,6 +332,16 @@ PROGRAM = Program(
             ),
         ),
         Verb(
+            ("walk",),
+            "Walk through the real screen in a terminal of tmux, and write what it showed as a page.",
+            f"{_HERE}walk",
+            (
+                argument("file", help="a Markdown file"),
+                argument("--columns", type=int, default=80, metavar="N", help="at least 80 (default: %(default)s)"),
+                argument("--rows", type=int, default=24, metavar="N", help="at least 24 (default: %(default)s)"),
+            ),
+        ),
+        Verb(
             ("picture",),
             "Export a picture of the technician's screen, with the sample organisation in it.",
             f"{_HERE}picture",

@@ -266,6 +266,22 @@ def picture(arguments: argparse.Namespace) -> Report:
     return Report("tailboard.picture.v1", {"file": str(path)}, [f"Wrote {path}"])
 
 
+def walk(arguments: argparse.Namespace) -> Report:
+    """The technician's walk as a page of captures."""
+    from simulators.demo.walk import page
+    from simulators.demo.walk import walk as walk_through
+
+    path = Path(arguments.file)
+    if path.suffix != ".md" or not path.parent.is_dir():
+        raise UsageError(f"{path}: give the name of an .md file in a folder that exists.")
+    if arguments.columns < 80 or arguments.rows < 24:
+        raise UsageError("The screen needs 80 columns and 24 rows: --columns 80 --rows 24.")
+    with tempfile.TemporaryDirectory(prefix="tailboard-") as home:
+        captures = asyncio.run(walk_through(Stage(Path(home)), system_ports(), arguments.columns, arguments.rows))
+    path.write_text(page(captures), encoding="utf-8")
+    return Report("tailboard.walk.v1", {"file": str(path), "captures": len(captures)}, [f"Wrote {path}"])
+
+
 def _notes(arguments: argparse.Namespace) -> Notes:
     if arguments.limit is not None and arguments.limit < 1:
         raise UsageError("--limit needs a number of at least 1.")

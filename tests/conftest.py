@@ -65,6 +65,12 @@ def find_chromium() -> Path | None:
     return Path(found) if found else None
 
 
+def find_tmux() -> Path | None:
+    """A terminal without a window."""
+    found = shutil.which("tmux")
+    return Path(found) if found else None
+
+
 def find_notes() -> Path | None:
     """The folder with real maintenance notes, which are not part of the project."""
     folder = os.environ.get("TAILBOARD_NOTES_DIR")
@@ -75,6 +81,7 @@ FEATURES: dict[str, tuple[Callable[[], Path | None], str]] = {
     "model": (cache(find_model), "llama_cpp or the embedded GGUF is not installed"),
     "postgresql": (cache(find_postgresql), "initdb and postgres are not installed"),
     "chromium": (cache(find_chromium), "no chromium on PATH"),
+    "tmux": (cache(find_tmux), "no tmux on PATH"),
     "notes": (cache(find_notes), "TAILBOARD_NOTES_DIR names no folder"),
 }
 

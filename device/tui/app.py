@@ -4,47 +4,34 @@ Rules
 1. The first frame comes first, and needs nothing of the device: this module imports Textual and little else. What is
    heavy (the pages, the device behind its door) is loaded when that frame stands, and `enter` is where it comes in.
 2. It owns what outlives a page: the model's loading, the look, keys. The way from page to page is in
-   `device.tui.pages`. It opens no device and decides nothing: the door opens it, the workbench says what is so.
+   `device.tui.pages`; the layers below this one are the way in (`entrance`), finding things by name (`by_name`), what
+   pages ask for (`ground`) and the link (`carrying`). It opens no device and decides nothing: the door opens it, the
+   workbench says what is so.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
-from rich.style import Style
 from textual import work
-from textual.actions import parse
-from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
 from textual.events import Resize
-from textual.screen import Screen
 
 from device.errors import DeviceError
 from device.model.port import ModelError
-from device.plain import plain
 from device.tui import themes
+from device.tui.carrying import Carrying
 from device.tui.desk import Desk, beside
 from device.tui.door import Door
-from device.tui.entrance import Entrance
-from device.tui.screens.keys import bindings_of, key_name
 from device.tui.screens.too_small import HEIGHT_MIN, WIDTH_MIN, TooSmall
 
 if TYPE_CHECKING:  # loaded behind the first frame, or built elsewhere
-    from device.agent import Step
     from device.bootstrap import Device
-    from device.core.interpret import Proposal
-    from device.sending import SendResult
-    from device.tui.pages import Pages
-    from device.tui.screens.dialogs import Dialog
     from device.tui.widgets.status_bar import Facts
     from device.workbench import Status
     from shared.commands.base import Command
-    from shared.records import Record
 
-Answer = TypeVar("Answer")
 #: How often the age of the data is worked out again.
 REFRESH_S = 20.0
 #: How often it is looked whether memory is short, and whether there is another model to be tried.
@@ -53,7 +40,7 @@ TEND_S = 10.0
 _WITHOUT_A_DEVICE = frozenset({"quit", "next_theme"})
 
 
-class TailboardApp(Entrance):
+class TailboardApp(Carrying):
     """The technician's screen over one enrolled device.
 
     Args:
@@ -80,25 +67,17 @@ class TailboardApp(Entrance):
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
-    device: "Device"
-    pages: "Pages"
-
     def __init__(self, door: Door, *, theme: str = "sun", carry: bool = True) -> None:
-        super().__init__(door)
+        super().__init__(door, carry=carry)
         self.desk = Desk()
         self.loading = True
-        self.sending = False
-        #: How far *Send now* has got, in words.
-        self.so_far = ""
-        self.last_send: SendResult | None = None
         #: What was taken back or dropped, the last at the end: commands that went together.
         self.undoable: list[tuple[str, ...]] = []
         self.animation_level = "none"
-        self._carry, self._first_theme = carry, theme
+        self._first_theme = theme
         self._online = True
         self._tending = False
         self._model_tried = asyncio.Event()
-        self._last_fault = ""
 
     # -- starting and ending
 
@@ -127,6 +106,7 @@ class TailboardApp(Entrance):
     def _begin(self) -> None:
         self.device.hear = self._say_from_anywhere
         self._load_model()
+        self._tell_tidings()
         self.set_interval(TEND_S, self._tend_model)
         if self._carry:
             self._start_carrying()
@@ -210,118 +190,13 @@ class TailboardApp(Entrance):
         """Wait until the model has been loaded, or has failed to."""
         await self._model_tried.wait()
 
-    # -- the link
-
-    @work(group="link", exclusive=True)
-    async def _start_carrying(self) -> None:
-        await self.link.carry(self._heard)
-
-    def _heard(self, news: "Step | DeviceError") -> None:
-        fault = str(news) if isinstance(news, DeviceError) else ""
-        if isinstance(news, DeviceError) and fault != self._last_fault:
-            self.tell(news)
-        self._last_fault = fault
-        self.refresh_page()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Before there is a device, next to nothing; of working offline and online, only the other one."""
-        if not self.entered:
-            return action in _WITHOUT_A_DEVICE
-        if action == "work":
-            return parameters == ("offline" if self._online else "online",)
-        return super().check_action(action, parameters)
-
-    @work(group="go")
-    async def action_work(self, link: str) -> None:
-        """Work offline or online from now on."""
-        online = link == "online"
-        if not online:
-            self.workers.cancel_group(self, "link")
-        try:
-            await self.link.go(online=online)
-        except DeviceError as error:
-            self.tell(error)
-            return
-        finally:
-            if not online and self._carry:
-                self._start_carrying()
-        self.say("Working online." if online else "Working offline. Everything you confirm is kept here.")
-        self.refresh_page()
-
-    def send_now(self) -> None:
-        """Send what waits, now; the result is told item by item."""
-        if self.sending:
-            self.say("Sending already.")
-            return
-        self.sending, self.so_far = True, ""
-        self.pages.show_sending()
-        self._send_now()
-
-    @work(group="link")
-    async def _send_now(self) -> None:
-        try:
-            course = self.pages.course()
-            self.last_send = await self.link.send_now(lambda step: self._sent(course.words(step)))
-        except DeviceError as error:
-            self.tell(error)
-        else:
-            if not self.pages.tell_of_sending:
-                self.say(self.last_send.words())
-        finally:
-            self.sending = False
-        self.pages.show_sending()
-        self.refresh_page()
-
-    def _sent(self, so_far: str) -> None:
-        self.so_far = so_far or self.so_far
-        self.pages.show_sending()
-
-    # -- what pages ask for
-
-    def now(self) -> datetime:
-        """The present instant, from the device's clock."""
-        return self.device.ports.clock.now()
+    # -- what pages tell and are told
 
     def facts(self, status: "Status") -> "Facts":
         """The status bar's facts."""
         self._online = status.online
         assistant = "this laptop" if status.model else "loading" if self.loading else "no model"
         return self.pages.facts(status, assistant, self.now())
-
-    @property
-    def loud(self) -> Style:
-        """How text looks that needs the person."""
-        return Style(color=self.current_theme.warning, bold=True)
-
-    async def record(self, ref: str) -> "Record":
-        """One record. Raises `LocalError` if it is not on this laptop."""
-        return await self.desk.do(lambda: self.device.workbench.record(ref))
-
-    async def of_kind(self, kind: str) -> "list[Record]":
-        """Every record of one kind."""
-        return await self.desk.do(lambda: self.device.workbench.of_kind(kind))
-
-    async def obstacle(self, proposal: "Proposal") -> str | None:
-        """Why `proposal` could not be confirmed now; None if it could."""
-        shown = await self.desk.do(lambda: self.device.workbench.show([proposal]))
-        return shown[0].preview.obstacle
-
-    async def ask(self, dialog: "Dialog[Answer]") -> Answer | None:
-        """Put a dialog in front and wait for its answer; None if the person left it."""
-        return await self.push_screen_wait(dialog)
-
-    def say(self, what: str) -> None:
-        """A short notice."""
-        self.notify(plain(what), markup=False)
-
-    def tell(self, error: DeviceError) -> None:
-        """A fault, in its own sentence. It stays long enough to be read."""
-        self.notify(plain(str(error)), severity="warning", timeout=15, markup=False)
-
-    def copy(self, text: str) -> None:
-        """To the clipboard, through the terminal."""
-        self.copy_to_clipboard(text)
-        self.say(f"Copied {text}.")
 
     def saved(self, job: str, sentence: str, commands: "tuple[Command, ...]") -> None:
         """Commands are on the disk: say so, and let the link know."""
@@ -338,10 +213,6 @@ class TailboardApp(Entrance):
             return
         self.say(f"{count} saved on this laptop; {waiting} not answered yet.")
 
-    def refresh_page(self) -> None:
-        """The front page, below any dialog, reads again."""
-        self.pages.refresh()
-
     # -- from page to page
 
     def open_job(self, job: str) -> None:
@@ -354,45 +225,23 @@ class TailboardApp(Entrance):
 
     # -- look and help
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Before there is a device, next to nothing; of working offline and online, only the other one."""
+        if not self.entered:
+            return action in _WITHOUT_A_DEVICE
+        if action == "work":
+            return parameters == ("offline" if self._online else "online",)
+        return super().check_action(action, parameters)
+
     def action_next_theme(self) -> None:
         """The next look."""
         self.theme = themes.after(self.theme)
         if self.entered:
             self.pages.repaint()
 
-    def get_key_display(self, binding: Binding) -> str:
-        """Keys are called the same in the footer and in the list of keys."""
-        return key_name(binding.key)
-
     def action_keys(self) -> None:
         """Every key of this page."""
         self.pages.show_keys()
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Everything that a key does, also by name."""
-        offered: set[str] = set()
-        for node in (screen, self):
-            for binding in bindings_of(type(node)):
-                title = binding.tooltip or binding.description
-                if title not in offered and self._is_on_offer(node, binding):
-                    offered.add(title)
-                    says = f"{self._what(node, binding)} Key: {key_name(binding.key)}"
-                    yield SystemCommand(title, says, lambda b=binding, n=node: self._run(b, n))
-
-    def _owner(self, node: DOMNode, binding: Binding) -> tuple[DOMNode, str, tuple[object, ...]]:
-        where, name, parameters = parse(binding.action)
-        return (self if where == "app" else node), name, parameters
-
-    def _is_on_offer(self, node: DOMNode, binding: Binding) -> bool:
-        owner, name, parameters = self._owner(node, binding)
-        return bool(owner.check_action(name, parameters))
-
-    def _what(self, node: DOMNode, binding: Binding) -> str:
-        owner, name, _ = self._owner(node, binding)
-        return (getattr(owner, f"action_{name}").__doc__ or "").partition("\n")[0]
-
-    async def _run(self, binding: Binding, node: DOMNode) -> None:
-        await self.run_action(binding.action, node)
 
     def on_resize(self, event: Resize) -> None:
         """Too small to show everything: cover it, so that no key acts on what is not seen."""

@@ -4,7 +4,7 @@ Each form gives back a proposal, or None if the person left it. Esc in a later s
 gives is shown and confirmed like everything else; no form saves anything.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -66,11 +66,9 @@ async def reading(app: "TailboardApp", job: str, was: Proposal | None = None) ->
     """What was measured, then the value; the asset's own quantities come first, with their normal range."""
     order = await app.record(job)
     asset = await app.record(str(order.fields["asset"]))
-    at = str(was.payload["quantity"]) if was else None
-    while at := await app.ask(Pick(f"Reading at {id_of(asset.ref)}: what?", _quantities(limits_of(asset)), at=at)):
-        if proposal := await reading_of(app, job, Quantity(at), was):
-            return proposal
-    return None
+    choices, at = _quantities(limits_of(asset)), str(was.payload["quantity"]) if was else None
+    title = f"Reading at {id_of(asset.ref)}: what?"
+    return await _choose_then(app, title, choices, at, lambda what: reading_of(app, job, Quantity(what), was))
 
 
 async def reading_of(app: "TailboardApp", job: str, what: Quantity, was: Proposal | None = None) -> Proposal | None:
@@ -93,40 +91,31 @@ async def reading_of(app: "TailboardApp", job: str, what: Quantity, was: Proposa
 
 async def part(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
     """Which part went in, then how many."""
-    stock = await app.of_kind("stock_item")
-    if not stock:
-        app.say("There is no stock list on this laptop yet. It comes with the first contact.")
-        return None
-    choices = [Choice(item.ref, _stock_label(item)) for item in stock]
-    at = str(was.payload["stock_item"]) if was else None
-    while at := await app.ask(Pick(f"Part used on {id_of(job)}: which?", choices, at=at)):
-        if proposal := await typed(app, job, _part_line(job, at, was)):
-            return proposal
-    return None
+    return await _of_stock(app, job, was, f"Part used on {id_of(job)}", PartConsumed.kind.name)
 
 
 async def order(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
     """Which part to ask the store for, then how many."""
+    return await _of_stock(app, job, was, f"Order for {id_of(job)}", PartOrdered.kind.name)
+
+
+async def _of_stock(app: "TailboardApp", job: str, was: Proposal | None, title: str, kind: str) -> Proposal | None:
     stock = await app.of_kind("stock_item")
     if not stock:
         app.say("There is no stock list on this laptop yet. It comes with the first contact.")
         return None
     choices = [Choice(item.ref, _stock_label(item)) for item in stock]
     at = str(was.payload["stock_item"]) if was else None
-    while at := await app.ask(Pick(f"Order for {id_of(job)}: which part?", choices, at=at)):
-        if proposal := await typed(app, job, _order_line(job, at, was)):
-            return proposal
-    return None
+    return await _choose_then(
+        app, f"{title}: which?", choices, at, lambda item: typed(app, job, _stock_line(job, item, was, title, kind))
+    )
 
 
 async def finding(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
     """How bad it is, then what was noticed."""
-    choices = [Choice(each, named(each)) for each in Severity]
-    at = str(was.payload["severity"]) if was else None
-    while at := await app.ask(Pick(f"Finding on {id_of(job)}: how bad?", choices, at=at)):
-        if proposal := await typed(app, job, _finding_line(job, at, was)):
-            return proposal
-    return None
+    choices, at = [Choice(each, named(each)) for each in Severity], str(was.payload["severity"]) if was else None
+    title = f"Finding on {id_of(job)}: how bad?"
+    return await _choose_then(app, title, choices, at, lambda bad: typed(app, job, _finding_line(job, bad, was)))
 
 
 async def follow_up(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
@@ -135,12 +124,12 @@ async def follow_up(app: "TailboardApp", job: str, was: Proposal | None = None) 
     asset = str((await app.record(parent)).fields["asset"])
     name = was.record if was else fresh_ref(app.device.ports.new_id())
     choices = [Choice(each, named(each)) for each in Priority]
-    at: str | None = str(was.payload["priority"]) if was else Priority.NORMAL.value
-    while at := await app.ask(Pick(f"A job to follow {id_of(parent)}: how urgent?", choices, at=at)):
-        line = _follow_up_line(name, parent, asset, at, was)
-        if proposal := await typed(app, parent, line):
-            return proposal
-    return None
+    at = str(was.payload["priority"]) if was else Priority.NORMAL.value
+
+    def fill(urgent: str) -> Awaitable[Proposal | None]:
+        return typed(app, parent, _follow_up_line(name, parent, asset, urgent, was))
+
+    return await _choose_then(app, f"A job to follow {id_of(parent)}: how urgent?", choices, at, fill)
 
 
 async def field(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
@@ -150,9 +139,25 @@ async def field(app: "TailboardApp", job: str, was: Proposal | None = None) -> P
     order = await app.record(job)
     names = editable_fields(order.kind)
     choices = [Choice(name, f"{named(name):<12} {value_of(name, order.fields[name])}") for name in names]
-    at: str | None = None
-    while at := await app.ask(Pick(f"Change which field of {id_of(job)}?", choices, at=at)):
-        if proposal := await _field_value(app, order, at, order.fields[at]):
+    return await _choose_then(
+        app,
+        f"Change which field of {id_of(job)}?",
+        choices,
+        None,
+        lambda name: _field_value(app, order, name, order.fields[name]),
+    )
+
+
+async def _choose_then(
+    app: "TailboardApp",
+    title: str,
+    choices: Sequence[Choice],
+    at: str | None,
+    fill: Callable[[str], Awaitable[Proposal | None]],
+) -> Proposal | None:
+    """Choose from a list, then `fill` in what was chosen; Esc there goes back to the list, and from the list out."""
+    while at := await app.ask(Pick(title, choices, at=at)):
+        if proposal := await fill(at):
             return proposal
     return None
 
@@ -215,12 +220,7 @@ FORMS: dict[str, tuple[str, Form]] = {
 async def any_of_them(app: "TailboardApp", job: str) -> Proposal | None:
     """Pick a form, then fill it."""
     choices = [Choice(kind, title) for kind, (title, _) in FORMS.items()]
-    at: str | None = None
-    while at := await app.ask(Pick("Add what?", choices, at=at)):
-        _, form = FORMS[at]
-        if proposal := await form(app, job, None):
-            return proposal
-    return None
+    return await _choose_then(app, "Add what?", choices, None, lambda kind: FORMS[kind][1](app, job, None))
 
 
 async def edit(app: "TailboardApp", proposal: Proposal) -> Proposal | None:
@@ -276,20 +276,13 @@ def _odd(trend: Trend, proposal: Proposal, now: datetime) -> str | None:
     return " ".join([*said, f"Keep {value:g}?"]) if said else None
 
 
-def _part_line(job: str, item: str, was: Proposal | None) -> Line:
+def _stock_line(job: str, item: str, was: Proposal | None, title: str, kind: str) -> Line:
     def make(words: str) -> Proposal:
-        return Proposal(PartConsumed.kind.name, job, {"stock_item": item, "quantity": whole(words)}, {})
+        return Proposal(kind, job, {"stock_item": item, "quantity": whole(words)}, {})
 
     value = str(was.payload["quantity"]) if was and was.payload["stock_item"] == item else "1"
-    return Line(f"Part used on {id_of(job)}", f"How many of {id_of(item)}", value, make, f"part {id_of(item)}")
-
-
-def _order_line(job: str, item: str, was: Proposal | None) -> Line:
-    def make(words: str) -> Proposal:
-        return Proposal(PartOrdered.kind.name, job, {"stock_item": item, "quantity": whole(words)}, {})
-
-    value = str(was.payload["quantity"]) if was and was.payload["stock_item"] == item else "1"
-    return Line(f"Order for {id_of(job)}", f"How many of {id_of(item)}", value, make, f"order {id_of(item)}")
+    slot = f"{'part' if kind == PartConsumed.kind.name else 'order'} {id_of(item)}"
+    return Line(title, f"How many of {id_of(item)}", value, make, slot)
 
 
 def _finding_line(job: str, severity: str, was: Proposal | None) -> Line:

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from device.core.clock_doubt import doubt
 from device.drafts import Drafts, Unsaved
 from device.readiness import Course
+from device.tidings import Tidings
 from device.tui import further
 from device.tui.link import Link
 from device.tui.messages import Changed
@@ -54,6 +55,7 @@ class Pages:
         self.link = Link(device.agent, device.workbench, device.ports.clock, app.desk)
         self.notebook = Notebook(Drafts(device.store), app.desk, begin_writing)
         self.talks = Talks(app)
+        self._tidings = Tidings()
         self._last_job: str | None = None
 
     # -- from page to page
@@ -159,6 +161,10 @@ class Pages:
         """How many commands have no answer yet. Raises `StoreError`."""
         status = await self._app.desk.do(self._device.workbench.status)
         return status.counts[Standing.SAVED] + status.counts[Standing.SENT]
+
+    async def news_of_commands(self) -> list[str]:
+        """What became of commands since this was last asked. Raises `StoreError`."""
+        return await self._app.desk.do(lambda: self._tidings.look(self._device.workbench))
 
     def facts(self, status: Status, assistant: str, now: datetime) -> Facts:
         """The status bar's facts."""

@@ -1,12 +1,20 @@
 """The main job, as its user runs it: one command, real processes, the real model where it is installed."""
 
+import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from shared.ports import system_ports
+from simulators.demo.stage import Stage
+from simulators.demo.walk import page, walk
+
+ROOT = Path(__file__).parents[2]
 
 
 def demo(*words: str) -> "subprocess.CompletedProcess[str]":
@@ -79,3 +87,12 @@ def test_a_mistake_is_one_sentence_and_exit_2(words: list[str], sentence: str) -
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.requires("tmux")
+def test_walked_through_real_programs_the_screen_says_at_every_step_what_is_so(tmp_path: Path) -> None:
+    """What is written down has the same steps; ids and times are others."""
+    walked = page(asyncio.run(walk(Stage(tmp_path), system_ports())))
+    steps = re.compile(r"^\d+\. .*$", re.MULTILINE)
+    assert steps.findall(walked) == steps.findall((ROOT / "docs" / "walk.md").read_text(encoding="utf-8"))
+    assert str(tmp_path) not in walked

@@ -24,6 +24,7 @@ from tests.tui.routine import routine
 from tests.tui.world import World
 
 GOLDEN = Path(__file__).parent / "golden"
+PAGE = Path(__file__).parents[2] / "docs" / "screen.md"
 SIZES = ((80, 24), (120, 40))
 Scene = Callable[[Person], Awaitable[None]]
 
@@ -120,6 +121,19 @@ async def test_complete_at_80x24_and_at_120x40_as_it_was_looked_at(
                 differs.append(name)
         world.device.store.drop_meta(f"draft:{JOB}")
     assert differs == []
+
+
+def test_complete_at_80x24_in_the_documents_too() -> None:
+    """The page of pictures shows the five pages in each look, from the very files that are held here."""
+    shown = set(re.findall(r"\]\(\.\./(tests/tui/golden/[\w-]+\.svg)\)", PAGE.read_text(encoding="utf-8")))
+    wanted = {
+        f"tests/tui/golden/{scene}-{theme.name}-{columns}x{rows}.svg"
+        for scene in ("jobs", "checklist", "ask", "proposals", "outbox")
+        for theme in themes.THEMES
+        for columns, rows in SIZES
+    }
+    assert shown == wanted
+    assert [each for each in wanted if not (PAGE.parents[1] / each).is_file()] == []
 
 
 async def test_too_small_looks_as_it_was_looked_at(make_world: MakeWorld) -> None:

@@ -191,15 +191,15 @@ class AskPage(Page[AskSeen]):
         """Ask, and go to where the answer will be."""
         self.talk.ask(question)
         self._show_talk()
-        self.query_one(Thread).focus()
+        self.set_focus(self.query_one(Thread))
 
     def action_type(self) -> None:
         """To the line."""
-        self.query_one("#question", Input).focus()
+        self.set_focus(self.query_one("#question", Input))
 
     def action_to_answers(self) -> None:
         """From the line to the answers."""
-        self.query_one(Thread).focus()
+        self.set_focus(self.query_one(Thread))
 
     # -- a consent
 
@@ -321,7 +321,7 @@ class AskPage(Page[AskSeen]):
             self.talk.stop()
             self._show_talk()
         elif line.has_focus and self.talk.turns:
-            self.query_one(Thread).focus()
+            self.set_focus(self.query_one(Thread))
         else:
             self.dismiss()
 

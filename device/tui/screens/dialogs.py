@@ -83,15 +83,16 @@ class Pick(Dialog[str]):
 
     def on_mount(self) -> None:
         """Start on what is chosen now."""
-        self.query_one(Input).cursor_blink = False
-        choices = self.query_one(OptionList)
+        narrow, choices = self.query_one(Input), self.query_one(OptionList)
+        narrow.cursor_blink = narrow.display = False
         choices.highlighted = self._at
         choices.focus()
 
     def action_filter(self) -> None:
         """Type words that a choice must contain."""
-        self.add_class("-filtering")
-        self.query_one(Input).focus()
+        narrow = self.query_one(Input)
+        narrow.display = True
+        self.set_focus(narrow)
 
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:
@@ -102,8 +103,15 @@ class Pick(Dialog[str]):
         choices.highlighted = 0 if self._passing else None
 
     @on(Input.Submitted)
+    def _entered(self) -> None:
+        """What is the only one left is chosen; else it goes on among what is left."""
+        if len(self._passing) == 1:
+            self.dismiss(self._passing[0].key)
+        else:
+            self._to_choices()
+
     def _to_choices(self) -> None:
-        self.query_one(OptionList).focus()
+        self.set_focus(self.query_one(OptionList))
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
@@ -111,11 +119,11 @@ class Pick(Dialog[str]):
 
     def action_leave(self) -> None:
         """Clear the filter first, then close without an answer."""
-        if not self.has_class("-filtering"):
+        narrow = self.query_one(Input)
+        if not narrow.display:
             super().action_leave()
             return
-        self.query_one(Input).value = ""
-        self.remove_class("-filtering")
+        narrow.value, narrow.display = "", False
         self._to_choices()
 
     def action_move(self, by: int) -> None:

@@ -15,7 +15,7 @@ from device.store import Item
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
-from device.words import due, moment, named, value_of
+from device.words import due, moment, named, planned_for, value_of
 from device.workbench import OPEN_STATES, Workbench
 from shared.ids import id_of
 from shared.outcomes import Standing
@@ -34,6 +34,7 @@ class JobsSeen:
     standing: Mapping[str, Standing]
     refused: tuple[str, ...]
     as_of: datetime | None
+    me: str
 
 
 class JobsPage(ListPage[JobsSeen]):
@@ -61,6 +62,7 @@ class JobsPage(ListPage[JobsSeen]):
             _loudest(outbox),
             tuple(id_of(item.command.record) for item in outbox if item.standing is Standing.REFUSED),
             workbench.status().data_as_of,
+            workbench.identity.actor,
         )
 
     def title_line(self, seen: JobsSeen) -> str:
@@ -80,7 +82,7 @@ class JobsPage(ListPage[JobsSeen]):
         asset = seen.assets.get(str(job.fields["asset"]))
         text = Text(overflow="ellipsis", no_wrap=True)
         text.append(_place(asset, str(job.fields["asset"])), "bold").append("\n")
-        text.append(_before_you_go(job)).append("\n")
+        text.append(_before_you_go(job, seen.me)).append("\n")
         text.append(_last_said(job)).append("\n")
         if seen.refused:
             text.append(_needs_you(seen.refused), self.tailboard.loud)
@@ -126,8 +128,10 @@ def _place(asset: Record | None, ref: str) -> str:
     return f"{id_of(ref)}  {plain(', '.join(str(name) for name in names if name))}"
 
 
-def _before_you_go(job: Record) -> str:
+def _before_you_go(job: Record, me: str) -> str:
     parts = [f"{named(str(job.fields['priority']))} priority"]
+    if whose := planned_for(job.fields["assignee"], me):
+        parts.append(whose)
     if job.fields["safety_critical"]:
         parts.append("SAFETY CRITICAL")
     if job.fields["access"]:

@@ -65,7 +65,7 @@ class LibraryPage(Page[LibrarySeen]):
         field = self.query_one("#search", Input)
         field.cursor_blink = False
         if self._search_first:
-            field.focus()
+            self.set_focus(field)
 
     def read(self, workbench: Workbench) -> LibrarySeen:
         """The manuals; the hits, if something is searched for."""
@@ -105,7 +105,7 @@ class LibraryPage(Page[LibrarySeen]):
 
     @on(Input.Submitted, "#search")
     def _to_rows(self) -> None:
-        self.query_one(RowTable).focus()
+        self.set_focus(self.query_one(RowTable))
 
     @on(DataTable.RowSelected)
     def _open(self) -> None:
@@ -121,14 +121,14 @@ class LibraryPage(Page[LibrarySeen]):
 
     def action_search(self) -> None:
         """Type words; the pages that come nearest are listed as you type."""
-        self.query_one("#search", Input).focus()
+        self.set_focus(self.query_one("#search", Input))
 
     def action_back(self) -> None:
         """Clear the search first, then one level back."""
         field = self.query_one("#search", Input)
         if field.value or field.has_focus:
             field.value = self._words = ""
-            self.query_one(RowTable).focus()
+            self.set_focus(self.query_one(RowTable))
             self.reload()
         else:
             self.dismiss()

@@ -79,7 +79,7 @@ class ListPage(Page[Seen]):
         self.query_one(RowTable).fill(passed)
         self.set_class(not everything, "-empty")
         if everything and self.focused is None:
-            self.query_one(RowTable).focus()
+            self.set_focus(self.query_one(RowTable))
         self._tell_about()
 
     @property
@@ -106,18 +106,18 @@ class ListPage(Page[Seen]):
 
     @on(Input.Submitted, "#filter")
     def _to_rows(self) -> None:
-        self.query_one(RowTable).focus()
+        self.set_focus(self.query_one(RowTable))
 
     def action_filter(self) -> None:
         """Type words that the rows must contain."""
-        self.query_one("#filter", Input).focus()
+        self.set_focus(self.query_one("#filter", Input))
 
     def action_back(self) -> None:
         """Clear the filter first, then one level back."""
         field = self.query_one("#filter", Input)
         if field.value or field.has_focus:
             field.value = ""
-            self.query_one(RowTable).focus()
+            self.set_focus(self.query_one(RowTable))
         else:
             self.leave()
 

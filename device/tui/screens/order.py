@@ -23,22 +23,17 @@ from device.core.interpret import NOTE_CHARS_MAX, Proposal
 from device.drafts import Unsaved
 from device.errors import DeviceError
 from device.looked import Look, keep_look, last_look, news
-from device.plain import plain
-from device.store import Item
 from device.tui import forms, order_acts
 from device.tui.draft import Draft, Row, note
-from device.tui.screens.order_seen import OrderSeen, facts, left
+from device.tui.screens.order_seen import OrderSeen, facts, left, left_words, manuals, missing_below
 from device.tui.screens.page import Page
 from device.tui.screens.proposals import ProposalsPage
 from device.tui.widgets.panes import NAMES, Light, Panes
 from device.tui.widgets.tabs import TabLine
 from device.workbench import Workbench
 from shared.commands.checklist_item_done import checklist
-from shared.commands.field_updated import FieldUpdated
-from shared.commands.status_changed import StatusChanged
 from shared.ids import id_of
-from shared.outcomes import Standing
-from shared.records import DocumentStatus, Quantity, Record
+from shared.records import Quantity
 
 
 class Sentence(Input):
@@ -124,6 +119,7 @@ class OrderPage(Page[OrderSeen]):
         """The words that were typed earlier are still there, and so is what stood on the table."""
         line = self.query_one("#line", Input)
         line.cursor_blink = self.query_one("#filter", Input).cursor_blink = False
+        self._show_filter(shown=False)
         line.value = self.unsaved.sentence
         if self.unsaved.rows:
             self.call_after_refresh(self._resume)
@@ -161,11 +157,12 @@ class OrderPage(Page[OrderSeen]):
             standing_of,
             tuple(workbench.history(self.job)),
             {name: standing_of[command] for name, command in mine.items() if command in standing_of},
-            tuple(filter(_missing_below, mine_here)),
+            tuple(filter(missing_below, mine_here)),
             workbench.status().data_as_of,
             tuple(workbench.trends(str(job.fields["asset"]))),
-            tuple(_manuals(workbench, view.records.get(str(job.fields["asset"])))),
+            tuple(manuals(workbench, view.records.get(str(job.fields["asset"])))),
             tuple(each for each in workbench.questions() if each.record == self.job and not each.answers),
+            workbench.identity.actor,
             tuple(news(self._look.fields, job, workbench.identity.actor)) if self._look else (),
             self._look.at if self._look else None,
         )
@@ -199,7 +196,7 @@ class OrderPage(Page[OrderSeen]):
         self._say_left(seen)
 
     def _say_left(self, seen: OrderSeen) -> None:
-        said = _left_words(seen, self.unsaved.marks)
+        said = left_words(seen, self.unsaved.marks)
         self.query_one("#left", Static).update(Text(said, no_wrap=True, overflow="ellipsis"))
 
     @on(OptionList.OptionHighlighted, "#quantities")
@@ -233,8 +230,12 @@ class OrderPage(Page[OrderSeen]):
 
     def action_filter(self) -> None:
         """Type words that the rows of every tab must contain."""
-        self.add_class("-filtering")
-        self.query_one("#filter", Input).focus()
+        self._show_filter(shown=True)
+        self.set_focus(self.query_one("#filter", Input))
+
+    def _show_filter(self, *, shown: bool) -> None:
+        for each in self.query("#filter, #filter-label"):
+            each.display = shown
 
     @on(Input.Changed, "#filter")
     def _narrow(self) -> None:
@@ -247,7 +248,7 @@ class OrderPage(Page[OrderSeen]):
 
     def _show_everything(self) -> None:
         self.query_one("#filter", Input).value = ""
-        self.remove_class("-filtering")
+        self._show_filter(shown=False)
         self._to_rows()
 
     # -- the checklist
@@ -302,7 +303,7 @@ class OrderPage(Page[OrderSeen]):
 
     def action_say(self) -> None:
         """To the line."""
-        self.query_one("#line", Input).focus()
+        self.set_focus(self.query_one("#line", Input))
 
     # -- forms
 
@@ -393,38 +394,7 @@ class OrderPage(Page[OrderSeen]):
         """Out of the line first, then clear the filter, then one level back."""
         if self.query_one("#line", Input).has_focus:
             self._to_rows()
-        elif self.has_class("-filtering"):
+        elif self.query_one("#filter").display:
             self._show_everything()
         else:
             self.dismiss()
-
-
-def _missing_below(item: Item) -> bool:
-    """Whether a command needs the person and leaves no line in the history."""
-    changes_field = item.command.kind in {StatusChanged.kind.name, FieldUpdated.kind.name}
-    return item.dealt is None and (
-        item.standing is Standing.REFUSED or (item.standing is Standing.REVIEW and changes_field)
-    )
-
-
-def _left_words(seen: OrderSeen, marks: tuple[str, ...]) -> str:
-    """What stands between the person and Finish; a question of the office first."""
-    asked = [f"{plain(each.question.author)} asks: “{plain(each.question.text)}”  o answers" for each in seen.asked]
-    return "\n".join(filter(None, [*asked[:1], _list_words(seen, marks)]))
-
-
-def _list_words(seen: OrderSeen, marks: tuple[str, ...]) -> str:
-    if marks:
-        return f"{len(marks)} marked, not saved: Enter shows them, then y saves. f finishes with them."
-    open_items = left(seen)
-    if open_items:
-        names = ", ".join(plain(item.text) for item in open_items)
-        return f"{len(open_items)} left before Finish: {names}"
-    return "Everything on the list is done. f finishes the job." if seen.items else ""
-
-
-def _manuals(workbench: Workbench, asset: Record | None) -> list[Record]:
-    """The documents in force, the asset's own first."""
-    own = f"document/{asset.fields['manual']}" if asset else ""
-    documents = [each for each in workbench.of_kind("document") if each.fields["status"] == DocumentStatus.IN_FORCE]
-    return sorted(documents, key=lambda each: (each.ref != own, each.ref))

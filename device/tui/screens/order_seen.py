@@ -11,11 +11,13 @@ from device.core.trend import Trend
 from device.looked import News
 from device.plain import plain
 from device.store import Item
-from device.words import changes, due, moment, named, number, standing, value_of
-from device.workbench import Asked, HistoryLine
+from device.words import changes, due, moment, named, number, planned_for, standing, value_of
+from device.workbench import Asked, HistoryLine, Workbench
+from shared.commands.field_updated import FieldUpdated
+from shared.commands.status_changed import StatusChanged
 from shared.ids import id_of
 from shared.outcomes import Standing
-from shared.records import ChecklistItem, Record
+from shared.records import ChecklistItem, DocumentStatus, Record
 
 #: So many changes of others are named; the history has them all.
 NEWS_SHOWN = 2
@@ -37,6 +39,7 @@ class OrderSeen:
         trends: what was measured at the asset.
         documents: the manuals on this laptop, the asset's own first.
         asked: what the office asks about the job and nobody answered.
+        me: who looks.
         news: what others changed since this page was last open, newest first; `since` is when that was.
     """
 
@@ -51,6 +54,7 @@ class OrderSeen:
     trends: tuple[Trend, ...]
     documents: tuple[Record, ...]
     asked: tuple[Asked, ...]
+    me: str
     news: tuple[News, ...]
     since: datetime | None
 
@@ -67,6 +71,8 @@ def facts(seen: OrderSeen, now: datetime, loud: Style, *, description_lines: int
     text.append(plain(str(job["title"])), "bold")
     text.append("   SAFETY CRITICAL" if job["safety_critical"] else "", "bold")
     text.append(f"   as of {moment(seen.as_of, now)}\n" if seen.as_of else "\n")
+    if job["assignee"] not in {None, seen.me}:
+        text.append(f"{planned_for(job['assignee'], seen.me).capitalize()}\n", "bold")
     for line in (_asset_line(seen), _state_line(seen, now), *_written(seen, description_lines)):
         text.append(f"{line}\n")
     for item in seen.needs_you:
@@ -116,3 +122,34 @@ def _asset_line(seen: OrderSeen) -> str:
         return f"{id_of(ref)} (not on this laptop)"
     names = [str(seen.asset.fields[name]) for name in ("name", "site", "location", "maker", "model")]
     return f"{id_of(ref)}  {plain(', '.join(name for name in names if name))}"
+
+
+def missing_below(item: Item) -> bool:
+    """Whether a command needs the person and leaves no line in the history."""
+    changes_field = item.command.kind in {StatusChanged.kind.name, FieldUpdated.kind.name}
+    return item.dealt is None and (
+        item.standing is Standing.REFUSED or (item.standing is Standing.REVIEW and changes_field)
+    )
+
+
+def left_words(seen: OrderSeen, marks: tuple[str, ...]) -> str:
+    """What stands between the person and Finish; a question of the office first."""
+    asked = [f"{plain(each.question.author)} asks: “{plain(each.question.text)}”  o answers" for each in seen.asked]
+    return "\n".join(filter(None, [*asked[:1], _list_words(seen, marks)]))
+
+
+def _list_words(seen: OrderSeen, marks: tuple[str, ...]) -> str:
+    if marks:
+        return f"{len(marks)} marked, not saved: Enter shows them, then y saves. f finishes with them."
+    open_items = left(seen)
+    if open_items:
+        names = ", ".join(plain(item.text) for item in open_items)
+        return f"{len(open_items)} left before Finish: {names}"
+    return "Everything on the list is done. f finishes the job." if seen.items else ""
+
+
+def manuals(workbench: Workbench, asset: Record | None) -> list[Record]:
+    """The documents in force, the asset's own first."""
+    own = f"document/{asset.fields['manual']}" if asset else ""
+    documents = [each for each in workbench.of_kind("document") if each.fields["status"] == DocumentStatus.IN_FORCE]
+    return sorted(documents, key=lambda each: (each.ref != own, each.ref))

@@ -4,7 +4,9 @@ Rules
 1. `read` runs away from the screen and only reads; `paint` shows what it returned and asks nothing.
 2. A page reads again when it comes to the front and whenever the device may have changed. Nothing moves on the screen
    if nothing changed.
-3. A fault of the store is told in a sentence; what is on the screen and what was typed stays.
+3. Where a key leads to a line, the line has the focus when that key is done with (`set_focus`, not `focus`): what is
+   typed right behind it fires nothing.
+4. A fault of the store is told in a sentence; what is on the screen and what was typed stays.
 """
 
 import asyncio

@@ -7,11 +7,10 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from device.plain import plain
 from device.tui.widgets.choices import LOUD
+from device.tui.widgets.rows import Rows
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.words import moment, standing
 from shared.outcomes import Standing
@@ -28,27 +27,15 @@ class Entry:
     hint: str = ""
 
 
-class Checklist(OptionList, inherit_bindings=False):
+class Checklist(Rows):
     """Items with a box: ``[x]`` done, ``[ ]`` not, ``[+]`` marked done, ``[-]`` marked as not; neither saved."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "select", "Tick"),
-        Binding("down,j", "cursor_down", "Down", show=False),
-        Binding("up,k", "cursor_up", "Up", show=False),
-        Binding("home", "first", "First", show=False),
-        Binding("end", "last", "Last", show=False),
-        Binding("pagedown", "page_down", "Page down", show=False),
-        Binding("pageup", "page_up", "Page up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "select", "Tick")]
 
     def fill(self, entries: Sequence[Entry], now: datetime) -> None:
         """Show `entries`; the highlight stays where it was."""
-        at = self.highlighted or 0
         width = self.size.width or 76
-        rows = [Option(_row(each, now, width)) for each in entries]
-        self.clear_options()
-        self.add_options(rows)
-        self.highlighted = min(at, len(entries) - 1) if entries else None
+        self.show_rows([_row(each, now, width) for each in entries])
 
 
 def _row(entry: Entry, now: datetime, width: int) -> Text:

@@ -5,32 +5,21 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.widgets import Button, OptionList
-from textual.widgets.option_list import Option
+from textual.widgets import Button
 
 from device.tui.draft import SeenRow
 from device.tui.widgets.choices import LOUD
+from device.tui.widgets.rows import Rows
 
 
-class Ticks(OptionList, inherit_bindings=False):
+class Ticks(Rows):
     """Rows with a box, the exact changes, the words they came from, and what stands in the way."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "select", "Tick"),
-        Binding("down,j", "cursor_down", "Down", show=False),
-        Binding("up,k", "cursor_up", "Up", show=False),
-        Binding("home", "first", "First", show=False),
-        Binding("end", "last", "Last", show=False),
-        Binding("pagedown", "page_down", "Page down", show=False),
-        Binding("pageup", "page_up", "Page up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "select", "Tick")]
 
     def fill(self, rows: Sequence[SeenRow]) -> None:
         """Show `rows`; the highlight stays where it was."""
-        at = self.highlighted or 0
-        self.clear_options()
-        self.add_options([Option(_row(number, row)) for number, row in enumerate(rows, start=1)])
-        self.highlighted = min(at, len(rows) - 1) if rows else None
+        self.show_rows([_row(number, row) for number, row in enumerate(rows, start=1)])
 
 
 class KeyButton(Button, can_focus=False):

@@ -1,0 +1,71 @@
+"""What every page asks the app for: records, dialogs, notices, the clipboard, the time."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from rich.style import Style
+
+from device.errors import DeviceError
+from device.plain import plain
+from device.tui.by_name import ByName
+from device.tui.desk import Desk
+
+if TYPE_CHECKING:  # loaded behind the first frame, or built elsewhere
+    from device.bootstrap import Device
+    from device.core.interpret import Proposal
+    from device.tui.pages import Pages
+    from device.tui.screens.dialogs import Dialog
+    from shared.records import Record
+
+Answer = TypeVar("Answer")
+
+
+class Ground(ByName):
+    """The common ground of the pages, once there is a device."""
+
+    device: "Device"
+    pages: "Pages"
+    desk: Desk
+
+    def now(self) -> datetime:
+        """The present instant, from the device's clock."""
+        return self.device.ports.clock.now()
+
+    @property
+    def loud(self) -> Style:
+        """How text looks that needs the person."""
+        return Style(color=self.current_theme.warning, bold=True)
+
+    async def record(self, ref: str) -> "Record":
+        """One record. Raises `LocalError` if it is not on this laptop."""
+        return await self.desk.do(lambda: self.device.workbench.record(ref))
+
+    async def of_kind(self, kind: str) -> "list[Record]":
+        """Every record of one kind."""
+        return await self.desk.do(lambda: self.device.workbench.of_kind(kind))
+
+    async def obstacle(self, proposal: "Proposal") -> str | None:
+        """Why `proposal` could not be confirmed now; None if it could."""
+        shown = await self.desk.do(lambda: self.device.workbench.show([proposal]))
+        return shown[0].preview.obstacle
+
+    async def ask(self, dialog: "Dialog[Answer]") -> Answer | None:
+        """Put a dialog in front and wait for its answer; None if the person left it."""
+        return await self.push_screen_wait(dialog)
+
+    def say(self, what: str) -> None:
+        """A short notice."""
+        self.notify(plain(what), markup=False)
+
+    def tell(self, error: DeviceError) -> None:
+        """A fault, in its own sentence. It stays long enough to be read."""
+        self.notify(plain(str(error)), severity="warning", timeout=15, markup=False)
+
+    def copy(self, text: str) -> None:
+        """To the clipboard, through the terminal."""
+        self.copy_to_clipboard(text)
+        self.say(f"Copied {text}.")
+
+    def refresh_page(self) -> None:
+        """The front page, below any dialog, reads again."""
+        self.pages.refresh()
