@@ -94,6 +94,13 @@ def test_the_first_frame_needs_nothing_of_the_device() -> None:
     assert HEAVY & set(told["modules"]) == set()
 
 
+def test_http_comes_without_a_command_line() -> None:
+    """httpx would bring one, wherever click is installed."""
+    code = "import sys, click; del sys.modules['click']; import device.transport; print('click' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "False"
+
+
 async def test_the_first_page_says_what_is_so(world: World) -> None:
     lock = Lock(world)
     async with in_front_of(lock, world) as person:

@@ -16,6 +16,7 @@ from shared.merkle import Inclusion
 from shared.outcomes import Hold, Outcome, Receipt, Standing
 from shared.problems import Code, problem
 from shared.receipts import Proof, read_receipt, seal_all, verify_root
+from shared.records import Record, Stamp, check_fields
 from shared.statements import ReceiptsRoot
 from tests.builders import JOB, NOW, Person, World, new_id, record
 
@@ -419,6 +420,25 @@ def test_a_small_read_that_fails_is_told_in_words(store: DeviceStore) -> None:
         connection.execute("ALTER TABLE meta RENAME TO elsewhere")
     with pytest.raises(StoreError, match="database failed"):
         store.meta("cursor")
+
+
+def test_a_large_replica_is_read_whole_and_keeps_each_word_once(store: DeviceStore) -> None:
+    fields = {"title": "Check", "asset": "asset/PUMP-1", "access": "ask at reception"}
+    born = Stamp(1, new_id(), "office", "tester", NOW)
+    refs = [f"work_order/WO-{number}" for number in range(700)]
+    store.absorb([Record(ref, 1, check_fields("work_order", dict(fields)), born) for ref in refs], "1:1")
+    read = store.replica()
+    assert set(read) >= set(refs)
+    first, last = read[refs[0]], read[refs[-1]]
+    assert first.fields == check_fields("work_order", fields)
+    assert first.fields["access"] is last.fields["access"]
+
+
+def test_a_replica_that_cannot_be_read_is_told_in_words(store: DeviceStore) -> None:
+    with store.transaction() as connection:
+        connection.execute("ALTER TABLE replica RENAME TO elsewhere")
+    with pytest.raises(StoreError, match="database failed"):
+        store.replica()
 
 
 def roots(store: DeviceStore) -> int:
