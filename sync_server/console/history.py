@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from shared.metrics import BY_NAME, Key
-from sync_server.console.blocks import Link, Said, Section, Text, Ways
+from sync_server.console.blocks import Link, Said, Section, Several, Text, Ways, said
 from sync_server.console.pages import label
 from sync_server.console.plots import Line, lines
 from sync_server.console.visit import Visit
@@ -69,7 +69,7 @@ _PLOTS = (
     _Shown("tailboard_gateway_first_token_seconds", "within", Said("First token from the cluster"), Said("seconds")),
     _Shown("tailboard_task_queue_age_seconds", "level", Said("Oldest question that waits"), Said("seconds")),
 )
-_NONE = Said("Nothing was kept of this yet. A server that runs keeps its figures every quarter of an hour.")
+_NONE = Said("Nothing was kept of these yet. A server that runs keeps its figures every quarter of an hour.")
 
 
 def over_time(office: Office, visit: Visit, readings: Readings, now: datetime) -> Section:
@@ -86,9 +86,14 @@ def over_time(office: Office, visit: Visit, readings: Readings, now: datetime) -
     for key, value in summed(readings).items():
         kept.setdefault(key, []).append((now, value))
     ends = _ends(span, now)
-    plots = tuple(lines(each.title, tuple(_lines(each, kept, ends, span)), ends, each.unit, _NONE) for each in _PLOTS)
+    drawn = [(each, tuple(_lines(each, kept, ends, span))) for each in _PLOTS]
+    plots = tuple(lines(each.title, told, ends, each.unit, _NONE) for each, told in drawn if told)
+    without = tuple(each.title for each, told in drawn if not told)
     told = Text(Said("One stretch is an hour.") if span is DAY else Said("One stretch is six hours."))
-    return Section(Said("Over time"), (Ways((other,)), told, *plots))
+    nothing = Section(
+        said("{n} figures without a plot", n=len(without)), (Text(_NONE), Text(Several(without))), folded=True
+    )
+    return Section(Said("Over time"), (Ways((other,)), told, *plots, *((nothing,) if without else ())))
 
 
 def _ends(span: Span, now: datetime) -> tuple[datetime, ...]:

@@ -99,13 +99,13 @@ def _troubles(office: Office, visit: Visit, laptops: list[DeviceLine], now: date
         )
     new = sum(each.device.state == "waiting" for each in laptops)
     if new:
-        yield Note(said("{number} laptops wait to be approved.", number=new), Tone.NEEDS)
+        yield Note(said("Laptops that wait to be approved: {number}.", number=new), Tone.NEEDS)
     ending = sum(key_ends_soon(each, now) for each in laptops)
     if ending:
-        yield Note(said("{number} laptops have a key that ran out or soon does.", number=ending), Tone.NEEDS)
+        yield Note(said("Laptops whose key ran out or soon does: {number}.", number=ending), Tone.NEEDS)
     quiet = sum(silent(each, now) for each in laptops)
     if quiet:
-        yield Note(said("{number} laptops hold work and were not heard for a day.", number=quiet), Tone.NEEDS)
+        yield Note(said("Laptops that hold work and were not heard for a day: {number}.", number=quiet), Tone.NEEDS)
 
 
 def _laptop_row(line: DeviceLine, now: datetime) -> tuple[Any, ...]:

@@ -44,7 +44,7 @@ async def test_a_key_that_runs_out_is_warned_of(signed_in: Browser, server: Serv
     server.clock.move(KEY_LIFETIME - timedelta(days=3))
     await signed_in.sign_in()
     assert "! 3 days left" in (await signed_in.get(f"{DEVICES}?show=attention")).text
-    assert "1 laptops have a key that ran out or soon does." in (await signed_in.get("/console/")).text
+    assert "Laptops whose key ran out or soon does: 1." in (await signed_in.get("/console/")).text
     server.clock.move(timedelta(days=4))
     await signed_in.sign_in()
     page = await signed_in.get(f"{DEVICES}/{laptop.name}")

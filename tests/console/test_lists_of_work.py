@@ -136,7 +136,7 @@ async def test_what_a_laptop_last_said_is_shown_with_its_age_and_asked_after_whe
     page = await browser.get("/console/devices")
     for told in ("TB-01", "3 days ago", "3, oldest 3 days", "small-q4", "shipped-1", "! Silent"):
         assert told in page.text, told
-    assert "1 laptops hold work and were not heard for a day" in (await browser.get("/console/")).text
+    assert "Laptops that hold work and were not heard for a day: 1." in (await browser.get("/console/")).text
 
 
 async def test_the_audit_says_who_what_before_and_after_and_the_request_id(
