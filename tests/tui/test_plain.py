@@ -184,7 +184,12 @@ def test_no_input_asks_nothing_and_says_what_is_missing(
 ) -> None:
     """Also where there is a terminal, and somebody at it."""
     asked: list[str] = []
-    monkeypatch.setattr("getpass.getpass", lambda words: asked.append(words) or "1234")
+
+    def at_the_keyboard(words: str) -> str:
+        asked.append(words)
+        return "1234"
+
+    monkeypatch.setattr("getpass.getpass", at_the_keyboard)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     (tmp_path / "keys.json").write_text("{}", encoding="utf-8")
     for verb in (("jobs",), ("outbox", "--json"), ("enrol", "http://127.0.0.1:1", "ABCD-EFGH-JKMN")):
