@@ -11,6 +11,7 @@ _WHERE = (
         "--home", metavar="DIR", help="the device's folder (default: the user's data folder, or TAILBOARD_HOME)"
     ),
     argument("--pin-file", metavar="FILE", help="read the PIN from here instead of asking"),
+    argument("--no-input", action="store_true", help="ask nothing: what is missing is a mistake, for scripts"),
     argument(
         "--plain", action="store_true", help="plain lines in ASCII alone: for a screen reader or a braille line"
     ),

@@ -12,6 +12,8 @@ def pin_of(arguments: argparse.Namespace, *, new: bool = False) -> str:
     """The PIN, from its file or from the keyboard. Raises `UsageError` if there is neither."""
     if (said := pin_in_file(arguments)) is not None:
         return said
+    if arguments.no_input:
+        raise UsageError("Nothing may be asked (--no-input), and the PIN is needed; give --pin-file FILE.")
     if not sys.stdin.isatty():
         raise UsageError("There is no terminal to ask for the PIN; give --pin-file FILE.")
     pin = getpass.getpass("New PIN for this laptop: " if new else "PIN: ")

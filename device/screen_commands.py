@@ -27,6 +27,8 @@ def screen(arguments: argparse.Namespace) -> Report:
     """Open the TUI."""
     if not sys.stdout.isatty() and not arguments.in_browser:
         raise UsageError("The screen needs a terminal. Without one, use: tailboard --help")
+    if arguments.no_input:
+        raise UsageError("The screen is there to ask and be asked. Without --no-input it opens; for scripts: --help")
     settings = from_environment(home=arguments.home)
     if not settings.keys.exists():
         raise LocalError("This laptop is not enrolled yet. Run: tailboard enrol URL CODE")

@@ -177,3 +177,22 @@ def test_words_of_others_cannot_steer_the_terminal_on_the_command_line(say: Say)
         assert "Quarterly" in out
         assert not any(ord(each) < 32 or each in "\x7f\u202e" for each in out.replace("\n", ""))
     assert "[ ] look at the seal" in say.run("job", "WO-1042")[1]
+
+
+def test_no_input_asks_nothing_and_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Also where there is a terminal, and somebody at it."""
+    asked: list[str] = []
+
+    def at_the_keyboard(words: str) -> str:
+        asked.append(words)
+        return "1234"
+
+    monkeypatch.setattr("getpass.getpass", at_the_keyboard)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    (tmp_path / "keys.json").write_text("{}", encoding="utf-8")
+    for verb in (("jobs",), ("outbox", "--json"), ("enrol", "http://127.0.0.1:1", "ABCD-EFGH-JKMN")):
+        assert main([*verb, "--no-input", "--home", str(tmp_path)]) == 2
+        assert "give --pin-file FILE" in capsys.readouterr().err
+    assert asked == []
