@@ -101,6 +101,7 @@ class _Walk:
 
     def _to_job(self, see: Callable[..., str], press: Callable[..., None]) -> None:
         press("/")
+        see("F1 Keys")  # the filter has the focus: ? is a letter there
         self._at.types(JOB)
         see(f"filter: {JOB}")
         press("Enter")
