@@ -79,7 +79,7 @@ def lines(title: Said, given: Sequence[Line], ends: Sequence[datetime], unit: Sa
         if any(each.values[place] is not None for each in highest)
     )
     columns = (Said("Until"), *(Said(each.label or "Value") for each in highest))
-    table = Table(said("{title}, in {unit}", title=title, unit=unit), columns, rows, empty)
+    table = Table(said("{title}, in {unit}, over time", title=title, unit=unit), columns, rows, empty)
     return Section(title, (drawn, Section(Said("As a table"), (table,), folded=True)))
 
 
