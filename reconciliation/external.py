@@ -2,7 +2,9 @@
 
 Rules
 1. A write leaves only if every field that it rests on was applied: never from a conflict, a rejection or an expiry.
-2. It is decided together with the command, once; the command's id is the write's idempotency key for ever.
+2. It is decided together with the command, once; the command's id is the write's idempotency key for ever. What is
+   written by a command that stands for another has the other's id: a server that was set back, and settles the other
+   itself, finds it done.
 3. What becomes of it is its own record, born queued with the command, and never changes the command's outcome.
 """
 
@@ -36,6 +38,7 @@ def with_external(verdict: V, facts: Facts) -> V | Ruling:
     outgoing = outgoing_of(facts.command, payload, verdict.outcome)
     if outgoing is None:
         return verdict
+    outgoing = replace(outgoing, command=facts.stands_for or outgoing.command)
     return replace(verdict, external=outgoing, writes=(*verdict.writes, _queued(outgoing, facts)))
 
 

@@ -56,6 +56,7 @@ class Facts:
         full: records that would become too large to hand out, were anything added to them.
         newest: ``record_kind.field`` of the registers that the organisation settles by the server's order.
         guarded: the organisation's policy asks for somebody else's yes, whatever the kind says.
+        stands_for: the command in whose place a reviewer gave this one.
     """
 
     command: Command
@@ -75,6 +76,7 @@ class Facts:
     full: frozenset[str] = frozenset()
     newest: frozenset[str] = frozenset()
     guarded: bool = False
+    stands_for: str | None = None
 
     @property
     def effect_at(self) -> datetime:

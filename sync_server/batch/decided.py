@@ -41,6 +41,7 @@ class Decided:
         notes: administrative acts for the audit.
         arrived: what something may have been waiting for: commands, records, conflicts, bytes.
         rescoped: devices that see other records from this unit on.
+        stand_ins: commands that a reviewer gives now → those in whose place.
     """
 
     def __init__(self, known: Known) -> None:
@@ -53,6 +54,7 @@ class Decided:
         self.notes: list[dict[str, Any]] = []
         self.arrived: set[str] = set()
         self.rescoped: set[str] = set()
+        self.stand_ins: dict[str, str] = {}
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -120,6 +122,13 @@ class Decided:
             return dict(settled.versions)
         entry = self._known.entry(command_id)
         return dict(entry.receipt.versions) if entry and entry.receipt else {}
+
+    def stands_for(self, command_id: str) -> str | None:
+        """The quarantined command in whose place this one was given; None if it stands for itself."""
+        if command_id not in self.stand_ins:
+            waiting = self._known.entries(self._known.tx.needing(self._known.tenant, [command_id]))
+            return next((each.command.id for each in waiting if each.hold is Hold.QUARANTINED), None)
+        return self.stand_ins[command_id]
 
     def stand_in_of(self, entry: Entry) -> str | None:
         """The command that was given in place of a quarantined one; None if it was not released."""

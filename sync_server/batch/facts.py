@@ -45,7 +45,13 @@ def facts_of(entry: Entry, known: Known, decided: Decided, now: datetime) -> Fac
         full=_full(refs, len(entry.envelope.payload), known),
         newest=known.newest(),
         guarded=draft is not None and known.asks(known.tx, draft, now),
+        stands_for=decided.stands_for(command.id) if _may_stand_for_another(command, draft) else None,
     )
+
+
+def _may_stand_for_another(command: Command, draft: Draft | None) -> bool:
+    """Only what the office gives does, and it matters only where something is written outside."""
+    return command.device == OFFICE and draft is not None and draft.payload.kind.system is not None
 
 
 def _full(refs: frozenset[str], more: int, known: Known) -> frozenset[str]:

@@ -104,6 +104,7 @@ class Batch:
 
     def stand_in(self, entry: Entry, given: Admitted) -> None:
         """Give another command in its place; it shares that one's outcome as soon as there is one."""
+        self._decided.stand_ins[given.command.id] = entry.command.id
         self.receive(given)
         assert entry.problem is not None, "what is quarantined has a reason"
         told = problem(entry.problem.code, f"released by {given.command.actor} as {given.command.id}")

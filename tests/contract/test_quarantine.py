@@ -138,6 +138,35 @@ async def test_a_release_cites_the_original_and_shares_its_outcome(server: Serve
     assert entry.receipt.envelope_hash == sent.hash
 
 
+async def test_what_a_release_writes_outside_goes_under_the_key_of_the_command_it_stands_for(
+    server: Server, laptop: Laptop
+) -> None:
+    """A server that is set back to before the release settles the original itself, and must find what was done."""
+    clone = laptop.cloned()
+    await laptop.round(laptop.say("note.added", JOB, text="from the laptop"))
+    sent = clone.say("part.ordered", JOB, stock_item=SEAL, quantity=2)
+    await clone.round(sent)
+    (entry,) = release(server, sent)
+    assert outcomes([entry]) == [Outcome.APPLIED]
+    (written,) = server.office.outgoing(TENANT)
+    assert written.outgoing.command == id_in(sent)
+    (told,) = server.office.external_writes(TENANT, everything=True)
+    assert (told.ref, told.fields["command"]) == (f"external_write/{id_in(sent)}", id_in(sent))
+
+
+async def test_so_does_what_a_release_writes_that_had_to_wait(server: Server, laptop: Laptop) -> None:
+    server.office.revoke_device(TENANT, laptop.name, "root", "lost")
+    first = laptop.say("note.added", JOB, text="a")
+    command = laptop.command("part.ordered", JOB, advance=False, stock_item=SEAL, quantity=2)
+    second = laptop.seal(command.model_copy(update={"depends_on": (id_in(first),)}))
+    await laptop.refused(first, second)
+    (waiting,) = release(server, second)
+    assert (waiting.hold, server.office.outgoing(TENANT)) == (Hold.QUARANTINED, [])
+    release(server, first)
+    (written,) = server.office.outgoing(TENANT)
+    assert written.outgoing.command == id_in(second)
+
+
 async def test_a_stale_release_becomes_a_conflict_and_what_rests_on_it_waits(server: Server, laptop: Laptop) -> None:
     clone = laptop.cloned()
     await laptop.round(laptop.say("note.added", JOB, text="x"))
