@@ -459,6 +459,7 @@ def test_keys_choose_and_move_and_can_be_turned_off(
 ) -> None:
     conflict = next(conflicts)
     with somebody(chromium, console, at(conflict)) as page:
+        page.wait_for_load_state("load")  # keys are the script's
         page.keyboard.press("d")
         assert page.get_by_label("Device", exact=True).is_checked()
         page.keyboard.press("o")
@@ -470,7 +471,7 @@ def test_keys_choose_and_move_and_can_be_turned_off(
         assert page.get_by_label("Office", exact=True).is_checked(), "typing fires no key"
         page.goto(f"{console.url}/console/settings")
         page.get_by_label("Single letters do something").uncheck()
-        page.get_by_role("button", name="Save").click()
+        page.locator("#keys").get_by_role("button", name="Save").click()
         page.goto(console.url + at(conflict))
         page.keyboard.press("d")
         assert not page.get_by_label("Device", exact=True).is_checked()
@@ -500,5 +501,6 @@ def test_a_failure_is_in_sight_on_the_first_page_and_on_every_page(chromium: Bro
         for name in forked:
             assert name in page.locator(".note.needs").first.inner_text()
         page.goto(f"{console.url}/console/people")
-        assert page.locator("[data-count=forked]").inner_text() == str(len(forked))
+        waiting = sum(each.device.state == "waiting" for each in console.office.device_lines(TENANT))
+        assert page.locator("[data-count=devices]").inner_text() == str(len(forked) + waiting)
         assert page.locator("[data-count=quarantined]").is_visible()
