@@ -52,7 +52,8 @@ def told(conflict: Record, records: Mapping[str, Record], now: datetime) -> Conf
     settled = body.standing()
     fields = [_field(each, settled.get((each.record, each.field)), records, now, body) for each in body.clashes]
     waiting = sum(not each.settled for each in fields)
-    head = f"{waiting} of {len(fields)} wait for the office." if waiting else "The office has decided all of it."
+    verb = "waits" if waiting == 1 else "wait"
+    head = f"{waiting} of {len(fields)} {verb} for the office." if waiting else "The office has decided all of it."
     answered = {each.question for each in body.answers}
     return ConflictTold(
         title=f"{id_of(body.record)}: two people changed the same",

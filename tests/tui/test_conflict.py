@@ -70,7 +70,7 @@ async def test_conflict_is_told_field_by_field_with_every_side_and_what_stands(m
             "you          high",
             "08:14, on TB-07",
             "m.reyes      urgent",
-            "07:20, on office",
+            "07:20, at the office",
             "stands now   normal",
             "the office decides; your value is kept until then",
         ):
@@ -83,7 +83,7 @@ async def test_conflict_is_told_with_what_the_office_decided_and_why(make_world:
     world.device.store.absorb([decided], "1:9")
     async with sitting_at(world, size=(120, 40)) as person:
         await opens(person)
-        assert "1 of 2 wait for the office." in person.text
+        assert "1 of 2 waits for the office." in person.text
         assert "+ WO-1043 priority" in person.text
         assert "decided by m.reyes: their value, urgent. “leak was reported”" in person.text
         assert "you          high" in person.text, "what was entered here is never dropped"
