@@ -160,7 +160,7 @@ Say = Callable[..., tuple[int, dict[str, Any]]]
 
 @pytest.fixture
 def say(server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
-    monkeypatch.setattr("sync_server.commands.build_office", lambda *_, **__: server.office)
+    monkeypatch.setattr("sync_server.asked_of.build_office", lambda *_, **__: server.office)
 
     def said(*words: str) -> tuple[int, dict[str, Any]]:
         capsys.readouterr()
