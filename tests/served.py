@@ -6,6 +6,7 @@ The database is a SQLite file, unless a folder's conftest asks for `both_databas
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,12 @@ class Server:
     office: Office
     clock: StillClock
     http: httpx.AsyncClient
+
+    def years_pass(self, span: timedelta) -> None:
+        """A long time, in which an administrator renewed every laptop's key."""
+        self.clock.move(span)
+        for line in self.office.device_lines(TENANT):
+            self.office.renew_key(TENANT, line.device.id, "root", "every year")
 
     def records(self, kind: str = "work_order") -> dict[str, Record]:
         return {record.ref: record for record in self.office.records(TENANT, kind)}

@@ -51,7 +51,7 @@ async def test_a_record_that_moved_on_is_never_overwritten(server: Server, count
 async def test_a_purged_command_that_comes_again_is_known_to_be_settled(server: Server, laptop: Laptop) -> None:
     envelope = laptop.say("part.consumed", JOB, stock_item=SEAL, quantity=2)
     await laptop.round(envelope)
-    server.clock.move(LONG)
+    server.years_pass(LONG)
     assert purge(server.office.service)[TENANT].commands > 1
     (answer,) = (await laptop.round(envelope)).answers
     assert isinstance(answer, Turned)
@@ -70,7 +70,7 @@ async def test_a_twin_of_a_purged_command_does_not_make_the_honest_one_a_fork(se
     await laptop.round(honest)
     await laptop.round(seal(COMMAND_TYPE, twin.to_bytes(), laptop.technician_key))
     server.office.readmit_device(TENANT, laptop.name, "root", "looked at it")
-    server.clock.move(LONG)
+    server.years_pass(LONG)
     purge(server.office.service)
     (answer,) = (await laptop.round(honest)).answers
     assert isinstance(answer, Turned)
@@ -84,7 +84,7 @@ async def test_what_is_not_settled_is_never_purged(server: Server, laptop: Lapto
     laptop.say("note.added", JOB, text="lost on the way")
     early = laptop.say("note.added", JOB, text="early")
     await laptop.round(unreadable, early)
-    server.clock.move(LONG)
+    server.years_pass(LONG)
     purge(server.office.service)
     answers = (await laptop.round(in_doubt=(command_id(unreadable), command_id(early)))).answers
     assert [answer.status for answer in answers] == ["held", "held"]
@@ -98,7 +98,7 @@ async def test_what_something_unsettled_rests_on_is_not_purged(server: Server, l
     base = later.bases[0].model_copy(update={"command": first.id, "value": "urgent"})
     sent.append(laptop.seal(later.model_copy(update={"bases": (base,)})))
     await laptop.round(*sent)
-    server.clock.move(LONG)
+    server.years_pass(LONG)
     purge(server.office.service)
     from shared.records import Choice
 
@@ -111,7 +111,7 @@ async def test_what_something_unsettled_rests_on_is_not_purged(server: Server, l
 async def test_what_is_young_stays_and_a_second_purge_finds_nothing(server: Server, laptop: Laptop) -> None:
     service = server.office.service
     assert purge(service) == {TENANT: Purged(0, 0)}
-    server.clock.move(LONG)
+    server.years_pass(LONG)
     envelope = laptop.say("note.added", JOB, text="young")
     first = await laptop.round(envelope)
     assert purge(service)[TENANT].commands > 0
@@ -129,7 +129,7 @@ async def test_removals_go_with_their_time_and_older_copies_start_over(server: S
         tx.set_head(TENANT, replace(head, change_seq=head.change_seq + 1))
     before = await laptop.round(laptop.say("note.added", "work_order/WO-2", text="so that a receipt tells"))
     assert not before.restart
-    server.clock.move(LONG)
+    server.years_pass(LONG)
     assert purge(service)[TENANT].removals == 1
     with service.store.transaction() as tx:
         assert tx.removals_from(TENANT) > 0
@@ -139,7 +139,7 @@ async def test_removals_go_with_their_time_and_older_copies_start_over(server: S
 async def test_the_audit_says_what_was_forgotten_and_keeps_the_rest(server: Server, laptop: Laptop) -> None:
     with server.office.service.store.transaction() as tx:
         before = list(tx.audit(TENANT))
-    server.clock.move(LONG)
+    server.years_pass(LONG)
     purge(server.office.service)
     with server.office.service.store.transaction() as tx:
         after = list(tx.audit(TENANT))
