@@ -490,10 +490,11 @@ def run_what_its_author_agreed_to(evidence: Evidence) -> Evidence:
     """As seeds 123 and 140 did when consents began to count for questions that wait."""
     (run, *_) = evidence.reached
     said = next(each for each in evidence.crossings if isinstance(each, Asked))
-    words = marked(run.prompt, said.mark)
+    words = marked("how tight are the bolts?", said.mark)
     agreed = tuple(replace(each, consent="once") if each is said else each for each in evidence.crossings)
     spoilt = asked(evidence, data_class="personal")
-    return replace(spoilt, reached=(replace(run, prompt=words), *evidence.reached[1:]), crossings=agreed)
+    runs = tuple(replace(each, prompt=words) if each.task == run.task else each for each in evidence.reached)
+    return replace(spoilt, reached=runs, crossings=agreed)
 
 
 def run_too_late(evidence: Evidence) -> Evidence:
