@@ -20,7 +20,7 @@ from tests.tui.drive import Person, sitting_at
 from tests.tui.test_conflict import QUESTION, conflict, settled
 from tests.tui.test_further_pages import to_ask, to_decisions, to_manual, to_reasons, to_search
 from tests.tui.test_outbox import FIELD, confirm
-from tests.tui.test_pictures import SIZES, picture, same
+from tests.tui.test_pictures import SIZES, comes_to, picture
 from tests.tui.world import NOW, World
 
 Scene = Callable[[Person], Awaitable[object]]
@@ -100,7 +100,7 @@ async def test_complete_at_80x24_and_at_120x40_the_pages_that_ask_as_they_were_l
             await scene(person)
             person.app.clear_notifications()
             await person.settles()
-            if not same(f"{name}-{theme}-{size[0]}x{size[1]}", without_chance(picture(person))):
+            if not await comes_to(person, f"{name}-{theme}-{size[0]}x{size[1]}", without_chance):
                 differs.append(name)
 
     for name, scene in ANSWERED.items():
@@ -113,7 +113,8 @@ async def test_complete_at_80x24_and_at_120x40_the_pages_that_ask_as_they_were_l
     assert differs == []
 
 
-def without_chance(svg: str) -> str:
-    """Without the hash of a decision and the id of a command, which are others in every run."""
+def without_chance(person: Person) -> str:
+    """The screen without the hash of a decision and the id of a command, which are others in every run."""
+    svg = picture(person)
     svg = re.sub(r"(decision&#160;)[0-9a-f]{12}", r"\1ABCDEF012345", svg)
     return re.sub(r"(id&#160;)[0-9a-f]{8}-[0-9a-f-]{27}", r"\1ID", svg)

@@ -3,6 +3,7 @@
 What is meant to look otherwise is written anew with ``TAILBOARD_GOLDEN=write`` and looked at before it is committed.
 """
 
+import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable
@@ -117,7 +118,7 @@ async def test_complete_at_80x24_and_at_120x40_as_it_was_looked_at(
             await scene(person)
             person.app.clear_notifications()
             await person.settles()
-            if not same(f"{name}-{theme}-{size[0]}x{size[1]}", picture(person)):
+            if not await comes_to(person, f"{name}-{theme}-{size[0]}x{size[1]}"):
                 differs.append(name)
         world.device.store.drop_meta(f"draft:{JOB}")
     assert differs == []
@@ -155,3 +156,13 @@ def same(name: str, svg: str) -> bool:
         GOLDEN.mkdir(exist_ok=True)
         path.write_text(svg, encoding="utf-8")
     return path.is_file() and path.read_text(encoding="utf-8") == svg
+
+
+async def comes_to(person: Person, name: str, shown: Callable[[Person], str] | None = None) -> bool:
+    """Whether the page is as it was looked at, in the end: one that is read again shows that a moment later."""
+    for _ in range(100):
+        if same(name, (shown or picture)(person)):
+            return True
+        await asyncio.sleep(0.02)
+        await person.settles()
+    return False
