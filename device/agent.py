@@ -15,7 +15,7 @@ Rules
 8. Updates are looked for where nothing else is left to do, and never make a round fail (`device.updates`).
 9. The server hears with every round that asks about nothing which consents were taken back, until one is answered.
 10. What was decided and done is told after everything smaller, and before files (`device.telling`).
-11. A device that is shut out (revoked, or forked) has brought what it sent for review: that is what the screen says,
+11. A device that is shut out (revoked, forked, or with a key that ran out) has brought what it sent: it is in review,
     but for what the server names as not taken.
 12. Documents come and are read in the background, never while somebody waits for a round (`device.library`).
 """

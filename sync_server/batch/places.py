@@ -3,7 +3,6 @@
 What a place is, is `sync_server.chain`'s; here is what follows from it.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,16 +13,11 @@ from sync_server.batch.known import Known
 from sync_server.batch.settling import Settling
 from sync_server.batch.withdrawals import TAKEN_BACK
 from sync_server.chain import Adrift, Early, Fork, Place, Taken, place_of
+from sync_server.letting_in import SHUT_OUT
 from sync_server.store import Device, DeviceState, Entry, Epoch
 
 #: What one device may have waiting for review; beyond this its envelopes are refused, and it keeps them.
 QUARANTINE_MAX = 1000
-
-_STATES: Mapping[DeviceState, Code] = {
-    DeviceState.WAITING: Code.DEVICE_WAITING,
-    DeviceState.FORKED: Code.DEVICE_FORKED,
-    DeviceState.REVOKED: Code.DEVICE_REVOKED,
-}
 
 
 class Places:
@@ -38,7 +32,7 @@ class Places:
         if state is DeviceState.ACTIVE:
             self._place(entry)
         else:
-            self._set_apart(entry, problem(_STATES[state], "kept for review"))
+            self._set_apart(entry, problem(SHUT_OUT[state], "kept for review"))
 
     def _place(self, entry: Entry) -> None:
         command = entry.command
@@ -154,7 +148,7 @@ class Places:
         """What came early from a device that may not go on is for review, like the rest of what it brings."""
         for device in [each for each in self._known.devices.values() if each.state is not DeviceState.ACTIVE]:
             for epoch in self._known.epochs_of(device.id):
-                self._give_up_early(device.id, epoch, problem(_STATES[device.state], "kept for review"))
+                self._give_up_early(device.id, epoch, problem(SHUT_OUT[device.state], "kept for review"))
 
     def _give_up_early(self, device: str, epoch: int, why: Problem) -> None:
         early = self._known.early_of(device, epoch)

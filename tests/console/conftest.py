@@ -1,24 +1,40 @@
 """A server with its console, a conflict in it, and browsers: one without a screen, and Chromium."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser as Chromium
 
 from shared.outcomes import Outcome
 from sync_server.api.app import build_app
 from sync_server.bootstrap import build_console
 from sync_server.office import Office
 from tests.builders import JOB, StillClock
+from tests.console.browsing import Console, a_chromium, a_console
 from tests.passwords import quick_passwords
 from tests.served import TENANT, Laptop, Server, in_place, laptop, made_office, office, receipt
 
 __all__ = ["laptop", "made_office", "office", "quick_passwords"]
 
 PERSON, PASSWORD = "m.reyes", "a gate behind the mill"
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A console as a process, for a whole module."""
+    with a_console(tmp_path_factory.mktemp("console")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def chromium(console: Console) -> Iterator[Chromium]:  # it keeps a loop of its own running: the console comes first
+    """A real browser beside it."""
+    with a_chromium() as browser:
+        yield browser
 
 
 @dataclass

@@ -22,7 +22,7 @@ from sync_server.office import Office
 from sync_server.sample.laptops import SampleLaptop
 from sync_server.settings import Settings
 from sync_server.store import Person
-from tests.console.browsing import PASSWORD, PERSON, Console, a_chromium, a_console, somebody
+from tests.console.browsing import PASSWORD, PERSON, Console, a_console, somebody
 from tests.served import TENANT
 
 HOSTILE = "<script>document.title='hit'</script><img src=x onerror=\"document.title='hit'\">\u202e\u2066'\"&amp; abc"
@@ -37,12 +37,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def console(home: Path) -> Iterator[Console]:
     with a_console(home) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def chromium(console: Console) -> Iterator[Browser]:
-    with a_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Laptops at the console: approved or rejected, keys that run out, ended and renewed."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,24 +9,12 @@ from shared.ids import fingerprint
 from sync_server.sample.laptops import SampleLaptop
 from sync_server.service import KEY_LIFETIME
 from sync_server.store import DeviceState, Person
-from tests.console.browsing import Console, a_chromium, a_console, somebody
+from tests.console.browsing import Console, somebody
 from tests.console.conftest import PERSON, Browser
 from tests.console.test_every_page import EVERYBODY
 from tests.served import TENANT, Laptop, Server, new_laptop
 
 DEVICES = "/console/devices"
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    with a_console(tmp_path_factory.mktemp("console")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def chromium(console: Console) -> Iterator[Chromium]:
-    with a_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Every page of the table in Chromium, against a real server process: accessible in every shape, by keys alone."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,24 +7,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from sync_server.console.routes import sheets
-from tests.console.browsing import PASSWORD, PERSON, Console, a_chromium, a_console, paths, somebody
+from tests.console.browsing import PASSWORD, PERSON, Console, paths, somebody
 from tests.served import TENANT
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 TARGET_PX = 24
 PAGE_BYTES_MAX = 250_000
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    with a_console(tmp_path_factory.mktemp("console")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def chromium(console: Console) -> Iterator[Browser]:  # it keeps a loop of its own running: the console comes first
-    with a_chromium() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("width", [320, 1280])

@@ -1,10 +1,8 @@
 """Rows of the checklist that hold for pages as a person sees them in Chromium."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
 from playwright.sync_api import Browser, Page
 
 from shared.sync import DeviceReport
@@ -12,7 +10,7 @@ from sync_server.console.deciding import DONE
 from sync_server.console.routes import sheets
 from sync_server.sample.laptops import SampleLaptop
 from tests.builders import JOB
-from tests.console.browsing import Console, a_chromium, a_console, paths, somebody
+from tests.console.browsing import Console, paths, somebody
 from tests.console.test_in_chromium import open_all
 from tests.served import TENANT
 
@@ -20,18 +18,6 @@ GLYPHS = "!+?^o-"
 _TONED = """[...document.querySelectorAll(".needs:not(svg *), .fine:not(svg *)")]
     .map(each => each.innerText.trim())"""
 CONSENTS = "Consents given, used, taken back"
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    with a_console(tmp_path_factory.mktemp("console")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def chromium(console: Console) -> Iterator[Browser]:
-    with a_chromium() as browser:
-        yield browser
 
 
 def row_of(page: Page, name: str) -> str:

@@ -631,3 +631,41 @@ async def test_a_policy_that_denies_is_obeyed_before_any_model_is_asked(device: 
     with pytest.raises(LocalError, match="The forms work"):
         device.workbench.propose("replaced the seal", JOB)
     assert [decision.route for decision in device.workbench.decisions()] == [Route.REFUSE]
+
+
+# -- laptops that are let in for a while, or not yet
+
+
+async def test_a_laptop_whose_key_ran_out_brings_its_work_and_hears_of_it_once_the_key_is_renewed(
+    device: Device, server: Server
+) -> None:
+    server.office.expire_key(TENANT, device.identity.device, "root", "not looked after")
+    device.workbench.note(JOB, "brought all the same")
+    await again(device)
+    assert texts(server) == ["brought all the same"]
+    assert standings(device) == [Standing.REVIEW], "the laptop was told no outcome"
+    server.office.renew_key(TENANT, device.identity.device, "root", "looked after")
+    await again(device)
+    assert standings(device) == [Standing.ACCEPTED]
+    device.workbench.note(JOB, "and goes on")
+    await again(device)
+    assert texts(server) == ["brought all the same", "and goes on"]
+
+
+async def test_a_laptop_that_waits_keeps_its_work_until_it_is_approved(
+    server: Server, cable: Switch, tmp_path: Path
+) -> None:
+    settings, ports = Settings(tmp_path / "laptop"), server.office.service.ports
+    code = server.office.enrol_code(TENANT, "a.okafor", waits=True)
+    identity = await bootstrap.enrol(settings, "http://server", code, PIN, "new", ports, transport=cable)
+    laptop = bootstrap.open_device(settings, PIN, ports, transport=cable, run_blocking=in_place)
+    try:
+        (step,) = await laptop.agent.settle()
+        assert "waits" in (step.error or "")
+        server.office.approve_device(TENANT, identity.device, "root", bootstrap.code_to_compare(settings, PIN))
+        await again(laptop)
+        laptop.workbench.note(JOB, "approved")
+        await again(laptop)
+        assert (standings(laptop), texts(server)) == ([Standing.ACCEPTED], ["approved"])
+    finally:
+        await laptop.close()
