@@ -8,12 +8,16 @@ Rules
    Otherwise it is parked.
 4. Cannot tell → looked up again after a growing pause, `Limits.lookups_max` times, then parked for a person.
 5. What certainly did not leave is tried again after a growing pause, for as long as it takes: nothing is in doubt.
+6. A server that has just begun cannot know that its database is the newest one: somebody may have put an older file
+   back without a word. So what is from before its beginning is looked up as well, and what is found is done. Where no
+   answer can be had, or none that counts, it is sent: nothing says that it ever was.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from shared.ids import uuid7_at
 from sync_server.store import OutgoingEntry
 from sync_server.systems.port import (
     Absent,
@@ -27,6 +31,9 @@ from sync_server.systems.port import (
     Uncertain,
     Unreached,
 )
+
+#: How far a laptop's clock, by which a command has its id, may be ahead of the server's.
+AHEAD = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,34 +101,45 @@ Resting = Later | Done | Turned | Park
 Step = LookUp | Send | Resting
 
 
-def first(row: OutgoingEntry) -> Step:
-    """What to do with a row that was just leased."""
-    return LookUp() if row.in_doubt else Send()
+def first(row: OutgoingEntry, began: datetime) -> Step:
+    """What a server that began to work at `began` does with a row that was just leased."""
+    return LookUp() if row.in_doubt or _is_older(row, began) else Send()
+
+
+def _is_older(row: OutgoingEntry, began: datetime) -> bool:
+    """Whether it was decided, or confirmed, before the server began; then it may have been written already."""
+    try:
+        return row.queued_at < began or uuid7_at(row.outgoing.command) < began + AHEAD
+    except ValueError:  # no clock shows when it was confirmed
+        return True
 
 
 def after_lookup(
-    row: OutgoingEntry, answer: Lookup, guarantees: Guarantees, limits: Limits, asked_at: datetime
+    row: OutgoingEntry, answer: Lookup, guarantees: Guarantees, limits: Limits, asked_at: datetime, began: datetime
 ) -> Step:
-    """What a lookup that began at `asked_at` means for `row`."""
+    """What a lookup at `asked_at` means for `row`, to a server that began to work at `began`."""
     match answer:
         case Found(reference):
             return Done(reference)
         case CannotTell(detail):
-            return _again(row, limits, asked_at, detail, limits.lookups_max)
+            step = _again(row, limits, asked_at, detail, limits.lookups_max)
+            return step if row.in_doubt or isinstance(step, Later) else Send()
         case Absent():
-            return _absent(row, guarantees, limits, asked_at)
+            return _absent(row, guarantees, limits, asked_at, began)
         case _:
             assert_never(answer)
 
 
-def _absent(row: OutgoingEntry, guarantees: Guarantees, limits: Limits, asked_at: datetime) -> Step:
+def _absent(row: OutgoingEntry, guarantees: Guarantees, limits: Limits, asked_at: datetime, began: datetime) -> Step:
     if row.attempts >= limits.sends_max and not row.vouched:
         return Park(f"sent {row.attempts} times, and the system says that it does not know it")
     if guarantees.enforces_keys:
         return Send()
     if not (guarantees.lookups_are_current or row.vouched):
+        if not row.in_doubt:
+            return Send()
         return Park("the system says that it does not know it, but its word is not enough to send it again")
-    landed_at = (row.last_sent_at or row.queued_at) + timedelta(seconds=guarantees.in_flight_max_s)
+    landed_at = max(row.last_sent_at or row.queued_at, began) + timedelta(seconds=guarantees.in_flight_max_s)
     if asked_at < landed_at:
         return Later(landed_at, row.tries, "what was sent may still be on its way")
     return Send()

@@ -55,9 +55,12 @@ class Worker:
         run_blocking: RunBlocking,
         limits: Limits | None = None,
         pace: Pace | None = None,
+        *,
+        began: datetime,
     ) -> None:
+        """`began` is when this server began to work: what is older is looked up first."""
         self._system, self._desk, self._clock, self._run = system, desk, clock, run_blocking
-        self._limits, self._pace = limits or Limits(), pace or Pace()
+        self._limits, self._pace, self._began = limits or Limits(), pace or Pace(), began
 
     async def run(self, wait: Wait) -> None:
         """Work until cancelled. A fault is logged and outlived: what it left behind is taken up again."""
@@ -71,11 +74,11 @@ class Worker:
         row = await self._run(lambda: self._desk.lease(now, until))
         if row is None:
             return False
-        step = first(row)
+        step = first(row, self._began)
         if isinstance(step, LookUp):
             asked_at = self._clock.now()
             answer = await self._look_up(row)
-            step = after_lookup(row, answer, self._system.guarantees, self._limits, asked_at)
+            step = after_lookup(row, answer, self._system.guarantees, self._limits, asked_at, self._began)
         if isinstance(step, Send):
             await self._send(row)
         else:

@@ -1,5 +1,6 @@
 """What every adapter must do, each against the same ERP. Whatever happens: at most one effect per command."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -453,6 +454,54 @@ async def test_after_a_restore_everything_is_looked_up_first(parts: Parts) -> No
     await parts.work(10)
     assert {parts.status(early), parts.status(late)} == {"done"}
     assert parts.asked("order") == 0
+
+
+@pytest.mark.parametrize("declared", DECLARED)
+async def test_what_is_older_than_the_server_is_looked_up_first(parts: Parts, declared: str) -> None:
+    declare(parts, declared)
+    waiting = parts.want()
+    parts.erp.order(waiting, {})  # sent by a life that was set back without a word
+    parts.erp.asked.clear()
+    parts.pass_time(600)
+    parts.began = parts.clock.now()
+    brought_again = parts.want("S-2")  # its id is from minutes before, as far as clocks can be compared
+    parts.erp.order(brought_again, {})
+    parts.erp.asked.clear()
+    await parts.work(10)
+    assert {parts.status(waiting), parts.status(brought_again)} == {"done"}
+    assert parts.asked("order") == 0
+
+
+@pytest.mark.parametrize("declared", DECLARED)
+async def test_what_is_older_than_the_server_and_was_never_sent_is_sent_without_a_person(
+    parts: Parts, declared: str
+) -> None:
+    declare(parts, declared)
+    command = parts.want()
+    parts.pass_time(600)
+    parts.began = parts.clock.now()
+    await parts.work(IN_FLIGHT_S + 20)
+    assert parts.status(command) == "done"
+    assert next(each.partition(" ")[0] for each in parts.erp.asked) == "lookup"
+    assert parts.erp.effects == {command: 1}
+
+
+async def test_what_is_older_than_the_server_is_sent_if_nobody_can_tell(parts: Parts) -> None:
+    command = parts.want()
+    parts.pass_time(600)
+    parts.began = parts.clock.now()
+    parts.erp.memory = Memory.SILENT
+    await parts.work(600)
+    assert parts.status(command) == "done"
+    assert parts.erp.effects == {command: 1}
+
+
+async def test_what_is_younger_than_the_server_is_sent_at_once(parts: Parts) -> None:
+    parts.began = parts.clock.now() - timedelta(hours=2)
+    command = parts.want()
+    await parts.step()
+    assert parts.status(command) == "done"
+    assert parts.asked("lookup") == 0
 
 
 async def test_a_stopped_server_sends_nothing(parts: Parts) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import httpx
@@ -142,6 +142,8 @@ class Parts:
     guarantees: Guarantees = KEYED
     erp: Erp = field(default_factory=Erp)
     workers: int = 0
+    #: Long before anything; a test may say that the server began anew.
+    began: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     adapter: Any = None
 
     def __post_init__(self) -> None:
@@ -164,7 +166,13 @@ class Parts:
 
     def worker(self, system: SystemOfRecord | None = None, desk: Desk | None = None) -> Worker:
         return Worker(
-            system or self.adapter, desk or self.desk(), self.clock, in_place, LIMITS, Pace(LEASE_S, poll_s=1)
+            system or self.adapter,
+            desk or self.desk(),
+            self.clock,
+            in_place,
+            LIMITS,
+            Pace(LEASE_S, poll_s=1),
+            began=self.began,
         )
 
     async def step(self) -> bool:
