@@ -97,7 +97,8 @@ def bench_console(arguments: argparse.Namespace) -> Report:
     if arguments.rounds < 5:
         raise UsageError("--rounds needs at least 5 to say anything.")
     links = 5_000_000 if arguments.full else arguments.links
-    figures = measure(Load(arguments.conflicts, links, arguments.rounds))
+    kept = Path(arguments.keep) if arguments.keep else None
+    figures = measure(Load(arguments.conflicts, links, arguments.rounds), kept)
     return Report("tailboard.bench.v1", {"bench": "console", "figures": figures}, as_lines(figures))
 
 

@@ -9,7 +9,6 @@ Rules
 import base64
 import json
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ from typing import Any
 
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlcipher3 import dbapi2
+
+from simulators.scratch import in_memory
 
 Body = Mapping[str, Any]
 EFFECTIVE = frozenset({"applied", "merged"})
@@ -205,8 +206,7 @@ def _received(row: Any) -> Received:
 
 def read_device(database: Path, key: bytes) -> DeviceFile:
     """What the device's encrypted file holds; `key` is its raw key."""
-    with copied(database) as copy, closing(dbapi2.connect(str(copy))) as connection:
-        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+    with opened_copy(database, key) as connection:
         outbox = connection.execute(
             "SELECT id, state, receipt, proof, hash, payload FROM outbox ORDER BY position"
         ).fetchall()
@@ -252,8 +252,8 @@ def _connected(database: str) -> Iterator[Connection]:
             yield connection
         return
     with (
-        copied(Path(database.removeprefix("sqlite:///"))) as copy,
-        _engine(f"sqlite:///{copy}") as connection,
+        _copied(Path(database.removeprefix("sqlite:///"))) as copy,
+        _engine(f"sqlite:///{copy}&uri=true") as connection,
     ):
         yield connection
 
@@ -267,10 +267,21 @@ def _engine(url: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def copied(database: Path) -> Iterator[Path]:
-    """A copy of a SQLite file and of its write-ahead log, while nobody writes."""
-    with tempfile.TemporaryDirectory(prefix="tailboard-read-") as folder:
+def opened_copy(database: Path, key: bytes) -> Iterator[dbapi2.Connection]:
+    """A copy of a laptop's encrypted file, opened with its raw key."""
+    with _copied(database) as copy, closing(dbapi2.connect(copy, uri=True)) as connection:
+        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        yield connection
+
+
+@contextmanager
+def _copied(database: Path) -> Iterator[str]:
+    """A copy of a SQLite file and of its write-ahead log, while nobody writes; as what SQLite only reads.
+
+    A connection that may write would work the log into the copy when it ends.
+    """
+    with in_memory("tailboard-read-") as folder:
         for path in database.parent.glob(f"{database.name}*"):
             if not path.name.endswith("-shm"):
                 shutil.copy(path, folder)
-        yield Path(folder) / database.name
+        yield f"file:{folder}/{database.name}?mode=ro"

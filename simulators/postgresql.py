@@ -14,7 +14,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -33,25 +33,24 @@ def find_programs() -> Path | None:
 
 
 @contextmanager
-def postgresql(programs: Path, born: Callable[[int, Path], None] | None = None) -> Iterator[str]:
+def postgresql(
+    programs: Path, born: Callable[[int, Path], None] | None = None, kept: Path | None = None
+) -> Iterator[str]:
     """A running PostgreSQL while the block runs; the SQLAlchemy URL of its database `postgres`.
 
     Args:
         programs: the folder with `initdb` and `postgres`.
         born: hears its process group, which is its own, and its folder, before anything else is done with it.
+        kept: a folder that stays, with what an earlier run left there; whoever runs PostgreSQL has to get there.
 
     Raises:
         OSError: it does not start.
     """
     who = _who()
-    with tempfile.TemporaryDirectory(prefix="tailboard-pg-", dir=_parent(who)) as folder:
-        if who:
-            os.chown(folder, who["user"], who["group"])
+    with _place(kept, who) as folder:
         data, port = Path(folder) / "data", _free_port()
-        made = [str(programs / "initdb"), "-A", "trust", "--no-sync", "-U", "postgres", "-D", str(data)]
-        done = subprocess.run(made, check=False, capture_output=True, text=True, cwd=folder, **who)
-        if done.returncode != 0:
-            raise OSError(f"initdb: {done.stderr.strip()}")
+        if not data.exists():
+            _make(programs, data, who)
         options = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", folder]
         with (Path(folder) / "log").open("ab") as log:
             process = subprocess.Popen(
@@ -69,6 +68,29 @@ def postgresql(programs: Path, born: Callable[[int, Path], None] | None = None) 
                 yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
             finally:
                 _end(process)
+
+
+@contextmanager
+def _place(kept: Path | None, who: Mapping[str, Any]) -> Iterator[str]:
+    """A folder of whoever runs PostgreSQL, which goes afterwards unless it is kept."""
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+    with (
+        nullcontext(str(kept.absolute()))
+        if kept
+        else tempfile.TemporaryDirectory(prefix="tailboard-pg-", dir=_parent(who)) as folder
+    ):
+        if who:
+            os.chown(folder, who["user"], who["group"])
+        yield folder
+
+
+def _make(programs: Path, data: Path, who: Mapping[str, Any]) -> None:
+    """A new one in the folder `data`. Raises `OSError`: it cannot be made there."""
+    made = [str(programs / "initdb"), "-A", "trust", "--no-sync", "-U", "postgres", "-D", str(data)]
+    done = subprocess.run(made, check=False, capture_output=True, text=True, cwd=data.parent, **who)
+    if done.returncode != 0:
+        raise OSError(f"initdb: {done.stderr.strip()}")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

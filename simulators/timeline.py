@@ -10,15 +10,12 @@ Rules
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlcipher3 import dbapi2
-
 from device import keys as device_keys
 from device.settings import Settings
-from simulators.evidence import copied
+from simulators.evidence import opened_copy
 from simulators.faults import Hit
 from simulators.hosts import Host
 from simulators.world.options import PIN
@@ -166,8 +163,7 @@ class Witness:
         settings = Settings(self._hosts[who].home)
         if who not in self._keys:
             self._keys[who] = device_keys.unlock(settings.keys, PIN).database
-        with copied(settings.database) as copy, closing(dbapi2.connect(str(copy))) as connection:
-            connection.execute(f"PRAGMA key = \"x'{self._keys[who].hex()}'\"")
+        with opened_copy(settings.database, self._keys[who]) as connection:
             return list(connection.execute("SELECT id, state, receipt, payload FROM outbox ORDER BY position"))
 
     # -- told

@@ -16,14 +16,16 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
         each = commands.get(key)
         if count > 1:
             yield Finding(key, f"was done {count} times in the system of record")
-        if each is None:
-            yield Finding(key, "was done in the system of record, and no command asked for it")
-        elif (why := _out_of_place(each)) and not _once_effective(evidence, key):
+        why = "no command asked for it" if each is None else _out_of_place(each)
+        if why and not _once_effective(evidence, key):
             yield Finding(key, f"was done in the system of record, and {why}")
 
 
 def _once_effective(evidence: Evidence, command: str) -> bool:
-    """Whether it took effect on a server that was set back since: what was done outside stays done."""
+    """Whether it took effect on a server that was set back since: what was done outside stays done.
+
+    Nobody may be left to bring the command again: the laptop that knew of it was put away.
+    """
     return any((each := life.received.get(command)) and each.effective for life in evidence.lives)
 
 

@@ -12,10 +12,10 @@ A scenario is a file here, `NAME.toml`:
     [faults]                    # fields of `FaultProfile`, over the profile
     lose_reply = 0.1
 
-    [habits]                    # fields of `simulators.world.Habits`
+    [habits]                    # fields of `simulators.world.options.Habits`
     jobs = 1
 
-    [[events]]                  # see `simulators.world.Event`
+    [[events]]                  # see `simulators.world.options.Event`
     at_s = 600.0
     act = "server_down"
     for_s = 3600.0

@@ -16,6 +16,7 @@ from simulators.evidence import ServerFile
 from simulators.faults import Chaos, Hit
 from simulators.hosts import Host, Surroundings, watched_commits
 from simulators.loop import current_loop, simulate
+from simulators.scratch import in_memory
 from simulators.streams import Streams
 from simulators.trace import Trace
 from simulators.wire import Wire
@@ -27,7 +28,7 @@ from simulators.world.options import SERVER, START, Options, Run
 from simulators.world.releases import releases
 from simulators.world.stage import Seat, Stage
 from simulators.world.supplier import SUPPLIER, TERMS, Desk, Supplier
-from simulators.world.template import device_file, scratch, server_file, stretched_once, template
+from simulators.world.template import device_file, server_file, stretched_once, template
 
 TRIES_TO_AGREE = 60
 
@@ -48,7 +49,7 @@ def run(seed: int, options: Options, *, committed: list[Hit] | None = None, watc
         SimulationFault: the world itself went wrong.
     """
     machines, hits = template(options.devices, options.habits.jobs), [] if committed is None else committed
-    with scratch() as folder:
+    with in_memory("tailboard-sim-") as folder:
         for name in (SERVER, *machines.names):
             shutil.copytree(Path(machines.folder.name) / name, Path(folder) / name)
         order, home = Streams(seed).of("order"), Path(folder)

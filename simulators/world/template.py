@@ -19,6 +19,7 @@ from simulators.evidence import DeviceFile, ServerFile, read_device, read_server
 from simulators.faults import CALM, Chaos
 from simulators.hosts import Host, Incarnation, Surroundings
 from simulators.loop import current_loop, simulate
+from simulators.scratch import in_memory
 from simulators.streams import Stream, Streams
 from simulators.trace import Trace
 from simulators.wire import Wire
@@ -38,12 +39,6 @@ class Template:
     start: ServerFile
 
 
-def scratch() -> tempfile.TemporaryDirectory[str]:
-    """A folder in memory, where there is one: what the disks lose is simulated, so the real one need not be slow."""
-    memory = Path("/dev/shm")  # noqa: S108  # a private folder below it
-    return tempfile.TemporaryDirectory(prefix="tailboard-sim-", dir=memory if memory.is_dir() else None)
-
-
 _TEMPLATES: dict[tuple[int, int], Template] = {}
 
 
@@ -59,7 +54,7 @@ def template(devices: int, jobs: int = JOBS) -> Template:
 
 
 def _made(devices: int, jobs: int) -> Template:
-    folder = scratch()
+    folder = in_memory("tailboard-sim-")
     home = Path(folder.name)
     with stretched_once():
         names, _ = simulate(lambda: _enrol_all(home, devices, jobs), Stream(0, "template"))

@@ -660,6 +660,10 @@ def test_an_order_a_purge_and_a_restore_that_went_well_are_no_findings(sound: Ev
     assert not judged(run_what_its_author_agreed_to(sound))["unapproved-never-runs"]
     rejected_anew = replace(order_what_was_rejected(sound), lives=(an_order(sound).server,))
     assert not judged(rejected_anew)["one-external-effect"]
+    ordered = an_order(sound)
+    gone_with_its_laptop = replace(forget(ordered, *ordered.booked), forgotten={})
+    assert judged(gone_with_its_laptop)["one-external-effect"]
+    assert not judged(replace(gone_with_its_laptop, lives=(ordered.server,)))["one-external-effect"]
 
 
 @pytest.mark.parametrize(("promise", "spoil"), SPOILT, ids=[f"{p}-{s.__name__}" for p, s in SPOILT])
