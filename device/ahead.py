@@ -3,6 +3,15 @@
 Rules
 1. Answers are dealt with in the order in which their rounds left.
 2. Whoever stops waiting for an answer calls nothing back: what was sent is in doubt, as the outbox says.
+
+A settling laptop, time to the right (`Agent._answer` and what it calls)::
+
+    round 1   sent ... the server works ... answer 1 | read, believed | written down
+    round 2     drafted: marked as sent, packed      | sent ... the server works ... answer 2 | read, believed | ...
+    round 3                                            drafted ...                            | sent ...
+
+A draft leaves when the answer in front of it is here and its end allows it (`_led`, `_follow`); round 3 also waits
+until answer 1 is believed. If that never comes to be, what was drafted and never left is saved again (`_keep_back`).
 """
 
 import asyncio

@@ -75,7 +75,11 @@ def _conflict(device: Device, item: Item) -> clashes.ConflictTold | None:
     """The conflict that the command ended in, in words; None if it did not."""
     named = item.receipt.conflict if item.receipt else None
     records = device.workbench.view().records
-    return clashes.told(records[named], records, device.ports.clock.now()) if named in records else None
+    return (
+        clashes.told(records[named], records, device.ports.clock.now())
+        if named is not None and named in records
+        else None
+    )
 
 
 def checked(arguments: argparse.Namespace) -> Report:

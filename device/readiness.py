@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from device.agent import Step
 from device.core.readiness import Check, Facts, ManualFact, ModelFact, is_for_today, ready
+from device.listed import ListedJob
 from device.model.port import ModelError
 from device.standing import Said
 from device.workbench import Workbench
@@ -42,10 +43,10 @@ def facts_of(device: "Device") -> Facts:
         now=now,
         data_as_of=status.data_as_of,
         jobs=tuple(id_of(job.ref) for job in jobs),
-        absent=tuple(sorted({_asset(job) for job in jobs if str(job.fields["asset"]) not in assets})),
+        absent=tuple(sorted({_asset(job) for job in jobs if job.asset not in assets})),
         files=_files(device, jobs),
         manuals=_manuals(device, now.date()),
-        unnamed=_unnamed(device, [assets[str(job.fields["asset"])] for job in jobs if job.fields["asset"] in assets]),
+        unnamed=_unnamed(device, [assets[job.asset] for job in jobs if job.asset in assets]),
         model=_model(device),
         policy=ruling.bundle.version,
         policy_ends=ruling.bundle.manifest.expires_at,
@@ -61,26 +62,27 @@ def facts_of(device: "Device") -> Facts:
     )
 
 
-def todays_jobs(bench: Workbench, today: date) -> list[Record]:
+def todays_jobs(bench: Workbench, today: date) -> list[ListedJob]:
     """The open jobs that count as today's; all open ones if none does."""
-    still_open = bench.open_jobs()
-    mine = [job for job in still_open if is_for_today(_due(job), str(job.fields["status"]), today)]
+    still_open = [job for job in bench.listed_jobs().rows if job.is_open]
+    mine = [job for job in still_open if is_for_today(_due(job), job.status, today)]
     return mine or still_open
 
 
-def _due(job: Record) -> date | None:
-    due = job.fields["due_on"]
-    return date.fromisoformat(str(due)) if due else None
+def _due(job: ListedJob) -> date | None:
+    return date.fromisoformat(job.due_on) if job.due_on else None
 
 
-def _asset(job: Record) -> str:
-    return f"{id_of(str(job.fields['asset']))} of {id_of(job.ref)}"
+def _asset(job: ListedJob) -> str:
+    return f"{id_of(job.asset)} of {id_of(job.ref)}"
 
 
-def _files(device: "Device", jobs: list[Record]) -> tuple[str, ...]:
-    found = [(job, entry) for job in jobs for entry in WorkOrder.model_validate(job.fields).attachments]
+def _files(device: "Device", jobs: list[ListedJob]) -> tuple[str, ...]:
+    records = map(device.workbench.record, (job.ref for job in jobs))
+    with_files = (job for job in records if job.value("attachments"))
+    found = [(job.ref, entry) for job in with_files for entry in WorkOrder.model_validate(job.fields).attachments]
     here = device.library.shelf.attachments.whole([entry.sha256 for _, entry in found])
-    return tuple(f"{entry.name} of {id_of(job.ref)}" for job, entry in found if entry.sha256 not in here)
+    return tuple(f"{entry.name} of {id_of(job)}" for job, entry in found if entry.sha256 not in here)
 
 
 def _manuals(device: "Device", today: date) -> tuple[ManualFact, ...]:

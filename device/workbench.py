@@ -10,9 +10,10 @@ Rules
    today, or dropped. Nothing disappears.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -25,6 +26,7 @@ from device.core.interpret import Interpretation, Proposal, ask_for, check_note,
 from device.core.trend import Trend, trends
 from device.errors import LocalError
 from device.keys import DeviceKeys
+from device.listed import OPEN_STATES, JobList, Jobs
 from device.model.port import LanguageModel, Watch
 from device.routes import Question, Routes
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
@@ -58,14 +60,11 @@ from shared.records import (
     Reading,
     Record,
     WorkOrder,
-    WorkStatus,
     rule_of,
 )
 from shared.routing import Decision, Route, highest
 from shared.statements import Withdrawal
 from shared.vocabulary import Vocabulary
-
-OPEN_STATES = frozenset({WorkStatus.OPEN, WorkStatus.IN_PROGRESS, WorkStatus.ON_HOLD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +135,7 @@ class Workbench:
         self.vocabulary: Callable[[], Vocabulary | None] = lambda: None
         self._store, self._keys, self._ports = store, keys, ports
         self._view: View | None = None
+        self._list = JobList()
         self._view_of: tuple[int, int] | None = None
 
     @property
@@ -164,9 +164,15 @@ class Workbench:
         """The work orders, open ones first, then by due date and id."""
         return sorted(self.of_kind("work_order"), key=_urgency)
 
+    def listed_jobs(self) -> Jobs:
+        """What a list says of the work orders. For one caller at a time."""
+        return self._list.over(self.view())
+
     def open_jobs(self) -> list[Record]:
         """The work orders that still need somebody."""
-        return [job for job in self.jobs() if job.fields["status"] in OPEN_STATES]
+        return sorted(
+            (job for job in self.each_of("work_order") if job.fields["status"] in OPEN_STATES), key=_urgency
+        )
 
     def record(self, ref: str) -> Record:
         """One record as the technician sees it. Raises `LocalError` if it is not on this device."""
@@ -177,13 +183,20 @@ class Workbench:
 
     def of_kind(self, kind: str) -> list[Record]:
         """Every record of one kind, by id."""
-        records = list(self.view().records.values())  # a copy: another thread may be confirming
-        return sorted((record for record in records if record.kind == kind), key=lambda record: record.ref)
+        return list(self.each_of(kind))
+
+    def each_of(self, kind: str) -> Iterator[Record]:
+        """The same, one after the other: of thousands, none is kept."""
+        records = self.view().records
+        refs = list(records)  # a copy: another thread may be confirming
+        return (records[ref] for ref in sorted(refs) if ref.startswith(f"{kind}/"))
 
     def questions(self) -> list[Asked]:
         """What the office asks about jobs, and about conflicts that nobody settled yet; oldest first."""
         found: list[Asked] = []
-        for record in [*self.of_kind("work_order"), *self.of_kind("conflict")]:
+        for record in chain(self.each_of("work_order"), self.each_of("conflict")):
+            if not record.value("questions"):
+                continue
             body = (Conflict if record.kind == "conflict" else WorkOrder).model_validate(record.fields)
             if isinstance(body, Conflict) and not body.unsettled():
                 continue
@@ -222,7 +235,7 @@ class Workbench:
         there = self.view().records.get(asset)
         limits = there.value("limits") if there else None
         listed = [Limit.model_validate(each) for each in limits] if isinstance(limits, list) else []
-        mine = (each.fields for each in self.of_kind("reading") if each.fields.get("asset") == asset)
+        mine = (each.fields for each in self.each_of("reading") if each.fields.get("asset") == asset)
         return trends(listed, map(Reading.model_validate, mine))
 
     def outbox(self) -> list[Item]:
@@ -312,7 +325,7 @@ class Workbench:
 
     def show(self, proposals: Sequence[Proposal]) -> list[Shown]:
         """Each proposal with the exact change it would make, given the ones before it."""
-        scratch = View(dict(self.view().records), dict(self.view().pending), dict(self.view().born_by))
+        scratch = self.view().scratch()
         shown = []
         for proposal in proposals:
             try:

@@ -3,7 +3,8 @@
 Rules
 1. Only what stands in the passages that went along is said, with the places, whoever wrote it.
 2. Quoting the manuals needs no model and moves nothing, so that it is done wherever nothing else may, or can, answer.
-3. Who quotes instead of this laptop's model says so after what the decision disclosed, and takes none of that back.
+3. Who quotes instead of this laptop's model says so first: that is what happened. What the decision disclosed stands
+   behind it as what was decided, and none of it is taken back.
 """
 
 from device.assist.attempt import Task
@@ -16,6 +17,7 @@ from shared.routing import LINE_CHARS_MAX, Decision, Purpose, Route, Tier, highe
 #: What stands where a model's name would, if none was asked.
 QUOTED = "no model: quoted from the manuals"
 _INSTEAD = "No model was asked: this is quoted from the manuals on this laptop."
+_DECIDED = " Decided before: “{}”"
 _STAYED = "Nothing left it."
 
 
@@ -79,7 +81,8 @@ def apart(task: Task) -> str:
 
 
 def _disclosed(decision: Decision) -> str:
-    """The decision's own words, where it chose this laptop, and that the manuals were quoted."""
+    """That the manuals were quoted; and the decision's own words, where it chose this laptop."""
     if decision.route is not Route.DEVICE:
         return _INSTEAD
-    return f"{decision.disclosure[: LINE_CHARS_MAX - len(_INSTEAD) - 1]} {_INSTEAD}"
+    room = LINE_CHARS_MAX - len(_INSTEAD) - len(_DECIDED.format(""))
+    return _INSTEAD + _DECIDED.format(decision.disclosure[:room])

@@ -2,13 +2,13 @@
 
 Rules
 1. A clock that stands behind the last contact was set back.
-2. A clock that is further from the server's than the server accepts is wrong, or the server's is; either way a person
-   should look. What is signed is corrected by the difference.
+2. A clock that is more than two minutes from the server's is wrong, or the server's is; either way a person should
+   look. What is signed is corrected by the difference.
 """
 
 from datetime import datetime, timedelta
 
-#: As far as the server lets a request be off.
+#: A smaller difference is nobody's mistake. The server accepts more (`shared.request_signature.TOLERANCE`).
 CLOCK_OFF_S = 120
 
 

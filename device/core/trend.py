@@ -18,7 +18,6 @@ from shared.records import Limit, Quantity, Reading
 
 #: So many values are shown.
 SHOWN = 8
-_STEP_W = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Rules
 2. Its output is frames only. What a library prints goes nowhere.
 3. Where memory runs out, this process goes first; and of its own it takes no more than it was told to.
 4. A stop is heard inside a computation. What was worked out until then is kept.
+5. The person goes first: where screen and model want the same processor, the screen gets it (`_give_way`).
 
 Answers are untrusted text; nothing here looks at them.
 """
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Tokens by which a number of threads is tried.
 _TRIAL_TOKENS = 3
+#: A tenth of the processor that a screen gets when both want it.
+_NICE = 10
 Tell = Callable[[Message], None]
 
 
@@ -172,6 +175,17 @@ def _go_first() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
+def _give_way() -> None:
+    """Compute when nobody else wants to. This process has a session of its own, so Linux may weigh it as a group.
+
+    Source: sched(7), "The autogroup feature": within a group `nice` says nothing to the processes of another.
+    """
+    with suppress(AttributeError, OSError):  # not on Windows
+        os.nice(_NICE)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICE), encoding="ascii")
+
+
 def _output() -> BinaryIO:
     """Where frames go. From now on everything else that is printed goes nowhere."""
     frames = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
@@ -188,6 +202,7 @@ def main() -> None:
     out = _output()
     inbox = Inbox(sys.stdin.buffer, lambda: os._exit(0))
     _go_first()
+    _give_way()
 
     def tell(message: Message) -> None:
         raw = memoryview(pack(message))

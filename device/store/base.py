@@ -7,7 +7,7 @@ quarter of what a start takes, and a sixth of the memory (ADR 37). Each part say
 import errno
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from device.errors import StoreError
 BUSY_TIMEOUT_MS = 5000
 #: Pages kept decrypted: each page that is read again is checked and decrypted again.
 CACHE_KIB = 32 << 10
-
+_FEW_PAGES, _ITS_PAGES = "PRAGMA cache_size = -256", f"PRAGMA cache_size = -{CACHE_KIB}"
 
 #: Values of a statement, by place or by name.
 Bound = Sequence[object] | Mapping[str, object]
@@ -105,18 +105,23 @@ class Part:
     def _stream(self, sql: str) -> Iterator[Any]:
         """As `_rows`, a handful at a time: an answer of many megabytes is never here as a whole.
 
-        Nobody else gets at the connection until the last row is read.
+        Its pages do not stay decrypted, as nobody reads them again soon. Nobody else gets at the connection until the
+        last row is read.
 
         Raises:
             StoreError: as `transaction`.
         """
         with self._lock:
             try:
+                self._driver.execute(_FEW_PAGES)
                 cursor = self._driver.execute(sql)
                 while rows := cursor.fetchmany(256):
                     yield from rows
             except dbapi2.Error as error:
                 raise sentence_of(error) from error
+            finally:
+                with suppress(dbapi2.Error):  # a damaged database has said so already
+                    self._driver.execute(_ITS_PAGES)
 
     def read(self, sql: str, values: Bound = ()) -> list[Any]:
         """What a statement finds in the tables of another part of the device. Raises `StoreError`."""
@@ -159,7 +164,7 @@ def connect(path: Path, key: bytes) -> Any:
         connection.execute("PRAGMA cipher_log_level = NONE")
         connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute(_ITS_PAGES)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]

@@ -6,11 +6,12 @@ Rules
 2. A whole copy has a number, and so has every record that it delivered. When its last page is here, what it did not
    deliver is dropped. A copy that is interrupted goes on at the place that the cursor remembers.
 3. A page counts only where it was asked from: if the cursor has moved since, the page will come again.
+4. Who looks at the records sees those of one moment. They are kept as they came, and each is read when it is asked
+   for: read, thousands of them take four times as much (ADR 40).
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -32,10 +33,40 @@ _REPLACE = (
 _NEWER = f"{_REPLACE} WHERE excluded.version >= replica.version"
 _DOCUMENT = "document/"
 _DROP = "DELETE FROM replica WHERE ref = ?"
-_BODIES = "SELECT body FROM replica"
+_BODIES = "SELECT ref, CAST(body AS BLOB) FROM replica"
 _LEFT_OUT = "DELETE FROM replica WHERE copy_no < ?"
 _BEFORE = "SELECT ref FROM replica WHERE copy_no < ?"
 _VERSIONS = "SELECT ref, version FROM replica WHERE ref IN (SELECT value FROM json_each(?))"
+
+
+#: So many records stay read, for whoever looks at the same few again and again.
+_READ_AT_ONCE = 256
+
+
+class AsTheyCame(Mapping[str, Record]):
+    """The records of one moment, by reference; what changes on the disk later does not change them."""
+
+    def __init__(self, bodies: Mapping[str, bytes]) -> None:
+        self._bodies, self._read = bodies, dict[str, Record]()
+
+    def __getitem__(self, ref: str) -> Record:
+        record = self._read.get(ref)
+        if record is None:
+            # Thousands of records hold the same words: each is kept once.
+            record = record_from_json(from_json(self._bodies[ref], cache_strings="all"))
+            if len(self._read) >= _READ_AT_ONCE:
+                self._read.clear()
+            self._read[ref] = record
+        return record
+
+    def __contains__(self, ref: object) -> bool:
+        return ref in self._bodies
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._bodies)
+
+    def __len__(self) -> int:
+        return len(self._bodies)
 
 
 class Replica(Values):
@@ -43,12 +74,9 @@ class Replica(Values):
 
     documents_moved = 0
 
-    def replica(self) -> dict[str, Record]:
+    def replica(self) -> Mapping[str, Record]:
         """Every record on the device."""
-        # Thousands of records hold the same words: each is kept once, which halves what a laptop's records take.
-        read = partial(from_json, cache_strings="all")
-        records = (record_from_json(read(body)) for (body,) in self._stream(_BODIES))
-        return {record.ref: record for record in records}
+        return AsTheyCame(dict(self._stream(_BODIES)))
 
     def absorb(self, records: Iterable[Record], cursor: str) -> None:
         """Take `records` into the replica, and remember how far it reaches."""

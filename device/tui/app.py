@@ -10,13 +10,14 @@ Rules
 """
 
 import asyncio
+import gc
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Event, InputEvent, MouseMove, Resize
 
 from device.errors import DeviceError
 from device.model.port import ModelError
@@ -47,6 +48,8 @@ class TailboardApp(Carrying):
         door: the way to the device, which stays open when the screen closes; `show` closes both.
         theme: ``sun``, ``night`` or ``mono``.
         carry: whether to carry the outbox in the background; a picture does not.
+        resumes: whether it opens where the person was; a picture does not.
+        at_home: called once, when the jobs are shown; the program gives `settled_down`.
     """
 
     TITLE = "Tailboard"
@@ -67,8 +70,17 @@ class TailboardApp(Carrying):
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
-    def __init__(self, door: Door, *, theme: str = "sun", carry: bool = True) -> None:
+    def __init__(
+        self,
+        door: Door,
+        *,
+        theme: str = "sun",
+        carry: bool = True,
+        resumes: bool = True,
+        at_home: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(door, carry=carry)
+        self._at_home, self._resumes = at_home, resumes
         self.desk = Desk()
         self.loading = True
         #: What was taken back or dropped, the last at the end: commands that went together.
@@ -99,11 +111,22 @@ class TailboardApp(Carrying):
         await self.leave_opening_for(home)
         await self._open_notebook()
         await home.looked.wait()
+        if self._resumes:
+            await self.pages.bookmark.go_back(lambda: not self.early_keys_wait)
         self.set_interval(REFRESH_S, self.refresh_page)
         self.give_early_keys()
         self.call_after_refresh(self._begin)
 
+    async def on_event(self, event: Event) -> None:
+        """A key has its turn; and where a key or a click leads is where the person is."""
+        if self.entered and not event.is_forwarded and self.pages.in_turn.keeps(event):
+            return
+        await super().on_event(event)
+        if self.entered and isinstance(event, InputEvent) and not isinstance(event, MouseMove):
+            self.pages.bookmark.soon()
+
     def _begin(self) -> None:
+        self._at_home()
         self.device.hear = self._say_from_anywhere
         self._load_model()
         self._tell_tidings()
@@ -148,12 +171,18 @@ class TailboardApp(Carrying):
         if self.entered and self.notebook.unsaved and not self.pages.asks_to_quit:
             self._ask_before_quitting()
         else:
-            self.exit()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        if self.entered:
+            with suppress(DeviceError):  # the way out is open whatever the disk says
+                await self.pages.bookmark.write()
+        self.exit()
 
     @work(group="quit", exclusive=True)
     async def _ask_before_quitting(self) -> None:
         if await self.pages.may_quit(self.notebook.unsaved):
-            self.exit()
+            await self._leave()
 
     # -- the model
 
@@ -253,6 +282,15 @@ class TailboardApp(Carrying):
             self.push_screen(TooSmall())
 
 
+def settled_down() -> None:
+    """What is loaded by now stays to the end: it is not looked through for rubbish ever again.
+
+    Looking through it takes a tenth of a second of processor time, in which no key is heard; while a model computes
+    beside it that becomes half a second. Not for a process in which screens come and go.
+    """
+    gc.freeze()
+
+
 async def show(door: Door, *, theme: str = "sun") -> int:
     """Run the screen until the person leaves, then close the device, on one event loop.
 
@@ -262,7 +300,7 @@ async def show(door: Door, *, theme: str = "sun") -> int:
     Raises:
         DeviceError, OSError: the device did not open, and there was nobody to try again.
     """
-    app = TailboardApp(door, theme=theme)
+    app = TailboardApp(door, theme=theme, at_home=settled_down)
     try:
         await app.run_async()
     finally:

@@ -34,6 +34,11 @@ class EarlyKeys:
         self._kept.append(event)
         return True
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is kept."""
+        return bool(self._kept)
+
     def let_go(self) -> list[Key | Paste]:
         """Keep nothing more; what was kept, in order, as it was pressed."""
         kept, self._kept, self._holding = self._kept, [], False

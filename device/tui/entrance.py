@@ -123,6 +123,11 @@ class Entrance(App[None]):
             if tries and isinstance(self.screen, OpeningPage) and self.screen.focused is not None:
                 self._early.hold()
 
+    @property
+    def early_keys_wait(self) -> bool:
+        """Whether something was pressed too early."""
+        return self._early.waiting
+
     def give_early_keys(self) -> None:
         """What was pressed too early is pressed now."""
         for event in self._early.let_go():

@@ -67,5 +67,5 @@ class Ground(ByName):
         self.say(f"Copied {text}.")
 
     def refresh_page(self) -> None:
-        """The front page, below any dialog, reads again."""
+        """Every page reads again, the one in front first."""
         self.pages.refresh()

@@ -1,7 +1,7 @@
 """Every page, and the way from one to another: what the screen needs once there is a device.
 
-This module brings all pages with it, and what they stand on. The app loads it behind its first frame and nowhere else
-(`TailboardApp.enter`).
+This module brings the jobs and what they stand on. The app loads it behind its first frame and nowhere else
+(`TailboardApp.enter`); the other pages come in when they are opened (`device.tui.further`).
 """
 
 from collections.abc import Callable, Mapping
@@ -16,16 +16,15 @@ from device.drafts import Drafts, Unsaved
 from device.readiness import Course
 from device.tidings import Tidings
 from device.tui import further
+from device.tui.bookmark import Bookmark
+from device.tui.in_turn import InTurn
 from device.tui.link import Link
 from device.tui.messages import Changed
 from device.tui.notebook import Notebook
 from device.tui.screens.dialogs import Dialog, Read, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.keys import bindings_of, keys_text
-from device.tui.screens.order import OrderPage
-from device.tui.screens.outbox import OutboxPage
 from device.tui.screens.page import Page
-from device.tui.screens.proposals import ProposalsPage
 from device.tui.talk import Talks
 from device.tui.widgets.status_bar import Facts
 from device.workbench import Status
@@ -39,11 +38,11 @@ if TYPE_CHECKING:
     from device.tui.app import TailboardApp
 
 #: What a key goes back to if it lies open. A note is where its job is, or on the table already.
-_KINDS: Mapping[str, tuple[type[Screen[None]], ...]] = {
-    "jobs": (JobsPage,),
-    "order": (OrderPage,),
-    "note": (ProposalsPage, OrderPage),
-    "outbox": (OutboxPage,),
+_LEADS_TO: Mapping[str, tuple[str, ...]] = {
+    "jobs": ("jobs",),
+    "order": ("order",),
+    "note": ("proposals", "order"),
+    "outbox": ("outbox",),
 }
 
 
@@ -55,6 +54,8 @@ class Pages:
         self.link = Link(device.agent, device.workbench, device.ports.clock, app.desk)
         self.notebook = Notebook(Drafts(device.store), app.desk, begin_writing)
         self.talks = Talks(app)
+        self.bookmark = Bookmark(app, device)
+        self.in_turn = InTurn(app)
         self._tidings = Tidings()
         self._last_job: str | None = None
 
@@ -73,20 +74,21 @@ class Pages:
     def open_job(self, job: str, *, say: bool = False) -> None:
         """Show one work order on top of the jobs; to `say` is to begin in the line for a note."""
         self._last_job = job
-        self._back_to((JobsPage,))
-        self._app.push_screen(OrderPage(job, say=say))
+        self._back_to("jobs")
+        self._app.push_screen(further.made("order", job, say=say))
 
     def go(self, where: str) -> None:
         """To a page, by its name; pages above it close if it lies open."""
         if where in further.PAGES:
             self._go_further(where)
             return
-        if self._back_to(_KINDS[where]):
-            if where == "note" and isinstance(self._app.screen, OrderPage):
-                self._app.screen.action_say()
+        if self._back_to(*_LEADS_TO[where]):
+            screen = self._app.screen
+            if where == "note" and further.is_order(screen):
+                screen.action_say()
             return
         if where == "outbox":
-            self._app.push_screen(OutboxPage())
+            self._app.push_screen(further.page("outbox"))
         else:
             self._go_to_a_job(say=where == "note")
 
@@ -104,8 +106,8 @@ class Pages:
         else:
             self.open_job(job, say=say)
 
-    def _back_to(self, kinds: tuple[type[Screen[None]], ...]) -> bool:
-        return self._back_while(lambda screen: not isinstance(screen, kinds))
+    def _back_to(self, *names: str) -> bool:
+        return self._back_while(lambda screen: not further.is_called(screen, *names))
 
     def _back_while(self, above: Callable[[Screen[Any]], bool]) -> bool:
         if all(above(screen) for screen in self._app.screen_stack):
@@ -120,10 +122,10 @@ class Pages:
     # -- what the pages are told
 
     def refresh(self) -> None:
-        """The front page, below any dialog, reads again."""
-        pages = [screen for screen in self._app.screen_stack if isinstance(screen, Page)]
-        if pages:
-            pages[-1].post_message(Changed())
+        """Every page reads again, the one in front first: who goes back finds no page as it was."""
+        for screen in reversed(self._app.screen_stack):
+            if isinstance(screen, Page):
+                screen.post_message(Changed())
 
     def repaint(self) -> None:
         """Every page shows again what it has read."""
@@ -134,7 +136,7 @@ class Pages:
     def show_sending(self) -> None:
         """A try to send has begun or ended."""
         for page in self._app.screen_stack:
-            if isinstance(page, OutboxPage):
+            if further.is_outbox(page):
                 page.show_last_try()
 
     def course(self) -> Course:
@@ -144,7 +146,7 @@ class Pages:
     @property
     def tell_of_sending(self) -> bool:
         """Whether the page in front shows it itself."""
-        return isinstance(self._app.screen, OutboxPage)
+        return further.is_outbox(self._app.screen)
 
     def saved(self, job: str, sentence: str, commands: tuple[Command, ...]) -> None:
         """Commands about `job` are on the disk: what they came from is no draft any more."""
@@ -154,7 +156,7 @@ class Pages:
         marks = tuple(each for each in before.marks if each not in ticked)
         self.notebook.become(job, Unsaved(left, marks))
         for page in self._app.screen_stack:
-            if isinstance(page, OrderPage) and page.job == job:
+            if further.is_order(page) and page.job == job:
                 page.saved(sentence)
 
     async def not_answered(self) -> int:

@@ -54,7 +54,7 @@ async def export_picture(
     Raises:
         LocalError: there is no work order to show, or the page was not ready in time.
     """
-    app = TailboardApp(ajar(device), theme=theme, carry=False)
+    app = TailboardApp(ajar(device), theme=theme, carry=False, resumes=False)
     taken: list[str | LocalError] = []
 
     async def pose(pilot: Pilot[object]) -> None:

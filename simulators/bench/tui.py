@@ -22,6 +22,7 @@ import httpx
 
 from device.bootstrap import open_device
 from device.settings import Settings
+from device.standing import approved
 from device.store import DeviceStore
 from device.store.items import COLUMNS
 from shared.ids import record_ref
@@ -72,6 +73,7 @@ def _fill(home: Path, load: Load) -> None:
         _lengthen(device.store, load.rows)
         device.workbench.note(record_ref("work_order", "WO-00002"), WORDS)
         device.workbench.go(online=False)
+        approved(device.store, ports.clock.now())  # or its policies keep the sentences from the model
     finally:
         device.store.close()
 

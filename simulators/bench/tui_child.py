@@ -3,15 +3,15 @@
 import asyncio
 import sys
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
 from device.bootstrap import Device, open_device
-from device.errors import LocalError
 from device.settings import Settings
-from device.tui.app import TailboardApp
+from device.tui.app import TailboardApp, settled_down
 from device.tui.desk import beside
 from device.tui.door import ajar
 from device.tui.screens.page import Page
@@ -22,11 +22,11 @@ from simulators.bench.tui_bare import PATIENCE_S, pressed, tell
 LOOK_S = 0.05
 
 
-def keys(home: Path, count: int, model: str) -> dict[str, Any]:
+def keys(home: Path, presses: int, model: str) -> dict[str, Any]:
     """Keys on the list of jobs, in its filter and on the outbox, quietly and while the model writes."""
     path = None if model == "none" else Path(model)
     device = open_device(Settings(home, path), PIN, system_ports())
-    app = TailboardApp(ajar(device), carry=False)
+    app = TailboardApp(ajar(device), carry=False, at_home=settled_down)
     told: dict[str, list[float]] = {}
 
     async def ready() -> None:
@@ -38,14 +38,14 @@ def keys(home: Path, count: int, model: str) -> dict[str, Any]:
         await asyncio.sleep(1.0)
 
     async def moves(name: str) -> None:
-        told[name] = [await pressed(app, ("down", "pagedown", "up")[number % 3]) for number in range(count)]
+        told[name] = [await pressed(app, ("down", "pagedown", "up")[number % 3]) for number in range(presses)]
 
     async def types() -> None:
         await pressed(app, "slash")
         typed = "check number 42"
         told["filter"] = [
             await pressed(app, "backspace" if number // len(typed) % 2 else typed[number % len(typed)])
-            for number in range(count)
+            for number in range(presses)
         ]
         await pressed(app, "escape")
 
@@ -54,11 +54,9 @@ def keys(home: Path, count: int, model: str) -> dict[str, Any]:
         await moves("jobs")
         await types()
         if path is not None:
-            stop = asyncio.Event()
-            writing = asyncio.create_task(_write(device, stop))
+            writing = Writing(device)
             await moves("while_writing")
-            stop.set()
-            writing.cancel()
+            writing.end()
         app.action_go("outbox")
         await ready()
         await moves("outbox")
@@ -72,20 +70,27 @@ def keys(home: Path, count: int, model: str) -> dict[str, Any]:
     return {"ms": told}
 
 
-async def _write(device: Device, stop: asyncio.Event) -> None:
-    """Let the model answer one question after the other."""
-    number = 0
-    while not stop.is_set():
-        number += 1
-        sentence = (
-            f"checked coupling {number}, was noisy before, oil topped up, pressure {number % 9}.2 bar afterwards"
-        )
-        try:
-            await beside(partial(device.workbench.propose, sentence, "work_order/WO-00003"))
-        except LocalError:
-            await asyncio.sleep(0.05)
+class Writing:
+    """The model answers one question after the other, until the `end`."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._task = asyncio.create_task(self._write())
+
+    def end(self) -> None:
+        """That is enough. Raises `RuntimeError` if it was not written all the time."""
+        if self._task.done():
+            raise RuntimeError(f"while keys were pressed the model did not write: {self._task.exception()}")
+        self._task.cancel()
+
+    async def _write(self) -> None:
+        for number in count():
+            words = (
+                f"checked coupling {number}, was noisy before, oil topped up, pressure {number % 9}.2 bar afterwards"
+            )
+            await beside(partial(self._device.workbench.propose, words, "work_order/WO-00003"))
 
 
 if __name__ == "__main__":
-    folder, count, writer = sys.argv[1:]
-    tell(keys(Path(folder), int(count), writer))
+    folder, presses, writer = sys.argv[1:]
+    tell(keys(Path(folder), int(presses), writer))

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from device.screen_commands import door
 from device.settings import Settings
-from device.tui.app import TailboardApp
+from device.tui.app import TailboardApp, settled_down
 from simulators.bench.tui_bare import memory_mib, tell
 
 LOOK_S = 0.01
@@ -23,7 +23,7 @@ LOOK_S = 0.01
 def start(home: Path, pin: str) -> dict[str, Any]:
     """Processor seconds until the first frame, and until the jobs are on the screen; memory then."""
     told: dict[str, Any] = {}
-    app = TailboardApp(door(Settings(home), pin), carry=False)
+    app = TailboardApp(door(Settings(home), pin), carry=False, at_home=settled_down)
 
     def look() -> None:
         if app.entered and app.pages.home_is_read:

@@ -53,6 +53,13 @@ class Person:
 
     async def settles(self) -> None:
         """What was posted is handled, and what that posted too."""
+        reached = asyncio.Event()
+        if self.app.is_running and self.app.call_later(reached.set):
+            await asyncio.wait_for(reached.wait(), 30)
+        for _ in range(2000):
+            if not self.app.entered or self.app.pages.in_turn.idle:
+                break
+            await asyncio.sleep(0.002)
         for _ in range(3):
             await self.pilot._wait_for_screen()
         self.app.screen._on_timer_update()
@@ -126,10 +133,10 @@ class Person:
 
 @asynccontextmanager
 async def sitting_at(
-    world: World, *, size: tuple[int, int] = (80, 24), carry: bool = False, theme: str = "sun"
+    world: World, *, size: tuple[int, int] = (80, 24), carry: bool = False, theme: str = "sun", resumes: bool = False
 ) -> AsyncIterator[Person]:
-    """The running screen of `world`, with its model tried."""
-    app = TailboardApp(ajar(world.device), theme=theme, carry=carry)
+    """The running screen of `world`, with its model tried; at the jobs, unless it `resumes` where somebody was."""
+    app = TailboardApp(ajar(world.device), theme=theme, carry=carry, resumes=resumes)
     async with app.run_test(size=size, notifications=True) as pilot:
         person = Person(app, pilot, world)
         await person.until(lambda: not app.loading, "the model was tried")

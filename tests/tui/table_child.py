@@ -20,6 +20,7 @@ async def main(folder: Path) -> None:
         await person.press("j", "space")
         await person.can_confirm()
         await person.until(lambda: person.app.notebook.settled, "written down")
+        await person.until(lambda: person.app.pages.bookmark.settled, "written where the person is")
         print("typed", flush=True)
         await asyncio.Event().wait()
 

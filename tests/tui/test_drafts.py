@@ -55,9 +55,9 @@ def killed(child: str, folder: Path) -> Iterator[World]:
 
 async def test_draft_survives_a_kill_in_the_middle_of_a_form(tmp_path: Path) -> None:
     with killed("typing_child", tmp_path) as world:
-        async with sitting_at(world) as person:
+        async with sitting_at(world, resumes=True) as person:
             await person.until(lambda: any("Not saved yet, and kept here" in each for each in person.notices))
-            page = await person.opens_job()
+            page = await person.arrives(OrderPage)
             assert page.query_one("#line", Input).value == "seal weeping, half a sent"
             assert "[+] Oil level between marks" in person.text
             await person.press("r")
@@ -70,9 +70,7 @@ async def test_draft_survives_a_kill_in_the_middle_of_a_form(tmp_path: Path) -> 
 
 async def test_draft_survives_a_kill_with_proposals_on_the_table(tmp_path: Path) -> None:
     with killed("table_child", tmp_path) as world:
-        async with sitting_at(world) as person:
-            await person.arrives(JobsPage)
-            await person.press("enter")
+        async with sitting_at(world, resumes=True) as person:
             page = await person.can_confirm()
             assert "As you left it. Nothing has happened yet." in person.text
             assert [row.ticked for row in page.draft.rows] == [True, False, True, True, True]

@@ -1,6 +1,7 @@
 """The first frame: what it says, what it needs, and what becomes of keys that come before the jobs are there."""
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -11,17 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from device import keys as device_keys
 from device.bootstrap import Device
 from device.errors import DeviceError, LocalError, StoreError
+from device.tui import further
 from device.tui.app import TailboardApp, show
-from device.tui.door import Door
+from device.tui.door import Door, ajar
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.opening import OpeningPage
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
 from device.tui.screens.too_small import TooSmall
+from shared.ports import SystemRandomness
 from tests.tui.drive import Person
-from tests.tui.world import World
+from tests.tui.world import World, build
 
 #: What the screen and the device stand on, and the first frame does not: libraries, and what is ours and heavy.
 HEAVY = frozenset({
@@ -32,6 +36,15 @@ HEAVY = frozenset({
 })  # fmt: skip
 #: What an interpreter can do without while it only says how it is called.
 NOT_FOR_HELP = HEAVY | {"asyncio", "dataclasses", "inspect", "json", "rich", "textual", "typing"}
+#: What somebody who looks at the jobs has no use for yet: each is loaded when it is opened, and a model is not here.
+NOT_FOR_JOBS = frozenset({
+    "llama_cpp", "numpy", "pypdf", "sqlalchemy", "sqlmodel", "tuf",
+    "device.model.llama", "device.tui.answers", "device.tui.forms",
+    *(f"device.tui.screens.{page}" for page in (
+        "ask", "conflict", "consent", "laptop", "library", "manual",
+        "order", "outbox", "proposals", "ready", "reasons",
+    )),
+})  # fmt: skip
 CHILD = str(Path(__file__).with_name("frame_child.py"))
 
 
@@ -92,6 +105,25 @@ def test_the_first_frame_needs_nothing_of_the_device() -> None:
     assert "TAILBOARD" in told["text"]
     assert "Opening this laptop." in told["text"]
     assert HEAVY & set(told["modules"]) == set()
+
+
+def test_the_jobs_need_no_other_page(tmp_path: Path) -> None:
+    """A process of its own: what is loaded when the jobs are on the screen, through the program's own door."""
+    keys = device_keys.make(tmp_path / "keys.json", "1234", SystemRandomness())
+    build(tmp_path, keys).device.store.close()
+    child = str(Path(__file__).with_name("jobs_child.py"))
+    done = subprocess.run(
+        [sys.executable, child, str(tmp_path)], capture_output=True, text=True, check=True, timeout=110
+    )
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert "WO-1042" in told["text"]
+    assert NOT_FOR_JOBS & set(told["modules"]) == set()
+
+
+def test_every_page_that_a_key_leads_to_is_where_it_is_looked_for() -> None:
+    for where in further.PAGES | {"order", "outbox"}:
+        page = further.made("order", "work_order/WO-1") if where == "order" else further.page(where)
+        assert further.is_called(page, where, "library" if where == "search" else where)
 
 
 def test_http_comes_without_a_command_line() -> None:
@@ -194,6 +226,34 @@ async def test_the_fault_is_raised_to_whoever_shows_the_screen(world: World, mon
     lock.may_open.set()
     with pytest.raises(StoreError, match="damaged"):
         await asyncio.to_thread(lambda: asyncio.run(show(lock.door)))
+
+
+async def test_what_is_loaded_when_the_jobs_are_shown_is_looked_through_once_and_never_again(world: World) -> None:
+    told: list[bool] = []
+    app = TailboardApp(ajar(world.device), carry=False, at_home=lambda: told.append(app.pages.home_is_read))
+    async with app.run_test(size=(80, 24)) as pilot:
+        person = Person(app, pilot, world)
+        await person.until(lambda: not app.loading, "the model was tried")
+        await person.press("5", "1")
+        assert told == [True]
+
+
+async def test_the_program_settles_down_when_the_jobs_are_shown(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[TailboardApp] = []
+
+    async def run(app: TailboardApp) -> None:
+        shown.append(app)
+
+    frozen = list[str]()
+    monkeypatch.setattr(TailboardApp, "run_async", run)
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append("frozen"))
+    await asyncio.to_thread(lambda: asyncio.run(show(ajar(world.device))))
+    (app,) = shown
+    assert frozen == []
+    app._at_home()
+    assert frozen == ["frozen"]
 
 
 async def test_a_terminal_that_is_too_small_stays_covered_when_the_device_opens(world: World) -> None:

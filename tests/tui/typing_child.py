@@ -28,6 +28,7 @@ async def main(folder: Path) -> None:
         await person.arrives(Ask)
         await person.types("4.6")
         await person.until(lambda: person.app.notebook.settled, "written down")
+        await person.until(lambda: person.app.pages.bookmark.settled, "written where the person is")
         print("typed", flush=True)
         await asyncio.Event().wait()
 

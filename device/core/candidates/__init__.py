@@ -9,7 +9,8 @@ Rules
 5. Time grows with the length of the note and not faster; control characters count as blanks.
 
 `works`, `measures` and `parts` read; `words` and `units` are the tables that they read with; `spans` is where in a
-note something stands. None of them knows the model or commands.
+note something stands. `activities` codes a note that no word of `works` codes. `objects` finds the names of things,
+which nothing is made of yet: `tailboard-sim bench assistant` measures it. None of them knows the model or commands.
 """
 
 from device.core.candidates.measures import Measure, measures, numbers_of

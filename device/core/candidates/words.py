@@ -1,7 +1,8 @@
 """The words of maintenance notes, as tables: what people write for kinds of work, for the state of a job, for parts.
 
-Owns data and the patterns made from it, nothing else. Every pattern takes time linear in the length of the note. An
-organisation's own vocabulary will one day stand beside them. Units and quantities are next door, in `units`.
+Owns data and the patterns made from it, nothing else. Every pattern takes time linear in the length of the note. What
+an organisation's own shorthand means is learned and not written here (`shared.vocabulary`). Units and quantities are
+next door, in `units`.
 """
 
 import re

@@ -77,7 +77,7 @@ class AskPage(Page[AskSeen]):
         Binding("slash", "app.go('search')", "Search the manuals", show=False),
     ]
     AUTO_FOCUS = "#question"
-    crumb = "Ask"
+    crumb, where = "Ask", "ask"
 
     def __init__(self, job: str | None) -> None:
         super().__init__()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from typing import ClassVar
 
 from rich.text import Text
@@ -10,16 +11,16 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
+from device.listed import ListedJob
 from device.plain import plain
 from device.store import Item
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
 from device.words import due, moment, named, planned_for, value_of
-from device.workbench import OPEN_STATES, Workbench
+from device.workbench import Workbench
 from shared.ids import id_of
 from shared.outcomes import Standing
-from shared.records import Record
 
 #: What a job says first when several things are true of it.
 LOUDEST = (Standing.REFUSED, Standing.REVIEW, Standing.SENT, Standing.SAVED)
@@ -27,10 +28,10 @@ LOUDEST = (Standing.REFUSED, Standing.REVIEW, Standing.SENT, Standing.SAVED)
 
 @dataclass(frozen=True, slots=True)
 class JobsSeen:
-    """The jobs in the workbench's order, their assets, and where their commands stand."""
+    """The jobs in the workbench's order, where their assets are, and where their commands stand."""
 
-    jobs: tuple[Record, ...]
-    assets: Mapping[str, Record]
+    jobs: tuple[ListedJob, ...]
+    places: Mapping[str, str]
     standing: Mapping[str, Standing]
     refused: tuple[str, ...]
     as_of: datetime | None
@@ -51,14 +52,14 @@ class JobsPage(ListPage[JobsSeen]):
     ]
     COLUMNS = (Column("Due", 6), Column("Job", 8), Column("Asset", 8), Column("What", 0), Column("State", 13))
     EMPTY = "No work orders on this laptop yet. They come with the first contact: w works online, then wait a moment."
-    crumb = "Jobs"
+    crumb, where = "Jobs", "jobs"
 
     def read(self, workbench: Workbench) -> JobsSeen:
         """Jobs, assets and the standing of what was done to them."""
-        outbox = workbench.open_items()
+        listed, outbox = workbench.listed_jobs(), workbench.open_items()
         return JobsSeen(
-            tuple(workbench.jobs()),
-            {asset.ref: asset for asset in workbench.of_kind("asset")},
+            listed.rows,
+            listed.places,
             _loudest(outbox),
             tuple(id_of(item.command.record) for item in outbox if item.standing is Standing.REFUSED),
             workbench.status().data_as_of,
@@ -67,7 +68,7 @@ class JobsPage(ListPage[JobsSeen]):
 
     def title_line(self, seen: JobsSeen) -> str:
         """How many, and how old the list is."""
-        still_open = sum(job.fields["status"] in OPEN_STATES for job in seen.jobs)
+        still_open = sum(job.is_open for job in seen.jobs)
         as_of = moment(seen.as_of, self.tailboard.now()) if seen.as_of else "never"
         return f"{still_open} open of {len(seen.jobs)} jobs, as of {as_of}"
 
@@ -79,9 +80,8 @@ class JobsPage(ListPage[JobsSeen]):
     def about(self, seen: JobsSeen, key: str) -> Text:
         """Where it is, how to get in, what was said last, and whether anything needs the person."""
         job = next(each for each in seen.jobs if each.ref == key)
-        asset = seen.assets.get(str(job.fields["asset"]))
         text = Text(overflow="ellipsis", no_wrap=True)
-        text.append(_place(asset, str(job.fields["asset"])), "bold").append("\n")
+        text.append(_place(job, seen), "bold").append("\n")
         text.append(_before_you_go(job, seen.me)).append("\n")
         text.append(_last_said(job)).append("\n")
         if seen.refused:
@@ -111,40 +111,35 @@ def _loudest(outbox: list[Item]) -> dict[str, Standing]:
     return {ref: standing for ref, standing in loudest.items() if standing}
 
 
-def _line(job: Record, seen: JobsSeen, now: datetime) -> Line:
-    asset = seen.assets.get(str(job.fields["asset"]))
+def _line(job: ListedJob, seen: JobsSeen, now: datetime) -> Line:
     standing = seen.standing.get(job.ref)
     mark = standing.glyph if standing else " "
-    state = f"{mark} {value_of('status', job.fields['status'])}"
-    number, place = id_of(job.ref), str(job.fields["asset"])
-    cells = (due(job.fields["due_on"], now), number, id_of(place), str(job.fields["title"]), state)
-    return Line(job.ref, cells, loud=standing in NEEDS_A_LOOK, also=_place(asset, place))
+    state = f"{mark} {value_of('status', job.status)}"
+    when, where, stands = map(intern, (due(job.due_on, now), id_of(job.asset), state))  # the same in many rows
+    cells = (when, id_of(job.ref), where, job.title, stands)
+    return Line(job.ref, cells, loud=standing in NEEDS_A_LOOK, also=_place(job, seen))
 
 
-def _place(asset: Record | None, ref: str) -> str:
-    if asset is None:
-        return f"{id_of(ref)} (not on this laptop)"
-    names = (asset.fields["name"], asset.fields["site"], asset.fields["location"])
-    return f"{id_of(ref)}  {plain(', '.join(str(name) for name in names if name))}"
+def _place(job: ListedJob, seen: JobsSeen) -> str:
+    return seen.places.get(job.asset) or f"{id_of(job.asset)} (not on this laptop)"
 
 
-def _before_you_go(job: Record, me: str) -> str:
-    parts = [f"{named(str(job.fields['priority']))} priority"]
-    if whose := planned_for(job.fields["assignee"], me):
+def _before_you_go(job: ListedJob, me: str) -> str:
+    parts = [f"{named(job.priority)} priority"]
+    if whose := planned_for(job.assignee, me):
         parts.append(whose)
-    if job.fields["safety_critical"]:
+    if job.safety_critical:
         parts.append("SAFETY CRITICAL")
-    if job.fields["access"]:
-        parts.append(f"Access: {plain(str(job.fields['access']))}")
+    if job.access:
+        parts.append(f"Access: {plain(job.access)}")
     return "; ".join(parts)
 
 
-def _last_said(job: Record) -> str:
-    notes = job.fields["notes"]
-    last = notes[-1] if isinstance(notes, list) and notes else None
-    if not isinstance(last, Mapping):
+def _last_said(job: ListedJob) -> str:
+    if job.last is None:
         return "No notes yet."
-    return f"Last: {str(last['at'])[:10]} {last['author']} “{plain(str(last['text']))}”"
+    at, author, text = job.last
+    return f"Last: {at[:10]} {author} “{plain(text)}”"
 
 
 def _needs_you(refused: tuple[str, ...]) -> str:

@@ -41,7 +41,7 @@ class LaptopPage(ListPage[tuple[about.Row, ...]]):
     ]
     COLUMNS = (Column("What", 11), Column("How it is", 0))
     EMPTY = "Nothing is known of this laptop yet. Wait a moment; if this stays, restart the program."
-    crumb = "This laptop"
+    crumb, where = "This laptop", "laptop"
 
     def read(self, workbench: Workbench) -> tuple[about.Row, ...]:
         """Every row."""

@@ -44,7 +44,7 @@ class LibraryPage(Page[LibrarySeen]):
         Binding("3,f4", "app.go('ask')", "Ask"),
     ]
     AUTO_FOCUS = "RowTable"
-    crumb = "Manuals"
+    crumb, where = "Manuals", "library"
 
     def __init__(self, *, search: bool = False) -> None:
         super().__init__()

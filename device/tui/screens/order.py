@@ -23,6 +23,7 @@ from device.core.interpret import NOTE_CHARS_MAX, Proposal
 from device.drafts import Unsaved
 from device.errors import DeviceError
 from device.looked import Look, keep_look, last_look, news
+from device.place import LeftPage
 from device.tui import forms, order_acts
 from device.tui.draft import Draft, Row, note
 from device.tui.screens.order_seen import OrderSeen, facts, left, left_words, manuals, missing_below
@@ -83,6 +84,7 @@ class OrderPage(Page[OrderSeen]):
     ]
 
     AUTO_FOCUS = ""
+    where = "order"
 
     def __init__(self, job: str, *, say: bool = False) -> None:
         super().__init__()
@@ -210,6 +212,18 @@ class OrderPage(Page[OrderSeen]):
             self.tailboard.later(lambda: keep_look(store, job, now))
 
     # -- tabs
+
+    @property
+    def tab(self) -> int:
+        """The tab that is shown."""
+        return next((each.chosen for each in self.query(TabLine)), 0)  # none while it is taken apart
+
+    def come_back(self, left: LeftPage) -> None:
+        """As it was left: the tab, the filter, the row."""
+        self._show_filter(shown=bool(left.typed.get("filter")))
+        if left.tab is not None and 0 <= left.tab < len(NAMES):
+            self._show_tab(left.tab, focus=False)
+        super().come_back(left)
 
     @on(TabLine.Chosen)
     def _tab_chosen(self, event: TabLine.Chosen) -> None:

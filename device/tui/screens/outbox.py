@@ -76,7 +76,7 @@ class OutboxPage(ListPage[OutboxSeen]):
     COLUMNS = (Column("#", 5), Column("State", 15), Column("When", 12), Column("What", 0))
     EMPTY = "The outbox is empty. What you confirm on a job appears here: 1 goes to the jobs."
     NO_MATCH = "Nothing here matches the filter. Enter looks among older ones, too; Esc clears it."
-    crumb = "Outbox"
+    crumb, where = "Outbox", "outbox"
     _further: Sequence[str] = ()
 
     def body(self) -> ComposeResult:
@@ -209,7 +209,7 @@ class OutboxPage(ListPage[OutboxSeen]):
     async def _show_conflict(self, conflict: Record, also: str) -> None:
         app, bench = self.tailboard, self.tailboard.device.workbench
         try:
-            records = await app.desk.do(lambda: dict(bench.view().records))
+            records = await app.desk.do(lambda: bench.view().records)
         except DeviceError as error:
             app.tell(error)
             return

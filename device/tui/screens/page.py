@@ -17,24 +17,30 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widgets import Footer, Input, OptionList
 
 from device.errors import DeviceError
+from device.place import LeftPage
 from device.tui.messages import Changed
 from device.tui.widgets.heading import Heading
 from device.tui.widgets.status_bar import StatusBar
+from device.tui.widgets.table import RowTable
 from device.workbench import Status, Workbench
 
 if TYPE_CHECKING:
     from device.tui.app import TailboardApp
 
 Seen = TypeVar("Seen")
+#: The line of a work order: what stands in it is a draft, and kept as one.
+DRAFT_LINE = "line"
 
 
 class Page(Screen[None], Generic[Seen]):
     """A page over one workbench; `Seen` is what it reads."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
+    #: What a key or the palette calls it; empty if only another page leads to it.
+    where: ClassVar[str] = ""
 
     seen: Seen | None = None
     _keys_for_online: bool | None = None
@@ -91,10 +97,12 @@ class Page(Screen[None], Generic[Seen]):
     @work(group="reload", exclusive=True)
     async def reload(self) -> None:
         """Read and repaint, soon."""
-        workbench = self.tailboard.device.workbench
+        workbench, before = self.tailboard.device.workbench, self.seen
 
         def look() -> tuple[Status, Seen]:
             status, seen = workbench.status(), self.read(workbench)
+            if before is not None and seen == before:
+                return status, before  # what was worked out for it holds
             self.prepare(seen)
             return status, seen
 
@@ -107,7 +115,7 @@ class Page(Screen[None], Generic[Seen]):
         if not self.query(StatusBar):  # it was left meanwhile, and is being taken apart
             return
         self.show_status(status)
-        changed, self.seen = seen != self.seen, seen
+        changed, self.seen = seen is not self.seen, seen
         if changed:
             self.paint(seen)
         self.looked.set()
@@ -118,6 +126,37 @@ class Page(Screen[None], Generic[Seen]):
         if status.online is not self._keys_for_online:
             self._keys_for_online = status.online
             self.refresh_bindings()
+
+    # -- where the person is on it
+
+    @property
+    def tab(self) -> int | None:
+        """The tab that is shown, on a page that has tabs."""
+        return None
+
+    def left(self) -> LeftPage:
+        """This page as it is."""
+        tables = {str(each.id): each.key_here for each in self.query(RowTable) if each.key_here is not None}
+        lists = {str(each.id): each.highlighted for each in self.query(OptionList) if each.highlighted is not None}
+        typed = {str(each.id): each.value for each in self.query(Input) if each.value and each.id != DRAFT_LINE}
+        focus = self.focused.id if self.focused is not None else None
+        job: str | None = getattr(self, "job", None)
+        return LeftPage(self.where, job, self.tab, {**tables, **lists}, typed, focus or "")
+
+    def come_back(self, left: LeftPage) -> None:
+        """Show what was shown when it was `left`, as far as it is still there."""
+        for line in self.query(Input):
+            if line.id in left.typed:
+                line.value = left.typed[line.id]
+        for table in self.query(RowTable):
+            table.go_to(str(left.rows.get(str(table.id), "")))
+        for each in self.query(OptionList):
+            row = left.rows.get(str(each.id))
+            if isinstance(row, int) and 0 <= row < each.option_count:
+                each.highlighted = row
+        for widget in self.query("*"):
+            if left.focus and widget.id == left.focus and widget.focusable:
+                widget.focus()  # behind the focus that the page gave itself
 
     def action_back(self) -> None:
         """One level back."""

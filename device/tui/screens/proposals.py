@@ -66,6 +66,7 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
     ]
 
     AUTO_FOCUS = "Ticks"
+    where = "proposals"
 
     def __init__(self, job: str, draft: Draft, *, sentence: str = "", again: bool = False) -> None:
         super().__init__()

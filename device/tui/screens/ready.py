@@ -36,7 +36,7 @@ class ReadyPage(ListPage[tuple[Check, ...]]):
     ]
     COLUMNS = (Column("", 6), Column("What", 9), Column("How it is", 0))
     EMPTY = "Nothing was looked at yet. Wait a moment; if this stays, restart the program."
-    crumb = "Ready for the road"
+    crumb, where = "Ready for the road", "ready"
 
     def __init__(self) -> None:
         super().__init__()

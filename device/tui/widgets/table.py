@@ -108,6 +108,12 @@ class RowTable(ScrollView, can_focus=True):
 
     # -- moving
 
+    def go_to(self, key: str) -> None:
+        """To the row of that key, if there is one."""
+        row = next((index for index, line in enumerate(self._lines) if line.key == key), None)
+        if row is not None:
+            self._go_to(row)
+
     def action_move(self, by: int) -> None:
         """So many rows down, or up."""
         self._go_to(self.cursor_row + by)

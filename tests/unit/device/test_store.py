@@ -3,13 +3,16 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic_core import from_json
 from sqlcipher3 import dbapi2
 
 from device.core.bounds import Kept
 from device.errors import StoreError
 from device.store import DeviceStore, Head, Identity, JournalEntry, State
+from device.store import replica as replicas
 from shared.commands.base import Command
 from shared.envelope import COMMAND_TYPE, RECEIPT_TYPE, Envelope, SigningKey, seal
 from shared.merkle import Inclusion
@@ -432,6 +435,32 @@ def test_a_large_replica_is_read_whole_and_keeps_each_word_once(store: DeviceSto
     first, last = read[refs[0]], read[refs[-1]]
     assert first.fields == check_fields("work_order", fields)
     assert first.fields["access"] is last.fields["access"]
+
+
+def test_a_record_is_read_when_somebody_asks_for_it_and_is_that_of_the_moment(
+    store: DeviceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    born, read = Stamp(1, new_id(), "office", "tester", NOW), list[bytes]()
+    refs = [f"work_order/WO-{number}" for number in range(700)]
+    fields = check_fields("work_order", {"title": "Check", "asset": "asset/PUMP-1"})
+    store.absorb([Record(ref, 1, fields, born) for ref in refs], "1:1")
+
+    def reads(body: bytes, **how: Any) -> object:
+        read.append(body)
+        return from_json(body, **how)
+
+    monkeypatch.setattr(replicas, "from_json", reads)
+    records = store.replica()
+    assert refs[9] in records
+    assert (len(records), set(records), read) == (700, set(refs), [])
+    assert records[refs[9]] is records[refs[9]]
+    assert len(read) == 1
+    assert len(list(records.values())) == len(read) == 700
+    assert records[refs[0]].version == 1
+    assert len(read) == 701, "after all of them only the last few stay read"
+    store.absorb([Record(refs[8], 2, {**fields, "title": "Another"}, born)], "1:2")
+    assert records[refs[8]].fields["title"] == "Check"
+    assert store.replica()[refs[8]].fields["title"] == "Another"
 
 
 def test_a_replica_that_cannot_be_read_is_told_in_words(store: DeviceStore) -> None:

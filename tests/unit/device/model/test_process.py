@@ -11,7 +11,7 @@ import pytest
 
 from device.model.frames import Load
 from device.model.port import Generation, ModelError, ModelStopped, Watch
-from device.model.process import Crashed, ModelProcess, start
+from device.model.process import COMMAND, Crashed, ModelProcess, start
 from shared.ports import SystemClock
 
 PUPPET = (sys.executable, str(Path(__file__).with_name("puppet.py")))
@@ -167,3 +167,16 @@ def test_frames_that_are_none_end_the_process() -> None:
 
     done = subprocess.run(COMMAND, input=b"\x00\x00\x00\x02[]", capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="a Unix has priorities")
+def test_a_model_computes_at_a_lower_priority_than_the_screen(running: list[ModelProcess]) -> None:
+    """The real process, before it is told what to load."""
+    running.append(process := ModelProcess(COMMAND, "none", SystemClock(), 30.0))
+    lower = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+    settled = threading.Event()
+    for _ in range(3000):
+        if os.getpriority(os.PRIO_PROCESS, process.pid) == lower:
+            break
+        settled.wait(0.01)
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == lower
