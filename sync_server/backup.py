@@ -55,7 +55,6 @@ from sync_server.store import Store, schema
 
 MANIFEST, DUMP, SECRET = "manifest.json", "database", "server.secret"
 MANIFEST_BYTES_MAX = 1 << 20
-_CHUNK = 1 << 20
 
 
 class Manifest(Contract):

@@ -33,6 +33,14 @@ class BlobLimits:
     tenant_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The files of published models, and the folder from which the console publishes new ones."""
+
+    published: "BlobFiles"
+    incoming: Path
+
+
 class BlobFiles:
     """The files below `folder`, which is made when the first one comes."""
 

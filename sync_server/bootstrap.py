@@ -18,7 +18,7 @@ from shared.ports import Beside, Ports, RunBlocking, in_place, system_ports
 from shared.problems import Code, Refused
 from shared.routing import Consented
 from sync_server.batch.known import Asks
-from sync_server.blob_files import BlobFiles, BlobLimits
+from sync_server.blob_files import BlobFiles, BlobLimits, ModelFiles
 from sync_server.cluster.connections import Connections
 from sync_server.cluster.embedded import Embedded, embedded_cluster
 from sync_server.cluster.gateway import Gateway
@@ -101,9 +101,8 @@ def build_service(
         return Publisher(tx, tenant, ring, ports, settings.terms, incarnation(tx))
 
     judged = asks or policy_in_force(published).asks
-    made = Service(store, ring, ports, files, beside, settings.terms, judged, model_files(settings))
-    made.incoming_models = settings.incoming_models
-    return made
+    models = ModelFiles(model_files(settings), settings.incoming_models)
+    return Service(store, ring, ports, files, beside, settings.terms, judged, models)
 
 
 def blob_files(settings: Settings) -> BlobFiles:
@@ -285,7 +284,8 @@ def build_worker(
     desk = Desk(service, name, service.ports.new_id())
     adapter = HttpSystem(told, client, secret)
     patience = told.patience
-    return Worker(adapter, desk, service.ports.clock, run_blocking, patience.limits, patience.pace)
+    clock = service.ports.clock
+    return Worker(adapter, desk, clock, run_blocking, patience.limits, patience.pace, began=clock.now())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
 from reconciliation.compose import Author, compose
@@ -38,7 +37,7 @@ from sync_server.attachments import Attachments
 from sync_server.authentication import Caller, Seen, authenticate, device_key, time_told
 from sync_server.batch import Batch
 from sync_server.batch.known import Asks, nobody_asks
-from sync_server.blob_files import BlobFiles
+from sync_server.blob_files import BlobFiles, ModelFiles
 from sync_server.logs import where
 from sync_server.mentioning import mention
 from sync_server.reading import envelope_of, read, unpacked
@@ -82,15 +81,15 @@ class Service:
         beside: Beside = in_place,
         terms: Terms | None = None,
         asks: Asks = nobody_asks,
-        models: BlobFiles | None = None,
+        models: ModelFiles | None = None,
     ) -> None:
-        """`models` are the files of published models; None where there can be none."""
+        """`models` is None where none can be published."""
         self.store, self.ring, self.ports, self._beside, self._asks = store, ring, ports, beside, asks
         self.attachments = Attachments(store, files, self._caller, self.bytes_arrived, ports.clock)
         self._terms = terms or Terms()
         self.models = models
-        self.incoming_models: Path | None = None
-        self.updates = Updates(store, self._caller, self.publisher, self._receipt_key, ports, models)
+        published = models.published if models else None
+        self.updates = Updates(store, self._caller, self.publisher, self._receipt_key, ports, published)
         names = PolicyNames(shipped_bundle, self.publisher)
         self.witness = Witness(store, self._caller, self.batch, names, ports)
         self._files_swept_at: datetime | None = None

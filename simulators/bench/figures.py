@@ -39,6 +39,7 @@ def as_lines(figures: Mapping[str, Figure]) -> list[str]:
         f"{name:<22} skipped: {f['skipped']}"
         if "skipped" in f
         else f"{name:<22} {f['value']:>12} {f['unit']:<11} floor {f['floor']:>12}  ratio {f['ratio']}"
+        + (f"  by the clock {f['clock']}" if "clock" in f else "")
         for name, f in figures.items()
     ]
 

@@ -95,7 +95,7 @@ class Pusher:
             raise NotSettled(f"{len(unsettled)} of {len(envelopes)} commands were not settled: {unsettled[0]}")
         self.cursor = reply["cursor"]
         if not envelopes:
-            self.view.records |= {each["ref"]: record_from_json(each) for each in reply["changes"]}
+            self.view.records.update({each["ref"]: record_from_json(each) for each in reply["changes"]})
         return bool(reply["more"])
 
     async def _post(self, http: httpx.AsyncClient, path: str, body: bytes) -> Any:

@@ -88,11 +88,28 @@ def more_conflicts(connection: Connection, tenant: str, upto: int) -> None:
     _copies(connection, "record", pattern, differing, {"t": tenant, "number": upto - there})
 
 
-def more_links(connection: Connection, tenant: str, upto: int) -> None:
-    """Copies of links of the audit until there are `upto`; no chain, but as large and as many."""
+def more_links(connection: Connection, tenant: str, upto: int, mentioned: int) -> None:
+    """Copies of links of the audit until there are `upto`; no chain, but as large and as many.
+
+    Whom and what the first `mentioned` of them mention is written as if a server had gone through them; it must have
+    gone through the links that are copied.
+    """
     (there,) = connection.execute(text("SELECT audit_position FROM tenant WHERE id = :t"), {"t": tenant}).one()
-    pattern = "SELECT * FROM audit WHERE tenant = :t"
-    _copies(connection, "audit", pattern, {"position": f"n + {there}"}, {"t": tenant, "number": upto - there})
+    copies = (
+        ("audit", "position, prev, hash, body", upto),
+        ("audit_mention", "position, named", mentioned),
+    )
+    for table, columns, last in copies:
+        wanted = columns.replace("position", "p.position + counted.n * :there")
+        connection.execute(
+            text(
+                f"INSERT INTO {table} (tenant, {columns}) "  # noqa: S608 - our own words only
+                "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :times) "
+                f"SELECT p.tenant, {wanted} FROM {table} AS p CROSS JOIN counted "
+                "WHERE p.tenant = :t AND p.position <= :there AND p.position + counted.n * :there <= :last"
+            ),
+            {"t": tenant, "there": there, "times": last // there, "last": last},
+        )
     connection.execute(text("UPDATE tenant SET audit_position = :n WHERE id = :t"), {"n": upto, "t": tenant})
 
 

@@ -5,6 +5,7 @@
 | `save` | confirm-to-saved, median | a bare durable commit of the same bytes |
 | `save_late` | the same on a laptop with the backlog behind it | the same |
 | `apply` | commands a second from a backlog until the laptop holds every receipt | one core's Ed25519 verifications |
+| `processors` | what two processes verify at once, in what one does alone | the processors there are |
 | `apply_caught_up` | the same until it has also taken every change and told its evidence | the same |
 | `resync` | seconds to settle 500 records edited on both sides | verifying and committing the same bytes bare |
 | `pull` | records a second into a fresh laptop | `json.loads` of the same records |
@@ -15,7 +16,9 @@ What was lost or doubled is found by reading both databases, never by what a pro
 
 import asyncio
 import json
+import os
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count, islice
@@ -52,13 +55,22 @@ FIELD_OF_THE_OTHER, FIELD_OF_BOTH = "priority", "description"
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much of everything. `edits` is even: half of them meet in the same field."""
+    """How much of everything. `edits` is even: half of them meet in the same field.
+
+    A backlog is of `commands` over `jobs` work orders, and sent in each of `turns` (an odd number).
+    """
 
     saves: int = 200
     commands: int = 5000
     jobs: int = 400
     edits: int = 500
     records: int = 20_000
+    turns: int = 3
+
+    @property
+    def all_jobs(self) -> int:
+        """The work orders of all backlogs."""
+        return self.turns * self.jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +92,10 @@ def measure(sizes: Sizes) -> Measured:
     say(f"save: {sizes.saves} confirmations")
     saved = save.measure(sizes.saves)
     with scratch() as folder:
-        say(f"a server with {sizes.jobs + sizes.edits} work orders")
+        say(f"a server with {sizes.all_jobs + sizes.edits} work orders")
         organisation = found(folder / "server")
         try:
-            settle_in(organisation, TENANT, sizes.jobs + sizes.edits + 1)  # one is never touched
+            settle_in(organisation, TENANT, sizes.all_jobs + sizes.edits + 1)  # one is never touched
             with server(folder / "server") as url:
                 measured = asyncio.run(_road(organisation, folder, url, sizes))
         finally:
@@ -93,10 +105,8 @@ def measure(sizes: Sizes) -> Measured:
 
 async def _road(organisation: Organisation, folder: Path, url: str, sizes: Sizes) -> Measured:
     bench = _Bench(organisation, folder, url, sizes)
-    laptop = await bench.laptop("laptop")
+    laptop, figures, counts = await bench.backlogs()
     try:
-        await laptop.agent.settle()
-        figures, counts = await bench.backlog(laptop)
         late = bench.save_late(laptop)
         await laptop.agent.settle()
         resync, edited = await bench.resync(laptop)
@@ -105,6 +115,37 @@ async def _road(organisation: Organisation, folder: Path, url: str, sizes: Sizes
     pull, pulled = await bench.pull()
     figures |= {"save_late": late, "resync": resync, "pull": pull}
     return Measured(figures, {"apply": counts, "resync": edited, "pull": pulled})
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One backlog: how long it took, the floor beside it, the bytes on the way, and the processors there were."""
+
+    number: int
+    taken_s: float
+    caught_up_s: float
+    floor: float
+    payload: float
+    tally: Tally
+    processors: float = 0.0
+
+    @property
+    def ratio(self) -> float:
+        """Of `apply`."""
+        return self.number / self.taken_s / self.floor
+
+    @property
+    def figures(self) -> Figures:
+        """What it gives."""
+        number, tally = self.number, self.tally
+        return {
+            "apply": figure(number / self.taken_s, "commands/s", self.floor),
+            "apply_caught_up": figure(number / self.caught_up_s, "commands/s", self.floor),
+            "processors": figure(self.processors, "", os.cpu_count() or 1),
+            "wire_bytes": figure(tally.up / number, "B/command", self.payload),
+            "wire_bytes_deflated": figure(tally.compressed() / number, "B/command", self.payload),
+            "wire_bytes_down": figure(tally.down / number, "B/command", self.payload),
+        }
 
 
 class _Bench:
@@ -129,11 +170,33 @@ class _Bench:
 
     # -- apply
 
-    async def backlog(self, laptop: Device) -> tuple[Figures, dict[str, int]]:
-        """Confirm the backlog, send it, and look at what arrived."""
+    async def backlogs(self) -> tuple[Device, Figures, dict[str, int]]:
+        """Confirm a backlog, send it, and look at what arrived: again and again, each on a laptop of its own.
+
+        The figures are those of the turn with the median ratio, the counts those of all turns. The last laptop is
+        given back for what is measured beside a backlog.
+        """
+        turns: list[_Turn] = []
+        counts: Counter[str] = Counter()
+        commands: list[Command] = []
+        laptop = None
+        for turn in range(self._sizes.turns):
+            if laptop:
+                await laptop.close()
+            laptop = await self.laptop(f"laptop-{turn}")
+            await laptop.agent.settle()
+            taken, confirmed = await self._backlog(laptop, turn * self._sizes.jobs)
+            commands += confirmed
+            turns.append(taken)
+            counts.update(self._arrived(laptop, confirmed, commands))
+        assert laptop, "at least one turn"
+        middle = sorted(turns, key=lambda each: each.ratio)[len(turns) // 2]
+        return laptop, middle.figures, dict(counts)
+
+    async def _backlog(self, laptop: Device, first: int) -> "tuple[_Turn, list[Command]]":
         number = self._sizes.commands
         say(f"apply: {number} commands are confirmed")
-        commands = _confirm(laptop, number, self._sizes.jobs)
+        commands = _confirm(laptop, number, self._sizes.jobs, first)
         envelopes = [item.envelope for item in laptop.store.items()]
         public = laptop.keys.technician.public
         before = floors.verification_rate(envelopes, public)
@@ -142,24 +205,19 @@ class _Bench:
         taken, caught_up = await _settled(laptop, number)
         floor = median([before, floors.verification_rate(envelopes, public)])
         payload = sum(len(each.payload) for each in envelopes) / number
-        tally = self.link.tally
-        figures = {
-            "apply": figure(number / taken, "commands/s", floor),
-            "apply_caught_up": figure(number / caught_up, "commands/s", floor),
-            "wire_bytes": figure(tally.up / number, "B/command", payload),
-            "wire_bytes_deflated": figure(tally.compressed() / number, "B/command", payload),
-            "wire_bytes_down": figure(tally.down / number, "B/command", payload),
-        }
-        return figures, self._arrived(laptop, commands)
+        turn = _Turn(number, taken, caught_up, floor, payload, self.link.tally)
+        turn.processors = floors.processors(floor, envelopes, public)
+        say(f"apply: {turn.ratio:.3f} of {floor:.0f}/s, with {turn.processors:.1f} processors")
+        return turn, commands
 
-    def _arrived(self, laptop: Device, commands: list[Command]) -> dict[str, int]:
+    def _arrived(self, laptop: Device, commands: list[Command], so_far: list[Command]) -> dict[str, int]:
         standing, items = self.standing(), laptop.store.items()
         effects = [_effects_of(command, standing) for command in commands]
         return {
             "sent": len(commands),
             "unsettled": sum(item.state is not State.SETTLED for item in items),
             "lost": sum(found == 0 for found in effects),
-            "doubled": sum(found > 1 for found in effects) + _missing_stock(commands, standing),
+            "doubled": sum(found > 1 for found in effects) + _missing_stock(so_far, standing),
             "different": _different(standing, laptop.store.replica()),
         }
 
@@ -180,7 +238,7 @@ class _Bench:
 
     async def resync(self, laptop: Device) -> tuple[dict[str, Any], dict[str, int]]:
         """Both sides edit the same records apart; then one round, or as many as it takes."""
-        first, half = self._sizes.jobs, self._sizes.edits // 2
+        first, half = self._sizes.all_jobs, self._sizes.edits // 2
         refs = [record_ref("work_order", f"WO-{first + n:05d}") for n in range(2 * half)]
         say(f"resync: {len(refs)} records edited on both sides")
         proposals = [Proposal("field.updated", ref, _field(FIELD_OF_BOTH, f"Laptop: {ref}"), {}) for ref in refs]
@@ -214,7 +272,7 @@ class _Bench:
     async def pull(self) -> tuple[dict[str, Any], dict[str, int]]:
         """A fresh laptop takes everything."""
         say(f"pull: {self._sizes.records} more records, and a fresh laptop")
-        untouched = record_ref("work_order", f"WO-{self._sizes.jobs + self._sizes.edits:05d}")
+        untouched = record_ref("work_order", f"WO-{self._sizes.all_jobs + self._sizes.edits:05d}")
         more_records(self._folder / "server" / "server.db", TENANT, untouched, self._sizes.records)
         laptop = await self.laptop("fresh")
         try:
@@ -245,8 +303,8 @@ async def _settled(laptop: Device, number: int) -> tuple[float, float]:
     return held_s or over_s, over_s
 
 
-def _confirm(laptop: Device, number: int, jobs: int) -> list[Command]:
-    work = islice(mix(jobs), number)
+def _confirm(laptop: Device, number: int, jobs: int, first: int) -> list[Command]:
+    work = islice(mix(jobs, first), number)
     commands: list[Command] = []
     while together := [Proposal(kind, ref, payload, {}) for kind, ref, payload in islice(work, TOGETHER)]:
         commands += laptop.workbench.confirm(together, sentence="backlog", source="form")

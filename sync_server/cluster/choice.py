@@ -13,8 +13,6 @@ from hashlib import blake2b
 
 #: How much more loaded, in tickets per slot, the upstream that knows the beginning may be.
 SLACK = 0.25
-#: So much of a prompt is its beginning, in characters.
-PREFIX_CHARS = 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from sync_server.console.pages import label, shown
 from sync_server.console.plots import Bar, number, plot
 from sync_server.console.visit import Visit
 from sync_server.office import Office
+from sync_server.telemetry.counting import PAGE_LINKS
 from sync_server.telemetry.readings import Readings, read_store
 
 ReadProcess = Callable[[], Readings]
@@ -67,7 +68,7 @@ _GROUPS: tuple[tuple[Said, tuple[_Drawn, ...]], ...] = (
         ),
     ),
     (
-        Said("Work that was synced"),
+        Said("Work that was brought"),
         (
             _Drawn("tailboard_commands_settled_total", (0,), Said("Commands by what became of them"), "commands"),
             _Drawn("tailboard_sync_seconds", (0,), Said("From confirmation to outcome, 95 of 100 within"), "seconds"),
@@ -101,9 +102,8 @@ def sheet(read_process: ReadProcess) -> Sheet:
     """The page over the store's figures and this process's."""
 
     def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
-        readings = {
-            (name, labels[1:]): value for (name, labels), value in read_store(office.service, visit.tenant).items()
-        } | read_process()
+        told = read_store(office.service, visit.tenant, PAGE_LINKS)
+        readings = {(name, labels[1:]): value for (name, labels), value in told.items()} | read_process()
         history = over_time(office, visit, readings, office.service.ports.clock.now())
         blocks = (*_blocks(readings), history)
         return shown(visit, Page(Said("Routes and health"), blocks, lead=_LEAD), problem)

@@ -17,7 +17,7 @@ from sync_server.console.pages import label
 from sync_server.console.plots import Line, lines
 from sync_server.console.visit import Visit
 from sync_server.office import Office
-from sync_server.store.then import Point
+from sync_server.store.measured_then import Point
 from sync_server.telemetry.readings import Readings
 from sync_server.telemetry.sampling import summed
 

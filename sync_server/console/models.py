@@ -106,12 +106,11 @@ def _figures(figures: Mapping[str, float]) -> Several:
 
 def _publish(office: Office, why: Any, *, open_: bool) -> Section:
     found = office.incoming_models()
-    folder = str(office.service.incoming_models or "")
     told = Text(
         Several(
             (
                 Said("A model is a large file, so no browser uploads it: put it into this folder of the server."),
-                Mono(folder, copy=True),
+                Mono(str(office.models_folder), copy=True),
                 Said("With NAME.gguf may lie NAME.json, as tailboard model eval --json writes it."),
             )
         )

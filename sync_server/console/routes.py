@@ -58,6 +58,8 @@ OPEN: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/console/sign-in", sign_in.sign_in),
     ("POST", "/console/sign-out", sign_in.sign_out),
 )
+#: Every other address below.
+ELSEWHERE = "/console/{elsewhere:path}"
 SHEETS = (
     Sheet("/console/", Act.LOOK, home.show),
     Sheet("/console/conflicts", Act.LOOK, inbox.show, inbox.DEEDS),
@@ -116,7 +118,12 @@ def console_routes(
     router.include_router(event_routes(office, run_blocking, watch))
     for name, media in _STATIC.items():
         router.add_api_route(f"/console/static/{name}", _file(name, media), methods=["GET"])
+    router.add_api_route(ELSEWHERE, _endpoint(office, _nowhere, run_blocking), methods=["GET"])
     return router
+
+
+def _nowhere(_office: Office, _visit: Visit) -> Response:
+    raise Refused(Code.NOT_FOUND, "no page has this address")
 
 
 def _endpoint(

@@ -1,6 +1,6 @@
 """What every part of the office's work stands on: one unit of work, and who may do it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from pydantic import TypeAdapter
@@ -39,11 +39,6 @@ class OfficePart:
         if ref not in found:
             raise Refused(Code.NOT_FOUND, f"there is no {ref}")
         return found[ref]
-
-    def records_named(self, tenant: str, refs: Iterable[str]) -> dict[str, Record]:
-        """Those of `refs` that are there, by reference."""
-        with self.service.store.transaction() as tx:
-            return dict(tx.records(tenant, list(refs)))
 
     def entry(self, tenant: str, command: str) -> Entry | None:
         """A command as the ledger has it; None if it is not there, or no longer."""

@@ -16,7 +16,7 @@ from shared.contract import to_instant
 from shared.outcomes import Hold
 from shared.records import Record
 from shared.sync import DeviceReport
-from sync_server.mentioning import mention
+from sync_server.mentioning import PAGE_LINKS, mention
 from sync_server.office.accounts import over, token_hash
 from sync_server.office.base import OfficePart
 from sync_server.standing import stopped
@@ -132,7 +132,7 @@ class Looks(OfficePart):
         `about` says which, such as ``record work_order/WO-1`` or ``person m.reyes``; None for all.
         """
         if about is not None:
-            mention(self.service.store, tenant)
+            mention(self.service.store, tenant, PAGE_LINKS)
         with self.service.store.reading() as tx:
             links = tx.newest_links(tenant, _END if before is None else before, limit, about)
             bodies = [body_in(body) for *_, body in links]

@@ -29,7 +29,7 @@ from shared.model_evals import REPORT_BYTES_MAX, BadReport, Evaluated, evaluated
 from shared.problems import Code, Refused
 from shared.routing import Tier
 from sync_server.batch import Batch
-from sync_server.blob_files import BlobFiles
+from sync_server.blob_files import ModelFiles
 from sync_server.office.base import OfficePart, check_name, permit, reason_of
 from sync_server.office.policies import devices_of
 from sync_server.store import Tx
@@ -67,7 +67,7 @@ class Models(OfficePart):
 
     def models(self, tenant: str) -> list[tuple[ApprovedModel, bool]]:
         """Every published model, and whether its file is on this server."""
-        catalogue, files = self.model_catalogue(tenant), self._files()
+        catalogue, files = self.model_catalogue(tenant), self._files().published
         return [(each, files.whole(tenant, each.sha256) is not None) for each in catalogue.models]
 
     def model_catalogue(self, tenant: str) -> ModelCatalogue:
@@ -110,10 +110,15 @@ class Models(OfficePart):
         with self.service.store.reading() as tx:
             return {sha256: (at, evaluated(told)) for sha256, (at, told) in tx.model_reports(tenant).items()}
 
+    @property
+    def models_folder(self) -> Path:
+        """Where a file is put to be published. Raises `Refused`, where none can be."""
+        return self._files().incoming
+
     def incoming_models(self) -> list[Incoming]:
         """What lies in the folder for publishing, by name."""
-        folder = self.service.incoming_models
-        found = sorted(folder.glob("*.gguf")) if folder and folder.is_dir() else []
+        folder = self.models_folder
+        found = sorted(folder.glob("*.gguf")) if folder.is_dir() else []
         return [_incoming(each) for each in found if each.is_file() and not each.is_symlink()]
 
     def publish_incoming(
@@ -121,9 +126,9 @@ class Models(OfficePart):
     ) -> ApprovedModel:
         """Publish a file of that folder, with the report beside it. Raises `Refused`."""
         known = {each.name: each for each in self.incoming_models()}
-        folder = self.service.incoming_models
-        if file not in known or folder is None:
-            raise Refused(Code.NOT_FOUND, f"there is no file {file[:80]} in {folder or 'a folder for models'}")
+        folder = self.models_folder
+        if file not in known:
+            raise Refused(Code.NOT_FOUND, f"there is no file {file[:80]} in {folder}")
         if known[file].why_not:
             raise Refused(Code.MALFORMED, f"the report beside {file} is {known[file].why_not}")
         draft = ModelDraft(folder / file, name, licence, tier, known[file].evaluation)
@@ -141,7 +146,7 @@ class Models(OfficePart):
 
         def change(before: ModelCatalogue) -> tuple[ModelCatalogue, ApprovedModel]:
             older = _named(before, number)
-            if self._files().whole(tenant, older.sha256) is None:
+            if self._files().published.whole(tenant, older.sha256) is None:
                 raise Refused(Code.NOT_FOUND, f"the file of model {number} is not on this server; publish it again")
             again = older.model_copy(update={"number": max(each.number for each in before.models) + 1})
             told = Rollout(serial=before.rollout.serial, in_force=again.number)
@@ -185,7 +190,7 @@ class Models(OfficePart):
         after = self.model_catalogue(tenant)
         if all(each.sha256 != gone.sha256 for each in after.models):
             with suppress(OSError):  # the catalogue does not name it any more; that is what counts
-                self._files().give_up(tenant, gone.sha256)
+                self._files().published.give_up(tenant, gone.sha256)
         return after
 
     def _change_models(
@@ -202,7 +207,7 @@ class Models(OfficePart):
 
         return self._unit(tenant, work)
 
-    def _files(self) -> BlobFiles:
+    def _files(self) -> ModelFiles:
         if self.service.models is None:
             raise Refused(Code.INTERNAL, "this server has no folder for models")
         return self.service.models
@@ -227,7 +232,7 @@ class Models(OfficePart):
         return sha256, size, (size + tokens * header.kv_bytes >> 20) + _PROCESS_MIB
 
     def _store(self, tenant: str, sha256: str, size: int, pieces: Iterable[bytes]) -> None:
-        files, at = self._files(), 0
+        files, at = self._files().published, 0
         if files.whole(tenant, sha256) is not None:
             return
         for piece in pieces:

@@ -6,7 +6,6 @@ from policies.traces import recorded
 from shared.evidence import Decided, read_told
 from shared.routing import Decision
 from sync_server.office.base import OfficePart
-from sync_server.store import StrandTold
 
 
 class Telemetry(OfficePart):
@@ -22,8 +21,3 @@ class Telemetry(OfficePart):
             for device, text in traces
             if isinstance(told := read_told("decision", text), Decided)
         ]
-
-    def evidence_told(self, tenant: str) -> dict[str, StrandTold]:
-        """How far each laptop has told its evidence."""
-        with self.service.store.transaction() as tx:
-            return tx.strands(tenant)

@@ -9,21 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import sin
 
-from policies.bundle import pack
-from shared.commands.base import Role
+from shared.commands.base import Role, read_command
 from shared.ids import record_ref
-from shared.records import Priority
+from shared.records import ApprovalChoice, Choice, Priority
 from shared.sync import DeviceReport
+from sync_server.mentioning import mention
 from sync_server.office import Office
-from sync_server.office.policies import Scope
 from sync_server.sample.laptops import SampleLaptop
+from sync_server.sample.releases import release
 from sync_server.sample.told import tell_decisions
-from sync_server.store import Person
+from sync_server.store import Person, Tx
 from sync_server.systems.desk import Desk
 from sync_server.systems.steps import Park, Turned
 from sync_server.telemetry.readings import read_store
 from sync_server.telemetry.sampling import EVERY, keep, summed
-from sync_server.updates.bundles import renumbered, shipped_bundle
 
 _FIRST = ("Ada", "Bo", "Cleo", "Dev", "Ines", "Jonas", "Kofi", "Lena", "Mara", "Nils", "Odile", "Pia")
 _LAST = ("Lind", "Okoro", "Bauer", "Silva", "Moreau", "Haugen", "Rossi", "Novak", "Costa", "Weber", "Dahl", "Kaya")
@@ -68,15 +67,18 @@ def fill(office: Office, tenant: str, admin: str, size: Size) -> dict[str, int]:
     laptops = [SampleLaptop.enrolled(office, tenant, each) for each in technicians]
     said = _work(laptops, size)
     clashes = _clashes(office, tenant, laptops, size)
+    _answered(office, tenant, laptops)
     _approvals(office, tenant, laptops, size)
+    _settled(office, tenant, size)
     _writes(office, tenant, laptops, size)
     _refused(laptops)
-    _bundle(office, tenant, admin, laptops[0].name)
+    release(office, tenant, admin, laptops)
     _apart(office, tenant, admin, laptops, size)
     _seen_long_ago(office, tenant, laptops)
     SampleLaptop.enrolled(office, tenant, technicians[0], waits=True)
     told = tell_decisions(office, tenant, laptops, size.decisions)
     _how_it_went(office, tenant)
+    mention(office.service.store, tenant)
     return {
         "people": len(technicians) + 2,
         "laptops": len(laptops) + 1,
@@ -171,13 +173,14 @@ def _clash(number: int) -> tuple[str, str, str]:
     if number % 3:
         return "priority", "low" if number % 5 else "high", "urgent"
     if number % 5:
-        return "due_on", "2027-01-15", "2027-02-01"
+        due = ("due_on", "2027-01-15", "2027-02-01")
+        return due if number % 4 == 1 else ("title", "Belt check, both sides", "Belt check and guard")
     return "access", "Key at the gatehouse.", "Gate code changed, ask the shift operator."
 
 
 def _approvals(office: Office, tenant: str, laptops: Sequence[SampleLaptop], size: Size) -> None:
     """Closing safety-critical work waits for a second person."""
-    for number in range(37, 37 * (size.approvals + 1), 37):
+    for number in range(37, 37 * (size.approvals + 3), 37):
         if number >= size.orders:
             return
         laptop = laptops[number % len(laptops)]
@@ -219,13 +222,28 @@ def _refused(laptops: Sequence[SampleLaptop]) -> None:
         laptop.send()
 
 
-def _bundle(office: Office, tenant: str, admin: str, laptop: str) -> None:
-    """The policies that ship, under the next number, tried in the shadow on one laptop."""
-    shipped = shipped_bundle()
-    number = shipped.manifest.version + 1
-    office.publish_bundle(tenant, admin, renumbered(pack(shipped.files), number))
-    scope = Scope(groups=frozenset({laptop}))
-    office.roll_out(tenant, admin, number, "shadow", scope, "first on one laptop")
+def _answered(office: Office, tenant: str, laptops: Sequence[SampleLaptop]) -> None:
+    """Conflicts that were decided, decided and taken back, and asked about; what is open stays as it is."""
+    for number in (20, 22, 26):
+        laptop = laptops[number % len(laptops)]
+        laptop.look(_ref(number))
+        office.set_field(tenant, "d.park", _ref(number), "priority", "low")
+        laptop.say("field.updated", _ref(number), field="priority", value="urgent")
+        command = read_command(laptop.waiting[-1].payload).id
+        laptop.send()
+        choice, why = (Choice.TAKE_THEIRS, "the part comes next week") if number == 22 else (Choice.KEEP_MINE, "")
+        office.resolve(tenant, "d.park", command, choice, why)
+    for conflict in office.conflicts(tenant)[-2:]:
+        office.ask(tenant, "d.park", conflict.ref, "Was that before or after you spoke to the shift operator?")
+
+
+def _settled(office: Office, tenant: str, size: Size) -> None:
+    """Approvals that were given and refused; those that are wanted stay open."""
+    waiting = office.page_of(tenant, "approval", "pending", limit=size.approvals + 2)
+    for approval, choice in zip(
+        waiting[size.approvals :], (ApprovalChoice.APPROVE, ApprovalChoice.REFUSE), strict=False
+    ):
+        office.decide_approval(tenant, "q.ibarra", approval.ref.partition("/")[2], choice, "seen on site")
 
 
 def _apart(office: Office, tenant: str, admin: str, laptops: Sequence[SampleLaptop], size: Size) -> None:
@@ -251,9 +269,15 @@ def _seen_long_ago(office: Office, tenant: str, laptops: Sequence[SampleLaptop])
             seen_at = now - (timedelta(days=number - 18) if number > 19 else timedelta(minutes=7 * number))
             tx.touch(tenant, laptop.name, seen_at, _report(number, seen_at).model_dump_json())
             if number % 12 == 1:
-                device = tx.device(tenant, laptop.name, lock=True)
-                assert device is not None, "it was enrolled"
-                tx.put_device(tenant, replace(device, key_expires_at=now + timedelta(days=3)))
+                _key_ends(tx, tenant, laptop.name, now + timedelta(days=3))
+            if number % 12 == 2:
+                _key_ends(tx, tenant, laptop.name, now - timedelta(days=1))
+
+
+def _key_ends(tx: Tx, tenant: str, name: str, at: datetime) -> None:
+    device = tx.device(tenant, name, lock=True)
+    assert device is not None, "it was enrolled"
+    tx.put_device(tenant, replace(device, key_expires_at=at))
 
 
 def _how_it_went(office: Office, tenant: str) -> None:

@@ -38,14 +38,15 @@ from sync_server.store.inference import Client, Inference
 from sync_server.store.lane import Apart, Lane, Undone
 from sync_server.store.ledger import Entry, Ledger, Told
 from sync_server.store.lists import Lists
+from sync_server.store.measured_then import MeasuredThen
 from sync_server.store.measures import Measures
 from sync_server.store.mentions import Mentions
+from sync_server.store.model_reports import ModelReports
 from sync_server.store.organisation import Person, TenantHead, TenantSettings
 from sync_server.store.outgoing import OutgoingEntry, OutgoingWrites
 from sync_server.store.quotas import QuotaWindows
 from sync_server.store.records import Page, Records, Write
 from sync_server.store.tasks import TaskEntry, Tasks
-from sync_server.store.then import Then
 from sync_server.store.traces import StrandTold, Traces
 from sync_server.store.updates import UpdateFiles
 
@@ -118,7 +119,8 @@ class Tx(
     Measures,
     Lists,
     Mentions,
-    Then,
+    MeasuredThen,
+    ModelReports,
 ):
     """The open transaction."""
 

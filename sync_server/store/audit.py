@@ -26,6 +26,13 @@ _APPEND = insert(AUDIT)
 _HASH_AT = Fixed(
     select(AUDIT.c.hash).where(AUDIT.c.tenant == bindparam("of"), AUDIT.c.position == bindparam("place"))
 )
+_CHAIN = (
+    select(AUDIT)
+    .where(AUDIT.c.tenant == bindparam("of"), AUDIT.c.position > bindparam("after"))
+    .order_by(AUDIT.c.position)
+    .limit(PAGE)
+)
+_PAGE, _PAGE_UP_TO = Fixed(_CHAIN), Fixed(_CHAIN.where(AUDIT.c.position <= bindparam("up_to")))
 #: position, hash before, hash, body
 Link = tuple[int, str, str, str]
 
@@ -44,9 +51,8 @@ class Audit(Part):
     def audit(self, tenant: str, after: int = 0, up_to: int | None = None) -> Iterator[Link]:
         """The chain from behind position `after`, up to and including `up_to`, page by page."""
         while True:
-            query = select(AUDIT).where(AUDIT.c.tenant == tenant, AUDIT.c.position > after)
-            query = query if up_to is None else query.where(AUDIT.c.position <= up_to)
-            rows = self._all(query.order_by(AUDIT.c.position).limit(PAGE))
+            query, bounds = (_PAGE, {}) if up_to is None else (_PAGE_UP_TO, {"up_to": up_to})
+            rows = self._all(query, of=tenant, after=after, **bounds)
             for row in rows:
                 yield row.position, row.prev, row.hash, row.body
             if len(rows) < PAGE:

@@ -40,12 +40,6 @@ def _number(kind: str, state: str) -> Any:
 
 
 _WAITING = union_all(*(_number(kind, state) for kind, states in WAITING_STATES.items() for state in states))
-_COUNT = Fixed(
-    select(func.count().label("number"))
-    .select_from(RECORD)
-    .where(RECORD.c.tenant == bindparam("of"), RECORD.c.kind == bindparam("of_kind"))
-    .where(RECORD.c.state == bindparam("in_state"))
-)
 _THROUGH = Fixed(
     select(func.count().label("number"))
     .select_from(RECORD)
@@ -103,10 +97,6 @@ class Lists(Part):
         for row in self._all(_WAITING, of=tenant):
             counts[row.kind] += int(row.number)
         return counts
-
-    def count_in(self, tenant: str, kind: str, state: str) -> int:
-        """How many records of a kind are in a state."""
-        return int(self._one(_COUNT, of=tenant, of_kind=kind, in_state=state).number)
 
     def records_through(self, tenant: str, kind: str, state: str, ref: str) -> int:
         """How many records of a kind in a state stand up to `ref`, itself among them."""

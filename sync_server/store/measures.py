@@ -38,6 +38,24 @@ MEASURE = table_of(MeasureRow)
 _COUNTED = Fixed(
     select(MEASURE.c.value).where(MEASURE.c.tenant == bindparam("of"), MEASURE.c.name == _AUDIT).with_for_update()
 )
+_MEASURED = Fixed(
+    select(MEASURE)
+    .where(MEASURE.c.tenant == bindparam("of"), MEASURE.c.name != _AUDIT)
+    .order_by(MEASURE.c.name, MEASURE.c.labels)
+)
+_HELD = Fixed(
+    select(LEDGER.c.hold, func.count().label("number"))
+    .where(LEDGER.c.tenant == bindparam("of"), LEDGER.c.hold.is_not(None))
+    .group_by(LEDGER.c.hold)
+)
+_TASKS = Fixed(
+    select(TASK.c.state, func.count().label("number"), func.sum(TASK.c.attempts).label("attempts"))
+    .where(TASK.c.tenant == bindparam("of"))
+    .group_by(TASK.c.state)
+)
+_OLDEST_TASK = Fixed(
+    select(func.min(TASK.c.queued_at).label("at")).where(TASK.c.tenant == bindparam("of"), TASK.c.state == "queued")
+)
 
 
 @cache
@@ -58,12 +76,11 @@ class Measures(Part):
             for (name, labels), more in sorted(counts.items())
         ]
         if rows:
-            self._do(_raised(self._insert), rows)
+            self._many(_raised(self._insert), rows)
 
     def measured(self, tenant: str) -> dict[Key, int]:
         """Everything that was counted of an organisation."""
-        query = select(MEASURE).where(MEASURE.c.tenant == tenant, MEASURE.c.name != _AUDIT)
-        rows = self._all(query.order_by(MEASURE.c.name, MEASURE.c.labels))
+        rows = self._all(_MEASURED, of=tenant)
         return {(row.name, tuple(json.loads(row.labels))): int(row.value) for row in rows}
 
     def audit_counted(self, tenant: str) -> int:
@@ -77,16 +94,10 @@ class Measures(Part):
 
     def held_by_hold(self, tenant: str) -> dict[str, int]:
         """How many commands are held, by what holds them."""
-        query = select(LEDGER.c.hold, func.count().label("number")).where(
-            LEDGER.c.tenant == tenant, LEDGER.c.hold.is_not(None)
-        )
-        return {row.hold: int(row.number) for row in self._all(query.group_by(LEDGER.c.hold))}
+        return {row.hold: int(row.number) for row in self._all(_HELD, of=tenant)}
 
     def task_counts(self, tenant: str) -> tuple[dict[str, int], int, str | None]:
         """How many tasks stand where, how often they went to the cluster, and since when the oldest waits."""
-        c = TASK.c
-        query = select(c.state, func.count().label("number"), func.sum(c.attempts).label("attempts"))
-        rows = self._all(query.where(c.tenant == tenant).group_by(c.state))
-        oldest: Any = self._one(select(func.min(c.queued_at)).where(c.tenant == tenant, c.state == "queued"))
+        rows = self._all(_TASKS, of=tenant)
         counts = {row.state: int(row.number) for row in rows}
-        return counts, sum(int(row.attempts or 0) for row in rows), oldest[0]
+        return counts, sum(int(row.attempts or 0) for row in rows), self._one(_OLDEST_TASK, of=tenant).at

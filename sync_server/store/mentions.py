@@ -64,6 +64,10 @@ class Mentions(Audit, Organisation):
         """The position up to which the links are gone through."""
         return int(self.server_value(_key(tenant)) or 0)
 
+    def mentioned_through(self, tenant: str, position: int) -> None:
+        """The links up to that position are gone through."""
+        self.set_server_value(_key(tenant), str(position))
+
     def mention_more(self, tenant: str, links: int) -> bool:
         """Go through up to so many links more; whether others may be left."""
         after = self.mentioned(tenant)
@@ -76,7 +80,7 @@ class Mentions(Audit, Organisation):
         if rows:
             self._do(self._insert(MENTION).on_conflict_do_nothing(), rows)
         if found:
-            self.set_server_value(_key(tenant), str(found[-1][0]))
+            self.mentioned_through(tenant, found[-1][0])
         return len(found) == links
 
 

@@ -69,6 +69,9 @@ def _known(dialect: str) -> Fixed:
     return Fixed(select(TRACE.c.hash).where(this, among(TRACE.c.hash, dialect)))
 
 
+_STRANDS = Fixed(select(STRAND).where(STRAND.c.tenant == bindparam("of")).order_by(STRAND.c.device))
+
+
 @cache
 def _put(inserted: Any) -> Any:
     """How far a laptop told, instead of what stood there; `inserted` is the dialect's own insert."""
@@ -111,14 +114,14 @@ class Traces(Part):
 
     def strands(self, tenant: str) -> dict[str, StrandTold]:
         """How far each laptop has told, by its id."""
-        rows = self._all(select(STRAND).where(STRAND.c.tenant == tenant).order_by(STRAND.c.device))
+        rows = self._all(_STRANDS, of=tenant)
         return {row.device: _told(row) for row in rows}
 
     def put_strand(self, tenant: str, device: str, told: StrandTold) -> None:
         """How far it has told now."""
         values = {name: getattr(told, name) for name in ("strand", "number", "hash", "stated", "lost", "head")}
         values |= {"began_at": _text(told.began_at), "told_at": _text(told.told_at)}
-        self._do(_put(self._insert), [{"tenant": tenant, "device": device, **values}])
+        self._many(_put(self._insert), [{"tenant": tenant, "device": device, **values}])
 
     def known_traces(self, tenant: str, device: str, hashes: Iterable[str]) -> frozenset[str]:
         """Those of `hashes` that are here, of whatever strand."""

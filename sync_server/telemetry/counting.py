@@ -2,8 +2,8 @@
 
 Rules
 1. Links are counted in the order of the chain, and how far that is stands beside the counts, in one transaction.
-2. Nobody's round waits for it: a transaction counts `LINKS` links at most, one call `TURNS` of them. What is left is
-   told as such, and counted next time.
+2. Nobody's round waits for it: a transaction counts `LINKS` links at most, one call `CALL_LINKS`, a page
+   `PAGE_LINKS`. What is left is told as such, and counted next time.
 3. Only words of closed lists and operators' names become labels (`shared.metrics`).
 """
 
@@ -19,7 +19,7 @@ from shared.ids import uuid7_at
 from shared.metrics import Key, listed, observe
 from sync_server.store import Link, Store, Tx
 
-LINKS, TURNS = 1000, 50
+LINKS, CALL_LINKS, PAGE_LINKS = 1000, 50_000, 500
 _TIMES = {
     "took_s": "tailboard_gateway_duration_seconds",
     "first_token_s": "tailboard_gateway_first_token_seconds",
@@ -27,21 +27,21 @@ _TIMES = {
 }
 
 
-def count_audit(store: Store, tenant: str) -> None:
-    """Count what the audit says that is not counted yet. Raises `Refused`: `busy`."""
-    for _ in range(TURNS):
-        if not store.attempt(partial(_count_some, tenant=tenant)):
+def count_audit(store: Store, tenant: str, most: int = CALL_LINKS) -> None:
+    """Count what the audit says that is not counted yet, `most` links at most. Raises `Refused`: `busy`."""
+    for done in range(0, most, LINKS):
+        if not store.attempt(partial(_count_some, tenant=tenant, most=min(LINKS, most - done))):
             return
 
 
-def _count_some(tx: Tx, tenant: str) -> bool:
+def _count_some(tx: Tx, tenant: str, most: int) -> bool:
     """Count some links; whether more may be left."""
     after = tx.audit_counted(tenant)
-    links = [*tx.audit(tenant, after, after + LINKS)]
+    links = [*tx.audit(tenant, after, after + most)]
     if links:
         tx.measure(tenant, counts_of(links))
         tx.count_audit(tenant, len(links))
-    return len(links) == LINKS
+    return len(links) == most
 
 
 def counts_of(links: Iterable[Link]) -> Counter[Key]:

@@ -13,7 +13,7 @@ from shared.metrics import BY_NAME, Key
 from sync_server.cluster.gateway import Gateway
 from sync_server.service import Service
 from sync_server.store import Device, StrandTold, Tx
-from sync_server.telemetry.counting import count_audit
+from sync_server.telemetry.counting import CALL_LINKS, count_audit
 
 Readings = dict[Key, float]
 #: Whose evidence is incomplete and that told nothing for so long is silent.
@@ -24,13 +24,16 @@ _FROM_GATEWAY = {
 }
 
 
-def read_store(service: Service, tenant: str | None = None) -> Readings:
-    """What the store says of one organisation, or of all. Raises `Refused`: `busy`."""
+def read_store(service: Service, tenant: str | None = None, most: int = CALL_LINKS) -> Readings:
+    """What the store says of one organisation, or of all.
+
+    At most `most` links of each audit that were not counted yet are counted before. Raises `Refused`: `busy`.
+    """
     with service.store.transaction() as tx:
         tenants = [each for each in tx.tenants() if tenant in (None, each)]
     readings: Readings = {}
     for each in tenants:
-        count_audit(service.store, each)
+        count_audit(service.store, each, most)
         with service.store.transaction() as tx:
             told = dict(_of_tenant(tx, each, service.ports.clock.now()))
         readings |= {(name, (each, *labels)): value for (name, labels), value in told.items()}

@@ -3,7 +3,7 @@
 Rules
 1. Only an enrolled and active laptop tells, and only its own: a revoked one has nothing more to say here.
 2. What is told is read strictly before anything is kept: what has no place in a trace is refused as a whole.
-3. Traces, how far they go and what they come to are one transaction. StrandTold again, they change nothing.
+3. Traces, how far they go and what they come to are one transaction. Told again, they change nothing.
 4. A new strand, and why it began, is in the audit: that a laptop was set back is worth knowing.
 """
 

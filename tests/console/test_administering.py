@@ -142,8 +142,7 @@ async def test_a_model_is_rolled_out_by_stage_and_withdrawn(browser: Browser, se
 async def test_a_model_is_published_with_its_eval_results_from_the_page_and_gone_back_to(
     browser: Browser, server: Server
 ) -> None:
-    incoming = server.office.service.incoming_models
-    assert incoming is not None
+    incoming = server.office.models_folder
     page = await browser.get("/console/models")
     assert "No file lies there." in page.text
     incoming.mkdir()
@@ -178,8 +177,7 @@ async def test_a_model_is_published_with_its_eval_results_from_the_page_and_gone
 
 
 async def test_a_report_that_cannot_be_read_publishes_nothing(browser: Browser, server: Server) -> None:
-    incoming = server.office.service.incoming_models
-    assert incoming is not None
+    incoming = server.office.models_folder
     incoming.mkdir()
     (incoming / "m.gguf").write_bytes(a_gguf(data=4000))
     (incoming / "m.json").write_text("{}")

@@ -7,9 +7,10 @@ import pytest
 
 from shared.ids import uuid7, uuid7_at
 from shared.ports import system_ports
+from sync_server import mentioning
 from sync_server.console.history import DAY, _added, bound_of
 from sync_server.store import Person
-from sync_server.telemetry import sampling
+from sync_server.telemetry import counting, sampling
 from sync_server.telemetry.page import page as metrics_page
 from sync_server.telemetry.readings import read_store
 from tests.builders import JOB, NOW
@@ -96,3 +97,26 @@ def test_an_id_says_when_it_was_made() -> None:
     assert uuid7_at(uuid7(NOW, system_ports().randomness.draw(10))) == NOW
     with pytest.raises(ValueError, match="no clock shows"):
         uuid7_at("ffffffff-ffff-7fff-8fff-ffffffffffff")
+
+
+async def test_a_page_does_its_share_of_what_nobody_went_through_and_says_what_is_left(
+    browser: Browser, server: Server, laptop: Laptop
+) -> None:
+    """After a burst a page comes as soon as ever; the rest is gone through behind it."""
+    store = server.office.service.store
+    links = 3 * max(mentioning.PAGE_LINKS, counting.PAGE_LINKS)
+    with store.transaction() as tx:
+        batch = server.office.service.batch(tx, TENANT)
+        for number in range(links):
+            batch.note(actor=PERSON, act="noted", number=number)
+        batch.flush()
+    with store.reading() as tx:
+        counted, mentioned = tx.audit_counted(TENANT), tx.mentioned(TENANT)
+    page = await browser.get(f"/console/audit?person={PERSON}")
+    with store.reading() as tx:
+        left = tx.head(TENANT).audit_position - mentioned - mentioning.PAGE_LINKS
+        assert tx.head(TENANT).audit_position - tx.mentioned(TENANT) == left
+    assert f"{left} newer links are not gone through yet; look again soon." in page.text
+    await browser.get("/console/health")
+    with store.reading() as tx:
+        assert tx.audit_counted(TENANT) == counted + counting.PAGE_LINKS

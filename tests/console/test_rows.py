@@ -1,13 +1,19 @@
 """Rows of the checklist that hold for pages as a person sees them in Chromium."""
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 from playwright.sync_api import Browser, Page
 
+from shared.outcomes import Hold, Outcome
 from shared.sync import DeviceReport
+from sync_server.console.blocks import Said, State
 from sync_server.console.deciding import DONE
+from sync_server.console.frame import counts_of
 from sync_server.console.routes import sheets
+from sync_server.console.states import STATES, held_as, settled_as
 from sync_server.sample.laptops import SampleLaptop
 from tests.builders import JOB
 from tests.console.browsing import Console, paths, somebody
@@ -18,6 +24,70 @@ GLYPHS = "!+?^o-"
 _TONED = """[...document.querySelectorAll(".needs:not(svg *), .fine:not(svg *)")]
     .map(each => each.innerText.trim())"""
 CONSENTS = "Consents given, used, taken back"
+
+
+#: States that stand with a word of their own: how long a key is good, and what a change of policies does.
+OF_THEIR_OWN = re.compile(
+    r"! (Silent|Ran out|\d+ (min|h|days) left|Wider|The report beside it cannot be read)|\+ Not wider"
+)
+
+
+def test_every_page_says_what_waits_as_of_when_it_is_in_the_one_vocabulary(
+    chromium: Browser, console: Console
+) -> None:
+    words = {f"{each.glyph} {each.word.text.format_map(plain(each.word.values))}" for each in every_state()}
+    with somebody(chromium, console) as page:
+        for path in paths(console, [sheet.path for sheet in sheets()]):
+            page.goto(console.url + path)
+            open_all(page)
+            waiting = counts_of(console.office.waiting(TENANT))
+            shown = {
+                each.get_attribute("data-count"): each.inner_text() for each in page.locator("[data-count]").all()
+            }
+            assert shown == {name: str(number) for name, number in waiting.items()}, path
+            assert page.locator("[data-count]:visible").count() == len(waiting), path
+            as_of = page.locator("footer time")
+            assert as_of.is_visible(), path
+            assert re.search(r"\d\d:\d\d|\d:\d\d", as_of.inner_text()), path
+            assert not re.search(r"\bsynced\b", page.locator("body").inner_text(), re.IGNORECASE), path
+            states = {each.strip() for each in page.locator("main .state").all_inner_texts()}
+            odd = {each for each in states if each not in words and not OF_THEIR_OWN.fullmatch(each)}
+            assert odd == set(), path
+
+
+def every_state() -> Iterator[State]:
+    yield from STATES.values()
+    yield from map(settled_as, Outcome)
+    yield from map(held_as, Hold)
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: each.text if isinstance(each, Said) else str(each) for name, each in values.items()}
+
+
+def test_nothing_moves_on_a_page_of_the_console_as_it_is_drawn(chromium: Browser, console: Console) -> None:
+    with somebody(chromium, console) as page:
+        for path in paths(console, [sheet.path for sheet in sheets()]):
+            page.goto(console.url + path)
+            open_all(page)
+            assert page.evaluate(_MOVING) == [], path
+
+
+_MOVING = """[...document.querySelectorAll("*")].filter(each => {
+  const style = getComputedStyle(each);
+  return style.animationName !== "none" || style.scrollBehavior === "smooth" ||
+    style.transitionDuration.split(", ").some(each => parseFloat(each) > 0);
+}).map(each => each.outerHTML.slice(0, 100))"""
+
+
+def test_what_was_done_names_its_effect_on_the_page(chromium: Browser, console: Console) -> None:
+    with somebody(chromium, console, "/console/settings") as page:
+        page.locator("#keys").get_by_role("button", name="Save").click()
+        assert page.get_by_role("status").and_(page.locator("p")).inner_text() == "+ Kept in this browser."
+        page.goto(f"{console.url}/console/people/q.ibarra")
+        page.get_by_role("button", name="Save").click()
+        told = page.get_by_role("status").and_(page.locator("p")).inner_text()
+        assert told == "+ Saved. Laptops learn it at their next contact."
 
 
 def row_of(page: Page, name: str) -> str:

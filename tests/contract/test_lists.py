@@ -32,7 +32,6 @@ ASKED = {
     "all of a kind": lists._IN_KIND,
     "the one before": lists._BACK_IN_STATE,
     "how many wait": lists._WAITING,
-    "how many in a state": lists._COUNT,
     "states of a kind": lists._STATES,
     "held, by laptop": lists._HELD,
     "the place of one among them": lists._THROUGH,

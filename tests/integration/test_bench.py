@@ -35,7 +35,7 @@ def test_the_road_counts_what_both_databases_hold(bench_dir: Path) -> None:
     check(measured.figures)
     assert {"save", "save_late", "apply", "resync", "pull", "wire_bytes"} <= set(measured.figures)
     assert measured.whole
-    assert measured.counts["apply"] == {"sent": 60, "unsettled": 0, "lost": 0, "doubled": 0, "different": 0}
+    assert measured.counts["apply"] == {"sent": 180, "unsettled": 0, "lost": 0, "doubled": 0, "different": 0}
     assert measured.counts["resync"] == {"edited": 8, "merged": 4, "conflicts": 4, "lost": 0, "different": 0}
     assert measured.counts["pull"]["records"] >= 30
     assert list(bench_dir.iterdir()) == [], "scratch folders are removed"

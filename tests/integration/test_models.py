@@ -203,7 +203,7 @@ async def test_what_was_withdrawn_is_used_no_more_and_handed_out_no_more(
     assert first_of(device) == registry.SHA256
     assert server.office.models(TENANT) == []
     assert server.office.service.models
-    assert server.office.service.models.whole(TENANT, model.sha256) is None
+    assert server.office.service.models.published.whole(TENANT, model.sha256) is None
 
 
 async def test_what_crashed_too_often_gives_way_to_the_last_good_one_for_good(

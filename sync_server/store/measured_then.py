@@ -1,11 +1,12 @@
-"""What was measured some time ago, and what evaluations of models said when these were published."""
+"""What was measured some time ago."""
 
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Float, Text, bindparam, delete, select
+from sqlalchemy import Column, Float, bindparam, delete, select
 from sqlmodel import Field
 
 from shared.contract import to_instant
@@ -27,26 +28,23 @@ class MeasuredThenRow(Table, table=True):
     value: float = Field(sa_column=Column(Float, nullable=False))
 
 
-class ModelReportRow(Table, table=True):
-    """What an evaluation of a model's file said (JSON)."""
-
-    __tablename__ = "model_report"
-    tenant: str = Field(primary_key=True)
-    sha256: str = Field(primary_key=True)
-    told_at: str
-    report: str = Field(sa_column=Column(Text, nullable=False))
-
-
-THEN, REPORT = table_of(MeasuredThenRow), table_of(ModelReportRow)
+THEN = table_of(MeasuredThenRow)
 _SINCE = Fixed(
     select(THEN)
     .where(THEN.c.tenant == bindparam("of"), THEN.c.name == bindparam("named"), THEN.c.at >= bindparam("since"))
     .order_by(THEN.c.labels, THEN.c.at)
 )
+_FORGET = Fixed(delete(THEN).where(THEN.c.tenant == bindparam("of"), THEN.c.at < bindparam("before")))
 
 
-class Then(Part):
-    """Values of some time ago, and reports about models."""
+@cache
+def _kept(inserted: Any) -> Any:
+    """A value, unless one is there; `inserted` is the dialect's own insert."""
+    return inserted(THEN).on_conflict_do_nothing(index_elements=["tenant", "name", "labels", "at"])
+
+
+class MeasuredThen(Part):
+    """Values of some time ago."""
 
     def keep_measured(self, tenant: str, at: datetime, values: Mapping[Key, float]) -> None:
         """Keep `values` as of `at`; nothing of what is kept of that instant changes."""
@@ -55,12 +53,9 @@ class Then(Part):
             for (name, labels), value in sorted(values.items())
         ]
         if rows:
-            columns = ["tenant", "name", "labels", "at"]
-            self._do(self._insert(THEN).on_conflict_do_nothing(index_elements=columns), rows)
+            self._many(_kept(self._insert), rows)
 
-    def measured_since(
-        self, tenant: str, names: Iterable[str], since: datetime
-    ) -> dict[Key, list[tuple[datetime, float]]]:
+    def measured_since(self, tenant: str, names: Iterable[str], since: datetime) -> dict[Key, list[Point]]:
         """What was kept under `names` since then, the oldest first."""
         found: dict[Key, list[Point]] = {}
         for name in names:
@@ -71,15 +66,4 @@ class Then(Part):
 
     def forget_measured(self, tenant: str, before: datetime) -> None:
         """Drop what was kept before then."""
-        self._do(delete(THEN).where(THEN.c.tenant == tenant, THEN.c.at < before.isoformat()))
-
-    def put_model_report(self, tenant: str, sha256: str, told_at: datetime, report: Mapping[str, Any]) -> None:
-        """Keep what an evaluation of a file said, in the place of an older one."""
-        values = {"told_at": told_at.isoformat(), "report": json.dumps(report)}
-        told = self._insert(REPORT).values(tenant=tenant, sha256=sha256, **values)
-        self._do(told.on_conflict_do_update(index_elements=["tenant", "sha256"], set_=values))
-
-    def model_reports(self, tenant: str) -> dict[str, tuple[datetime, dict[str, Any]]]:
-        """What evaluations said, by the sha256 of the file, and since when it is here."""
-        rows = self._all(select(REPORT).where(REPORT.c.tenant == tenant))
-        return {row.sha256: (to_instant(row.told_at), json.loads(row.report)) for row in rows}
+        self._do(_FORGET, {"of": tenant, "before": before.isoformat()})
