@@ -24,7 +24,7 @@ test: setup ## run the whole check: format, lint, types, import contracts, tests
 	@echo '== import contracts'; out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }
 	@echo '== tests';            $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
-mutation: setup ## plant bugs in the rules and list those that no test notices (half an hour; BUGS=… for some)
+mutation: setup ## plant bugs in the rules and list those that no test notices (minutes; BUGS=… for some)
 	@$(BIN)/python .ci/mutation.py $(BUGS)
 
 pictures: setup ## draw the pages of the office's console anew for the documentation (needs chromium)

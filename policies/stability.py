@@ -11,7 +11,8 @@ Rules
    only. A hold ends with the first decision that does not take it; what was denied is not held again.
 5. A clock that went backwards starts a wait anew.
 
-Every change of a conversation's place is counted, by choice or not: that is the thrash which is measured and shown.
+Every change of a conversation's place is counted here, by choice or not (`thrash`); what operators see of it is
+counted from what laptops tell of their decisions (`shared.metrics`).
 """
 
 from collections.abc import Mapping

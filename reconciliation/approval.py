@@ -8,7 +8,8 @@ Rules
 3. No rejects the command; no answer in the command's time lets it expire.
 4. A question whose command is settled without an answer is closed, so that nobody is asked in vain.
 
-Which commands need it is the kind's business (`Payload.authority`); who may answer is `approval.decided`'s.
+Which commands need it is the business of the kind (`Payload.authority`) and of the organisation's policy
+(`Facts.guarded`); who may answer is that of `approval.decided`.
 """
 
 from collections.abc import Sequence

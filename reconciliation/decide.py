@@ -210,7 +210,12 @@ def _again(edit: Edit, edits: list[Edit]) -> bool:
 
 
 def _produced(need: str, facts: Facts) -> Mapping[str, int]:
-    """The versions at which the author's view of `need` came true; none where a person settled otherwise."""
+    """The versions at which the author's view of `need` came true; none where a person settled otherwise.
+
+    Somebody set a field to "a" and then, resting on that, to "b". The first became a conflict. If the office kept
+    "a", that is what the second's author saw: its edit goes on from the version that the settlement made. If the
+    office chose "x", the author never saw that: the second meets it as anybody else's edit.
+    """
     past = facts.past[need]
     if past.outcome in EFFECTIVE:
         return past.versions

@@ -20,7 +20,7 @@ NONE = timedelta(0)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long what is kept, and how the spells must lie to each other.
+    """How long things are kept, and which of these times must be longer than which.
 
     Args:
         offline_max: the longest spell that a device may stay away with work that is still good.

@@ -1,7 +1,7 @@
 """What the technician sees: the replica with the pending commands replayed on it.
 
 Rules
-1. The replica is authoritative and is never edited here; the view is made again from it.
+1. The replica is authoritative and is never edited here; the view lies on top of it, and is made again from it.
 2. Pending commands are replayed in the order in which they were confirmed, by the same `merge` rules that the server
    uses. There is nothing to clash with: other people's edits are already in the replica.
 3. A command that cannot be replayed (its record left, its step no longer exists) changes nothing and is named in
@@ -9,7 +9,8 @@ Rules
 4. A record keeps the version that the replica has: that is the version a new command's author saw.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -32,10 +33,19 @@ class View:
     could not be shown.
     """
 
-    records: dict[str, Record]
+    records: MutableMapping[str, Record]
     pending: dict[tuple[str, str], str] = field(default_factory=dict)
     born_by: dict[str, str] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def over(cls, records: Mapping[str, Record]) -> "View":
+        """A view on top of `records`, which it never changes."""
+        return cls(ChainMap({}, records))  # type: ignore[arg-type]  # only the first of a chain is written to
+
+    def scratch(self) -> "View":
+        """A view on top of this one, to try something out."""
+        return View(View.over(self.records).records, dict(self.pending), dict(self.born_by))
 
     def add(
         self,
@@ -70,7 +80,7 @@ class View:
             fields = check_fields(kind_of(creation.record), creation.fields)
         except ValueError:
             return f"{creation.record} does not fit"
-        if creation.under in self.records:
+        if creation.under is not None and creation.under in self.records:
             fields["team"] = team_of(self.records[creation.under])
         self.records[creation.record] = Record(creation.record, 0, fields, stamp)
         self.born_by[creation.record] = command.id
@@ -91,7 +101,7 @@ class View:
 
 def rebase(replica: Mapping[str, Record], pending: Iterable[tuple[Command | Draft, frozenset[str]]]) -> View:
     """The view over `replica` with `pending` replayed in order: commands, each with the records that hold it."""
-    view = View(dict(replica))
+    view = View.over(replica)
     for command, held in pending:
         view.add(command, held)
     return view

@@ -221,35 +221,40 @@ def _parser(program: Program, words: Collection[str]) -> argparse.ArgumentParser
     return parser
 
 
+_Flags = tuple[str, ...]
+_NONE = frozenset[_Flags]()
+_JSON = argument("--json", action="store_true", help="one JSON object on standard output")
+
+
 class _Tree:
     """The verbs of `program` as parsers below each other, as far as a call with these `words` can go."""
 
     def __init__(self, program: Program, words: frozenset[str]) -> None:
         self.program, self.words = program, words
 
-    def grow(self, parser: argparse.ArgumentParser, path: tuple[str, ...]) -> None:
-        """What stands at `path`, and below it."""
+    def grow(self, parser: argparse.ArgumentParser, path: tuple[str, ...], above: frozenset[_Flags] = _NONE) -> None:
+        """What stands at `path`, and below it. `above` are the options that the words before `path` take too."""
         alone = next((verb for verb in self.program.verbs if verb.path == path), None)
         if alone:
-            _take(alone, parser, self.program)
+            above |= _take(alone, parser, self.program, above)
         below = list(dict.fromkeys(verb.path[: len(path) + 1] for verb in self._below(path)))
         if below:
             # Called without a word the program opens its screen or prints its help; a noun that is no verb needs one.
             required = bool(path) and alone is None
             commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=required)
             for each in below:
-                self._add(commands, each)
+                self._add(commands, each, above)
 
     def _below(self, path: tuple[str, ...]) -> list[Verb]:
         return [verb for verb in self.program.verbs if verb.path[: len(path)] == path and verb.path != path]
 
-    def _add(self, commands: "Any", path: tuple[str, ...]) -> None:
+    def _add(self, commands: "Any", path: tuple[str, ...], above: frozenset[_Flags]) -> None:
         if not self.words.issuperset(path):
             commands.add_parser(path[-1], help=self._said(path), add_help=False)
             return
         verb = next((each for each in self.program.verbs if each.path == path), None)
         single = {"description": verb.summary, "epilog": _EXITS} if verb and not self._below(path) else {}
-        self.grow(commands.add_parser(path[-1], help=self._said(path), **single), path)
+        self.grow(commands.add_parser(path[-1], help=self._said(path), **single), path, above)
 
     def _said(self, path: tuple[str, ...]) -> str:
         verb = next((each for each in self.program.verbs if each.path == path), None)
@@ -259,9 +264,16 @@ class _Tree:
         return f"alone: {verb.summary} | {verbs}" if verbs else verb.summary
 
 
-def _take(verb: Verb, target: argparse.ArgumentParser, program: Program) -> None:
-    for each in (*verb.arguments, *program.common):
-        target.add_argument(*each.flags, **each.settings)
-    if verb.reports:
-        target.add_argument("--json", action="store_true", help="one JSON object on standard output")
+def _take(
+    verb: Verb, target: argparse.ArgumentParser, program: Program, above: frozenset[_Flags]
+) -> frozenset[_Flags]:
+    """Let `target` take what `verb` takes; the flags of it all.
+
+    What was said of an option before the verb holds: only who takes it first has a default for it.
+    """
+    taken = [*verb.arguments, *program.common, *([_JSON] if verb.reports else [])]
+    for each in taken:
+        known = {"default": argparse.SUPPRESS} if each.flags in above else {}
+        target.add_argument(*each.flags, **{**each.settings, **known})
     target.set_defaults(handler=verb.handler)
+    return frozenset(each.flags for each in taken)

@@ -61,6 +61,7 @@ PROGRAM = Program(
                 argument("--links", type=int, default=500_000, metavar="N", help="of audit (default: %(default)s)"),
                 argument("--rounds", type=int, default=40, metavar="N", help="of each page (default: %(default)s)"),
                 argument("--full", action="store_true", help="5 million links"),
+                argument("--keep", metavar="DIR", help="the filled databases stay here, and are found here again"),
             ),
         ),
         Verb(

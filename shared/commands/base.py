@@ -61,7 +61,7 @@ class Authority(StrEnum):
 
 
 class Urgency(StrEnum):
-    """How pressing a command is when the outbox has little room: `SAFETY` has a reserve, `LOW` is refused first."""
+    """How pressing a command is: `SAFETY` has a reserve in the outbox and is sent first, `LOW` is refused first."""
 
     SAFETY = "safety"
     NORMAL = "normal"
@@ -180,7 +180,7 @@ class Kind:
         atomic: groups of ``record_kind.field`` that take effect together or not at all.
         authority: who can settle it, where the payload does not say otherwise.
         window: how long after its device's last contact a `CENTRAL` command may still be confirmed.
-        priority: its place when the outbox has little room.
+        priority: how pressing it is, when the outbox has little room and when it is sent.
         system: the system of record that it writes to; None for none.
         timely: its time is judged again when it would take effect, as that of a `CENTRAL` one always is.
     """

@@ -1,6 +1,6 @@
 """What technicians work on: work orders, assets, readings, stock."""
 
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -128,11 +128,6 @@ class ChecklistItem(Body):
     def done_by(self) -> str | None:
         """Who ticked it first."""
         return self.ticks[0].author if self.ticks else None
-
-    @property
-    def done_at(self) -> datetime | None:
-        """When it was first ticked."""
-        return self.ticks[0].at if self.ticks else None
 
 
 class FindingEntry(Body):

@@ -96,6 +96,19 @@ def test_no_file_names_a_registry_or_a_machine() -> None:
     assert offences == []
 
 
+@pytest.mark.parametrize("program", [device.cli.PROGRAM, sync_server.cli.PROGRAM, simulators.cli.PROGRAM])
+def test_the_readme_names_every_verb(program: Program) -> None:
+    table = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("## The three commands")[2].partition("\n\n## ")[0]
+    )
+    rows = re.split(r"^\| `(tailboard[\w-]*)` \|", table, flags=re.MULTILINE)
+    told = dict(zip(rows[1::2], rows[2::2], strict=True))[program.name].partition("\n\n")[0]
+    nouns = {verb.path[0] for verb in program.verbs if verb.path}
+    assert nouns - set(re.findall(r"`([\w-]+)`", told)) == set()
+    benches = {verb.path[1] for verb in program.verbs if verb.path[:1] == ("bench",)}
+    assert benches - set(re.findall(r"\w+", told.partition("`bench`")[2])) == set()
+
+
 @pytest.mark.parametrize("command", ["tailboard", "tailboard-server", "tailboard-sim"])
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_a_quick_answer_loads_nothing_heavy(command: str, option: str) -> None:

@@ -1,9 +1,14 @@
-"""The tables of promises, routes, bad input and faults name tests and fields; every one of them must exist."""
+"""The tables of promises, routes, bad input, faults and settings name tests, fields and variables that must exist."""
 
+import ast
 import re
 from pathlib import Path
 
+import pytest
+
+from shared.commandline import UsageError
 from simulators.faults import FAULTS
+from sync_server.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,3 +64,48 @@ def test_every_row_of_the_checklist_has_a_test_of_its_name() -> None:
     assert nameless == [], "a row without a test that carries its name"
     named = {each for row in tests.values() for each in row}
     assert named <= defined(), f"named but not there: {sorted(named - defined())}"
+
+
+def test_every_row_of_the_console_is_seen_in_a_browser() -> None:
+    """What somebody at the office may rely on is proven where they see it: in Chromium."""
+    table = (ROOT / "docs" / "checklist.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in table.splitlines() if re.match(r"\| [\w-]+ \| C \|", line)]
+    seen = in_chromium()
+    unseen = [row[1].strip() for row in rows if not seen & set(re.findall(r"`(test_\w+)`", row[-2]))]
+    assert len(rows) > 25
+    assert unseen == [], "no test of the row has a `chromium`"
+
+
+def in_chromium() -> set[str]:
+    """Tests that take a real browser."""
+    files = (ROOT / "tests" / "console").glob("test_*.py")
+    functions = (node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    return {
+        each.name
+        for each in functions
+        if isinstance(each, ast.FunctionDef) and "chromium" in {arg.arg for arg in each.args.args}
+    }
+
+
+def test_the_page_about_settings_names_every_variable_that_is_read() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(TAILBOARD_[A-Z_]+)`", page))
+    packages = ("device", "sync_server", "simulators")
+    sources = [path.read_text(encoding="utf-8") for each in packages for path in (ROOT / each).rglob("*.py")]
+    found = {name for source in sources for name in re.findall(r"TAILBOARD_[A-Z_]+", source)}
+    named = {name for name in found if not name.endswith("_")}
+    assert named <= told
+    for name in told - named:  # those of a family are put together where they are read
+        with pytest.raises(UsageError, match=name):
+            read_settings({name: "none"})
+
+
+def test_the_list_of_decisions_has_each_of_them_by_its_title() -> None:
+    folder = ROOT / "docs" / "adr"
+    listed = re.findall(
+        r"^- (\d+)\. \[(.+)\]\((.+)\)$", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    told = {name: f"# {number}. {title}" for number, title, name in listed}
+    there = {path.name: path.read_text(encoding="utf-8").splitlines()[0] for path in folder.glob("0*.md")}
+    assert len(told) == len(listed)
+    assert told == there

@@ -54,6 +54,18 @@ def test_what_a_preview_foresees_is_what_the_replay_gives(picks: list[int]) -> N
         assert foreseen == plain
 
 
+def test_a_view_lies_on_top_of_the_replica_and_a_scratch_on_top_of_the_view() -> None:
+    w = world()
+    (high, low) = acts(Person.at(w), [1, 2])
+    before = dict(w.records)
+    view = rebase(before, [high])
+    scratch = view.scratch()
+    scratch.add(low)
+    assert [each.records[JOB].value("priority") for each in (view, scratch)] == ["high", "low"]
+    assert (before, set(view.records)) == (dict(w.records), set(before))
+    assert view.pending[JOB, "priority"] == high.id != scratch.pending[JOB, "priority"]
+
+
 def test_what_was_foreseen_is_not_worked_out_again() -> None:
     w = world()
     (command,) = acts(Person.at(w), [1])
