@@ -335,7 +335,7 @@ def withdrawals_ignored() -> None:
 
 def sends_again_unseen() -> None:
     """Whatever became of an order, it is sent once more: nobody looks it up."""
-    put(worker, "first", lambda _row: Send())
+    put(worker, "first", lambda _row, _began: Send())
 
 
 def histories_unread() -> None:
