@@ -183,8 +183,16 @@ class Host:
         self.incarnation = life
         self.down.clear()
         self.trace.note(self.name, f"boot {self._life}")
-        self._main = life.start(self._program(life))
+        self._main = life.start(self._run(life))
         return life
+
+    async def _run(self, life: Incarnation) -> None:
+        try:
+            await self._program(life)
+        except Exception as error:
+            if life.alive:
+                self.trace.note(self.name, f"the program ended: {error!r}")
+            raise
 
     def crash(self, where: str, *, power_cut: bool | None = None) -> None:
         """Lose what is in memory, and with a power cut what was not synced; by chance if it is None."""

@@ -101,8 +101,10 @@ def _json(body: bytes, request: Request) -> Response:
 
 
 def _say_problems(app: FastAPI) -> None:
-    async def refused(_request: Request, error: Exception) -> Response:
+    async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused), "registered for this type"
+        if error.problem.code is Code.INTERNAL:
+            log.error("fault", exc_info=error, extra={"path": request.url.path})
         return _document(error.problem)
 
     async def other(_request: Request, error: Exception) -> Response:

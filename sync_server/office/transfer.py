@@ -28,7 +28,7 @@ from sync_server.server_keys import RECEIPT_KEY
 from sync_server.store import Tx
 
 #: Refusals that are this server's trouble of the moment, and no word to a device.
-_TRY_AGAIN = frozenset({Code.BUSY, Code.STORE_FULL})
+_TRY_AGAIN = frozenset({Code.BUSY, Code.STORE_FULL, Code.INTERNAL})
 FILE_BYTES_MAX = 512 << 20
 ROUNDS_MAX = 100_000
 

@@ -95,10 +95,13 @@ _FULL = (Code.STORE_FULL, "the database cannot grow")
 #: How other states of PostgreSQL begin: no space, too little of something else, a lock not given, about to stop.
 _SHORT = {"53100": _FULL, "53": _BUSY, "55P03": _BUSY, "57P": _BUSY}
 _BROKEN = (Code.INTERNAL, "the database is damaged; stop the server and run: tailboard-server restore")
+#: Whether it was kept shows when it is asked for again: a log that could not be synced may still reach the disk.
+_FAILED = (Code.INTERNAL, "the database's disk failed in the middle; look after the disk, then do it again")
 _SQLITE = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
     sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: _FAILED,
     sqlite3.SQLITE_CORRUPT: _BROKEN,
     sqlite3.SQLITE_NOTADB: _BROKEN,
 }

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event, insert
+from sqlalchemy.engine.default import DefaultDialect
 
 from shared.problems import Code, Refused
+from sync_server.backup import raise_incarnation
 from sync_server.bootstrap import build_service, initialise
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.settings import Settings
@@ -167,3 +169,23 @@ def test_a_rehearsal_that_gives_way_is_busy_and_keeps_nothing(store: Store) -> N
     assert refused.value.problem.code is Code.BUSY
     with store.transaction() as tx:
         assert tx.server_value("one") is None
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_WRITE])
+def test_a_disk_that_fails_at_a_commit_is_named(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Whoever begins a new life of a restored database is told what to do, and can do it again."""
+
+    def fails(*_: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        raise error
+
+    store.close()
+    with monkeypatch.context() as broken:
+        broken.setattr(DefaultDialect, "do_commit", fails)
+        with pytest.raises(Refused, match="look after the disk, then do it again") as refused:
+            raise_incarnation(settings, "a test", ports=still_ports())
+    assert refused.value.problem.code is Code.INTERNAL
+    assert raise_incarnation(settings, "a test", ports=still_ports()) > 1
