@@ -31,6 +31,8 @@ from simulators.world.supplier import SUPPLIER, TERMS, Desk, Supplier
 from simulators.world.template import device_file, server_file, stretched_once, template
 
 TRIES_TO_AGREE = 60
+#: For so long a laptop is closed on which nothing waits, while the office still waits for somebody.
+LID_S = 120.0
 
 #: Told of a world before it begins; it may look at it whenever it likes, and touch nothing.
 Watch = Callable[[Stage], None]
@@ -207,8 +209,12 @@ class Course:
             await asyncio.sleep(10.0)
             reached = self._stage.reached()
             known = reached and all(seat.settled() and seat.reaches(reached[0]) for seat in seats)
-            if known and not self._stage.copies and not self._stage.office_waits():
+            if not known or self._stage.copies:
+                continue
+            if not self._stage.office_waits():
                 return
+            for seat in seats:  # what the office waits for may take long, and no technician sits in front of it
+                seat.host.suspend(LID_S)
         unsettled = [seat for seat in seats if not seat.settled()] + self._stage.copies
         self.unsettled = tuple(seat.waiting() for seat in unsettled)
         self.unsettled += tuple(f"office: {words}" for words in self._stage.office_waits())

@@ -36,7 +36,7 @@ from sync_server.settings import Settings as ServerSettings
 T = TypeVar("T")
 REST_S_MAX = 3600.0
 #: Once everything has healed nobody takes their time: so often people and the server look for work.
-HURRY_S = 20.0
+HURRY_S = 60.0
 
 
 async def in_place(work: Callable[[], T]) -> T:

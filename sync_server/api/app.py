@@ -10,14 +10,14 @@ Source: RFC 9457.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.compression import ENCODING, WORTH_BYTES, pack
 from shared.ports import RunBlocking
@@ -115,13 +115,31 @@ def _say_problems(app: FastAPI) -> None:
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(HTTPException, other)
 
-    @app.middleware("http")
-    async def faults(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+    app.add_middleware(_Faults)
+
+
+class _Faults:
+    """Whoever asks is told that a fault is ours, and no more. An answer that has begun breaks off."""
+
+    # the framework's own middlewares for functions move every message through a task and a queue of their own
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = False
+
+        async def sent(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
         try:
-            return await proceed(request)
+            await self._app(scope, receive, sent)
         except Exception:
-            log.exception("fault", extra={"path": request.url.path})
-            return _document(problem(Code.INTERNAL, "the fault is in the server's log"))
+            log.exception("fault", extra={"path": scope.get("path")})
+            if began or scope["type"] != "http":
+                raise
+            await _document(problem(Code.INTERNAL, "the fault is in the server's log"))(scope, receive, send)
 
 
 def _document(document: Problem) -> Response:
