@@ -133,11 +133,20 @@ class Person:
 
 @asynccontextmanager
 async def sitting_at(
-    world: World, *, size: tuple[int, int] = (80, 24), carry: bool = False, theme: str = "sun", resumes: bool = False
+    world: World,
+    *,
+    size: tuple[int, int] = (80, 24),
+    carry: bool = False,
+    theme: str = "sun",
+    resumes: bool = False,
+    loading: bool = False,
 ) -> AsyncIterator[Person]:
-    """The running screen of `world`, with its model tried; at the jobs, unless it `resumes` where somebody was."""
+    """The running screen of `world`; at the jobs, unless it `resumes` where somebody was.
+
+    Its model was tried, unless the test wants to see it while that is `loading`.
+    """
     app = TailboardApp(ajar(world.device), theme=theme, carry=carry, resumes=resumes)
     async with app.run_test(size=size, notifications=True) as pilot:
         person = Person(app, pilot, world)
-        await person.until(lambda: not app.loading, "the model was tried")
+        await person.until(lambda: loading or not app.loading, "the model was tried")
         yield person
