@@ -42,6 +42,7 @@ PAINT_S = 0.1
 QUESTION_CHARS_MAX = 4000
 Model = Literal["here", "loading", "none"]
 _LOADING = "The model is still loading. Ask all the same: your question waits for it. "
+_NO_PAGE = "No page lies behind this row: a source opens its page, an answer why it ran where it ran."
 _NO_OFFER = "Nothing waits for your consent here. e says why an answer ran where it ran."
 _NOT_WAITING = "This question does not wait. x cancels one that was left for the cluster."
 
@@ -195,6 +196,7 @@ class AskPage(Page[AskSeen]):
         on_job = "A note belongs to a job. Open one with 1, ask there, then n." if self.job is None else None
         decided = (row and row.decision) or self._last_decision(row)
         return {
+            "select": None if row and (row.place or row.decision) else _NO_PAGE,
             "copy": None if answer else "There is no answer here to copy yet.",
             "to_note": on_job if answer else "There is no answer here to make a note of yet.",
             "why_here": None if decided else "Nothing was decided here yet: ask something first.",
@@ -265,7 +267,7 @@ class AskPage(Page[AskSeen]):
     @on(OptionList.OptionSelected)
     def _open(self) -> None:
         row = self.query_one(Thread).here
-        if row is None:
+        if self.says_why_not("select") or row is None:
             return
         if row.place is not None:
             self.app.push_screen(ManualPage(row.place.document, row.place.page, row.place.quote))
