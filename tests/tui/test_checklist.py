@@ -65,7 +65,7 @@ async def test_unavailable_says_why(make_world: MakeWorld) -> None:
         person.app.clear_notifications()
         await person.press("f")
         await person.until(lambda: any("is closed: no step leads on" in each for each in person.notices))
-        assert person.app.screen is page
+        assert await person.arrives(OrderPage) is page
         await person.press("escape", "home", "enter")
         await person.arrives(OrderPage)
         await person.press("f")
