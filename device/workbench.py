@@ -28,6 +28,7 @@ from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.listed import OPEN_STATES, JobList, Jobs
 from device.model.port import LanguageModel, Watch
+from device.recourse import not_come_back, not_taken_back
 from device.routes import Question, Routes
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
 from device.updates.bundles import Ruling
@@ -48,7 +49,7 @@ from shared.commands.question_answered import QuestionAnswered
 from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, WITHDRAWAL_TYPE, seal
 from shared.ids import id_of
-from shared.outcomes import Outcome, Standing
+from shared.outcomes import Standing
 from shared.ports import Ports
 from shared.records import (
     AnswerEntry,
@@ -470,11 +471,8 @@ class Workbench:
             self._check_here(command_id, items)
         going = set(ids).union(*(dependants(command_id, needs) for command_id in ids))
         chosen = tuple(item for command_id, item in items.items() if command_id in going)
-        if sent := [item for item in chosen if item.state not in {State.SAVED, State.TURNED}]:
-            raise LocalError(
-                f"{number(sent[0])} was sent already, so it cannot be taken back here. Ask the office, or enter "
-                "a correction."
-            )
+        if sent := [why for item in chosen if (why := not_taken_back(item))]:
+            raise LocalError(sent[0])
         return chosen
 
     def _check_here(self, command_id: str, items: Mapping[str, Item]) -> None:
@@ -483,9 +481,9 @@ class Workbench:
         known = self._store.items_of([command_id])
         if not known:
             raise LocalError(f"There is no command {command_id} on this laptop. See: tailboard outbox list")
-        if known[0].withdrawal:
-            raise LocalError(f"{number(known[0])} is taken back already.")
-        raise LocalError(f"{number(known[0])} is settled already; it cannot be taken back. Enter a correction.")
+        why = not_taken_back(known[0])
+        assert why is not None, "or it would be among them"
+        raise LocalError(why)
 
     def withdraw(self, ids: Sequence[str]) -> tuple[Item, ...]:
         """Take commands back that were not sent yet, and with them all that rests on them; what was taken back.
@@ -572,11 +570,8 @@ class Workbench:
         if not found:
             raise LocalError(f"There is no command {command_id} on this laptop. See: tailboard outbox list")
         (item,) = found
-        if item.dealt:
-            raise LocalError(f"{number(item)} has been dealt with already.")
-        over = item.receipt is not None and item.receipt.outcome in {Outcome.REJECTED, Outcome.EXPIRED}
-        if not over and not self._store.is_hopeless(command_id):
-            raise LocalError(f"{number(item)} did not come back: it is {item.standing}. There is nothing to do.")
+        if why := not_come_back(item, hopeless=self._store.is_hopeless(command_id)):
+            raise LocalError(why)
         return item
 
     # -- the link

@@ -94,7 +94,7 @@ PROGRAM = Program(
                 argument("--jobs", type=int, default=5_000, metavar="N", help="work orders (default: %(default)s)"),
                 argument("--rows", type=int, default=100_000, metavar="N", help="commands (default: %(default)s)"),
                 argument("--keys", type=int, default=200, metavar="N", help="on each list (default: %(default)s)"),
-                argument("--turns", type=int, default=5, metavar="N", help="starts of each (default: %(default)s)"),
+                argument("--turns", type=int, default=9, metavar="N", help="starts of each (default: %(default)s)"),
             ),
         ),
         Verb(

@@ -83,7 +83,9 @@ def _under_way(turn: Turn, elapsed_s: float) -> list[tuple[str, Look]]:
         state = "PARTIAL: you stopped it; not checked against the manuals" if turn.stopped else "not checked yet"
         lines += [(f"[{state}]", "bold"), (plain(turn.partial), "plain")]
     if turn.running:
-        lines.append((f"Asking… {elapsed_s:.0f} s. Esc stops.", "plain"))
+        doing = "Waiting for the model, which is still loading" if turn.waits else "Asking"
+        then = "Your question is asked by itself as soon as it is here. " if turn.waits else ""
+        lines.append((f"{doing}… {elapsed_s:.0f} s. {then}Esc stops.", "plain"))
     elif turn.fault:
         lines.append((f"! {plain(turn.fault)}", "loud"))
     elif turn.stopped and not turn.partial:

@@ -28,7 +28,8 @@ class ByName(Entrance):
                 title = binding.tooltip or binding.description
                 if title not in offered and self._is_on_offer(node, binding):
                     offered.add(title)
-                    says = f"{self._what(node, binding)} Key: {key_name(binding.key)}"
+                    why = self.why_not(node, binding)
+                    says = f"{f'Not now: {why}' if why else self._what(node, binding)} Key: {key_name(binding.key)}"
                     yield SystemCommand(title, says, lambda b=binding, n=node: self._run(b, n))
 
     def _owner(self, node: DOMNode, binding: Binding) -> tuple[DOMNode, str, tuple[object, ...]]:
@@ -42,6 +43,11 @@ class ByName(Entrance):
     def _what(self, node: DOMNode, binding: Binding) -> str:
         owner, name, _ = self._owner(node, binding)
         return (getattr(owner, f"action_{name}").__doc__ or "").partition("\n")[0]
+
+    def why_not(self, node: DOMNode, binding: Binding) -> str | None:
+        """Why what the key of `node` does cannot be done now; None if it can, or if `node` does not know."""
+        cannot = getattr(node, "cannot", None)
+        return cannot().get(binding.action) if cannot else None
 
     async def _run(self, binding: Binding, node: DOMNode) -> None:
         await self.run_action(binding.action, node)

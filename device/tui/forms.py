@@ -48,15 +48,24 @@ async def note(app: "TailboardApp", job: str, was: Proposal | None = None) -> Pr
     return await typed(app, job, line)
 
 
+def why_no_step(order: Record, to: str = "") -> str | None:
+    """Why the job's state cannot become `to`, or any other; None if it can."""
+    now = str(order.fields["status"])
+    allowed = steps("work_order", "status", now)
+    if not allowed or (to and to not in allowed):
+        where = f"to {named(to)}" if to and allowed else "on"
+        return f"{id_of(order.ref)} is {named(now)}: no step leads {where} from there."
+    return None
+
+
 async def status(app: "TailboardApp", job: str, was: Proposal | None = None) -> Proposal | None:
     """The next state, of those that the present one allows."""
     order = await app.record(job)
     now = str(order.fields["status"])
-    allowed = steps("work_order", "status", now)
-    if not allowed:
-        app.say(f"{id_of(job)} is {named(now)}: no step leads on from there.")
+    if why := why_no_step(order):
+        app.say(why)
         return None
-    choices = [Choice(state, named(state)) for state in allowed]
+    choices = [Choice(state, named(state)) for state in steps("work_order", "status", now)]
     at = str(was.payload["to"]) if was else None
     to = await app.ask(Pick(f"{id_of(job)} is {named(now)}. It becomes:", choices, at=at))
     return Proposal(StatusChanged.kind.name, job, {"to": to}, {}) if to else None

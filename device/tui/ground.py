@@ -54,12 +54,20 @@ class Ground(ByName):
         return await self.push_screen_wait(dialog)
 
     def say(self, what: str) -> None:
-        """A short notice."""
-        self.notify(plain(what), markup=False)
+        """A short notice. Said twice, it stands there once: keys that are pressed again pile nothing up."""
+        said = plain(what)
+        self._take_away(said)
+        self.notify(said, markup=False)
 
     def tell(self, error: DeviceError) -> None:
         """A fault, in its own sentence. It stays long enough to be read."""
-        self.notify(plain(str(error)), severity="warning", timeout=15, markup=False)
+        said = plain(str(error))
+        self._take_away(said)
+        self.notify(said, severity="warning", timeout=15, markup=False)
+
+    def _take_away(self, said: str) -> None:
+        for each in [each for each in self._notifications if each.message == said]:
+            self._unnotify(each)
 
     def copy(self, text: str) -> None:
         """To the clipboard, through the terminal."""

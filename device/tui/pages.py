@@ -97,14 +97,19 @@ class Pages:
         if not self._back_while(lambda screen: not further.is_here(screen, where, stack)):
             self._app.push_screen(further.page(where, stack))
 
-    def _go_to_a_job(self, *, say: bool) -> None:
+    @property
+    def job_to_go_to(self) -> str | None:
+        """The job under the cursor if the jobs are in front, else the last one that lay open; None without any."""
         home = next((page for page in self._app.screen_stack if isinstance(page, JobsPage)), None)
         here = home.key_here if home is self._app.screen else None
-        job = here or self._last_job or (home.key_here if home else None)
-        if job is None:
-            self._app.say("There is no work order on this laptop yet.")
-        else:
+        return here or self._last_job or (home.key_here if home else None)
+
+    def _go_to_a_job(self, *, say: bool) -> None:
+        home, job = self._app.screen_stack[0], self.job_to_go_to
+        if job is not None:
             self.open_job(job, say=say)
+        elif isinstance(home, JobsPage):
+            self._app.say(home.nothing_here() or home.EMPTY)
 
     def _back_to(self, *names: str) -> bool:
         return self._back_while(lambda screen: not further.is_called(screen, *names))
@@ -195,7 +200,7 @@ class Pages:
             ("In the list", focused),
             ("Everywhere", bindings_of(type(self._app))),
         ]
-        self._app.push_screen(Read("Keys", keys_text(groups)))
+        self._app.push_screen(Read("Keys", keys_text(groups, screen.cannot() if isinstance(screen, Page) else {})))
 
 
 def drafts_listed(unsaved: Mapping[str, Unsaved]) -> str:

@@ -32,8 +32,8 @@ NEAREST = 6
 class Turn:
     """One question. `steps` are the sentences that were said while it ran, `partial` the words that came so far.
 
-    `offer` is what a consent would let leave, where one is all that is missing; `offered` says that the person was
-    asked. `fault` is a sentence if it ended without anything else.
+    It `waits` while the model is still loading. `offer` is what a consent would let leave, where one is all that is
+    missing; `offered` says that the person was asked. `fault` is a sentence if it ended without anything else.
     """
 
     question: str
@@ -45,6 +45,7 @@ class Turn:
     fault: str = ""
     stopped: bool = False
     running: bool = True
+    waits: bool = False
     offer: Offer | None = None
     offered: bool = False
 
@@ -95,11 +96,11 @@ class Talk:
     async def _run(self, turn: Turn, consent: Reach | None) -> None:
         app = self._app
         try:
+            turn.waits = app.loading
             turn.hits = tuple(await app.desk.do(lambda: app.device.library.hits(turn.question, NEAREST)))
             self._changed()
-            if app.loading:
-                self._hear(turn.steps.append)("The model is still loading; the pages below are from the manuals.")
             await app.assistant_ready()
+            turn.waits = False
             heard = Heard(
                 self._hear(turn.steps.append), self._hear(lambda piece: _add(turn, piece)), lambda: self._anew(turn)
             )

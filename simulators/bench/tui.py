@@ -1,9 +1,10 @@
 """The technician's screen beside a bare Textual app: first paint, keys under load, memory, and the command's start.
 
-Both run in processes of their own, in turns, so that a machine that slows down slows both. A start is measured in
-processor time, which others on the machine do not lengthen, and with bytecode, as it is installed; a key as a person
-waits for it. The store holds thousands of jobs and a long outbox, and while keys are pressed the model writes, if
-there is one here.
+Both run in processes of their own, in turns, so that a machine that slows down slows both; every other turn begins
+with the bare one, and the turn with the median ratio is told. A start is measured in processor time, which others on
+the machine do not lengthen, and with bytecode, as it is installed; a key as a person waits for it. The store holds
+thousands of jobs and a long outbox. While keys are pressed on the list of jobs the model writes, if there is one
+here; the floor beside that is the bare list while the same model writes.
 """
 
 import json
@@ -11,12 +12,12 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median, quantiles
-from typing import Any
+from statistics import quantiles
+from typing import Any, TypeVar
 
 import httpx
 
@@ -29,22 +30,24 @@ from shared.ids import record_ref
 from shared.ports import Ports, system_ports
 from shared.records import Record, Stamp, check_fields
 from shared.sync import cursor_at
-from simulators.bench.figures import Figures, figure, say, scratch, skipped
+from simulators.bench.figures import Figure, Figures, figure, say, scratch, skipped
 from simulators.bench.save import PIN, WORDS, make_laptop
 
 _BARE, _START, _KEYS = "simulators.bench.tui_bare", "simulators.bench.tui_start", "simulators.bench.tui_child"
+_WRITER = "simulators.bench.tui_writer"
+Told = TypeVar("Told")
 #: A cell of the outbox as it is copied: everything but its place, its name and what names it.
 _COPIED = [name for name in COLUMNS if name not in {"position", "id", "seq", "payload"}]
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much is on the laptop, how many keys are pressed, and how often each start is repeated."""
+    """How much is on the laptop, how many keys are pressed, and how often each start is repeated, an odd number."""
 
     jobs: int = 5_000
     rows: int = 100_000
     keys: int = 200
-    turns: int = 5
+    turns: int = 9
 
 
 def measure(load: Load, model: Path | None = None) -> Figures:
@@ -130,20 +133,37 @@ def _bytecode() -> Iterator[dict[str, str]]:
 
 
 def _starts(home: Path, turns: int, environment: Mapping[str, str]) -> Figures:
-    ours, bare = [], []
-    for _ in range(turns + 1):
-        bare.append(_child(_BARE, environment=environment))
-        ours.append(_child(_START, home, PIN, environment=environment))
-    del ours[0], bare[0]  # they compiled
+    def bare() -> dict[str, Any]:
+        return _child(_BARE, environment=environment)
+
+    def ours() -> dict[str, Any]:
+        return _child(_START, home, PIN, environment=environment)
+
+    bare()  # they compile
+    ours()
+    taken = list(_in_turns(turns, ours, bare))
     return {
-        "first_paint": figure(
-            median(each["cpu_s"] for each in ours), "s cpu", median(each["cpu_s"] for each in bare)
-        ),
-        "rows_shown": figure(
-            median(each["shown_s"] for each in ours), "s cpu", median(each["cpu_s"] for each in bare)
-        ),
-        "memory": figure(median(each["mib"] for each in ours), "MiB", median(each["mib"] for each in bare)),
+        "first_paint": _middle(((mine["cpu_s"], floor["cpu_s"]) for mine, floor in taken), "s cpu"),
+        "rows_shown": _middle(((mine["shown_s"], floor["cpu_s"]) for mine, floor in taken), "s cpu"),
+        "memory": _middle(((mine["mib"], floor["mib"]) for mine, floor in taken), "MiB"),
     }
+
+
+def _in_turns(turns: int, ours: Callable[[], Told], floor: Callable[[], Told]) -> Iterator[tuple[Told, Told]]:
+    """What each said, turn by turn; every other turn begins with the floor."""
+    for turn in range(turns):
+        if turn % 2:
+            beside = floor()
+            yield ours(), beside
+        else:
+            yield ours(), floor()
+
+
+def _middle(pairs: Iterable[tuple[float, float]], unit: str) -> Figure:
+    """The turn with the median ratio: one start that something disturbed changes nothing."""
+    in_order = sorted(pairs, key=lambda pair: pair[0] / pair[1])
+    value, beside = in_order[len(in_order) // 2]
+    return figure(value, unit, beside)
 
 
 def _child(module: str, *arguments: object, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -155,16 +175,13 @@ def _child(module: str, *arguments: object, environment: Mapping[str, str] | Non
     return told
 
 
-def _help(turns: int, environment: Mapping[str, str]) -> dict[str, Any]:
+def _help(turns: int, environment: Mapping[str, str]) -> Figure:
     """`tailboard --help` beside an interpreter that does nothing, in processor time."""
     ours = [sys.executable, "-m", "device.cli", "--help"]
     floor = [sys.executable, "-c", "pass"]
-    taken: tuple[list[float], list[float]] = ([], [])
     _processor_s(ours, environment)  # it compiles
-    for _ in range(turns):
-        for which, command in enumerate((ours, floor)):
-            taken[which].append(_processor_s(command, environment))
-    return figure(median(taken[0]) * 1000, "ms cpu", median(taken[1]) * 1000)
+    taken = _in_turns(turns, lambda: _processor_s(ours, environment), lambda: _processor_s(floor, environment))
+    return _middle(((mine * 1000, bare * 1000) for mine, bare in taken), "ms cpu")
 
 
 def _processor_s(command: Sequence[str], environment: Mapping[str, str]) -> float:
@@ -180,11 +197,29 @@ def _processor_s(command: Sequence[str], environment: Mapping[str, str]) -> floa
 def _keys(home: Path, load: Load, model: Path | None) -> Figures:
     say(f"{load.keys} keys on each list, with {load.jobs} jobs and {load.rows} commands")
     bare = _child(_BARE, load.keys)["ms"]
-    told = _child(_KEYS, home, load.keys, model or "none")
-    figures = {f"key_{name}_p95": figure(_p95(taken), "ms", _p95(bare)) for name, taken in told["ms"].items()}
-    if model is None:
-        figures["key_while_writing_p95"] = skipped("no model on this machine")
-    return figures
+    told = _child(_KEYS, home, load.keys, model or "none")["ms"]
+    writing = told.pop("while_writing", None)
+    figures = {f"key_{name}_p95": figure(_p95(taken), "ms", _p95(bare)) for name, taken in told.items()}
+    if model is None or writing is None:
+        return figures | {"key_while_writing_p95": skipped("no model on this machine")}
+    with _writing(home, model):
+        beside = _child(_BARE, load.keys)["ms"]
+    return figures | {"key_while_writing_p95": figure(_p95(writing), "ms", _p95(beside))}
+
+
+@contextmanager
+def _writing(home: Path, model: Path) -> Iterator[None]:
+    """A process in which the model writes all the time. Raises `RuntimeError` if it did not."""
+    command = [sys.executable, "-m", _WRITER, str(home), str(model)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin, "it ends when this is closed"
+        assert process.stdout, "it says when it has begun"
+        began = process.stdout.readline()
+        yield
+        wrote = process.poll() is None
+        process.stdin.close()
+    if not began or not wrote:
+        raise RuntimeError("while keys were pressed on the bare list the model did not write")
 
 
 def _p95(taken: Sequence[float]) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -70,6 +71,12 @@ def keys(home: Path, presses: int, model: str) -> dict[str, Any]:
     return {"ms": told}
 
 
+def questions() -> Iterator[str]:
+    """Sentences without end, no two alike."""
+    for number in count():
+        yield f"checked coupling {number}, was noisy before, oil topped up, pressure {number % 9}.2 bar afterwards"
+
+
 class Writing:
     """The model answers one question after the other, until the `end`."""
 
@@ -84,10 +91,7 @@ class Writing:
         self._task.cancel()
 
     async def _write(self) -> None:
-        for number in count():
-            words = (
-                f"checked coupling {number}, was noisy before, oil topped up, pressure {number % 9}.2 bar afterwards"
-            )
+        for words in questions():
             await beside(partial(self._device.workbench.propose, words, "work_order/WO-00003"))
 
 

@@ -106,11 +106,26 @@ def test_the_gateway_is_measured_behind_a_real_server() -> None:
     assert measured.counts["crowd"] > 0
 
 
+def test_one_start_that_something_disturbed_changes_no_figure() -> None:
+    from simulators.bench.tui import _in_turns, _middle
+
+    order: list[str] = []
+    taken = {"ours": iter([1.0, 9.0, 1.1]), "bare": iter([1.0, 1.0, 1.0])}
+
+    def start(which: str) -> float:
+        order.append(which)
+        return next(taken[which])
+
+    turns = _in_turns(3, lambda: start("ours"), lambda: start("bare"))
+    assert _middle(turns, "s cpu") == {"value": 1.1, "unit": "s cpu", "floor": 1.0, "ratio": 1.1}
+    assert order == ["ours", "bare", "bare", "ours", "ours", "bare"]
+
+
 def test_the_screen_stands_beside_a_bare_app() -> None:
     from simulators.bench.tui import Load
     from simulators.bench.tui import measure as measure_screen
 
     figures = measure_screen(Load(jobs=30, rows=40, keys=10, turns=1))
-    starts, keys = {"first_paint", "rows_shown", "memory", "help"}, {"jobs", "filter", "outbox"}
+    starts, keys = {"first_paint", "rows_shown", "memory", "help"}, {"jobs", "filter", "outbox", "while_writing"}
     assert starts | {f"key_{name}_p95" for name in keys} <= set(figures)
     check({name: each for name, each in figures.items() if "skipped" not in each})

@@ -56,7 +56,7 @@ class Person:
         reached = asyncio.Event()
         if self.app.is_running and self.app.call_later(reached.set):
             await asyncio.wait_for(reached.wait(), 30)
-        for _ in range(2000):
+        for _ in range(15_000):  # each key is held for two seconds at most, and on a busy machine many may be
             if not self.app.entered or self.app.pages.in_turn.idle:
                 break
             await asyncio.sleep(0.002)
@@ -133,11 +133,20 @@ class Person:
 
 @asynccontextmanager
 async def sitting_at(
-    world: World, *, size: tuple[int, int] = (80, 24), carry: bool = False, theme: str = "sun", resumes: bool = False
+    world: World,
+    *,
+    size: tuple[int, int] = (80, 24),
+    carry: bool = False,
+    theme: str = "sun",
+    resumes: bool = False,
+    loading: bool = False,
 ) -> AsyncIterator[Person]:
-    """The running screen of `world`, with its model tried; at the jobs, unless it `resumes` where somebody was."""
+    """The running screen of `world`; at the jobs, unless it `resumes` where somebody was.
+
+    Its model was tried, unless the test wants to see it while that is `loading`.
+    """
     app = TailboardApp(ajar(world.device), theme=theme, carry=carry, resumes=resumes)
     async with app.run_test(size=size, notifications=True) as pilot:
         person = Person(app, pilot, world)
-        await person.until(lambda: not app.loading, "the model was tried")
+        await person.until(lambda: loading or not app.loading, "the model was tried")
         yield person

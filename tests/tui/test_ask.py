@@ -1,11 +1,15 @@
 """Ask: what is shown of a question, where its answer ran, its sources, stopping, copying, noting, waiting."""
 
+import threading
+
 import httpx
 import pytest
 from textual.widgets import Input
 
+from device.model.port import LanguageModel
 from device.tui.screens.ask import AskPage
 from device.tui.screens.dialogs import YesNo
+from device.tui.screens.jobs import JobsPage
 from device.tui.screens.manual import ManualPage
 from device.tui.screens.proposals import ProposalsPage
 from device.tui.screens.reasons import ReasonsPage
@@ -15,7 +19,7 @@ from tests.laptops import Writes
 from tests.tui.asking import NX, TORQUE, UNKNOWN, Slow, asking, asks
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, Person, sitting_at
-from tests.tui.world import record
+from tests.tui.world import World, record
 
 ANYTHING = "Which bolt is it?"
 QUEUED = "0193a000-0000-7000-8000-0000000000dd"
@@ -312,3 +316,59 @@ async def test_what_can_wait_only_on_a_job_says_so_in_the_screens_own_words(make
         await answered(person)
         assert "Ask from the job's own page (a): there it can wait." in person.text
         assert "--" not in person.text
+
+
+def loads_slowly(world: World) -> threading.Event:
+    """The model is loaded when the event is set."""
+    loads, load = threading.Event(), world.device.load_model
+
+    def slowly() -> LanguageModel:
+        assert loads.wait(20)
+        return load()
+
+    world.device.load_model = slowly  # type: ignore[method-assign]
+    return loads
+
+
+async def test_loading_is_said_and_a_question_waits_for_the_model(make_world: MakeWorld) -> None:
+    world, _ = asking(make_world, NX, model=Writes())
+    loads = loads_slowly(world)
+    async with sitting_at(world, loading=True) as person:
+        try:
+            await person.arrives(JobsPage)
+            await person.press("3")
+            page = await person.arrives(AskPage)
+            assert "The model is still loading." in person.text
+            assert "No model" not in person.text
+            await person.pastes(TORQUE)
+            await person.press("enter")
+            await person.sees("Nearest pages")
+            waits = " ".join(person.text.split())
+            assert "Waiting for the model, which is still loading" in waits
+            assert "asked by itself as soon as it is here. Esc stops." in waits
+            assert page.talk.running is not None
+        finally:
+            loads.set()
+        await answered(person)
+        assert "[THIS LAPTOP | " in person.text
+        assert "still loading" not in person.text
+
+
+async def test_loading_is_said_and_esc_stops_waiting_for_it(make_world: MakeWorld) -> None:
+    model = Writes()
+    world, _ = asking(make_world, model=model)
+    loads = loads_slowly(world)
+    async with sitting_at(world, loading=True) as person:
+        try:
+            await person.arrives(JobsPage)
+            await asks(person, ANYTHING)
+            page = await person.arrives(AskPage)
+            await person.sees("Waiting for the model")
+            await person.press("escape")
+            await person.sees("Stopped by you.")
+        finally:
+            loads.set()
+        await person.until(lambda: not person.app.loading, "the model was tried")
+        await person.settles()
+        assert page.talk.running is None
+        assert page.talk.turns[0].came is None

@@ -10,12 +10,12 @@ from device.tui.screens.dialogs import Ask, Pick, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
-from device.tui.screens.proposals import ProposalsPage
 from device.tui.widgets.checklist import Checklist
 from device.tui.widgets.table import RowTable
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, sitting_at
 from tests.tui.routine import routine
+from tests.tui.world import World
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,12 +62,27 @@ async def test_unavailable_says_why(make_world: MakeWorld) -> None:
         await person.until(lambda: any("no step leads on" in each for each in person.notices))
         await person.press("enter")
         await person.until(lambda: any("Nothing is marked" in each for each in person.notices))
+        person.app.clear_notifications()
         await person.press("f")
-        await person.arrives(ProposalsPage)
-        await person.sees("[!]")
-        await person.press("y")
+        await person.until(lambda: any("is closed: no step leads on" in each for each in person.notices))
+        assert await person.arrives(OrderPage) is page
+        await person.press("escape", "home", "enter")
+        await person.arrives(OrderPage)
+        await person.press("f")
+        table = await person.can_confirm()
+        await person.press("space", "y")
         await person.until(lambda: any("Nothing is ticked" in each for each in person.notices))
-        assert page in person.app.screen_stack
+        assert "y -Confirm 0" in person.text
+        assert person.app.screen is table
+
+
+async def test_a_notice_stands_there_once_however_often_its_key_is_pressed(world: World) -> None:
+    async with sitting_at(world) as person:
+        await person.opens_outbox()
+        await person.press("z", "z", "z")
+        await person.sees("There is nothing to undo.")
+        assert person.notices == ["There is nothing to undo."]
+        assert person.text.count("There is nothing to undo.") == 1
 
 
 async def test_filter_on_every_list(make_world: MakeWorld) -> None:

@@ -1,121 +1,23 @@
-"""What holds for each page that asks, shows manuals or tells of the laptop: readable, complete, one way back."""
+"""The pages that ask, show manuals or tell of the laptop: what they say, and where their keys lead."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
 
 from device.tui import themes
 from device.tui.picture import View, export_picture
 from device.tui.screens.ask import AskPage
 from device.tui.screens.consent import ConsentDialog, Leaving
 from device.tui.screens.jobs import JobsPage
-from device.tui.screens.laptop import ConsentsPage, DecisionsPage, LaptopPage
-from device.tui.screens.library import LibraryPage
+from device.tui.screens.laptop import LaptopPage
 from device.tui.screens.manual import ManualPage
-from device.tui.screens.ready import ReadyPage
-from device.tui.screens.reasons import ReasonsPage
 from tests.laptops import Writes
 from tests.tui.asking import NX, PERSONAL, TORQUE, asking, asks
 from tests.tui.conftest import MakeWorld
-from tests.tui.drive import JOB, Person, sitting_at
-from tests.tui.test_look import faint
-
-Go = Callable[[Person], Awaitable[object]]
-
-
-async def to_ask(person: Person) -> None:
-    await asks(person, TORQUE)
-    page = await person.arrives(AskPage)
-    await person.until(lambda: bool(page.talk.turns) and page.talk.running is None and page.up_to_date, "an answer")
-
-
-async def to_manual(person: Person) -> None:
-    await to_ask(person)
-    await person.press("down", "enter")
-    await person.arrives(ManualPage)
-
-
-async def to_reasons(person: Person) -> None:
-    await to_ask(person)
-    await person.press("e")
-    await person.arrives(ReasonsPage)
-
-
-async def to_library(person: Person) -> None:
-    await person.press("m")
-    await person.arrives(LibraryPage)
-
-
-async def to_search(person: Person) -> None:
-    await to_library(person)
-    await person.press("slash")
-    await person.types("casing")
-    await person.sees("near to that")
-    await person.press("enter")
-
-
-async def to_laptop(person: Person) -> None:
-    await person.press("i")
-    await person.arrives(LaptopPage)
-
-
-async def to_consents(person: Person) -> None:
-    await to_laptop(person)
-    await person.press("o")
-    await person.arrives(ConsentsPage)
-
-
-async def to_decisions(person: Person) -> None:
-    await to_ask(person)
-    await to_laptop(person)
-    await person.press("e")
-    await person.arrives(DecisionsPage)
-
-
-async def to_ready(person: Person) -> None:
-    await person.press("b")
-    await person.arrives(ReadyPage)
-
-
-PAGES: dict[str, Go] = {
-    "ask": to_ask,
-    "manual": to_manual,
-    "reasons": to_reasons,
-    "library": to_library,
-    "search": to_search,
-    "laptop": to_laptop,
-    "consents": to_consents,
-    "decisions": to_decisions,
-    "ready": to_ready,
-}
-
-
-@pytest.mark.parametrize("page", PAGES)
-async def test_footer_fits_in_80_columns_on_every_further_page(make_world: MakeWorld, page: str) -> None:
-    world, _ = asking(make_world, NX, model=Writes())
-    async with sitting_at(world) as person:
-        await PAGES[page](person)
-        await person.until(lambda: "Keys" in person.text.splitlines()[-1], "the last line")
-        keys = list(person.app.screen.query_one(Footer).query(FooterKey))
-        palette = next(key for key in keys if key.has_class("-command-palette"))
-        shown = [key for key in keys if key is not palette]
-        assert len(shown) <= 8
-        assert max(key.region.right for key in shown) <= palette.region.x
-
-
-@pytest.mark.parametrize("theme", [each.name for each in themes.THEMES])
-async def test_seven_to_one_for_all_text_of_the_further_pages(make_world: MakeWorld, theme: str) -> None:
-    world, _ = asking(make_world, NX, model=Writes())
-    async with sitting_at(world, theme=theme) as person:
-        for name, go in PAGES.items():
-            await go(person)
-            assert (name, list(faint(person.app))) == (name, [])
-            await person.press("1")
-            await person.arrives(JobsPage)
+from tests.tui.drive import JOB, sitting_at
+from tests.tui.everywhere import to_search
+from tests.tui.looks import faint
 
 
 @pytest.mark.parametrize("theme", [each.name for each in themes.THEMES])
@@ -133,18 +35,6 @@ async def test_seven_to_one_for_all_text_of_a_consent(make_world: MakeWorld, the
         for key in ("home", "down", "down"):
             await person.press(key)
             assert list(faint(person.app)) == []
-
-
-@pytest.mark.parametrize("page", PAGES)
-async def test_esc_one_level_back_from_every_further_page_home(make_world: MakeWorld, page: str) -> None:
-    world, _ = asking(make_world, NX, model=Writes())
-    async with sitting_at(world) as person:
-        await PAGES[page](person)
-        for _ in range(8):
-            if isinstance(person.app.screen, JobsPage):
-                break
-            await person.press("escape")
-        assert isinstance(person.app.screen, JobsPage)
 
 
 async def test_empty_says_why_on_every_further_list(make_world: MakeWorld) -> None:

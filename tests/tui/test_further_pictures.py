@@ -17,8 +17,8 @@ from tests.laptops import Writes
 from tests.tui.asking import NX, PERSONAL, UNKNOWN, asking, asks
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import Person, sitting_at
+from tests.tui.everywhere import to_ask, to_decisions, to_manual, to_reasons, to_search
 from tests.tui.test_conflict import QUESTION, conflict, settled
-from tests.tui.test_further_pages import to_ask, to_decisions, to_manual, to_reasons, to_search
 from tests.tui.test_outbox import FIELD, confirm
 from tests.tui.test_pictures import SIZES, comes_to, picture
 from tests.tui.world import NOW, World

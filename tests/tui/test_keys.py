@@ -1,17 +1,12 @@
 """Keys: what terminals deliver, nothing while typing, one level back, all of them listed and named."""
 
-import importlib
-import pkgutil
 import string
 
 import pytest
 from textual.binding import Binding
 from textual.command import CommandList, CommandPalette
-from textual.dom import DOMNode
-from textual.widgets import Footer, Input
-from textual.widgets._footer import FooterKey
+from textual.widgets import Input
 
-import device.tui
 from device.tui.app import TailboardApp
 from device.tui.screens.dialogs import Pick, Read, YesNo
 from device.tui.screens.jobs import JobsPage
@@ -20,26 +15,13 @@ from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
 from device.tui.screens.proposals import ProposalsPage
 from device.tui.screens.too_small import TooSmall
-from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, Person, sitting_at
+from tests.tui.everywhere import classes
 from tests.tui.world import World
 
 #: Keys that terminals and editors keep for themselves, and keys whose habit elsewhere is to lose work.
 KEPT_BY_TERMINALS = {"f1", "f5", "f10", "f11"}
 NEVER = {"ctrl+s", "ctrl+z", "ctrl+c", "ctrl+d"}
-
-
-def classes() -> list[type[DOMNode]]:
-    modules = [
-        importlib.import_module(each.name) for each in pkgutil.walk_packages(device.tui.__path__, "device.tui.")
-    ]
-    found = {
-        item
-        for module in modules
-        for item in vars(module).values()
-        if isinstance(item, type) and issubclass(item, DOMNode) and item.__module__.startswith("device.tui.")
-    }
-    return sorted(found, key=lambda each: each.__qualname__)
 
 
 def own_bindings() -> list[tuple[str, Binding]]:
@@ -69,25 +51,6 @@ def test_no_key_with_a_dangerous_habit_and_no_alt() -> None:
 def test_keys_for_one_thing_are_named_together() -> None:
     assert ("1 F2", "Jobs") in named_keys(bindings_of(TailboardApp))
     assert ("? F1", "Keys") in named_keys(bindings_of(TailboardApp))
-
-
-@pytest.mark.parametrize("page", [JobsPage, OrderPage, OutboxPage, ProposalsPage])
-async def test_footer_fits_in_80_columns(make_world: MakeWorld, page: type[DOMNode]) -> None:
-    async with sitting_at(make_world(online=True)) as person:
-        await person.arrives(JobsPage)
-        if page is OutboxPage:
-            await person.opens_outbox()
-        elif page is not JobsPage:
-            await person.opens_job()
-            if page is ProposalsPage:
-                await person.press("f")
-                await person.can_confirm()
-        await person.until(lambda: "? Keys" in person.text.splitlines()[-1])
-        keys = list(person.app.screen.query_one(Footer).query(FooterKey))
-        palette = next(key for key in keys if key.has_class("-command-palette"))
-        shown = [key for key in keys if key is not palette]
-        assert max(key.region.right for key in shown) <= palette.region.x
-        assert palette.region.right <= 80
 
 
 async def test_typing_fires_nothing(world: World) -> None:

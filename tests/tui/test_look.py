@@ -2,16 +2,12 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from rich.color import Color
-from rich.style import Style
 
 from device.core.interpret import Proposal
 from device.tui import themes
-from device.tui.app import TailboardApp
 from device.tui.screens.ask import AskPage
 from device.tui.screens.dialogs import Ask, Pick, Read, YesNo
 from device.tui.screens.jobs import JobsPage
@@ -19,36 +15,10 @@ from device.tui.screens.order import OrderPage
 from shared.outcomes import Hold
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, Person, sitting_at
+from tests.tui.looks import faint
 from tests.tui.routine import routine
 from tests.tui.test_outbox import all_five
 from tests.tui.world import World
-
-RATIO_MIN = 7.0
-
-
-def luminance(color: Color) -> float:
-    """Relative luminance. Source: WCAG 2.2, definition of relative luminance."""
-    parts = [each / 255 for each in color.get_truecolor()]
-    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(style: Style) -> float:
-    assert style.color is not None
-    assert style.bgcolor is not None
-    lighter, darker = sorted((luminance(style.color), luminance(style.bgcolor)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def faint(app: TailboardApp) -> Iterator[str]:
-    """Words on the screen that stand out too little from what is behind them."""
-    for strip in app.screen._compositor.render_strips():
-        for segment in strip:
-            style = segment.style
-            if style is None or not any(each.isalnum() or each in "o^+?!/" for each in segment.text):
-                continue
-            if style.dim or contrast(style) < RATIO_MIN:
-                yield f"{segment.text!r} {style}"
 
 
 @pytest.mark.parametrize("theme", [theme.name for theme in themes.THEMES])
@@ -148,14 +118,6 @@ async def test_complete_at_80x24_and_larger(make_world: MakeWorld, size: tuple[i
             assert page.region.contains_region(widget.region), widget
         for row in range(1, 6):
             assert f" {row} " in person.text, row
-
-
-async def test_offline_is_neutral(world: World) -> None:
-    async with sitting_at(world) as person:
-        await person.arrives(JobsPage)
-        bar = next(strip for strip in person.app.screen._compositor.render_strips()[1:2])
-        loud = [segment.text for segment in bar if segment.style and segment.style.bold]
-        assert loud == []
 
 
 def test_opening_the_screen_loads_no_model_library() -> None:

@@ -7,7 +7,7 @@ from textual.widgets import Input
 
 from device.core.interpret import Proposal
 from device.errors import StoreError
-from device.tui.draft import guesses
+from device.tui.draft import Draft, Row, guesses
 from device.tui.screens import proposals
 from device.tui.screens.dialogs import Ask, Pick
 from device.tui.screens.order import OrderPage
@@ -213,9 +213,10 @@ def _on_hold() -> Record:
 
 
 async def test_a_row_that_cannot_be_confirmed_says_why_and_cannot_be_ticked(world: World) -> None:
+    done = Proposal("status.changed", "work_order/WO-1001", {"to": "done"}, {})
     async with sitting_at(world) as person:
-        await person.arrives_at_closed_job()
-        await person.press("f")
+        page = await person.arrives_at_closed_job()
+        person.app.push_screen(ProposalsPage(page.job, Draft((Row(done, "you"),))))  # it was open when it was entered
         await person.sees("status cannot go from closed to done")
         assert "Confirm 0" in person.text
         await person.press("space", "y")

@@ -32,22 +32,10 @@ from tests.laptops import Writes
 from tests.tui.asking import NX, asking
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB, Person, sitting_at
-from tests.tui.test_further_pages import PAGES
 from tests.tui.test_outbox import STATUS, all_five, confirm
 from tests.tui.world import World
 
 KEYS = Path(__file__).parents[2] / "docs" / "keys.md"
-
-
-@pytest.mark.parametrize("way", [[], ["2"], ["5"], ["m"], ["b"]], ids=["jobs", "order", "outbox", "manuals", "ready"])
-async def test_as_of_on_every_list_and_record(make_world: MakeWorld, way: list[str]) -> None:
-    """What came down is as old as the last contact, two hours before the frozen clock."""
-    world, _ = asking(make_world, NX, model=Writes())
-    async with sitting_at(world) as person:
-        await person.arrives(JobsPage)
-        await person.press(*way)
-        await person.until(lambda: "as of 06:14" in person.text or "as of 2 h ago" in person.text, "as of when")
-        assert "data 2 h old" in person.bar
 
 
 async def test_totals_are_split_and_what_is_refused_is_in_none(make_world: MakeWorld) -> None:
@@ -62,15 +50,6 @@ async def test_totals_are_split_and_what_is_refused_is_in_none(make_world: MakeW
         await person.press("s")
         await person.sees("3 accepted + 0 only here, as of")
         assert "o0 ^0 +3 ?1 !2" in person.bar
-
-
-@pytest.mark.parametrize("page", PAGES)
-async def test_counts_everywhere_on_every_further_page(make_world: MakeWorld, page: str) -> None:
-    world, _ = asking(make_world, NX, model=Writes())
-    world.device.workbench.note(JOB, "one")
-    async with sitting_at(world) as person:
-        await PAGES[page](person)
-        await person.until(lambda: "o1 ^0 +0 ?0 !0" in person.text.splitlines()[1], "the counts")
 
 
 async def test_one_effect_each_and_its_id_is_shown(make_world: MakeWorld) -> None:

@@ -1,7 +1,8 @@
 """Ask: a question, what came of it and where that ran, and the pages of the manuals that it rests on.
 
 Rules
-1. Something is on the screen as soon as Enter is pressed. Esc stops what runs, and what came so far is marked.
+1. Something is on the screen as soon as Enter is pressed, also while the model is still loading: that is said, and
+   that the question waits for it. Esc stops what runs, and what came so far is marked.
 2. Where a question runs is decided by `device.assist`. If only a consent is missing, the person is asked, with what
    would leave; no is the default, and Enter never agrees.
 3. Without a model the page is a search through the manuals.
@@ -9,7 +10,7 @@ Rules
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from rich.text import Text
 from textual import on, work
@@ -39,13 +40,19 @@ from shared.ids import id_of
 #: How often a running answer is painted again.
 PAINT_S = 0.1
 QUESTION_CHARS_MAX = 4000
+Model = Literal["here", "loading", "none"]
+_LOADING = "The model is still loading. Ask all the same: your question waits for it. "
+_NO_PAGE = "No page lies behind this row: a source opens its page, an answer why it ran where it ran."
+_NO_OFFER = "Nothing waits for your consent here. e says why an answer ran where it ran."
+_NOT_WAITING = "This question does not wait. x cancels one that was left for the cluster."
 
 
 @dataclass(frozen=True, slots=True)
 class AskSeen:
     """What the page stands on: the job's title, questions that were left for the cluster, how many manuals are here.
 
-    `titles` are those of the manuals, by their short names; `ready` of the manuals can be searched.
+    `titles` are those of the manuals, by their short names; `ready` of the manuals can be searched. `model` says
+    whether there is one.
     """
 
     title: str
@@ -53,6 +60,7 @@ class AskSeen:
     titles: Mapping[str, str]
     manuals: int
     ready: int
+    model: Model
 
 
 class QuestionLine(Input):
@@ -119,7 +127,9 @@ class AskPage(Page[AskSeen]):
         standings = self.tailboard.device.library.standings()
         ready = sum(each.here and not each.waits and not each.problem for each in standings)
         titles = {each.document.id: each.document.title for each in standings}
-        return AskSeen(str(order.fields["title"]) if order else "", tuple(questions), titles, len(standings), ready)
+        title = str(order.fields["title"]) if order else ""
+        model: Model = "here" if workbench.model else "loading" if self.tailboard.loading else "none"
+        return AskSeen(title, tuple(questions), titles, len(standings), ready, model)
 
     def _mine(self, question: Left, workbench: Workbench) -> bool:
         task = question.task
@@ -133,8 +143,9 @@ class AskPage(Page[AskSeen]):
 
     def _from_what(self, seen: AskSeen) -> str:
         if not seen.manuals:
-            return "No manuals on this laptop yet: they come with the next contact."
-        without = "" if self.tailboard.device.workbench.model else "No model: this page searches the manuals. "
+            loading = _LOADING if seen.model == "loading" else ""
+            return f"{loading}No manuals on this laptop yet: they come with the next contact."
+        without = {"here": "", "loading": _LOADING, "none": "No model: this page searches the manuals. "}[seen.model]
         some = f"{seen.ready} of {seen.manuals} manuals can be searched." if seen.ready < seen.manuals else ""
         return f"{without}{some}" or f"{seen.manuals} manual{'s' if seen.manuals > 1 else ''} here."
 
@@ -167,12 +178,35 @@ class AskPage(Page[AskSeen]):
             thread.fill_from(rows, self.tailboard.loud, top=at)
         else:
             thread.fill(rows, self.tailboard.loud)
+        self.show_what_cannot()
 
     def _nothing_yet(self) -> str:
         return (
             "Nothing asked yet. Type a question below and press Enter: the answer quotes the manuals, says where it "
             "was worked out and what left this laptop."
         )
+
+    # -- what cannot be done now
+
+    def reasons(self) -> Mapping[str, str | None]:
+        """Most keys need an answer, or a question that waits."""
+        row, answer = self.query_one(Thread).here, self._answer_here()
+        last = self.talk.turns[-1] if self.talk.turns else None
+        offered = last is not None and last.offer is not None and not last.running
+        on_job = "A note belongs to a job. Open one with 1, ask there, then n." if self.job is None else None
+        decided = (row and row.decision) or self._last_decision(row)
+        return {
+            "select": None if row and (row.place or row.decision) else _NO_PAGE,
+            "copy": None if answer else "There is no answer here to copy yet.",
+            "to_note": on_job if answer else "There is no answer here to make a note of yet.",
+            "why_here": None if decided else "Nothing was decided here yet: ask something first.",
+            "elsewhere": None if offered else _NO_OFFER,
+            "cancel": None if row and row.task else _NOT_WAITING,
+        }
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self) -> None:
+        self.show_what_cannot()
 
     # -- asking
 
@@ -212,9 +246,7 @@ class AskPage(Page[AskSeen]):
     def action_elsewhere(self) -> None:
         """Let the last question go where it may not without you: see what would leave, then decide."""
         turn = self.talk.turns[-1] if self.talk.turns else None
-        if turn is None or turn.offer is None or turn.running:
-            self.tailboard.say("Nothing waits for your consent here. e says why an answer ran where it ran.")
-        else:
+        if not self.says_why_not("elsewhere") and turn is not None:
             self._ask_consent(turn)
 
     @work(group="consent", exclusive=True)
@@ -235,7 +267,7 @@ class AskPage(Page[AskSeen]):
     @on(OptionList.OptionSelected)
     def _open(self) -> None:
         row = self.query_one(Thread).here
-        if row is None:
+        if self.says_why_not("select") or row is None:
             return
         if row.place is not None:
             self.app.push_screen(ManualPage(row.place.document, row.place.page, row.place.quote))
@@ -265,8 +297,7 @@ class AskPage(Page[AskSeen]):
     def action_copy(self) -> None:
         """The answer with its sources to the clipboard."""
         found = self._answer_here()
-        if found is None:
-            self.tailboard.say("There is no answer here to copy yet.")
+        if self.says_why_not("copy") or found is None:
             return
         self.app.copy_to_clipboard(as_copied(found[1]))
         self.tailboard.say("Copied the answer with its source.")
@@ -274,11 +305,7 @@ class AskPage(Page[AskSeen]):
     def action_to_note(self) -> None:
         """Make a note of the answer; you see it before it is saved."""
         found = self._answer_here()
-        if found is None:
-            self.tailboard.say("There is no answer here to make a note of yet.")
-        elif self.job is None:
-            self.tailboard.say("A note belongs to a job. Open one with 1, ask there, then n.")
-        else:
+        if not self.says_why_not("to_note") and found is not None and self.job is not None:
             row = Row(note(self.job, as_note(*found)), "you")
             self.app.push_screen(ProposalsPage(self.job, Draft((row,))))
 
@@ -286,9 +313,7 @@ class AskPage(Page[AskSeen]):
         """Why the answer ran where it ran: the decision with every why-not."""
         row = self.query_one(Thread).here
         decision = row.decision if row and row.decision else self._last_decision(row)
-        if decision is None:
-            self.tailboard.say("Nothing was decided here yet: ask something first.")
-        else:
+        if not self.says_why_not("why_here") and decision is not None:
             self.app.push_screen(ReasonsPage(decision))
 
     def _last_decision(self, row: AnswerRow | None) -> str | None:
@@ -302,8 +327,7 @@ class AskPage(Page[AskSeen]):
         """Give up the question under the cursor that waits for the cluster; you are asked first."""
         row, app = self.query_one(Thread).here, self.tailboard
         task = row.task if row else None
-        if task is None:
-            app.say("This question does not wait. x cancels one that was left for the cluster.")
+        if self.says_why_not("cancel") or task is None:
             return
         try:
             if await app.ask(YesNo("Give this question up?", plain(_said(row)), yes="Give it up", no="Keep it")):

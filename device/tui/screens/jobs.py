@@ -7,9 +7,7 @@ from sys import intern
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable
 
 from device.listed import ListedJob
 from device.plain import plain
@@ -88,7 +86,12 @@ class JobsPage(ListPage[JobsSeen]):
             text.append(_needs_you(seen.refused), self.tailboard.loud)
         return text
 
-    @on(DataTable.RowSelected)
+    def reasons(self) -> Mapping[str, str | None]:
+        """Without a job under the cursor, and none that was open, there is none to go to."""
+        nothing = self.nothing_here()
+        no_job = nothing if self.tailboard.pages.job_to_go_to is None else None
+        return {**super().reasons(), "app.go('order')": no_job, "app.go('note')": no_job}
+
     def open_here(self) -> None:
         """Open the job under the cursor."""
         if self.key_here is not None:
@@ -96,7 +99,7 @@ class JobsPage(ListPage[JobsSeen]):
 
     def action_copy(self) -> None:
         """The job's number to the clipboard."""
-        if self.key_here is not None:
+        if not self.says_why_not("copy") and self.key_here is not None:
             self.tailboard.copy(id_of(self.key_here))
 
     def leave(self) -> None:

@@ -1,6 +1,6 @@
 """The keys of a page, listed from its bindings and nowhere else, so that help can never be out of date."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.text import Text
 from textual.binding import Binding
@@ -43,15 +43,18 @@ def named_keys(bindings: Iterable[Binding]) -> list[tuple[str, str]]:
     return [(" ".join(map(key_name, keys)), description) for (_, description), keys in grouped.items()]
 
 
-def keys_text(groups: Iterable[tuple[str, list[Binding]]]) -> Text:
-    """All keys of some groups, one line each."""
+def keys_text(groups: Iterable[tuple[str, list[Binding]]], cannot: Mapping[str, str]) -> Text:
+    """All keys of some groups, one line each; what cannot be done now has its reason below."""
     text = Text()
     for title, bindings in groups:
         rows = named_keys(bindings)
+        reasons = {each.description: cannot[each.action] for each in bindings if each.action in cannot}
         if rows:
             text.append(f"{title}\n", "bold")
         for keys, description in rows:
             text.append(f"  {keys:<12} {description}\n")
+            if description in reasons:
+                text.append(f"  {'':<12} - not now: {reasons[description]}\n")
     return text
 
 

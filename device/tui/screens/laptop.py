@@ -1,13 +1,12 @@
 """This laptop: whose, its keys, model, policies, storage, battery, contact, clock; what was agreed and decided."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import work
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable
 
 from device import about
 from device.consents import Consents
@@ -61,12 +60,21 @@ class LaptopPage(ListPage[tuple[about.Row, ...]]):
         row = seen[int(key)]
         return Text(f"{row.name}: {row.value}")
 
-    @on(DataTable.RowSelected)
-    def _open(self) -> None:
-        row = self.seen[int(self.key_here)] if self.seen and self.key_here else None
-        if row and row.name == "consents":
+    def reasons(self) -> Mapping[str, str | None]:
+        """Behind most rows there is no page."""
+        leads_on = self._row_here in {"consents", "evidence"}
+        why = None if leads_on else "No page lies behind this row: what it says stands below."
+        return {**super().reasons(), "select_cursor": self.nothing_here() or why}
+
+    @property
+    def _row_here(self) -> str:
+        return self.seen[int(self.key_here)].name if self.seen and self.key_here else ""
+
+    def open_here(self) -> None:
+        """The page behind the row."""
+        if self._row_here == "consents":
             self.action_consents()
-        elif row and row.name == "evidence":
+        else:
             self.action_decisions()
 
     def action_consents(self) -> None:
@@ -79,7 +87,7 @@ class LaptopPage(ListPage[tuple[about.Row, ...]]):
 
     def action_copy(self) -> None:
         """The row under the cursor to the clipboard."""
-        if self.seen and self.key_here:
+        if not self.says_why_not("copy") and self.seen and self.key_here:
             self.tailboard.copy(self.seen[int(self.key_here)].value)
 
 
@@ -140,11 +148,19 @@ class ConsentsPage(ListPage[ConsentsSeen]):
         heard = "The server hears with the next contact that it is taken back.\n" if unheard else ""
         return Text(f"{heard}Used {found.used} times. {plain(found.consent.told)}")
 
+    def reasons(self) -> Mapping[str, str | None]:
+        """What was taken back already is not taken back again."""
+        shown = {each.consent.id: each.standing for each in self.seen.shown} if self.seen else {}
+        nothing = self.nothing_here()
+        over = "That consent is taken back already." if shown.get(self.key_here or "") == "revoked" else None
+        behind = "No page lies behind a consent: what you agreed to stands below."
+        return {**super().reasons(), "take_back": nothing or over, "select_cursor": nothing or behind}
+
     @work(group="take-back", exclusive=True)
     async def action_take_back(self) -> None:
         """Take the consent under the cursor back, from now on; you are asked first."""
         key, seen, app = self.key_here, self.seen, self.tailboard
-        if key is None or seen is None:
+        if self.says_why_not("take_back") or key is None or seen is None:
             return
         consents = app.device.workbench.routes.consents
         place = next((each for each in seen.nevers if each.value == key), None)
@@ -161,7 +177,7 @@ class ConsentsPage(ListPage[ConsentsSeen]):
 
     def action_copy(self) -> None:
         """The consent's id to the clipboard."""
-        if self.key_here is not None:
+        if not self.says_why_not("copy") and self.key_here is not None:
             self.tailboard.copy(self.key_here)
 
 
@@ -225,14 +241,14 @@ class DecisionsPage(ListPage[tuple[Decision, ...]]):
         decision = _of(seen, key)
         return Text(f"{headline(decision)}\n{plain(decision.disclosure)}\nEnter: every why-not, and what was tried.")
 
-    @on(DataTable.RowSelected)
-    def _open(self) -> None:
+    def open_here(self) -> None:
+        """Why it was decided so."""
         if self.key_here is not None:
             self.app.push_screen(ReasonsPage(self.key_here))
 
     def action_copy(self) -> None:
         """The decision's hash to the clipboard."""
-        if self.key_here is not None:
+        if not self.says_why_not("copy") and self.key_here is not None:
             self.tailboard.copy(self.key_here)
 
 

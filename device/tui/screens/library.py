@@ -1,5 +1,6 @@
 """The manuals on this laptop: how far each is, and a search through all of their pages. Needs no model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar
@@ -22,6 +23,8 @@ from device.workbench import Workbench
 
 HITS_MAX = 40
 _NONE = "No manuals on this laptop yet. They come with the next contact: w works online, then wait a moment."
+
+_NOT_FOUND = "Nothing is near to that. Esc clears."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +88,22 @@ class LibraryPage(Page[LibrarySeen]):
         self.set_class(not seen.standings, "-empty")
         self._tell_about()
 
+    def reasons(self) -> Mapping[str, str | None]:
+        """Where nothing was found there is no page to open."""
+        key = self.query_one(RowTable).key_here
+        return {"select_cursor": None if key is not None else _NOT_FOUND if self._words else _NONE}
+
     @on(DataTable.RowHighlighted)
     def _tell_about(self) -> None:
         seen, key = self.seen, self.query_one(RowTable).key_here
         text = Text(overflow="ellipsis")
         if seen is not None and seen.hits is not None:
             found = seen.hits[int(key)] if key is not None and int(key) < len(seen.hits) else None
-            text.append(
-                " ".join(plain(found.found.body).split()) if found else "Nothing is near to that. Esc clears."
-            )
+            text.append(" ".join(plain(found.found.body).split()) if found else _NOT_FOUND)
         elif seen is not None and (here := next((each for each in seen.standings if each.document.id == key), None)):
             text.append(plain(standing_words(here, late=here.document.out_of_date(self.tailboard.now().date()))))
         self.query_one("#about", Static).update(text)
+        self.show_what_cannot()
 
     @on(Input.Changed, "#search")
     def _typed(self, event: Input.Changed) -> None:
@@ -110,7 +117,7 @@ class LibraryPage(Page[LibrarySeen]):
     @on(DataTable.RowSelected)
     def _open(self) -> None:
         seen, key = self.seen, self.query_one(RowTable).key_here
-        if seen is None or key is None:
+        if self.says_why_not("select_cursor") or seen is None or key is None:
             return
         if seen.hits is None:
             pages = self.tailboard.device.library.index.pages(_sha256(seen, key))

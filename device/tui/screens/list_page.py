@@ -1,7 +1,7 @@
 """A page that is one list: a line with a filter, the rows, and what is known about the row under the cursor."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 from rich.text import Text
@@ -90,6 +90,25 @@ class ListPage(Page[Seen]):
     def _wanted(self) -> list[str]:
         return self.query_one("#filter", Input).value.lower().split()
 
+    # -- what is under the cursor
+
+    def nothing_here(self) -> str | None:
+        """Why nothing is under the cursor; None if something is."""
+        return None if self.key_here is not None else self.NO_MATCH if self._wanted() else self.EMPTY
+
+    def reasons(self) -> Mapping[str, str | None]:
+        """Where nothing is under the cursor, nothing can be opened or copied."""
+        nothing = self.nothing_here()
+        return {"select_cursor": nothing, "copy": nothing}
+
+    def open_here(self) -> None:
+        """Open what is under the cursor."""
+
+    @on(DataTable.RowSelected)
+    def _open(self) -> None:
+        if not self.says_why_not("select_cursor"):
+            self.open_here()
+
     @on(DataTable.RowHighlighted)
     def _tell_about(self) -> None:
         if self.seen is None:
@@ -98,6 +117,7 @@ class ListPage(Page[Seen]):
         nothing = Text(self.NO_MATCH if self._wanted() else "")
         said = self.about(self.seen, key) if key is not None else nothing
         self.query_one("#about", Static).update(said, layout=False)  # of fixed height: nothing moves
+        self.show_what_cannot()
 
     @on(Input.Changed, "#filter")
     def _narrow(self) -> None:

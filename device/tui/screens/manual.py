@@ -1,6 +1,7 @@
 """A page of a manual, opened at words that were quoted from it; the page before, the page after."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -96,13 +97,21 @@ class ManualPage(Page[ManualSeen]):
         above = len(Text(before).wrap(self.app.console, width)) if before else 0
         scroll.scroll_to(y=max(0, above - _ABOVE), animate=False)
 
+    def reasons(self) -> Mapping[str, str | None]:
+        """Before the first page and after the last there is none."""
+        pages, gone = (self.seen.pages, self.seen.problem) if self.seen else ((), "")
+        return {
+            "turn(1)": None if any(each > self.number for each in pages) else "That is the last page.",
+            "turn(-1)": None if any(each < self.number for each in pages) else "That is the first page.",
+            "copy": gone or None,
+        }
+
     def action_turn(self, by: int) -> None:
         """The next page that has text, or the one before."""
         pages = self.seen.pages if self.seen else ()
-        further = [each for each in pages if (each > self.number if by > 0 else each < self.number)]
-        if not further:
-            self.tailboard.say("That is the last page." if by > 0 else "That is the first page.")
+        if self.says_why_not(f"turn({by})"):
             return
+        further = [each for each in pages if (each > self.number if by > 0 else each < self.number)]
         self.number, self.quote = (further[0] if by > 0 else further[-1]), ""
         self.reload()
 
@@ -112,7 +121,7 @@ class ManualPage(Page[ManualSeen]):
 
     def action_copy(self) -> None:
         """Manual, revision, page and the quoted words to the clipboard."""
-        if self.seen is None or self.seen.document is None:
+        if self.says_why_not("copy") or self.seen is None or self.seen.document is None:
             return
         document = self.seen.document
         quoted = f": “{self.quote}”" if self.quote else ""

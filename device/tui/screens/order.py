@@ -7,7 +7,7 @@ Rules
 3. What others changed since the page was last open is said as long as it is open, and counts as seen when it is left.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -34,7 +34,7 @@ from device.tui.widgets.tabs import TabLine
 from device.workbench import Workbench
 from shared.commands.checklist_item_done import checklist
 from shared.ids import id_of
-from shared.records import Quantity
+from shared.records import Quantity, WorkStatus
 
 
 class Sentence(Input):
@@ -200,6 +200,7 @@ class OrderPage(Page[OrderSeen]):
     def _say_left(self, seen: OrderSeen) -> None:
         said = left_words(seen, self.unsaved.marks)
         self.query_one("#left", Static).update(Text(said, no_wrap=True, overflow="ellipsis"))
+        self.show_what_cannot()
 
     @on(OptionList.OptionHighlighted, "#quantities")
     def _paint_trend(self) -> None:
@@ -210,6 +211,17 @@ class OrderPage(Page[OrderSeen]):
         if self.seen is not None:
             store, job, now = self.tailboard.device.store, self.seen.job, self.tailboard.now()
             self.tailboard.later(lambda: keep_look(store, job, now))
+
+    def reasons(self) -> Mapping[str, str | None]:
+        """What the job's state and its marks leave to be done."""
+        marks = None if self.unsaved.marks else "Nothing is marked. Space marks an item of the checklist."
+        if self.seen is None:
+            return {"save_marks": marks}
+        return {
+            "save_marks": marks,
+            "finish": forms.why_no_step(self.seen.job, WorkStatus.DONE),
+            "enter_form('status.changed')": forms.why_no_step(self.seen.job),
+        }
 
     # -- tabs
 
@@ -279,11 +291,8 @@ class OrderPage(Page[OrderSeen]):
 
     def action_save_marks(self) -> None:
         """Show what is marked, to be confirmed."""
-        rows = self._marked()
-        if rows:
-            self._show(*rows)
-        else:
-            self.tailboard.say("Nothing is marked. Space marks an item of the checklist.")
+        if not self.says_why_not("save_marks"):
+            self._show(*self._marked())
 
     def _marked(self) -> list[Proposal]:
         return order_acts.ticks(self.job, self.seen.items, self.unsaved.marks) if self.seen else []
@@ -323,7 +332,8 @@ class OrderPage(Page[OrderSeen]):
 
     def action_enter_form(self, kind: str) -> None:
         """Fill the form for one kind of command, then show what it would do."""
-        self._begin(lambda: self._fill(kind))
+        if not self.says_why_not(f"enter_form('{kind}')"):
+            self._begin(lambda: self._fill(kind))
 
     @on(OptionList.OptionSelected, "#quantities")
     def _reading_here(self, event: OptionList.OptionSelected) -> None:
@@ -364,7 +374,7 @@ class OrderPage(Page[OrderSeen]):
 
     def action_finish(self) -> None:
         """Propose that the job is done, with all that is marked; what is left is asked about."""
-        if self.seen is not None:
+        if self.seen is not None and not self.says_why_not("finish"):
             self._begin(self._finish)
 
     def _show(self, *proposals: Proposal) -> None:

@@ -13,13 +13,14 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, Input, Static
+from textual.widgets import Input, Static
 
 from device.clashes import told
 from device.core.link_state import LOOKED_AT
 from device.core.queue_time import Waits, first_words, waits, waits_words
 from device.errors import DeviceError
 from device.plain import plain
+from device.recourse import not_come_back, not_taken_back
 from device.refusals import refusal_words
 from device.store import UNSETTLED, Item
 from device.tui import order_acts
@@ -59,6 +60,7 @@ class OutboxSeen:
     questions: tuple[Asked, ...]
     tasks: tuple[Record, ...]
     waits: Waits
+    hopeless: frozenset[str]
 
 
 class OutboxPage(ListPage[OutboxSeen]):
@@ -100,9 +102,10 @@ class OutboxPage(ListPage[OutboxSeen]):
             status.last_error if status.online else None,
             status.expiring,
             tuple(troubles(status)),
-            tuple(each for each in workbench.questions() if not each.answers),
+            tuple(workbench.questions()),
             tuple(workbench.of_kind("assist_task")),
             waits(still, store.latest_exchanges(LOOKED_AT)),
+            frozenset(each.command.id for each in still if store.is_hopeless(each.command.id)),
         )
 
     def paint(self, seen: OutboxSeen) -> None:
@@ -141,10 +144,11 @@ class OutboxPage(ListPage[OutboxSeen]):
         else:
             trouble = self.seen.troubles[0] if self.seen and self.seen.troubles else ""
             said = trouble or (f"Last try: {error}" if error else "")
-        asked = len(self.seen.questions) if self.seen else 0
+        asked = sum(not each.answers for each in self.seen.questions) if self.seen else 0
         asks = f"The office asks {asked}: a answers. " if asked else ""
         lines = [f"{asks}{plain(said)}", self._what_goes_first(), self._what_waits()]
         self.query_one("#last-try", Static).update(Text("\n".join(filter(None, lines))))
+        self.show_what_cannot()
 
     def _what_goes_first(self) -> str:
         """What is about safety, and what goes with it."""
@@ -166,12 +170,30 @@ class OutboxPage(ListPage[OutboxSeen]):
         self._further = self._wanted()
         self.reload()
 
-    @on(DataTable.RowSelected)
-    def explain_here(self) -> None:
+    def _item_here(self) -> Item | None:
+        key, items = self.key_here, self.seen.items if self.seen else ()
+        return next((each for each in items if each.command.id == key), None)
+
+    def reasons(self) -> Mapping[str, str | None]:
+        """What depends on where the command under the cursor stands."""
+        item, nothing, seen = self._item_here(), self.nothing_here(), self.seen
+        came_back = taken = nothing
+        if item and seen:
+            came_back = not_come_back(item, hopeless=item.command.id in seen.hopeless)
+            taken = not_taken_back(item) if came_back else None
+        return {
+            **super().reasons(),
+            "send_now": "Sending already." if self.tailboard.sending else None,
+            "withdraw": taken,
+            "edit": came_back,
+            "give_again": came_back,
+            "undo": None if self.tailboard.undoable else "There is nothing to undo.",
+            "answer": None if seen and seen.questions else "The office asks nothing.",
+        }
+
+    def open_here(self) -> None:
         """All about the command under the cursor."""
-        item = (
-            next((each for each in self.seen.items if each.command.id == self.key_here), None) if self.seen else None
-        )
+        item = self._item_here()
         if item is None or self.seen is None:
             return
         if conflict := self._conflict_of(item):
@@ -219,13 +241,14 @@ class OutboxPage(ListPage[OutboxSeen]):
 
     def action_send_now(self) -> None:
         """Send everything that waits, now, and say what came of each."""
-        self.tailboard.send_now()
+        if not self.says_why_not("send_now"):
+            self.tailboard.send_now()
 
     @work(group="withdraw", exclusive=True)
     async def action_withdraw(self) -> None:
         """Take back the command under the cursor, with what rests on it; drop it if it came back."""
         app, key = self.tailboard, self.key_here
-        if key is None:
+        if self.says_why_not("withdraw") or key is None:
             return
         try:
             gone = await withdraw(app, key)
@@ -240,8 +263,7 @@ class OutboxPage(ListPage[OutboxSeen]):
     async def action_undo(self) -> None:
         """Undo the last withdrawal or drop, as long as nothing of it was sent."""
         app = self.tailboard
-        if not app.undoable:
-            app.say("There is nothing to undo.")
+        if self.says_why_not("undo"):
             return
         ids = app.undoable.pop()
         try:
@@ -265,7 +287,7 @@ class OutboxPage(ListPage[OutboxSeen]):
 
     async def _give_again(self, *, change: bool) -> None:
         app, key = self.tailboard, self.key_here
-        if key is None:
+        if self.says_why_not("edit" if change else "give_again") or key is None:
             return
         try:
             if await give_again(app, key, change=change):
@@ -278,11 +300,12 @@ class OutboxPage(ListPage[OutboxSeen]):
     @work(group="answer")
     async def action_answer(self) -> None:
         """Answer a question of the office: pick it, type the answer, look at it, y."""
-        await order_acts.answer(self.tailboard, None)
+        if not self.says_why_not("answer"):
+            await order_acts.answer(self.tailboard, None)
 
     def action_copy(self) -> None:
         """The command's id to the clipboard."""
-        if self.key_here is not None:
+        if not self.says_why_not("copy") and self.key_here is not None:
             self.tailboard.copy(self.key_here)
 
 

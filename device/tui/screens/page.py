@@ -6,23 +6,26 @@ Rules
    if nothing changed.
 3. Where a key leads to a line, the line has the focus when that key is done with (`set_focus`, not `focus`): what is
    typed right behind it fires nothing.
-4. A fault of the store is told in a sentence; what is on the screen and what was typed stays.
+4. What cannot be done now is named by `cannot` with its reason: its key looks it, and answers with that sentence.
+5. A fault of the store is told in a sentence; what is on the screen and what was typed stays.
 """
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer, Input, OptionList
+from textual.widgets import Input, OptionList
 
 from device.errors import DeviceError
 from device.place import LeftPage
 from device.tui.messages import Changed
 from device.tui.widgets.heading import Heading
+from device.tui.widgets.key_line import KeyLine
 from device.tui.widgets.status_bar import StatusBar
 from device.tui.widgets.table import RowTable
 from device.workbench import Status, Workbench
@@ -75,12 +78,32 @@ class Page(Screen[None], Generic[Seen]):
     def paint(self, seen: Seen) -> None:
         """Show it."""
 
+    def reasons(self) -> Mapping[str, str | None]:
+        """Why something cannot be done now, by its action as the bindings name it; None if it can."""
+        return {}
+
+    def cannot(self) -> Mapping[str, str]:
+        """What cannot be done now, each with its reason, as far as the page knows it."""
+        return {action: why for action, why in self.reasons().items() if why}
+
+    def says_why_not(self, action: str) -> bool:
+        """Whether `action` cannot be done now; then that is said."""
+        why = self.cannot().get(action)
+        if why:
+            self.tailboard.say(why)
+        return bool(why)
+
+    def show_what_cannot(self) -> None:
+        """Mark the keys of what cannot be done now."""
+        for line in self.query(KeyLine):  # none while the page is taken apart
+            line.cannot = frozenset(self.cannot())
+
     def compose(self) -> ComposeResult:
         """Heading, status bar, body, footer."""
         yield Heading()
         yield StatusBar()
         yield from self.body()
-        yield Footer(compact=True)
+        yield KeyLine(compact=True)
 
     def on_screen_resume(self) -> None:
         """In front again: say where we are, and look again."""
@@ -118,6 +141,7 @@ class Page(Screen[None], Generic[Seen]):
         changed, self.seen = seen is not self.seen, seen
         if changed:
             self.paint(seen)
+        self.show_what_cannot()
         self.looked.set()
 
     def show_status(self, status: Status) -> None:

@@ -9,7 +9,7 @@ Rules
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
 from textwrap import shorten
@@ -33,6 +33,7 @@ from device.tui import forms
 from device.tui.desk import beside
 from device.tui.draft import Draft, Row, SeenRow, chosen, note, see
 from device.tui.screens.page import Page
+from device.tui.widgets.key_line import SIGN
 from device.tui.widgets.ticks import KeyButton, Ticks
 from device.workbench import Workbench
 from shared.commands.base import Command
@@ -162,7 +163,6 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
     def paint(self, seen: tuple[SeenRow, ...]) -> None:
         """The rows, and how many `y` would confirm."""
         self.query_one(Ticks).fill(seen)
-        self.query_one("#confirm", KeyButton).label = Text(f"y  Confirm {len(chosen(seen))}")
         self._write_down(tuple(_kept(row.row) for row in seen))
         if self._unread is not None:
             self._unread.stop()
@@ -195,6 +195,7 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
 
     def _say(self, what: str, *, loud: bool = False) -> None:
         self.query_one("#said", Static).update(Text(plain(what), self.tailboard.loud if loud else ""))
+        self.show_what_cannot()
 
     # -- changing the rows
 
@@ -217,7 +218,7 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
 
     def action_edit(self) -> None:
         """Change the row under the cursor with its form."""
-        if self._here is not None and not self._filling:
+        if not self.says_why_not("edit") and self._here is not None and not self._filling:
             self._filling = True
             self._fill(self.draft.rows[self._here])
 
@@ -242,19 +243,35 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
 
     def action_drop(self) -> None:
         """Take the row under the cursor off the table."""
-        if self._here is not None:
+        if not self.says_why_not("drop") and self._here is not None:
             self._become(self.draft.dropped(self._here))
 
     # -- deciding
 
+    def reasons(self) -> Mapping[str, str | None]:
+        """What `y` would have nothing to confirm for, and what needs a row."""
+        row = None if self._here is not None else "There is no row under the cursor. a adds one."
+        ticked = None
+        if self.asking is Asking.WAITING:
+            ticked = "Still waiting for the assistant. n keeps just the note, Esc stops waiting."
+        elif not chosen(self.seen or ()):
+            ticked = "Nothing is ticked. Space ticks a line, e edits it, a adds one."
+        return {"confirm": ticked, "edit": row, "drop": row}
+
+    def show_what_cannot(self) -> None:
+        """The large key looks like the small one."""
+        super().show_what_cannot()
+        for button in self.query("#confirm").results(KeyButton):
+            off = "confirm" in self.cannot()
+            button.set_class(off, "-cannot")
+            button.label = Text(f"y {SIGN if off else ' '}Confirm {len(chosen(self.seen or ()))}")
+
     @on(Button.Pressed, "#confirm")
     def action_confirm(self) -> None:
         """Save what is ticked."""
-        if self.asking is Asking.WAITING:
-            self.tailboard.say("Still waiting for the assistant. n keeps just the note, Esc stops waiting.")
-        elif self.seen is None or not chosen(self.seen):
-            self.tailboard.say("Nothing is ticked. Space ticks a line, e edits it, a adds one.")
-        elif self.can_be_confirmed and not self._saving:
+        if self.says_why_not("confirm") or self.seen is None:
+            return
+        if self.can_be_confirmed and not self._saving:
             self._saving = True
             self._confirm(self.seen)
 

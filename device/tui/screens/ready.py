@@ -1,12 +1,13 @@
 """Ready for the road: everything that today's jobs need, row by row, each with the next step; and fetching it."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, Static
+from textual.widgets import Static
 from textual.worker import Worker
 
 from device.core.readiness import Check, Verdict, headline
@@ -71,18 +72,19 @@ class ReadyPage(ListPage[tuple[Check, ...]]):
 
     # -- fetching
 
-    @on(DataTable.RowSelected)
-    def _chosen(self) -> None:
-        check = next((each for each in self.seen or () if each.name == self.key_here), None)
-        if check is not None and check.fetched:
-            self.tailboard.say("f fetches what is missing.")
+    def reasons(self) -> Mapping[str, str | None]:
+        """A row opens nothing; what is being fetched is not fetched twice."""
+        going_on = "Fetching already. Esc stops." if self._fetching else None
+        behind = "No page lies behind this row: what it says, and the next step, stand below."
+        return {"select_cursor": self.nothing_here() or behind, "fetch": going_on}
 
     def action_fetch(self) -> None:
         """Fetch what is missing, step by step; Esc stops, and the next time it goes on there."""
-        if self._fetching is None:
+        if not self.says_why_not("fetch"):
             self._steps = 0
             self._tell("Fetching… Esc stops; what came is kept.")
             self._fetching = self._fetch()
+            self.show_what_cannot()
 
     @work(group="fetch", exclusive=True)
     async def _fetch(self) -> None:
@@ -97,6 +99,7 @@ class ReadyPage(ListPage[tuple[Check, ...]]):
         finally:
             self._fetching = None
             self._tell(ended)
+            self.show_what_cannot()
             app.refresh_page()
 
     def _stepped(self, sentence: str) -> None:

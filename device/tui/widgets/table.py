@@ -127,9 +127,8 @@ class RowTable(ScrollView, can_focus=True):
         self._go_to(self.cursor_row + by * max(1, self.size.height - 2))
 
     def action_select_cursor(self) -> None:
-        """Open the row under the cursor."""
-        if self.key_here is not None:
-            self.post_message(self.Opened())
+        """Open the row under the cursor; the page says so if there is none."""
+        self.post_message(self.Opened())
 
     def on_click(self, event: Click) -> None:
         """The first click goes to a row, the next one opens it."""
