@@ -24,6 +24,7 @@ from sync_server.console.blocks import (
     Mono,
     Note,
     Page,
+    Quoted,
     Said,
     Section,
     Several,
@@ -123,7 +124,7 @@ def _before_and_after(each: Linked) -> Any:
         said("{field}: {old} → {new}", field=label(name), old=value_text(saw.get(name)), new=_after(payload, name))
         for name in applied[:6]
     ]
-    return Several(tuple(shown_) or (entry.receipt.detail or "–",))
+    return Several(tuple(shown_) or (Quoted(entry.receipt.detail) if entry.receipt.detail else "–",))
 
 
 def _after(payload: Any, name: str) -> str:

@@ -24,6 +24,7 @@ from sync_server.console.blocks import (
     Mono,
     Note,
     Page,
+    Quoted,
     Said,
     Section,
     Several,
@@ -95,7 +96,7 @@ def _evaluations(office: Office, visit: Visit, catalogue: ModelCatalogue) -> Ite
         columns = (Said("Suite"), Said("State"), Said("Figures"))
         caption = said("Evaluation of {n}: {name}", n=model.number, name=model.name)
         table = Table(caption, columns, rows, Said("It has no figures."))
-        outside = tuple(Note(line, Tone.NEEDS) for line in told.failed)
+        outside = tuple(Note(Quoted(line), Tone.NEEDS) for line in told.failed)
         dated = Text(Several((said("With version {n} of the prompts.", n=told.prompts), Small(at))))
         heading = said("What the evaluation of {n}: {name} showed", n=model.number, name=model.name)
         yield Section(heading, (dated, table, *outside), folded=True)
