@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from shared.compression import ENCODING, WORTH_BYTES, pack
 from shared.ports import RunBlocking
-from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
+from shared.problems import MEDIA_TYPE, Code, Problem, Refused, fault, problem
 from sync_server.api.blobs import blob_routes
 from sync_server.api.evidence import evidence_routes
 from sync_server.api.later import Later
@@ -86,7 +86,7 @@ def build_app(
     app.include_router(update_routes(service.updates, run_blocking))
     if console is not None:
         app.router.routes.append(Later(app, "/console", console, run_blocking))
-    _say_problems(app)
+    _say_problems(app, service.ports.new_id)
     if cluster is None:
         return app
     describe(app)
@@ -100,7 +100,7 @@ def _json(body: bytes, request: Request) -> Response:
     return Response(pack(body), headers={"content-encoding": ENCODING}, media_type="application/json")
 
 
-def _say_problems(app: FastAPI) -> None:
+def _say_problems(app: FastAPI, new_id: Callable[[], str]) -> None:
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused), "registered for this type"
         if error.problem.code is Code.INTERNAL:
@@ -120,8 +120,9 @@ def _say_problems(app: FastAPI) -> None:
         try:
             return await proceed(request)
         except Exception:
-            log.exception("fault", extra={"path": request.url.path})
-            return _document(problem(Code.INTERNAL, "the fault is in the server's log"))
+            named = new_id()
+            log.exception("fault", extra={"path": request.url.path, "request": named})
+            return _document(fault(named))
 
 
 def _document(document: Problem) -> Response:
