@@ -55,6 +55,7 @@ _COLUMNS = (
     Said("Receipt"),
     Said("Request id"),
 )
+_WORD_CHARS = 40
 _SHOWN_APART = frozenset({"at", "act", "actor", "device", "record", "command", "hash", "versions", "outcome", "kind"})
 
 
@@ -104,12 +105,14 @@ def _act(body: Any) -> str:
     return label(act)
 
 
-def _rest(body: Any) -> str:
-    """What else a link says; of a question to a model first where it ran."""
+def _rest(body: Any) -> Several:
+    """What else a link says; of a question to a model first where it ran. A hash may be broken, words are not."""
     badge = PLACES.get(body.get("route"), "")
     told = {name: value for name, value in body.items() if name not in _SHOWN_APART and value not in (None, "")}
     words = [badge, *(f"{label(name)}: {value_text(value)}" for name, value in told.items())]
-    return "; ".join(filter(None, words)) or "–"
+    long = [each for each in words if max(map(len, each.split()), default=0) > _WORD_CHARS]
+    short = "; ".join(each for each in words if each and each not in long)
+    return Several((*filter(None, (short,)), *map(Mono, long)) or ("–",))
 
 
 def _before_and_after(each: Linked) -> Any:

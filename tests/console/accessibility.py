@@ -209,10 +209,14 @@ def axe(page: Page, rules: Mapping[str, Any] = RULES) -> dict[str, list[str]]:
 
 
 def shape_of(page: Page) -> list[str]:
-    """Whether the page is wider than the window, or heavier than it may be."""
+    """Whether the page or a table is wider than the window, or the page heavier than it may be."""
     wide, window = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     weight = page.evaluate("performance.getEntries().reduce((sum, each) => sum + (each.encodedBodySize || 0), 0)")
-    return [f"{wide} px wide"] * (wide > window) + [f"{weight} bytes"] * (weight > PAGE_BYTES_MAX)
+    tables: list[str] = page.evaluate(
+        "[...document.querySelectorAll('.wide')].filter(each => each.scrollWidth > each.clientWidth)"
+        ".map(each => `sideways: ${each.ariaLabel}`)"
+    )
+    return [f"{wide} px wide"] * (wide > window) + tables + [f"{weight} bytes"] * (weight > PAGE_BYTES_MAX)
 
 
 # -- the table
