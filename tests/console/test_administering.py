@@ -84,7 +84,7 @@ async def test_a_roll_out_takes_a_reason_and_a_group_that_is_there(browser: Brow
 async def test_what_would_be_decided_is_said_with_every_why_not(browser: Browser, facts: str, place: str) -> None:
     page = await browser.get(f"{POLICIES}/what-if?{facts}")
     assert page.status_code == 200
-    assert f"<bdi>{place}: " in page.text
+    assert f'<bdi lang="en">{place}: ' in page.text
     assert "not CLOUD" in page.text
 
 
