@@ -262,6 +262,11 @@ def problem(code: Code, detail: str) -> Problem:
     )
 
 
+def fault(named: str) -> Problem:
+    """A fault of ours, which the log has under that id and nobody else is told about."""
+    return problem(Code.INTERNAL, f"the fault is in the server's log, under the request id {named}")
+
+
 def _sentence(detail: str) -> str:
     """`detail` with a capital, unless it begins with a name or a path, and a full stop."""
     first = detail.partition(" ")[0]

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.compression import ENCODING, WORTH_BYTES, pack
 from shared.ports import RunBlocking
-from shared.problems import MEDIA_TYPE, Code, Problem, Refused, problem
+from shared.problems import MEDIA_TYPE, Code, Problem, Refused, fault, problem
 from sync_server.api.blobs import blob_routes
 from sync_server.api.evidence import evidence_routes
 from sync_server.api.later import Later
@@ -86,7 +86,7 @@ def build_app(
     app.include_router(update_routes(service.updates, run_blocking))
     if console is not None:
         app.router.routes.append(Later(app, "/console", console, run_blocking))
-    _say_problems(app)
+    _say_problems(app, service.ports.new_id)
     if cluster is None:
         return app
     describe(app)
@@ -100,7 +100,7 @@ def _json(body: bytes, request: Request) -> Response:
     return Response(pack(body), headers={"content-encoding": ENCODING}, media_type="application/json")
 
 
-def _say_problems(app: FastAPI) -> None:
+def _say_problems(app: FastAPI, new_id: Callable[[], str]) -> None:
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused), "registered for this type"
         if error.problem.code is Code.INTERNAL:
@@ -115,15 +115,15 @@ def _say_problems(app: FastAPI) -> None:
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(HTTPException, other)
 
-    app.add_middleware(_Faults)
+    app.add_middleware(_Faults, new_id=new_id)
 
 
 class _Faults:
     """Whoever asks is told that a fault is ours, and no more. An answer that has begun breaks off."""
 
     # the framework's own middlewares for functions move every message through a task and a queue of their own
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, new_id: Callable[[], str]) -> None:
+        self._app, self._new_id = app, new_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = False
@@ -136,10 +136,11 @@ class _Faults:
         try:
             await self._app(scope, receive, sent)
         except Exception:
-            log.exception("fault", extra={"path": scope.get("path")})
+            named = self._new_id()
+            log.exception("fault", extra={"path": scope.get("path"), "request": named})
             if began or scope["type"] != "http":
                 raise
-            await _document(problem(Code.INTERNAL, "the fault is in the server's log"))(scope, receive, send)
+            await _document(fault(named))(scope, receive, send)
 
 
 def _document(document: Problem) -> Response:

@@ -24,6 +24,7 @@ from sync_server.console.blocks import (
     Mono,
     Note,
     Page,
+    Quoted,
     Said,
     Section,
     Several,
@@ -54,6 +55,7 @@ _COLUMNS = (
     Said("Receipt"),
     Said("Request id"),
 )
+_WORD_CHARS = 40
 _SHOWN_APART = frozenset({"at", "act", "actor", "device", "record", "command", "hash", "versions", "outcome", "kind"})
 
 
@@ -103,12 +105,14 @@ def _act(body: Any) -> str:
     return label(act)
 
 
-def _rest(body: Any) -> str:
-    """What else a link says; of a question to a model first where it ran."""
+def _rest(body: Any) -> Several:
+    """What else a link says; of a question to a model first where it ran. A hash may be broken, words are not."""
     badge = PLACES.get(body.get("route"), "")
     told = {name: value for name, value in body.items() if name not in _SHOWN_APART and value not in (None, "")}
     words = [badge, *(f"{label(name)}: {value_text(value)}" for name, value in told.items())]
-    return "; ".join(filter(None, words)) or "–"
+    long = [each for each in words if max(map(len, each.split()), default=0) > _WORD_CHARS]
+    short = "; ".join(each for each in words if each and each not in long)
+    return Several((*filter(None, (short,)), *map(Mono, long)) or ("–",))
 
 
 def _before_and_after(each: Linked) -> Any:
@@ -123,7 +127,7 @@ def _before_and_after(each: Linked) -> Any:
         said("{field}: {old} → {new}", field=label(name), old=value_text(saw.get(name)), new=_after(payload, name))
         for name in applied[:6]
     ]
-    return Several(tuple(shown_) or (entry.receipt.detail or "–",))
+    return Several(tuple(shown_) or (Quoted(entry.receipt.detail) if entry.receipt.detail else "–",))
 
 
 def _after(payload: Any, name: str) -> str:

@@ -60,6 +60,13 @@ class Mono:
 
 
 @dataclass(frozen=True, slots=True)
+class Quoted:
+    """What the server's rules worded, which is English on every page."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Several:
     """Values one under the other."""
 

@@ -9,7 +9,20 @@ from reconciliation.explain import explain
 from shared.commands import CATALOGUE, UnknownKind
 from shared.commands.base import Command
 from shared.ids import id_of
-from sync_server.console.blocks import Facts, Mono, Note, Said, Section, Several, Small, State, Table, Tone, said
+from sync_server.console.blocks import (
+    Facts,
+    Mono,
+    Note,
+    Quoted,
+    Said,
+    Section,
+    Several,
+    Small,
+    State,
+    Table,
+    Tone,
+    said,
+)
 from sync_server.console.pages import label
 from sync_server.console.states import held_as, settled_as
 from sync_server.console.ways import device_link, record_link
@@ -53,8 +66,8 @@ def command_facts(entry: Entry) -> Iterator[Any]:
             (Said("Received"), entry.received_at),
             (Said("Place in its laptop's chain"), _place(command)),
             (Said("State"), standing_of(entry)),
-            *(((Said("Why"), entry.problem.detail),) if entry.problem else ()),
-            *(((Said("What became of it"), receipt.detail or explain(receipt)),) if receipt else ()),
+            *(((Said("Why"), Quoted(entry.problem.detail)),) if entry.problem else ()),
+            *(((Said("What became of it"), Quoted(receipt.detail or explain(receipt))),) if receipt else ()),
         )
     )
     yield from _doubts(entry)

@@ -27,6 +27,7 @@ from sync_server.console.blocks import (
     Mono,
     Page,
     Picture,
+    Quoted,
     Said,
     Section,
     Several,
@@ -217,8 +218,8 @@ def _held(office: Office, visit: Visit, name: str) -> Section:
     return Section(Said("What is held"), (Table(Said("Held commands of this laptop"), columns, rows, empty),))
 
 
-def _why(entry: Entry) -> str:
-    return entry.problem.detail if entry.problem else "–"
+def _why(entry: Entry) -> Quoted | str:
+    return Quoted(entry.problem.detail) if entry.problem else "–"
 
 
 def _apart_row(entry: Entry) -> tuple[Any, ...]:

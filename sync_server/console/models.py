@@ -24,6 +24,7 @@ from sync_server.console.blocks import (
     Mono,
     Note,
     Page,
+    Quoted,
     Said,
     Section,
     Several,
@@ -40,7 +41,7 @@ from sync_server.console.policies import scope_words
 from sync_server.console.states import state_of
 from sync_server.console.visit import Visit
 from sync_server.office import Office
-from sync_server.office.models import Incoming
+from sync_server.office.models import LICENCE_CHARS_MAX, Incoming
 
 _COLUMNS = (Said("Model"), Said("Passed"), Said("Tier"), Said("Size"), Said("Licence"), Said("Rolled out"))
 _EMPTY = Said("Nothing is published: laptops use the model that came with them. Publish a file below first.")
@@ -93,8 +94,9 @@ def _evaluations(office: Office, visit: Visit, catalogue: ModelCatalogue) -> Ite
             for suite, figures in sorted(told.figures.items())
         )
         columns = (Said("Suite"), Said("State"), Said("Figures"))
-        table = Table(said("Evaluation of {name}", name=model.name), columns, rows, Said("It has no figures."))
-        outside = tuple(Note(line, Tone.NEEDS) for line in told.failed)
+        caption = said("Evaluation of {n}: {name}", n=model.number, name=model.name)
+        table = Table(caption, columns, rows, Said("It has no figures."))
+        outside = tuple(Note(Quoted(line), Tone.NEEDS) for line in told.failed)
         dated = Text(Several((said("With version {n} of the prompts.", n=told.prompts), Small(at))))
         heading = said("What the evaluation of {n}: {name} showed", n=model.number, name=model.name)
         yield Section(heading, (dated, table, *outside), folded=True)
@@ -125,7 +127,7 @@ def _publish(office: Office, why: Any, *, open_: bool) -> Section:
     fields = (
         Field("file", Said("File"), "select", options=tuple((each.name, each.name) for each in found)),
         Field("name", Said("Name"), hint=Said("letters, digits and dashes"), required=True, most=64),
-        Field("licence", Said("Licence"), hint=Said("for example Apache-2.0"), required=True, most=120),
+        Field("licence", Said("Licence"), hint=Said("for example Apache-2.0"), required=True, most=LICENCE_CHARS_MAX),
         Field("tier", Said("Tier"), "select", options=tuple((each.value, each.value) for each in Tier)),
     )
     form = (Form("publish", fields, (Button("publish", Said("Publish"), why_not=why),)),) if found else ()
@@ -192,8 +194,8 @@ def _withdrawn(office: Office, visit: Visit) -> str:
 
 def _published(office: Office, visit: Visit) -> str:
     tier = next((each for each in Tier if each == visit.form.get("tier")), None)
-    if tier is None or not visit.text("licence"):
-        raise Refused(Code.MALFORMED, "choose a tier, and say under which licence the model is")
+    if tier is None:
+        raise Refused(Code.MALFORMED, "choose a tier")
     office.publish_incoming(
         visit.tenant, visit.actor, visit.text("file"), visit.text("name"), visit.text("licence"), tier
     )

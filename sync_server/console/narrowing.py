@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from sync_server.console.blocks import Button, Field, Form, Link, Mono, Said, Several, Small, State
+from sync_server.console.blocks import Button, Field, Form, Link, Mono, Quoted, Said, Several, Small, State
 from sync_server.console.visit import Visit
 from sync_server.console.words import sayer
 
@@ -61,7 +61,7 @@ def _text(value: Any) -> str:
             return sayer("en")(value)
         case State(word=word):
             return _text(word)
-        case Link(text=text) | Mono(text=text):
+        case Link(text=text) | Mono(text=text) | Quoted(text=text):
             return _text(text)
         case Small(value=inner):
             return _text(inner)

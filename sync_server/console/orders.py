@@ -24,6 +24,7 @@ from sync_server.console.blocks import (
     Link,
     Mono,
     Page,
+    Quoted,
     Said,
     Section,
     Several,
@@ -188,7 +189,7 @@ def _why(entry: Any) -> Iterator[Any]:
     if receipt and receipt.conflict:
         yield Link(Said("what clashed, and what was decided"), f"/console/conflicts/{id_of(receipt.conflict)}")
     if receipt and receipt.detail:
-        yield Small(receipt.detail)
+        yield Small(Quoted(receipt.detail))
 
 
 def _changed(entry: Any) -> Any:

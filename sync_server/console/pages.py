@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from shared.ids import id_of
 from shared.problems import Code, Problem
 from sync_server.console import blocks
-from sync_server.console.blocks import Form, Note, Page, Said, Tone, filled
+from sync_server.console.blocks import Form, Note, Page, Quoted, Said, Tone, filled
 from sync_server.console.visit import COOKIE, Visit
 from sync_server.console.words import Sayer, sayer
 
@@ -43,7 +43,7 @@ def page(visit: Visit, name: str, values: Mapping[str, Any], status: int = 200) 
 
 def shown(visit: Visit, told: Page, problem: Problem | None = None, status: int = 200) -> Response:
     """A page of blocks; after a form that was refused with what went wrong, and as it was filled in."""
-    alert = (Note(told_of(problem), Tone.NEEDS, alert=True),) if problem else ()
+    alert = (Note(Quoted(told_of(problem)), Tone.NEEDS, alert=True),) if problem else ()
     values = {"page": told, "alert": alert, "form_of": partial(_as_filled, visit)}
     return page(visit, "page.html", values, problem.status if problem else status)
 
@@ -122,6 +122,7 @@ def _templates(language: str) -> Environment:
         "State",
         "Link",
         "Mono",
+        "Quoted",
         "Several",
         "Small",
         "Pick",

@@ -17,6 +17,7 @@ from sync_server.console.blocks import (
     Field,
     Form,
     Page,
+    Quoted,
     Said,
     Section,
     Several,
@@ -62,7 +63,7 @@ def what_if(office: Office, visit: Visit, problem: Problem | None) -> Response:
     if asked.get("purpose") in PURPOSES:
         request = _request(asked, visit, now)
         lines = explain(choose(bundle, request, now))
-        blocks.append(Section(Said("It would be"), (Text(Several(tuple(lines))),)))
+        blocks.append(Section(Said("It would be"), (Text(Several(tuple(map(Quoted, lines)))),)))
     else:
         blocks.append(Text(Said("Say what is so; the decision and every why-not follow. Nothing is sent or kept.")))
     return shown(visit, Page(Said("What would be decided, if…"), tuple(blocks), TRAIL), problem)
@@ -151,4 +152,4 @@ def diff(office: Office, visit: Visit, problem: Problem | None) -> Response:
 def _row(flip: Flip) -> tuple[object, ...]:
     wider = State("!", Said("Wider"), Tone.NEEDS) if flip.wider else State("+", Said("Not wider"), Tone.FINE)
     purpose, risk = flip.task
-    return flip.at, flip.before.request.device, f"{purpose}, {risk}", wider, flip.how()
+    return flip.at, flip.before.request.device, f"{purpose}, {risk}", wider, Quoted(flip.how())

@@ -19,6 +19,7 @@ from sync_server.console.blocks import (
     Note,
     Page,
     Pick,
+    Quoted,
     Said,
     Section,
     Several,
@@ -82,7 +83,7 @@ def _row(entry: Entry) -> tuple[Any, ...]:
         Several((command.actor, Small(device_link(command.device)))),
         command.issued_at,
         entry.received_at,
-        entry.problem.detail if entry.problem else "–",
+        Quoted(entry.problem.detail) if entry.problem else "–",
     )
 
 

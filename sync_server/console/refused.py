@@ -11,7 +11,7 @@ from starlette.responses import Response
 from reconciliation.explain import explain
 from shared.outcomes import Reason
 from shared.problems import Problem
-from sync_server.console.blocks import Note, Page, Said, Several, Small, Table, said
+from sync_server.console.blocks import Note, Page, Quoted, Said, Several, Small, Table, said
 from sync_server.console.commands import standing_of, summary_of, verb_of
 from sync_server.console.narrowing import empty_of, narrow_form, narrowed
 from sync_server.console.pages import shown
@@ -79,6 +79,6 @@ def _row(each: Linked) -> Iterator[Any]:
     yield each.at or Said("cannot be read")
     yield standing_of(entry) if entry else str(body.get("outcome"))
     rule = (Small(str(body["reason"])),) if body.get("reason") else ()
-    yield Several((receipt.detail or explain(receipt), *rule)) if receipt else "–"
+    yield Several((Quoted(receipt.detail or explain(receipt)), *rule)) if receipt else "–"
     yield decides
     yield what

@@ -3,9 +3,10 @@
 Rules
 1. A page names the act that it takes; whether somebody may do it is Cedar's answer, at each request.
 2. A refusal is a page, too, with the status of its problem. One that comes after the sign-in ran out asks for the
-   sign-in and carries what was typed.
+   sign-in and carries what was typed. A fault of ours is a page with the id under which the log has it.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from importlib import resources
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from policies.acts import Act, Acts
 from shared.commands.base import Role
 from shared.ports import RunBlocking
-from shared.problems import Code, Refused
+from shared.problems import Code, Problem, Refused, fault
 from sync_server.console import (
     approvals,
     audit,
@@ -43,9 +44,10 @@ from sync_server.console.deciding import DONE, Sheet, answer
 from sync_server.console.events import Watch, event_routes
 from sync_server.console.frame import frame_of, takes
 from sync_server.console.pages import SAFE, page
-from sync_server.console.visit import Visit, read_visit
+from sync_server.console.visit import Visit, bare_visit, read_visit
 from sync_server.office import Office
 
+log = logging.getLogger("tailboard.server")
 Handler = Callable[[Office, Visit], Response]
 _STATIC = {
     "console.css": "text/css; charset=utf-8",
@@ -130,7 +132,11 @@ def _endpoint(
     office: Office, handler: Handler, run_blocking: RunBlocking
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answered(request: Request) -> Response:
-        visit = await read_visit(request)
+        try:
+            visit = await read_visit(request)
+        except Refused as error:
+            told = error.problem
+            return await run_blocking(lambda: _problem(bare_visit(request), told))
         return await run_blocking(lambda: _answer(office, handler, visit))
 
     return answered
@@ -140,7 +146,15 @@ def _answer(office: Office, handler: Handler, visit: Visit) -> Response:
     try:
         return handler(office, visit)
     except Refused as error:
-        return page(visit, "problem.html", {"problem": error.problem}, error.problem.status)
+        return _problem(visit, error.problem)
+    except Exception:
+        named = office.service.ports.new_id()
+        log.exception("fault", extra={"path": visit.path, "request": named})
+        return _problem(visit, fault(named))
+
+
+def _problem(visit: Visit, told: Problem) -> Response:
+    return page(visit, "problem.html", {"problem": told}, told.status)
 
 
 def _signed_in(sheet: Sheet, acts: Acts) -> Handler:
@@ -160,7 +174,7 @@ def _signed_in(sheet: Sheet, acts: Acts) -> Handler:
                 raise Refused(Code.NOT_PERMITTED, why.text.format_map(why.values))
             return answer(office, visit, sheet)
         except Refused as error:
-            return page(visit, "problem.html", {"problem": error.problem}, error.problem.status)
+            return _problem(visit, error.problem)
 
     return handler
 

@@ -7,7 +7,7 @@ Rules
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Request
@@ -106,14 +106,17 @@ async def read_visit(request: Request) -> Visit:
     form: Form = {}
     if request.method == "POST":
         form = _fields((await body_of(request)).decode("utf-8", errors="replace"))
+    return replace(bare_visit(request), query=_fields(request.url.query), form=form)
+
+
+def bare_visit(request: Request) -> Visit:
+    """The request without what somebody may have made too large."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     chosen = chosen if chosen in NAMES else ""
     return Visit(
         method=request.method,
         path=request.url.path,
         named=request.path_params,
-        query=_fields(request.url.query),
-        form=form,
         origin=f"{request.url.scheme}://{request.url.netloc}",
         token=request.cookies.get(COOKIE, ""),
         address=request.client.host if request.client else "",

@@ -96,7 +96,7 @@ def check_name(what: str, name: str) -> None:
     try:
         _NAME.validate_python(name)
     except ValueError:
-        words = f"{name!r} cannot be the short name of a {what}: letters, digits, . _ - and at most 64 of them"
+        words = f"{name[:80]!r} cannot be the short name of a {what}: letters, digits, . _ - and at most 64 of them"
         raise Refused(Code.MALFORMED, words) from None
 
 

@@ -20,8 +20,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from policies.models import MODEL_BYTES_MAX, ApprovedModel, ModelCatalogue
-from policies.rollout import Mode, Rollout, Stage
+from policies.models import MODEL_BYTES_MAX, MODELS_MAX, ApprovedModel, ModelCatalogue
+from policies.rollout import STAGES_MAX, Mode, Rollout, Stage
 from shared.blobs import in_mib
 from shared.commands.base import Role
 from shared.gguf import BadModelFile, header_of
@@ -39,6 +39,7 @@ T = TypeVar("T")
 _PIECE_BYTES = 8 << 20
 #: For which a model's memory is told; as the laptop opens it.
 _CONTEXT_TOKENS, _PROCESS_MIB = 4096, 200
+LICENCE_CHARS_MAX = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +78,21 @@ class Models(OfficePart):
 
     def publish_model(self, tenant: str, actor: str, draft: ModelDraft) -> ApprovedModel:
         """Publish a model; it is rolled out nowhere yet. Raises `Refused`, `OSError`."""
-        check_name("model", draft.name)
+        _check_draft(draft)
         with self.service.store.transaction() as tx:
             permit(tx, tenant, actor, Role.ADMIN)
+            _check_room(self.service.publisher(tx, tenant).models())
         sha256, size, memory_mib = self._keep(tenant, draft.path)
 
         def change(before: ModelCatalogue) -> tuple[ModelCatalogue, ApprovedModel]:
+            _check_room(before)
             model = ApprovedModel(
                 number=max([0, before.rollout.in_force or 0, *(each.number for each in before.models)]) + 1,
                 name=draft.name,
                 sha256=sha256,
                 size_bytes=size,
                 memory_mib=memory_mib,
-                licence=draft.licence,
+                licence=draft.licence.strip(),
                 tier=draft.tier,
                 prompts=draft.evaluation.prompts if draft.evaluation else None,
                 evals=draft.evaluation.passed[:16] if draft.evaluation else (),
@@ -146,6 +149,7 @@ class Models(OfficePart):
 
         def change(before: ModelCatalogue) -> tuple[ModelCatalogue, ApprovedModel]:
             older = _named(before, number)
+            _check_room(before)
             if self._files().published.whole(tenant, older.sha256) is None:
                 raise Refused(Code.NOT_FOUND, f"the file of model {number} is not on this server; publish it again")
             again = older.model_copy(update={"number": max(each.number for each in before.models) + 1})
@@ -242,6 +246,23 @@ class Models(OfficePart):
             raise Refused(Code.BYTES_WRONG, "what was written is not what was read; check the disk and try again")
 
 
+def _check_draft(draft: ModelDraft) -> None:
+    """Raises `Refused` for what somebody said of a model and the catalogue cannot hold."""
+    check_name("model", draft.name)
+    for suite in draft.evaluation.passed if draft.evaluation else ():
+        check_name("suite", suite)
+    if not 0 < len(draft.licence.strip()) <= LICENCE_CHARS_MAX:
+        words = f"say under which licence the model is, in 1 to {LICENCE_CHARS_MAX} characters, for example MIT"
+        raise Refused(Code.MALFORMED, words)
+
+
+def _check_room(before: ModelCatalogue) -> None:
+    """Raises `Refused` where the catalogue holds no further model."""
+    if len(before.models) >= MODELS_MAX:
+        words = f"{MODELS_MAX} models are published, and no more can be; withdraw one first, for example "
+        raise Refused(Code.MALFORMED, words + f"{before.models[0].number}: {before.models[0].name}")
+
+
 def _incoming(path: Path) -> Incoming:
     size, report = path.stat().st_size, path.with_suffix(".json")
     if not report.is_file() or report.stat().st_size > REPORT_BYTES_MAX:
@@ -261,7 +282,7 @@ def _named(catalogue: ModelCatalogue, number: int) -> ApprovedModel:
 
 def _with(before: ModelCatalogue, **changes: object) -> ModelCatalogue:
     try:
-        return ModelCatalogue.model_validate({**dict(before), **changes})
+        return ModelCatalogue.model_validate_json(before.model_copy(update=changes).to_bytes())  # as it is read back
     except ValidationError as error:
         raise Refused(Code.MALFORMED, f"the catalogue would not hold together: {error.errors()[0]['msg']}") from error
 
@@ -272,5 +293,7 @@ def _rolled_out(before: Rollout, number: int, mode: Mode, devices: frozenset[str
         return Rollout(serial=before.serial, in_force=number, stages=kept)
     stage = Stage(version=number, mode=mode, groups=devices)
     kept = tuple(each for each in before.stages if each != stage)
+    if len(kept) >= STAGES_MAX:
+        raise Refused(Code.MALFORMED, "there are too many stages; withdraw what is not needed")
     newest_first = sorted((stage, *kept), key=lambda each: -each.version)
     return before.model_copy(update={"stages": tuple(newest_first)})

@@ -1,6 +1,7 @@
 """A console with something on every page, and people in Chromium who look at it."""
 
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from shared.commands.base import Role
 from shared.ports import system_ports
 from simulators.processes import server
+from sync_server.bootstrap import build_office
 from sync_server.office import Office
 from sync_server.sample.large import Size, fill
+from sync_server.settings import Settings
 from sync_server.store import Person
 from tests.conftest import need
 from tests.served import TENANT, made_office
@@ -48,14 +51,20 @@ class Console:
         return [each.ref.partition("/")[2] for each in found]
 
 
-@contextmanager
-def a_console(home: Path) -> Iterator[Console]:
-    """A server process over the sample, with somebody who may do everything."""
+def fill_home(home: Path) -> None:
+    """A server's home with the sample in it, and with somebody who may do everything."""
     office = made_office(home, system_ports())
     fill(office, TENANT, "root", SMALL)
     for person in (PERSON, "d.park", "root", "s.vance", "q.ibarra"):
         office.set_password(TENANT, person, PASSWORD)
     office.put_person(TENANT, Person(PERSON, "M. Reyes", EVERYBODY))
+    office.service.store.close()
+
+
+@contextmanager
+def a_console(home: Path) -> Iterator[Console]:
+    """A server process over a home that was filled."""
+    office = build_office(Settings(home, f"sqlite:///{home / 'server.db'}"), system_ports())
     with server(home) as url:
         console = Console(url, office)
         apart = office.quarantine_page(TENANT, None, 1)[0].command.id
@@ -79,6 +88,15 @@ def a_chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=str(path), args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@contextmanager
+def a_console_of_its_own() -> Iterator[tuple[Console, Browser]]:
+    """For a program: a console over the sample, and Chromium beside it."""
+    with tempfile.TemporaryDirectory() as home:
+        fill_home(Path(home))
+        with a_console(Path(home)) as console, a_chromium() as chromium:
+            yield console, chromium
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A server with its console, a conflict in it, and browsers: one without a screen, and Chromium."""
 
 import re
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from sync_server.api.app import build_app
 from sync_server.bootstrap import build_console
 from sync_server.office import Office
 from tests.builders import JOB, StillClock
-from tests.console.browsing import Console, a_chromium, a_console
+from tests.console.browsing import Console, a_chromium, a_console, fill_home
 from tests.passwords import quick_passwords
 from tests.served import TENANT, Laptop, Server, in_place, laptop, made_office, office, receipt
 
@@ -23,10 +24,24 @@ __all__ = ["laptop", "made_office", "office", "quick_passwords"]
 PERSON, PASSWORD = "m.reyes", "a gate behind the mill"
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the sample. Filling it takes seconds, so each module's console gets a copy."""
+    made = tmp_path_factory.mktemp("filled")
+    fill_home(made)
+    return made
+
+
 @pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+def home(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of this module's console."""
+    return shutil.copytree(filled, tmp_path_factory.mktemp("console") / "home")
+
+
+@pytest.fixture(scope="module")
+def console(home: Path) -> Iterator[Console]:
     """A console as a process, for a whole module."""
-    with a_console(tmp_path_factory.mktemp("console")) as made:
+    with a_console(home) as made:
         yield made
 
 

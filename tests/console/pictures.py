@@ -7,15 +7,14 @@ page whole, at 320 and 1280 pixels, to look at.
 import argparse
 import base64
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
 from sync_server.console.routes import sheets
-from tests.console.browsing import Console, a_chromium, a_console, paths, somebody
-from tests.console.test_in_chromium import open_all
+from tests.console.accessibility import open_all
+from tests.console.browsing import Console, a_console_of_its_own, paths, somebody
 
 SCHEMES = ("light", "dark")
 SHOT = {"width": 1280, "height": 900}
@@ -78,7 +77,7 @@ def main(words: Sequence[str]) -> int:
     told = parser.parse_args(words)
     for folder in filter(None, (told.folder, told.each)):
         folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, a_console(Path(home)) as console, a_chromium() as chromium:
+    with a_console_of_its_own() as (console, chromium):
         make_sheets(chromium, console, told.folder)
         if told.each:
             make_each(chromium, console, told.each)

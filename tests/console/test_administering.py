@@ -1,15 +1,19 @@
 """Administrators at the console: policies tried, published, rolled out, taken back; people, roles and passwords."""
 
 import json
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from policies.bundle import FILES
+from policies.models import MODELS_MAX
+from policies.rollout import STAGES_MAX
 from shared.commands.base import Role
+from shared.model_evals import Evaluated
 from shared.problems import Refused
 from shared.routing import Tier
-from sync_server.office.models import ModelDraft
+from sync_server.office.models import LICENCE_CHARS_MAX, ModelDraft
 from sync_server.store import Person
 from sync_server.updates.bundles import shipped_bundle
 from tests.console.conftest import PASSWORD, PERSON, Browser
@@ -80,7 +84,7 @@ async def test_a_roll_out_takes_a_reason_and_a_group_that_is_there(browser: Brow
 async def test_what_would_be_decided_is_said_with_every_why_not(browser: Browser, facts: str, place: str) -> None:
     page = await browser.get(f"{POLICIES}/what-if?{facts}")
     assert page.status_code == 200
-    assert f"<bdi>{place}: " in page.text
+    assert f'<bdi lang="en">{place}: ' in page.text
     assert "not CLOUD" in page.text
 
 
@@ -169,11 +173,85 @@ async def test_a_model_is_published_with_its_eval_results_from_the_page_and_gone
         await browser.send("/console/models", act="rollout", which="rollout", **rolled)
     page = await browser.send("/console/models", act="rollback", which="rollback", number="1", reason="crashes")
     assert "Rolled back" in page.text
+    for name in ("Evaluation of 1: first", "Evaluation of 3: first"):
+        assert page.text.count(f'role="region" aria-label="{name}"') == 1, "two regions of one name are told apart"
     catalogue = server.office.model_catalogue(TENANT)
     assert catalogue.rollout.in_force == 3
     again = catalogue.model(3)
     assert again
     assert again.name == "first"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"licence": "y" * (LICENCE_CHARS_MAX + 1)}, "Say under which licence the model is, in 1 to 120 characters"),
+        ({"licence": " "}, "Say under which licence the model is, in 1 to 120 characters"),
+        ({"name": "y" * (1 << 20)}, "cannot be the short name of a model"),
+        ({"file": "y" * (1 << 20)}, "There is no file yyy"),
+        ({"tier": "y" * (1 << 20)}, "Choose a tier"),
+    ],
+)
+async def test_what_is_said_of_a_model_has_limits_and_is_refused_in_words(
+    browser: Browser, server: Server, wrong: dict[str, str], words: str
+) -> None:
+    server.office.models_folder.mkdir()
+    (server.office.models_folder / "m.gguf").write_bytes(a_gguf(data=4000))
+    form = {"file": "m.gguf", "name": "m", "licence": "MIT", "tier": "basic", **wrong}
+    page = await browser.send("/console/models", act="publish", which="publish", **form)
+    assert page.status_code in {404, 422}
+    assert words in unescape(page.text)
+    assert f'name="licence" type="text" value="{form["licence"]}" maxlength="{LICENCE_CHARS_MAX}"' in page.text
+    assert server.office.models(TENANT) == []
+
+
+async def test_a_suite_that_cannot_be_named_is_refused_in_words(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(a_gguf(data=4000))
+    draft = ModelDraft(file, "m", "MIT", Tier.BASIC, Evaluated(1, {"all notes": {"right": 1.0}}))
+    with pytest.raises(Refused, match="'all notes' cannot be the short name of a suite"):
+        server.office.publish_model(TENANT, "root", draft)
+
+
+async def test_a_catalogue_that_is_full_says_so_and_a_withdrawal_makes_room(
+    browser: Browser, server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(a_gguf(data=4000))
+    for number in range(1, MODELS_MAX + 1):
+        server.office.publish_model(TENANT, "root", ModelDraft(file, f"m{number}", "MIT", Tier.BASIC))
+    server.office.models_folder.mkdir()
+    (server.office.models_folder / "one-more.gguf").write_bytes(a_gguf(data=8000))
+    form = {"file": "one-more.gguf", "name": "one-more", "licence": "MIT", "tier": "basic"}
+    page = await browser.send("/console/models", act="publish", which="publish", **form)
+    assert page.status_code == 422
+    assert "32 models are published, and no more can be; withdraw one first, for example 1: m1." in page.text
+    page = await browser.send("/console/models", act="rollback", which="rollback", number="1", reason="crashes")
+    assert "32 models are published, and no more can be" in page.text
+    await browser.send("/console/models", act="withdraw", which="withdraw", number="1", reason="no longer used")
+    page = await browser.send("/console/models", act="publish", which="publish", **form)
+    assert "+ Published." in page.text
+
+
+async def test_more_stages_than_laptops_read_are_refused_in_words(
+    browser: Browser, server: Server, laptop: Laptop, tmp_path: Path
+) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(a_gguf(data=4000))
+    for number in range(1, STAGES_MAX // 2 + 2):
+        server.office.publish_model(TENANT, "root", ModelDraft(file, f"m{number}", "MIT", Tier.BASIC))
+    rolled = [
+        {"number": str(number), "mode": mode, "groups": laptop.name, "reason": "try"}
+        for number in range(1, STAGES_MAX // 2 + 2)
+        for mode in ("shadow", "in_force")
+    ]
+    for form in rolled[:STAGES_MAX]:
+        page = await browser.send("/console/models", act="rollout", which="rollout", **form)
+        assert page.status_code == 200
+    page = await browser.send("/console/models", act="rollout", which="rollout", **rolled[STAGES_MAX])
+    assert page.status_code == 422
+    assert "There are too many stages; withdraw what is not needed." in page.text
+    assert len(server.office.model_catalogue(TENANT).rollout.stages) == STAGES_MAX
 
 
 async def test_a_report_that_cannot_be_read_publishes_nothing(browser: Browser, server: Server) -> None:

@@ -22,21 +22,10 @@ from sync_server.office import Office
 from sync_server.sample.laptops import SampleLaptop
 from sync_server.settings import Settings
 from sync_server.store import Person
-from tests.console.browsing import PASSWORD, PERSON, Console, a_console, somebody
+from tests.console.browsing import PASSWORD, PERSON, Console, somebody
 from tests.served import TENANT
 
 HOSTILE = "<script>document.title='hit'</script><img src=x onerror=\"document.title='hit'\">\u202e\u2066'\"&amp; abc"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("console")
-
-
-@pytest.fixture(scope="module")
-def console(home: Path) -> Iterator[Console]:
-    with a_console(home) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

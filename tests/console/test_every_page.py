@@ -1,12 +1,14 @@
 """What holds for every page of the table, without a screen."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
 from policies.acts import Act
 from shared.commands.base import Role
+from shared.problems import MEDIA_TYPE
 from sync_server.console.routes import OPEN, SHEETS, sheets
 from sync_server.office import Office
 from sync_server.store import Person
@@ -124,6 +126,44 @@ async def test_everything_that_we_say_can_be_said_in_another_language(at_work: B
 async def test_a_language_that_is_not_here_is_english(at_work: Browser) -> None:
     page = await at_work.http.get("/console/settings", headers={"accept-language": "tlh, ;q=x, *;q=0.1"})
     assert '<html lang="en">' in page.text
+
+
+@pytest.mark.parametrize("path", ["/console/", "/console/orders/WO-1"])
+async def test_a_fault_of_ours_is_a_page_that_says_what_to_do(
+    at_work: Browser, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(server.office, "signed_in", broken)
+    page = await at_work.http.get(path)
+    assert page.status_code == 500
+    assert page.headers["content-type"].startswith("text/html")
+    for words in ("A fault on our side</h1>", "report the request id if it stays.", "Back to the first page"):
+        assert words in page.text
+    assert "a secret" not in page.text
+    (told,) = [each for each in caplog.records if each.message == "fault"]
+    assert f"under the request id {vars(told)['request']}." in unescape(page.text)
+
+
+async def test_a_fault_behind_an_api_is_a_problem_document(
+    at_work: Browser, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(type(server.office.service), "enrol", None)
+    answer = await at_work.http.post("/v1/enrol", content=b"{}")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, MEDIA_TYPE)
+    (told,) = [each for each in caplog.records if each.message == "fault"]
+    assert answer.json()["detail"].endswith(f"under the request id {vars(told)['request']}")
+    assert len(vars(told)["request"]) == 36
+
+
+async def test_a_form_that_is_too_large_is_answered_with_a_page(at_work: Browser) -> None:
+    page = await at_work.http.post("/console/settings", content=b"y" * (64 << 20))
+    assert page.status_code == 413
+    assert "<h1" in page.text
+    page = await at_work.http.post("/console/settings", content=b"&".join([b"y=1"] * 1001))
+    assert page.status_code == 422
+    assert "A form has at most 1000 fields." in page.text
 
 
 def test_every_path_stands_once() -> None:

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from sync_server.console.routes import sheets
 from sync_server.sample.laptops import SampleLaptop
 from sync_server.sample.large import order
+from tests.console.accessibility import open_all
 from tests.console.browsing import Console, paths, somebody
-from tests.console.test_in_chromium import open_all
 from tests.served import TENANT
 
 HOSTILE = "<script>document.title='hit'</script><img src=x onerror=\"document.title='hit'\">\u202e\u2066'\"&amp; abc"
@@ -50,13 +50,17 @@ def test_hostile_words_in_every_field_run_nowhere_and_steer_no_line(chromium: Br
             page.goto(spoilt.url + path)
             open_all(page)
             assert harm(page) == [], path
+            fresh = True
             for number in range(page.locator("main form").count()):
+                if not fresh:
+                    page.goto(spoilt.url + path)
+                    open_all(page)
+                    fresh = True
                 if not page.evaluate(_FILL, [number, HOSTILE]):
                     continue
                 assert sent(page, number) < 500, (path, number)
                 assert harm(page) == [], (path, number)
-                page.goto(spoilt.url + path)
-                open_all(page)
+                fresh = False
 
 
 def test_a_megabyte_in_every_field_is_answered_in_words(chromium: Browser, spoilt: Console) -> None:
@@ -68,7 +72,8 @@ def test_a_megabyte_in_every_field_is_answered_in_words(chromium: Browser, spoil
             for name, status, heading in page.evaluate(_BURSTS, MEGABYTE):
                 answers[f"{path} {name}"] = status
                 assert "<h1" in heading, (path, name)
-    assert set(answers.values()) <= {200, 409, 413, 422}, answers
+    refused = {each: status for each, status in answers.items() if status not in {200, 409, 413, 422}}
+    assert refused == {"/console/models groups": 404}, "there is no such laptop"
     assert len(answers) > 25
 
 

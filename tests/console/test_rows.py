@@ -16,8 +16,8 @@ from sync_server.console.routes import sheets
 from sync_server.console.states import STATES, held_as, settled_as
 from sync_server.sample.laptops import SampleLaptop
 from tests.builders import JOB
+from tests.console.accessibility import open_all
 from tests.console.browsing import Console, paths, somebody
-from tests.console.test_in_chromium import open_all
 from tests.served import TENANT
 
 GLYPHS = "!+?^o-"

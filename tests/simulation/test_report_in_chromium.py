@@ -14,7 +14,7 @@ from simulators.explore import Campaign, Found, play
 from simulators.report.page import page as page_of
 from simulators.timeline import Witness
 from tests.conftest import need
-from tests.console.test_in_chromium import violations
+from tests.console.accessibility import violations
 
 pytestmark = pytest.mark.skipif(obstacle() is not None, reason=f"no simulated disks here: {obstacle()}")
 CAMPAIGN = Campaign(3, 1, "rough", 2, 6)

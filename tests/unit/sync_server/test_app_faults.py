@@ -14,7 +14,7 @@ from sync_server.api.app import _say_problems
 @pytest.fixture
 def app() -> FastAPI:
     app = FastAPI()
-    _say_problems(app)
+    _say_problems(app, lambda: "an-id")
 
     @app.get("/at-once")
     async def at_once() -> None:
@@ -42,6 +42,7 @@ async def test_a_fault_is_a_problem_document_and_its_words_stay_in_the_log(
     response = await got(app, "/at-once")
     assert (response.status_code, response.json()["code"]) == (500, "internal")
     assert "secret" not in response.text
+    assert "under the request id an-id" in response.text
     assert [(each.levelno, each.path) for each in caplog.records] == [(logging.ERROR, "/at-once")]  # type: ignore[attr-defined]
 
 

@@ -10,7 +10,7 @@ from shared.outcomes import Hold, Outcome
 from shared.records import ApprovalStatus, ConflictStatus, WorkStatus, WriteStatus
 from sync_server.console import qr
 from sync_server.console.audit import _rest
-from sync_server.console.blocks import Field, Form, Said, filled, said
+from sync_server.console.blocks import Field, Form, Mono, Said, filled, said
 from sync_server.console.plots import Bar, number, plot
 from sync_server.console.states import STATES, held_as, settled_as, state_of
 from sync_server.console.words import language_of, sayer
@@ -162,9 +162,13 @@ def test_a_form_comes_back_as_it_was_filled_in_and_no_other_does() -> None:
 
 
 def test_the_place_of_an_answer_stands_in_its_audit_row_as_the_laptop_says_it() -> None:
-    assert _rest({"act": "inference", "route": "private_cluster", "ended": "answered"}).startswith(
-        "PRIVATE CLUSTER; "
-    )
+    (told,) = _rest({"act": "inference", "route": "private_cluster", "ended": "answered"}).values
+    assert told.startswith("PRIVATE CLUSTER; ")
+
+
+def test_a_hash_in_an_audit_row_may_be_broken_and_nothing_is_lost() -> None:
+    assert _rest({"model": "small-q4", "sha256": "7" * 64}).values == ("model: small-q4", Mono(f"sha256: {'7' * 64}"))
+    assert _rest({}).values == ("–",)
 
 
 def test_nothing_moves_on_a_page_of_the_console() -> None:
