@@ -52,6 +52,7 @@ class Page(Screen[None], Generic[Seen]):
         super().__init__()
         #: Set when it has looked for the first time, whatever came of it.
         self.looked = asyncio.Event()
+        self._key_line = KeyLine(compact=True)
 
     @property
     def tailboard(self) -> "TailboardApp":
@@ -95,15 +96,15 @@ class Page(Screen[None], Generic[Seen]):
 
     def show_what_cannot(self) -> None:
         """Mark the keys of what cannot be done now."""
-        for line in self.query(KeyLine):  # none while the page is taken apart
-            line.cannot = frozenset(self.cannot())
+        if self._key_line.is_attached:  # it is not while the page is taken apart
+            self._key_line.cannot = frozenset(self.cannot())
 
     def compose(self) -> ComposeResult:
         """Heading, status bar, body, footer."""
         yield Heading()
         yield StatusBar()
         yield from self.body()
-        yield KeyLine(compact=True)
+        yield self._key_line
 
     def on_screen_resume(self) -> None:
         """In front again: say where we are, and look again."""
