@@ -25,8 +25,13 @@ img{{width:{wide}px;display:block;border:1px solid #777;box-sizing:border-box}}<
 
 def shots(chromium: Browser, console: Console, scheme: str) -> Iterator[bytes]:
     """A picture of the sign-in, and of every page, as somebody sees the top of it (PNG)."""
-    with somebody(chromium, console, color_scheme=scheme, viewport=SHOT) as page:
-        for path in ("/console/sign-in", *all_paths(console)):
+    shape = {"color_scheme": scheme, "viewport": SHOT}
+    with chromium.new_context(**shape) as nobody:  # type: ignore[arg-type]  # a scheme, and a width and a height
+        page = nobody.new_page()
+        page.goto(f"{console.url}/console/sign-in")
+        yield page.screenshot()
+    with somebody(chromium, console, **shape) as page:
+        for path in all_paths(console):
             page.goto(console.url + path)
             yield page.screenshot()
 
