@@ -9,6 +9,7 @@ import base64
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser
 
@@ -25,8 +26,8 @@ img{{width:{wide}px;display:block;border:1px solid #777;box-sizing:border-box}}<
 
 def shots(chromium: Browser, console: Console, scheme: str) -> Iterator[bytes]:
     """A picture of the sign-in, and of every page, as somebody sees the top of it (PNG)."""
-    shape = {"color_scheme": scheme, "viewport": SHOT}
-    with chromium.new_context(**shape) as nobody:  # type: ignore[arg-type]  # a scheme, and a width and a height
+    shape: dict[str, Any] = {"color_scheme": scheme, "viewport": SHOT}
+    with chromium.new_context(**shape) as nobody:
         page = nobody.new_page()
         page.goto(f"{console.url}/console/sign-in")
         yield page.screenshot()
