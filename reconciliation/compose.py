@@ -4,7 +4,6 @@ The bases are taken from the author's view at the moment of confirming. A value 
 is still pending is named by that command's id, because the author built on it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from reconciliation.draft import Draft, refs_touched
@@ -13,9 +12,10 @@ from shared.commands.base import Base, Command, Creation, Edit, Effect, Payload
 from shared.ids import kind_of
 from shared.records import REPLACES, Merge, rule_of
 from shared.routing import DataClass, highest
+from shared.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Author:
     """Who confirms what, where and when; `chain` is (epoch, seq, hash of the envelope before), None at the office."""
 

@@ -1,18 +1,17 @@
 """What a command would change, shown before anybody confirms it: record, field, old → new."""
 
-from dataclasses import dataclass
-
 from pydantic import JsonValue
 
 from reconciliation.draft import Draft, draft_of
 from reconciliation.merge import Impossible, combine
 from reconciliation.rebase import View
 from shared.commands.base import Command, Creation, Effect
+from shared.values import value
 
 MISSING = "There is no {record} on this device."
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Change:
     """One field before and after; `old` is None for a record that the command creates."""
 
@@ -22,7 +21,7 @@ class Change:
     new: JsonValue
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Preview:
     """The changes of a command, or the obstacle that its author can see already."""
 
@@ -46,8 +45,8 @@ def preview(command: Command | Draft, view: View) -> Preview:
     if misplaced := draft.payload.misplaced(draft.command.record):
         return Preview((), misplaced)
     created = {effect.record for effect in draft.effects if isinstance(effect, Creation)}
-    if missing := sorted(draft.refs - created - view.records.keys()):
-        return Preview((), MISSING.format(record=missing[0]))
+    if missing := [ref for ref in draft.refs if ref not in view.records and ref not in created]:
+        return Preview((), MISSING.format(record=min(missing)))
     if objection := draft.payload.objection(draft.command, view.records):
         return Preview((), objection)
     changes: list[Change] = []

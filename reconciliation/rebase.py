@@ -9,9 +9,8 @@ Rules
 4. A record keeps the version that the replica has: that is the version a new command's author saw.
 """
 
-from collections import ChainMap
 from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from pydantic import JsonValue
@@ -41,11 +40,11 @@ class View:
     @classmethod
     def over(cls, records: Mapping[str, Record]) -> "View":
         """A view on top of `records`, which it never changes."""
-        return cls(ChainMap({}, records))  # type: ignore[arg-type]  # only the first of a chain is written to
+        return cls(dict(records))
 
     def scratch(self) -> "View":
         """A view on top of this one, to try something out."""
-        return View(View.over(self.records).records, dict(self.pending), dict(self.born_by))
+        return View(dict(self.records), dict(self.pending), dict(self.born_by))
 
     def add(
         self,
@@ -94,7 +93,8 @@ class View:
         result = Combined(foreseen[place]) if place in foreseen else combine(record.value(edit.field), edit)
         if isinstance(result, Impossible):
             return result.detail
-        self.records[edit.record] = replace(record, fields={**record.fields, edit.field: result.value})
+        fields = {**record.fields, edit.field: result.value}
+        self.records[edit.record] = Record(record.ref, record.version, fields, record.born, record.stamps)
         self.pending[place] = command.id
         return None
 

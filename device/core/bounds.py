@@ -6,12 +6,13 @@ Rules
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from shared.values import value
 
 MIB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Kept:
     """What waits for an outcome: how many commands, and the bytes of what was signed."""
 

@@ -83,10 +83,12 @@ class Part:
         Appending to the outbox does not change it: who appends knows what was appended.
         Source: SQLite, PRAGMA data_version.
         """
-        with self._lock, self._joined():
-            if self._seen is None:  # nobody else writes while this transaction is open
+        with self._lock:
+            if self._inside and self._seen is not None:  # nobody else writes while this transaction is open
+                return self._changes, self._seen
+            with self._joined():
                 self._seen = int(self._driver.execute("PRAGMA data_version").fetchone()[0])
-            return self._changes, self._seen
+                return self._changes, self._seen
 
     def _rows(self, sql: str, values: Bound = ()) -> list[Any]:
         """What a statement finds: rows as tuples. Alone it needs no transaction, and waits for no writer.

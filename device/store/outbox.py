@@ -10,7 +10,6 @@ Rules
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -42,6 +41,7 @@ from shared.problems import Code, Problem
 from shared.receipts import Proof
 from shared.records import ConflictStatus, Record
 from shared.sync import read_cursor
+from shared.values import value
 
 #: Of what cannot be read there, the same bytes will never be taken: the chain goes on in a new epoch without them.
 UNREADABLE = (Code.MALFORMED, Code.TOO_LARGE)
@@ -150,7 +150,7 @@ _HELD_BEFORE = "UPDATE outbox SET state = 'sent', hold = NULL, problem = NULL WH
 _KEPT = "SELECT count(*), coalesce(sum(bytes), 0) FROM outbox WHERE state IN ('saved', 'sent', 'held', 'turned')"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Head:
     """The end of the device's chain: the next command's place."""
 
@@ -159,7 +159,7 @@ class Head:
     prev: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class End:
     """What the next command meets: its place, how much waits already, and the greatest id that is here."""
 
@@ -177,7 +177,7 @@ class End:
         return End(head, kept, max(self.greatest, command.id))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Last:
     """The last command of an epoch. Its epoch's others lie before it, each as far away as its number is smaller."""
 
@@ -262,10 +262,11 @@ class Outbox(Replica, Proofs):
 
     def end(self) -> End:
         """What the next command meets. It is read once, and then known as things are appended."""
-        with self._lock, self._joined():
+        with self._lock:
             generation = self.generation()
             if self._end is None or self._end[0] != generation:
-                self._end = generation, self._read_end()
+                with self._joined():
+                    self._end = self.generation(), self._read_end()
             return self._end[1]
 
     def _read_end(self) -> End:
