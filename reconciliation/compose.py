@@ -14,6 +14,9 @@ from shared.records import REPLACES, Merge, rule_of
 from shared.routing import DataClass, highest
 from shared.values import value
 
+#: The rules by which what an edit makes of a field depends on what its author saw there.
+_BASED = REPLACES | {Merge.ADD}
+
 
 @value(frozen=True, slots=True)
 class Author:
@@ -80,7 +83,7 @@ def compose_draft(payload: Payload, record: str, author: Author, seen: View) -> 
 
 def _rests_on_base(effect: Effect) -> bool:
     return isinstance(effect, Edit) and (
-        effect.decided or rule_of(kind_of(effect.record), effect.field).merge in REPLACES | {Merge.ADD}
+        effect.decided or rule_of(kind_of(effect.record), effect.field).merge in _BASED
     )
 
 

@@ -5,13 +5,13 @@ the command is pruned, the words move into the journal's table, where older prog
 """
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic_core import to_json
 
 from device.store.base import Part
 from shared.contract import instant_text, to_instant
+from shared.values import value
 
 TABLES = (
     # What a person said and confirmed; `commands` is a JSON list of command ids. `place` is the outbox's position at
@@ -38,7 +38,7 @@ MOVE_SAID = """
     ORDER BY position"""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class JournalEntry:
     """What a person said and confirmed."""
 
