@@ -26,6 +26,7 @@ reports what came of it.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared.backoff import backoff
 from shared.sync import COMMANDS_MAX, EpochEnd
 
 BACKOFF_FIRST = timedelta(seconds=1)
@@ -198,7 +199,7 @@ class Session:
         self._pushes_failed += isinstance(act, Push) and bool(act.ids)
         self._begin_anew()
         tries = max(self.failures, self._pushes_failed)
-        longest = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(tries - 1, 16))
+        longest = backoff(BACKOFF_FIRST, BACKOFF_MAX, tries - 1)
         self.not_before = now + min(WAIT_MAX, max(longest * (0.5 + spread / 2), retry_after or timedelta(0)))
 
     def turned_out(self, now: datetime, act: Act) -> None:

@@ -13,6 +13,8 @@ Pure: instants come in as seconds.
 from collections import deque
 from dataclasses import dataclass
 
+from shared.backoff import backoff
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -82,9 +84,7 @@ class Health:
             return
         if self._ejected_until_s is not None and now_s < self._ejected_until_s:
             return  # it was given this before it was ejected
-        self._ejected_until_s = now_s + min(
-            self._patience.eject_s * 2 ** min(self._ejections, 16), self._patience.eject_max_s
-        )
+        self._ejected_until_s = now_s + backoff(self._patience.eject_s, self._patience.eject_max_s, self._ejections)
         self._ejections += 1
 
     def _too_ill(self, now_s: float) -> bool:

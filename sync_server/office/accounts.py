@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from shared.backoff import backoff
 from shared.commands.base import SERVICE_PERSON, Role
 from shared.ids import sha256_hex
 from shared.problems import Code, Refused
@@ -185,7 +186,7 @@ def _wait(told: tuple[int, datetime] | None, free: int, now: datetime) -> timede
     if told is None or told[0] < free:
         return timedelta()
     times, last_at = told
-    pause: timedelta = min(PAUSE_MAX, PAUSE * 2 ** min(times - free, 16))
+    pause = backoff(PAUSE, PAUSE_MAX, times - free)
     return min(pause, last_at + pause - now)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from shared.backoff import backoff
 from shared.ids import uuid7_at
 from sync_server.store import OutgoingEntry
 from sync_server.systems.port import (
@@ -54,7 +55,7 @@ class Limits:
 
     def pause(self, tries: int) -> timedelta:
         """The pause after `tries` fruitless tries, at least one."""
-        return timedelta(seconds=min(self.pause_max_s, self.pause_s * 2 ** min(tries - 1, 30)))
+        return timedelta(seconds=backoff(self.pause_s, self.pause_max_s, tries - 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from shared.assist import Answer
+from shared.backoff import backoff
 from shared.records import ANSWER_CHARS_MAX, CITATIONS_MAX, TaskStatus
 from shared.routing import Boundary, Decision, Route
 from sync_server.cluster.queue.facts import SERVED
@@ -43,7 +44,7 @@ class Limits:
 
     def pause(self, tries: int) -> timedelta:
         """The pause after `tries` fruitless tries, at least one."""
-        return timedelta(seconds=min(self.pause_max_s, self.pause_s * 2 ** min(tries - 1, 30)))
+        return timedelta(seconds=backoff(self.pause_s, self.pause_max_s, tries - 1))
 
 
 @dataclass(frozen=True, slots=True)
