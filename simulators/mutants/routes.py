@@ -1,6 +1,5 @@
 """Bugs of what decides where a question may run. The names that they spoil are given as text: nothing here fits."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -41,17 +40,13 @@ def errors_permit() -> None:
 
 def a_fact_is_missing() -> None:
     """The policies ask for a fact that nobody states. No bug: what errs is denied."""
-    questions = vars(boundary)["questions"]
+    contexts = vars(boundary)["_contexts"]
 
-    def short(*arguments: Any) -> list[dict[str, object]]:
-        asked: list[dict[str, object]] = questions(*arguments)
-        for each in asked:
-            told = json.loads(str(each["context"]))
-            del told["consented"]
-            each["context"] = json.dumps(told)
-        return asked
+    def short(*arguments: Any) -> list[dict[str, Any]]:
+        asked: list[dict[str, Any]] = contexts(*arguments)
+        return [{name: fact for name, fact in each.items() if name != "consented"} for each in asked]
 
-    put(boundary, "questions", short)
+    put(boundary, "_contexts", short)
 
 
 def stale_is_believed() -> None:
