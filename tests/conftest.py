@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator
 from functools import cache
@@ -129,6 +130,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuses a misspelt `TAILBOARD_REQUIRE`, which would otherwise demand nothing."""
     if unknown := required() - FEATURES.keys():
         raise pytest.UsageError(f"TAILBOARD_REQUIRE names {sorted(unknown)}: known are {sorted(FEATURES)}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of hundreds of programs would compile everything anew
+    sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in its background
         signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that tests interrupt would inherit it
     if not hasattr(config, "workerinput"):  # its workers inherit it: all of them collect the same

@@ -43,7 +43,8 @@ QUOTED = "quoted from the manuals"
 ELSEWHERE = "Is the order of the reserved part urgent?"
 SEA = ("Which colour has the sea?", "--class", "public")
 DOCUMENT = "The pump ran at 4.2 bar for three weeks. " * 12
-LARGE = "The pump house was opened to visitors, and the water is clear. " * 400
+#: Of long words: too long a text is cut by its signs, and what a model then reads are words.
+LARGE = "Environmental responsibility requires international communication, professional understanding. " * 270
 WINDOW = timedelta(seconds=60)
 
 
@@ -163,23 +164,34 @@ def up(stand: Stand) -> None:
 
 @contextmanager
 def down(stand: Stand) -> Iterator[None]:
-    """The model's process dies, and again as soon as it was started anew."""
-    over = threading.Event()
+    """The model's process dies, and the next is held where it was started: it serves nobody, and ends no more.
 
-    def reap() -> None:
-        while not over.wait(0.02):
-            if child := child_of(stand.server.pid):
-                with suppress(ProcessLookupError):
-                    os.kill(child[0], signal.SIGKILL)
+    Were that one killed, too, and again, the server would rest longer before each (up to a minute).
+    """
+    child = child_of(stand.server.pid)
+    assert child is not None, "it is not up"
+    dead, port = child
+    over, held = threading.Event(), list[int]()
 
-    reaper = threading.Thread(target=reap, daemon=True)
-    reaper.start()
+    def hold() -> None:
+        while not held and not over.wait(0.02):  # long before it has read the model and listens
+            if (now := child_of(stand.server.pid)) and now[0] != dead:
+                os.kill(now[0], signal.SIGSTOP)
+                held.append(now[0])
+
+    os.kill(dead, signal.SIGKILL)
+    holder = threading.Thread(target=hold, daemon=True)
+    holder.start()
     try:
-        until(lambda: child_of(stand.server.pid) is None, "the cluster does not go down")
+        until(lambda: not listening(port), "the cluster does not go down")
         yield
+        assert not listening(port), "it came up meanwhile"
     finally:
         over.set()
-        reaper.join()
+        holder.join()
+        for each in held:
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGCONT)
 
 
 def ran(said: dict[str, Any]) -> tuple[str, str]:

@@ -57,7 +57,7 @@ class Person:
         if self.app.is_running and self.app.call_later(reached.set):
             await asyncio.wait_for(reached.wait(), 30)
         for _ in range(15_000):  # each key is held for two seconds at most, and on a busy machine many may be
-            if not self.app.entered or self.app.pages.in_turn.idle:
+            if not (self.app.is_running and self.app.entered) or self.app.pages.in_turn.idle:
                 break
             await asyncio.sleep(0.002)
         for _ in range(3):
