@@ -49,7 +49,7 @@ def rows(device: "Device") -> list[Row]:
 def _identity(device: "Device") -> list[Row]:
     who = device.identity
     return [
-        Row("laptop", f"{who.device} of {who.tenant_name}, epoch {who.epoch}"),
+        Row("laptop", f"{who.device} of {who.tenant_name}, epoch {device.store.epoch()}"),
         Row("person", f"{who.actor_name} ({who.actor})"),
         Row("server", who.server_url),
         Row("keys", f"unlocked; laptop {_short(device.keys.device)}, technician {_short(device.keys.technician)}"),

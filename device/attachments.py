@@ -21,13 +21,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from device.core.transfers import Waiting
 from device.errors import LocalError
 from device.store import DeviceStore, FileStanding
 from shared.attachments import ATTACHMENT_BYTES_MAX, Attachment
 from shared.blobs import ANY_BYTES, CHUNK_BYTES, in_mib
+from shared.records.rules import FileName
 
 NAME_CHARS_MAX = 120
+_NAME = TypeAdapter[str](FileName)
 #: The standard's own table, not the machine's: the same file gets the same type on every laptop.
 _TYPES = mimetypes.MimeTypes()
 _ALSO = {".heic": "image/heic", ".heif": "image/heif", ".webp": "image/webp", ".log": "text/plain"}
@@ -115,6 +119,7 @@ def read_file(path: Path, *, bytes_max: int = ATTACHMENT_BYTES_MAX) -> FileDraft
             size = max(path.stat().st_size, len(content))
     except OSError as error:
         raise LocalError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
+    name = _name_of(path)
     if not content:
         raise LocalError(f"{path.name} is empty; there is nothing to attach.")
     if size > bytes_max:
@@ -123,7 +128,16 @@ def read_file(path: Path, *, bytes_max: int = ATTACHMENT_BYTES_MAX) -> FileDraft
         )
     digest = hashlib.sha256(content).hexdigest()
     attachment = Attachment(sha256=digest, size=len(content), media_type=media_type_of(path.name))
-    return FileDraft(path.name[-NAME_CHARS_MAX:], attachment, content)
+    return FileDraft(name, attachment, content)
+
+
+def _name_of(path: Path) -> str:
+    """What a job calls the file: the end of its name, if that is too long."""
+    try:
+        return _NAME.validate_python(path.name[-NAME_CHARS_MAX:])
+    except ValidationError as error:
+        said = "The file's name holds a character that no name may hold. Rename it, then attach it."
+        raise LocalError(said) from error
 
 
 def safe_name(name: str) -> str:

@@ -1,42 +1,56 @@
 """What would become of the outbox, were it sent now? Judged here against the replica, and online by the server.
 
 Rules
-1. Here only what this laptop can know is said: an obstacle in the view, and who else changed a value that a command
-   rests on since its author looked.
+1. Here only what this laptop can know is said: an obstacle in the view, who else changed a value that a command
+   rests on since its author looked, and whether its time is over.
 2. Nothing is sent for good and nothing changes: the online check is undone at the server.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from device.core.rounds import one_body
 from device.errors import TransportError
 from device.keys import DeviceKeys
 from device.store import DeviceStore, Item, Outgoing
 from device.transport import SyncClient
+from reconciliation.expiry import expired
 from reconciliation.rebase import View
 from shared.commands.base import Base, Command
+from shared.outcomes import Hold, Outcome
 from shared.records import Record
 from shared.sync import COMMANDS_MAX, PROTOCOL, CheckRequest, Forecast
+
+_ENDS_OTHERWISE = frozenset({Outcome.CONFLICT, Outcome.REJECTED, Outcome.EXPIRED})
+_FOR_REVIEW = frozenset({Hold.QUARANTINED, Hold.UNREADABLE})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What this laptop knows about one command: why it cannot be shown, and who changed what it rests on."""
+    """What this laptop knows of one command: why it cannot be shown, who changed what it rests on, if it is late."""
 
     id: str
     obstacle: str | None
     changed: tuple[str, ...]
+    late: bool
 
 
-def judge(items: Sequence[Item], replica: Mapping[str, Record], view: View) -> list[Finding]:
+def judge(items: Sequence[Item], replica: Mapping[str, Record], view: View, now: datetime) -> list[Finding]:
     """A finding for each of `items`, given the server's records as they were last seen, and the view on top."""
-    return [_finding(item.command, replica, view) for item in items]
+    return [_finding(item.command, replica, view, now) for item in items]
 
 
-def _finding(command: Command, replica: Mapping[str, Record], view: View) -> Finding:
+def fine(found: Finding, forecast: Forecast | None) -> bool:
+    """Whether nothing stands in the command's way, as far as this laptop knows and the server foresees."""
+    if found.obstacle or found.changed or found.late:
+        return False
+    return forecast is None or (forecast.outcome not in _ENDS_OTHERWISE and forecast.hold not in _FOR_REVIEW)
+
+
+def _finding(command: Command, replica: Mapping[str, Record], view: View, now: datetime) -> Finding:
     said = tuple(line for base in command.bases if (line := _changed(base, command, replica)))
-    return Finding(command.id, view.blocked.get(command.id), said)
+    return Finding(command.id, view.blocked.get(command.id), said, expired(command, now))
 
 
 def _changed(base: Base, command: Command, replica: Mapping[str, Record]) -> str | None:

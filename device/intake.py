@@ -61,10 +61,19 @@ class Intake:
             self.store.prune(reply.server_time - self.limits.resubmit_window)
         return ended
 
-    def take_carried(self, reply: SyncReply, changes: Changes, believed: Believed, base: str | None, at: str) -> bool:
+    def take_carried(
+        self,
+        reply: SyncReply,
+        changes: Changes,
+        believed: Believed,
+        base: str | None,
+        at: str,
+        *,
+        with_changes: bool,
+    ) -> bool:
         """Take a reply that came on foot to a question asked from the cursor `base`; whether it was news.
 
-        Of an older one only receipts count.
+        Of an older one only receipts count; so do those of one whose place among its fellows is not known.
         """
         with self.store.transaction():
             if self._is_older(believed.head):
@@ -72,7 +81,7 @@ class Intake:
                 return False
             self._keep(reply, believed, at)
             self._answers(believed)
-            if reply.restart or _follows(base, self.store.meta("cursor"), reply.cursor):
+            if with_changes and (reply.restart or _follows(base, self.store.meta("cursor"), reply.cursor)):
                 self._page(reply, changes)
         return True
 

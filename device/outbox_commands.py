@@ -2,11 +2,12 @@
 
 import argparse
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 from device import clashes
 from device.bootstrap import Device
-from device.checking import Finding, ask_server, judge
+from device.checking import Finding, ask_server, fine, judge
 from device.commands import item_json, item_lines, with_device, with_device_async
 from device.core.link_state import LOOKED_AT
 from device.core.queue_time import Waits, first_words, waits, waits_words
@@ -15,7 +16,9 @@ from device.plain import plain
 from device.store import UNSETTLED, Item
 from device.transfer import Transfer
 from device.words import forecast_words, number, numbered
+from reconciliation.explain import explain_expiry
 from shared.commandline import Report
+from shared.outcomes import Standing
 from shared.sync import Forecast
 
 
@@ -89,16 +92,16 @@ def checked(arguments: argparse.Namespace) -> Report:
         waiting = device.store.items(states=UNSETTLED)
         ids = [item.command.id for item in waiting]  # what was taken back too, or its place would be a gap
         items = [item for item in waiting if not item.withdrawal]
-        findings = judge(items, device.store.replica(), device.workbench.view())
+        findings = judge(items, device.store.replica(), device.workbench.view(), device.ports.clock.now())
         told = await ask_server(device.store, device.client, device.keys, ids) if arguments.online and ids else []
         forecasts = {each.id: each for each in told}
         lines = [
             line
             for item, found in zip(items, findings, strict=True)
-            for line in _check_lines(item, found, forecasts.get(found.id))
+            for line in check_lines(item, found, forecasts.get(found.id))
         ]
         data = {"checks": [_check_json(found, forecasts.get(found.id)) for found in findings]}
-        good = not any(found.obstacle or found.changed for found in findings)
+        good = all(fine(found, forecasts.get(found.id)) for found in findings)
         return Report("tailboard.check.v1", data, lines or ["Nothing waits to be settled."], ok=good)
 
     return with_device_async(arguments, work)
@@ -204,11 +207,13 @@ def _one(device: Device, named: str) -> Item:
     return found[-1]
 
 
-def _check_lines(item: Item, found: Finding, forecast: Forecast | None) -> list[str]:
+def check_lines(item: Item, found: Finding, forecast: Forecast | None) -> list[str]:
+    """What `outbox check` says of one command."""
     lines = [f"{number(item)} {plain(item.summary)}"]
     lines += [f"    cannot be shown: {plain(found.obstacle)}"] if found.obstacle else []
     lines += [f"    {plain(line)}" for line in found.changed]
-    lines += ["    nothing that this laptop knows stands in its way"] * (not found.obstacle and not found.changed)
+    lines += [f"    {explain_expiry(timedelta(0), there=item.standing is Standing.REVIEW)}"] if found.late else []
+    lines += ["    nothing that this laptop knows stands in its way"] * fine(found, None)
     if forecast is not None:
         lines.append(plain(f"    {forecast_words(forecast)}"))
     return lines
@@ -216,4 +221,10 @@ def _check_lines(item: Item, found: Finding, forecast: Forecast | None) -> list[
 
 def _check_json(found: Finding, forecast: Forecast | None) -> dict[str, object]:
     told = forecast.model_dump(mode="json") if forecast else None
-    return {"id": found.id, "obstacle": found.obstacle, "changed": found.changed, "forecast": told}
+    return {
+        "id": found.id,
+        "obstacle": found.obstacle,
+        "changed": found.changed,
+        "late": found.late,
+        "forecast": told,
+    }

@@ -7,6 +7,7 @@ Rules
    from its ledger what it has already.
 3. The answer is sealed by the receipt key and is believed exactly as far as one from the network. An older one
    settles what it settles and moves nothing back.
+4. Its changes count only if the server signs that the file is whole: nobody would miss a page that was taken out.
 """
 
 import json
@@ -19,19 +20,30 @@ from pydantic import ValidationError
 from device.agent import REVOCATIONS_MAX, carrying, issue_now
 from device.core.belief import believe
 from device.core.rounds import one_body
+from device.core.trust import Trust
 from device.errors import LocalError, TransportError
 from device.intake import Intake
 from device.keys import DeviceKeys
 from device.store import UNSETTLED, DeviceStore, Identity, Issue, Outgoing, State
 from device.transport import read_reply
 from shared import strict_json
-from shared.envelope import ANSWER_TYPE, TRANSFER_TYPE, BadSignature, WireEnvelope, seal
+from shared.envelope import (
+    ANSWER_TYPE,
+    TRANSFER_TYPE,
+    WHOLE_ANSWER_TYPE,
+    BadSignature,
+    Envelope,
+    WireEnvelope,
+    seal,
+)
 from shared.ports import Ports
 from shared.problems import Problem
+from shared.statements import WholeAnswer, hash_of_all
 from shared.sync import COMMANDS_MAX, PROTOCOL, SyncRequest
 
 OUTBOX_FILE, ANSWER_FILE = "outbox.v1", "answer.v1"
 FILE_BYTES_MAX = 512 << 20
+_NOT_OURS = "This answer is not from your server, or not for this laptop. Nothing was taken."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,15 @@ class Imported:
     changes: int
     older: int
     refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """An answer file, of which nothing is believed yet."""
+
+    rounds: tuple[WireEnvelope, ...]
+    receipt_keys: tuple[WireEnvelope, ...]
+    whole: WireEnvelope | None
 
 
 class Transfer:
@@ -100,24 +121,26 @@ class Transfer:
         at, base = self._ports.clock.now().isoformat(), self._store.meta("exported_from") or None
         settled = changes = older = 0
         refused: str | None = None
-        rounds = _rounds(raw)
+        file = _file(raw)
         with self._store.transaction():
             asked = self._unsettled()
-            for wire in rounds:
+            trust = self._intake.trust().extended(file.receipt_keys)
+            whole = _is_whole(file, trust)
+            for wire in file.rounds:
                 try:
-                    told = self._intake.trust().opened(wire, ANSWER_TYPE)
+                    told = trust.opened(wire, ANSWER_TYPE)
                     if refused := _refusal(told):
                         break
                     answered = read_reply(told)
-                    believed = believe(answered.reply, asked, self._intake.trust(), in_order=False)
+                    believed = believe(answered.reply, asked, trust, in_order=False)
                 except (BadSignature, ValueError, TransportError) as error:
-                    raise LocalError(
-                        "This answer is not from your server, or not for this laptop. Nothing was taken."
-                    ) from error
-                news = self._intake.take_carried(answered.reply, answered.changes, believed, base, at)
+                    raise LocalError(_NOT_OURS) from error
+                news = self._intake.take_carried(
+                    answered.reply, answered.changes, believed, base, at, with_changes=whole
+                )
                 settled, older = settled + len(believed.settled), older + (not news)
-                changes += len(answered.changes) if news else 0
-        return Imported(len(rounds), settled, changes, older, refused)
+                changes += len(answered.changes) if news and whole else 0
+        return Imported(len(file.rounds), settled, changes, older, refused)
 
     def _unsettled(self) -> list[Outgoing]:
         return self._store.outgoing(
@@ -134,13 +157,38 @@ def _refusal(told: bytes) -> str | None:
     return f"{problem.title}: {problem.detail}. {problem.remedy}"
 
 
-def _rounds(raw: bytes) -> list[WireEnvelope]:
+def _is_whole(file: _Answers, trust: Trust) -> bool:
+    """Whether the server signs that nothing of the file is missing; no if it says nothing, as older ones do.
+
+    Raises:
+        LocalError: it signed another file, or one for another laptop.
+    """
+    if file.whole is None:
+        return False
+    try:
+        said = WholeAnswer.model_validate(strict_json.parse(trust.opened(file.whole, WHOLE_ANSWER_TYPE)))
+        rounds = [Envelope.from_wire(each) for each in file.rounds]
+    except (BadSignature, ValueError) as error:
+        raise LocalError(_NOT_OURS) from error
+    if (said.tenant, said.device) != (trust.tenant, trust.device):
+        raise LocalError(_NOT_OURS)
+    if (said.rounds, said.hash) != (len(rounds), hash_of_all(rounds)):
+        raise LocalError("This answer is not whole any more. Nothing was taken. Ask the office for it again.")
+    return True
+
+
+def _file(raw: bytes) -> _Answers:
     try:
         file: Any = strict_json.parse(raw, bytes_max=FILE_BYTES_MAX)
         if file["tailboard"] != ANSWER_FILE:
             raise LocalError(
                 "This is not the office's answer, but what a laptop exports. Ask the office for the answer."
             )
-        return [WireEnvelope.model_validate(each) for each in file["rounds"]]
-    except (strict_json.BadJson, ValidationError, KeyError, TypeError) as error:
+        rounds, keys = (
+            tuple(WireEnvelope.model_validate(each) for each in named)
+            for named in (file["rounds"], file.get("receipt_keys", ()))
+        )
+        whole = file.get("whole")
+        return _Answers(rounds, keys, None if whole is None else WireEnvelope.model_validate(whole))
+    except (strict_json.BadJson, ValidationError, KeyError, TypeError, AttributeError) as error:
         raise LocalError("This is not an answer file, or it is damaged. Ask the office for it again.") from error

@@ -90,7 +90,9 @@ TABLE: dict[Code, Row] = {
     Code.MALFORMED: Row(422, "The message is not in the agreed form", "Put right what is named."),
     Code.TOO_LARGE: Row(413, "The message is too large", "Send fewer commands in one round."),
     Code.PROTOCOL_UNSUPPORTED: Row(422, "This protocol version is not spoken here", "Update the older side."),
-    Code.NOT_AUTHENTIC: Row(401, "The request could not be authenticated", "Enrol the device again."),
+    Code.NOT_AUTHENTIC: Row(
+        401, "The request could not be authenticated", "Try again; if it stays so, ask the office."
+    ),
     Code.CLOCK_SKEW: Row(401, "The device's clock is too far off", "Set the clock; the next round retries."),
     Code.DEVICE_REVOKED: Row(403, "This device is revoked", "Ask the office; nothing on the device is lost."),
     Code.DEVICE_FORKED: Row(

@@ -3,12 +3,15 @@
 A statement has no place in a chain and no outcome of its own.
 """
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field
 
 from shared.commands.base import Command
 from shared.contract import CommandId, Contract, Hash, Instant, KeyId, Name
+from shared.envelope import Envelope
+from shared.ids import sha256_hex
 
 RawKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Place = Annotated[int, Field(ge=0)]
@@ -62,6 +65,23 @@ class Head(Contract):
     received_hash: Hash | None
     settled: Place
     at: Instant
+
+
+class WholeAnswer(Contract):
+    """All that an answer file holds for one device (`WHOLE_ANSWER_TYPE`): how many rounds, and the hash over them.
+
+    Each round is signed by itself, which does not show that one was taken out or put elsewhere: see `hash_of_all`.
+    """
+
+    tenant: Name
+    device: Name
+    rounds: Place
+    hash: Hash
+
+
+def hash_of_all(rounds: Iterable[Envelope]) -> str:
+    """One hash over the envelopes of an answer file, in their order."""
+    return sha256_hex("".join(each.hash for each in rounds).encode())
 
 
 class TimeTold(Contract):

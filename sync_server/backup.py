@@ -47,6 +47,7 @@ from sync_server.backup_files import (
 )
 from sync_server.bootstrap import build_service, migrate, write_secret
 from sync_server.dumps import Database, database_at
+from sync_server.office.base import reason_of
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, SECRET_BYTES
 from sync_server.service import Service
 from sync_server.settings import Settings
@@ -185,10 +186,10 @@ def restore(
         ports: whose clock judges the backup's age; the system's if None.
 
     Raises:
-        Refused: it is no backup, damaged, too old, of another kind of database or of a newer program; a server is
-            running on the database; or its keys do not open. The database is as it was.
+        Refused: no reason; it is no backup, damaged, too old, of another kind of database or of a newer program; a
+            server is running on the database; or its keys do not open. The database is as it was.
     """
-    ports = ports or system_ports()
+    ports, why = ports or system_ports(), reason_of(reason)
     with tempfile.TemporaryDirectory(dir=_folder(settings)) as folder:
         manifest, dump, secret = _unpack(file, Path(folder))
         carried = {sort: unpack_files(file, Path(folder), sort) for sort in (ATTACHMENTS, MODELS)}
@@ -203,7 +204,7 @@ def restore(
                 migrate(settings)
                 for sort, files in carried.items():
                     put_back(settings, sort, files)
-                life = raise_incarnation(settings, _words(reason, manifest), at_least=max(lives) + 1, ports=ports)
+                life = _begin_life(settings, _words(why, manifest), max(lives) + 1, ports)
         except BaseException:
             if placed:
                 settings.secret.unlink()
@@ -222,12 +223,16 @@ def _replaced(database: Database, dump: Path) -> Iterator[str | None]:
         raise
 
 
-def raise_incarnation(settings: Settings, reason: str, *, at_least: int = 1, ports: Ports | None = None) -> int:
+def raise_incarnation(settings: Settings, reason: str, *, ports: Ports | None = None) -> int:
     """Begin a new life of the database; its number. Every organisation's audit says so, and why.
 
     Raises:
-        Refused: there is no such server, or its secret does not open its keys.
+        Refused: no reason, there is no such server, or its secret does not open its keys.
     """
+    return _begin_life(settings, reason_of(reason), 1, ports)
+
+
+def _begin_life(settings: Settings, why: str, at_least: int, ports: Ports | None) -> int:
     service = build_service(settings, ports)
     try:
         with service.store.transaction() as tx:
@@ -237,7 +242,7 @@ def raise_incarnation(settings: Settings, reason: str, *, at_least: int = 1, por
                 for purpose in (OFFICE_KEY, RECEIPT_KEY):
                     service.ring.active(tx, tenant, purpose)
                 batch = service.batch(tx, tenant)
-                batch.note(act="incarnation", incarnation=life, why=reason)
+                batch.note(act="incarnation", incarnation=life, why=why)
                 batch.flush()
     finally:
         service.store.close()

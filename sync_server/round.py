@@ -297,7 +297,7 @@ class Desk:
             epoch=device.epoch,
             server_time=self.now,
             incarnation=self.incarnation,
-            receipt_keys=self._successions(),
+            receipt_keys=successions(self.tx, self.caller.tenant),
             bundle=mark_of(self.tx, self.caller.tenant),
         )
         self._log(answers, page)
@@ -343,11 +343,6 @@ class Desk:
             at=self.now,
         )
 
-    def _successions(self) -> tuple[WireEnvelope, ...]:
-        keys = self.tx.keys(self.caller.tenant, RECEIPT_KEY)
-        told = [WireEnvelope.model_validate_json(key.succession) for key in keys if key.succession]
-        return tuple(sorted(told, key=lambda wire: read(Succession, envelope_of(wire).payload).at))
-
     def _log(self, answers: "Sequence[_Answer]", page: Page) -> None:
         """One line a round; the ids of what is settled or held are the thread through the logs."""
         by_status: dict[str, list[str]] = {}
@@ -366,6 +361,14 @@ class Desk:
                 **by_status,
             },
         )
+
+
+def successions(tx: Tx, tenant: str) -> tuple[WireEnvelope, ...]:
+    """How the receipt key was handed on, oldest first."""
+    told = [
+        WireEnvelope.model_validate_json(key.succession) for key in tx.keys(tenant, RECEIPT_KEY) if key.succession
+    ]
+    return tuple(sorted(told, key=lambda wire: read(Succession, envelope_of(wire).payload).at))
 
 
 def _nothing_yet(after: int, end: int) -> Page:

@@ -122,6 +122,7 @@ def _decide(arguments: argparse.Namespace, choice: ApprovalChoice) -> Report:
         ok = False
         lines.append("The answer is kept, and changed nothing.")
     if ok and subject.hold is Hold.DEFERRED:
+        ok = False
         lines.append(_ASKED_AGAIN.format(record=subject.command.record, approval=subject.command.id))
     data = {"receipt": receipt.model_dump(mode="json"), "command": _entry(subject)}
     return Report("tailboard.approval-decided.v1", data, lines, ok=ok)

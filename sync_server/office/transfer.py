@@ -5,7 +5,7 @@ Rules
    the file says again, the ledger answers again: bringing a file twice changes nothing.
 2. The clock that the device showed when it wrote the file says nothing about the offset now, so it is not believed.
 3. Everything that a device is told is signed by the receipt key, refusals included: whoever carries the stick can
-   lose the answer, and not change it.
+   lose the answer, and not change it, nor a part of it.
 4. A file is read as a whole before anything of it is done.
 """
 
@@ -16,14 +16,25 @@ from pydantic import Field, ValidationError
 
 from shared import strict_json
 from shared.contract import Contract
-from shared.envelope import ANSWER_TYPE, TRANSFER_TYPE, BadSignature, Envelope, WireEnvelope, seal, verify
+from shared.envelope import (
+    ANSWER_TYPE,
+    TRANSFER_TYPE,
+    WHOLE_ANSWER_TYPE,
+    BadSignature,
+    Envelope,
+    WireEnvelope,
+    seal,
+    verify,
+)
 from shared.problems import Code, Refused
 from shared.request_signature import NotAuthentic
+from shared.statements import WholeAnswer, hash_of_all
 from shared.sync import PROTOCOL, PROTOCOLS_UNDERSTOOD, SyncReply, SyncRequest
 from sync_server import protocol_1
 from sync_server.authentication import Caller, caller_of, device_key
 from sync_server.office.base import OfficePart
 from sync_server.reading import envelope_of, read
+from sync_server.round import successions
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.store import Tx
 
@@ -41,10 +52,16 @@ class _Outbox(Contract):
 
 
 class AnswerFile(Contract):
-    """The file that goes back: each of `rounds` signs a `SyncReply`, or the `Problem` that ended it."""
+    """The file that goes back: each of `rounds` signs a `SyncReply`, or the `Problem` that ended it.
+
+    `whole` signs that these are all of them. `receipt_keys` say how the key came to sign, to a device that may not
+    have heard of it: what is in `rounds` can only be read when the key is believed.
+    """
 
     tailboard: Literal["answer.v1"] = "answer.v1"
     rounds: tuple[WireEnvelope, ...]
+    receipt_keys: tuple[WireEnvelope, ...]
+    whole: WireEnvelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +108,19 @@ class Transfers(OfficePart):
         return Carried(
             rounds[0].caller.tenant,
             rounds[0].caller.device,
-            AnswerFile(rounds=tuple(each.sealed.to_wire() for each in answered)),
+            self._file(rounds[0].caller, [each.sealed for each in answered]),
             settled=told.count("settled"),
             held=told.count("held"),
             refusals=tuple(each.refusal for each in answered if each.refusal),
+        )
+
+    def _file(self, caller: Caller, rounds: list[Envelope]) -> AnswerFile:
+        said = WholeAnswer(tenant=caller.tenant, device=caller.device, rounds=len(rounds), hash=hash_of_all(rounds))
+        with self.service.store.transaction() as tx:
+            key, handed_on = self.service.ring.active(tx, caller.tenant, RECEIPT_KEY), successions(tx, caller.tenant)
+        whole = seal(WHOLE_ANSWER_TYPE, said.to_bytes(), key)
+        return AnswerFile(
+            rounds=tuple(each.to_wire() for each in rounds), receipt_keys=handed_on, whole=whole.to_wire()
         )
 
     def _read(self, raw: bytes) -> list[_Round]:

@@ -168,6 +168,19 @@ async def test_an_approval_that_comes_too_late_changes_nothing_and_says_so(
     assert "changed nothing" in said
 
 
+async def test_an_approval_that_is_asked_again_is_no_yes(server: Server, laptop: Laptop, say: Say) -> None:
+    dangerous(server)
+    await laptop.sync()
+    await laptop.round(*(laptop.say("status.changed", JOB, to=to) for to in ("in_progress", "done")))
+    await laptop.sync()
+    close = laptop.say("status.changed", JOB, to="closed")
+    await laptop.round(close)
+    server.office.set_field("t", "m.reyes", JOB, "priority", "high")
+    said = say("approval", "approve", id_in(close), "--as", "s.vance", code=1)
+    assert "changed since this was asked, so it is asked again" in said
+    assert "merged" in say("approval", "approve", id_in(close), "--as", "s.vance")
+
+
 async def test_an_approval_that_nobody_gave_says_why_it_is_over(server: Server, laptop: Laptop, say: Say) -> None:
     dangerous(server)
     await laptop.sync()

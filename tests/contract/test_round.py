@@ -60,6 +60,7 @@ async def test_the_same_request_is_not_taken_twice(server: Server, laptop: Lapto
     first = await laptop.post(laptop.body(laptop.say("note.added", JOB, text="once")))
     again = await server.http.send(first.request)
     assert (first.status_code, again.status_code, again.json()["code"]) == (200, 401, "not_authentic")
+    assert "nrol" not in again.json()["remedy"], "a network that sends twice is no reason to begin anew"
     server.clock.move(timedelta(minutes=4))
     assert (await server.http.send(first.request)).json()["code"] == "not_authentic"
     assert notes(server) == ["once"]

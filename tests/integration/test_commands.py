@@ -295,7 +295,11 @@ def test_a_mistake_with_a_backup_is_a_sentence(tmp_path: Path) -> None:
     home = tmp_path / "server"
     processes.administer(home, "init", "--tenant", "t", "--name", "T")
     (tmp_path / "x").write_bytes(b"x")
+    good = tmp_path / "good"
+    processes.administer(home, "backup", str(good))
     for words, sentence in (
+        (["restore", str(good), "--reason", " "], "Give a reason"),
+        (["incarnation", "raise", "--reason", ""], "Give a reason"),
         (["restore", str(tmp_path / "none"), "--reason", "x"], "Cannot read"),
         (["restore", str(tmp_path / "x"), "--reason", "x"], "not a backup"),
         (["backup", str(tmp_path / "x")], "overwrites nothing"),

@@ -1,6 +1,7 @@
 """Files from the real device to the real server and down again, over links that misbehave."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -253,6 +254,16 @@ async def test_a_file_that_cannot_be_taken_saves_nothing(device: Device, tmp_pat
     full.write_bytes(b"x")
     with pytest.raises(LocalError, match="WO-404"):
         device.workbench.attach("work_order/WO-404", full)
+    assert device.workbench.outbox() == []
+
+
+@pytest.mark.parametrize("name", ["a\nb.jpg", "a\\b.jpg", os.fsdecode(b"a\xffb.jpg")])
+async def test_a_file_whose_name_cannot_stand_there_is_a_sentence(device: Device, tmp_path: Path, name: str) -> None:
+    odd = tmp_path / name
+    odd.write_bytes(b"x")
+    with pytest.raises(LocalError) as caught:
+        device.workbench.attach(JOB, odd)
+    assert str(caught.value) == "The file's name holds a character that no name may hold. Rename it, then attach it."
     assert device.workbench.outbox() == []
 
 

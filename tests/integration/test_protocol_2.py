@@ -14,8 +14,10 @@ import pytest
 
 from device import bootstrap
 from device.bootstrap import Device
+from device.checking import ask_server, fine, judge
 from device.core.interpret import Proposal
 from device.errors import LocalError
+from device.outbox_commands import check_lines
 from device.settings import Settings
 from device.store import State
 from device.words import number, troubles, why
@@ -765,3 +767,28 @@ async def test_what_needs_the_office_is_confirmed_only_soon_after_the_last_conta
     with pytest.raises(LocalError, match="not in contact for 24 hours"):
         device.workbench.confirm([close], sentence="x", source="form")
     device.workbench.note(JOB, "what may be confirmed offline still is")
+
+
+async def test_a_check_without_a_network_says_whose_time_is_over(device: Device, server: Server) -> None:
+    device.workbench.go(online=False)
+    device.workbench.note(JOB, "in time")
+    for days, late in ((89, False), (2, True)):
+        server.clock.move(timedelta(days=days))
+        items = device.workbench.outbox()
+        (found,) = judge(items, device.store.replica(), device.workbench.view(), device.ports.clock.now())
+        assert (found.late, fine(found, None)) == (late, not late)
+        said = str(check_lines(items[0], found, None))
+        assert ("Its time is over" in said, "stands in its way" in said) == (late, not late)
+
+
+async def test_a_check_is_not_fine_where_the_server_foresees_a_conflict(device: Device, server: Server) -> None:
+    device.workbench.confirm(
+        [Proposal("field.updated", JOB, {"field": "priority", "value": "urgent"}, {})], sentence="", source="form"
+    )
+    device.workbench.note(JOB, "beside it")
+    server.office.set_field(TENANT, "m.reyes", JOB, "priority", "low")
+    items = device.workbench.outbox()
+    found = judge(items, device.store.replica(), device.workbench.view(), device.ports.clock.now())
+    told = await ask_server(device.store, device.client, device.keys, [item.command.id for item in items])
+    assert [fine(each, None) for each in found] == [True, True], "this laptop has not heard of it"
+    assert [fine(each, forecast) for each, forecast in zip(found, told, strict=True)] == [False, True]

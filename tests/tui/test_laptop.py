@@ -49,6 +49,15 @@ async def test_laptop_page_tells_identity_keys_model_policy_storage_contact_cloc
             assert words in person.text, words
 
 
+async def test_laptop_page_tells_the_epoch_that_its_commands_are_in_now(make_world: MakeWorld) -> None:
+    world, _ = asking(make_world, NX, model=Writes())
+    with world.device.store.transaction():
+        world.device.store.begin_epoch(3)
+    async with sitting_at(world, size=(120, 40)) as person:
+        await opens(person, "i", LaptopPage)
+        assert "TB-07 of Riverside Water, epoch 3" in person.text
+
+
 async def test_laptop_page_says_that_the_clock_is_in_doubt(make_world: MakeWorld) -> None:
     world, _ = asking(make_world, NX, model=Writes())
     world.device.client.offset = timedelta(minutes=20)
