@@ -3,7 +3,8 @@
 Rules
 1. Every link's hash covers the one before, so an edit or a gap breaks the chain at its place. A chain that was cut
    short, or written anew, fits itself: it is found out by a signed head that was remembered elsewhere.
-2. A new receipt key is announced under the old one's signature. The old key signs nothing more, and stays known, so
+2. The ledger says what the links say (`held_against`).
+3. A new receipt key is announced under the old one's signature. The old key signs nothing more, and stays known, so
    that what it signed can still be verified.
 """
 
@@ -15,6 +16,7 @@ from shared.problems import Code, Refused
 from shared.statements import Head
 from sync_server.batch import Batch, link_hash
 from sync_server.office.base import OfficePart, permit, reason_of
+from sync_server.office.held_against import HeldAgainst
 from sync_server.reading import read
 from sync_server.server_keys import RECEIPT_KEY
 from sync_server.service import AUDIT_START, incarnation
@@ -35,20 +37,24 @@ class Audits(OfficePart):
     """The audit and the receipt key."""
 
     def verify_audit(self, tenant: str, remembered: Envelope | None = None) -> Checked:
-        """Walk the whole chain; with a `remembered` signed head, also see that its end is in it.
+        """Walk the whole chain beside the ledger; with a `remembered` signed head, also see that its end is in it.
 
         Raises:
             Refused: `malformed`, if what is remembered is no head at all.
         """
-        with self.service.store.transaction() as tx:
-            end = tx.head(tenant)
+        with self.service.store.reading() as tx:
+            end, ledger = tx.head(tenant), HeldAgainst(tx, tenant)
             position, expected = 0, AUDIT_START
             for number, prev, stored, body in tx.audit(tenant, up_to=end.audit_position):
                 if (number, prev, stored) != (position + 1, expected, link_hash(expected, body)):
                     return Checked(position, expected, position + 1, "the link does not fit the one before it")
+                if fault := ledger.link(number, body):
+                    return Checked(position, expected, *fault)
                 position, expected = number, stored
             if why := _unlike_end(end, position, expected):
                 return Checked(position, expected, position + 1, why)
+            if fault := ledger.end(position):
+                return Checked(position, expected, *fault)
             return self._against(tx, tenant, Checked(position, expected), remembered)
 
     def _against(self, tx: Tx, tenant: str, found: Checked, remembered: Envelope | None) -> Checked:

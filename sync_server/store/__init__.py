@@ -36,7 +36,7 @@ from sync_server.store.blobs import Blobs
 from sync_server.store.devices import Device, Devices, DeviceState, EnrolCode, Epoch, Key
 from sync_server.store.inference import Client, Inference
 from sync_server.store.lane import Apart, Lane, Undone
-from sync_server.store.ledger import Entry, Ledger, Told
+from sync_server.store.ledger import Entry, KeptOutcome, Ledger, Told
 from sync_server.store.lists import Lists
 from sync_server.store.measured_then import MeasuredThen
 from sync_server.store.measures import Measures
@@ -61,6 +61,7 @@ __all__ = [
     "EnrolCode",
     "Entry",
     "Epoch",
+    "KeptOutcome",
     "Key",
     "Link",
     "OutgoingEntry",

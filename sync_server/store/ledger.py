@@ -173,6 +173,13 @@ def _told(dialect: str) -> Any:
 
 
 @cache
+def _as_it_stands(dialect: str) -> Any:
+    names = (LEDGER.c.id, LEDGER.c.hash, LEDGER.c.payload, LEDGER.c.outcome, LEDGER.c.receipt)
+    chosen = (LEDGER.c.tenant == bindparam("of"), LEDGER.c.outcome.is_not(None), among(LEDGER.c.id, dialect))
+    return Fixed(select(*names).where(*chosen))
+
+
+@cache
 def _taken_back(dialect: str) -> Any:
     chosen = (WITHDRAWAL.c.tenant == bindparam("of"), among(WITHDRAWAL.c.command, dialect))
     return Fixed(select(WITHDRAWAL.c.command, WITHDRAWAL.c.hash).where(*chosen))
@@ -243,6 +250,17 @@ class Told:
 
     outcome: Outcome
     versions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOutcome:
+    """A settled command as it stands in the ledger. Nothing of it was read: `hash` need not be that of `payload`."""
+
+    command: str
+    hash: str
+    payload: bytes
+    outcome: str
+    receipt: bytes
 
 
 class Ledger(Part):
@@ -410,6 +428,18 @@ class Ledger(Part):
         """Drop the withdrawals brought before an instant whose commands never came; how many."""
         old = and_(_stray(tenant), WITHDRAWAL.c.received_at < before.isoformat())
         return int(self._do(delete(WITHDRAWAL).where(old)).rowcount)
+
+    # -- proof
+
+    def kept_outcomes(self, tenant: str, ids: Sequence[str]) -> list[KeptOutcome]:
+        """Of these commands, those that are settled, as they stand here."""
+        rows = self._all(_as_it_stands(self._dialect), of=tenant, among=self._listed(ids))
+        return [KeptOutcome(row.id, row.hash, bytes(row.payload), row.outcome, bytes(row.receipt)) for row in rows]
+
+    def settled_count(self, tenant: str) -> int:
+        """How many commands are settled and not purged."""
+        query = select(func.count()).where(LEDGER.c.tenant == tenant, LEDGER.c.outcome.is_not(None))
+        return int(self._one(query)[0])
 
     # -- retention
 

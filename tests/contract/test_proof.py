@@ -2,9 +2,10 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy import text as sql
 
 from shared.commands.base import read_command
@@ -17,7 +18,9 @@ from shared.receipts import read_receipt, verify_root
 from shared.statements import Succession
 from shared.sync import PROTOCOL, Proofs, Settled, SyncReply
 from sync_server.batch import link_hash
+from sync_server.retention import purge
 from sync_server.store.audit import AUDIT
+from sync_server.store.ledger import LEDGER
 from sync_server.store.organisation import TENANT as TENANTS
 from tests.builders import JOB
 from tests.served import TENANT, Laptop, Server, id_in
@@ -39,6 +42,12 @@ def forge(server: Server, bodies: list[str]) -> None:
         connection.execute(delete(AUDIT))
         connection.execute(AUDIT.insert(), rows)
         connection.execute(update(TENANTS).values(audit_position=len(rows), audit_hash=prev))
+
+
+def forget(server: Server, *commands: str) -> None:
+    """Take commands out of the ledger by hand."""
+    with server.office.service.store.engine.begin() as connection:
+        connection.execute(delete(LEDGER).where(LEDGER.c.id.in_(commands)))
 
 
 async def test_a_sound_chain_is_sound_over_every_prefix(server: Server, laptop: Laptop) -> None:
@@ -69,7 +78,9 @@ def test_a_gap_and_a_truncation_are_found(server: Server, last: bool) -> None:
 
 def test_a_chain_that_was_cut_short_with_its_end_is_found_by_a_remembered_head(server: Server) -> None:
     head = server.office.signed_head(TENANT)
-    forge(server, [body for *_, body in links(server)][:-2])
+    bodies = [body for *_, body in links(server)]
+    forge(server, bodies[:-2])
+    forget(server, *(json.loads(body)["command"] for body in bodies[-2:]))
     assert server.office.verify_audit(TENANT).why is None, "it fits itself"
     found = server.office.verify_audit(TENANT, head)
     assert found.why
@@ -79,7 +90,7 @@ def test_a_chain_that_was_cut_short_with_its_end_is_found_by_a_remembered_head(s
 def test_a_chain_that_was_written_anew_is_found_by_a_remembered_head(server: Server) -> None:
     head = server.office.signed_head(TENANT)
     bodies = [body for *_, body in links(server)]
-    forge(server, [bodies[0].replace("TB", "XX").replace('"act"', '"axt"'), *bodies[1:], bodies[-1]])
+    forge(server, [bodies[0].replace("technician", "resolver"), *bodies[1:], bodies[0]])
     assert server.office.verify_audit(TENANT).why is None, "it fits itself"
     assert "another history" in str(server.office.verify_audit(TENANT, head).why)
 
@@ -100,6 +111,73 @@ def test_a_head_that_nobody_here_signed_proves_the_worst(server: Server) -> None
     with pytest.raises(Refused, match="no signed head") as caught:
         server.office.verify_audit(TENANT, bent)
     assert caught.value.problem.code is Code.MALFORMED
+
+
+# -- the ledger beside it
+
+
+async def a_settled_note(server: Server, laptop: Laptop) -> str:
+    (command, *_), _ = await a_unit(laptop, 3)
+    assert server.office.verify_audit(TENANT).why is None
+    return command
+
+
+def spoil(server: Server, command: str, **values: Any) -> str:
+    """Change a row of the ledger by hand; what is said of the audit then."""
+    with server.office.service.store.engine.begin() as connection:
+        connection.execute(update(LEDGER).where(LEDGER.c.id == command).values(**values))
+    found = server.office.verify_audit(TENANT)
+    told = next(body for position, *_, body in links(server) if position == found.broken_at)
+    assert json.loads(told)["command"] == command
+    return str(found.why)
+
+
+@pytest.mark.parametrize(
+    ("said", "values"),
+    [
+        ("the outcome", {"outcome": "rejected"}),
+        ("the text", {"payload": b"{}"}),
+        ("the text", {"hash": "0" * 64}),
+        ("the receipt", {"receipt": b"{}"}),
+    ],
+)
+async def test_a_ledger_that_was_edited_is_found(
+    server: Server, laptop: Laptop, said: str, values: dict[str, Any]
+) -> None:
+    command = await a_settled_note(server, laptop)
+    assert spoil(server, command, **values) == f"{said} of command {command} in the ledger is another"
+
+
+async def test_a_receipt_in_the_ledger_that_says_something_else_is_found(server: Server, laptop: Laptop) -> None:
+    command = await a_settled_note(server, laptop)
+    with server.office.service.store.transaction() as tx:
+        (kept,) = tx.kept_outcomes(TENANT, [command])
+    other = kept.receipt.replace(b'"outcome":"applied"', b'"outcome":"rejected"')
+    assert other != kept.receipt
+    assert spoil(server, command, receipt=other) == f"the receipt of command {command} in the ledger is another"
+
+
+async def test_a_command_that_is_gone_from_the_ledger_is_found(server: Server, laptop: Laptop) -> None:
+    command = await a_settled_note(server, laptop)
+    forget(server, command)
+    assert server.office.verify_audit(TENANT).why == f"command {command} is not in the ledger"
+
+
+async def test_an_outcome_that_no_link_tells_is_found(server: Server, laptop: Laptop) -> None:
+    command = await a_settled_note(server, laptop)
+    with server.office.service.store.engine.begin() as connection:
+        row = connection.execute(select(LEDGER).where(LEDGER.c.id == command)).one()
+        connection.execute(insert(LEDGER).values(**{**row._mapping, "id": command.replace(command[-4:], "beef")}))
+    assert server.office.verify_audit(TENANT).why == "the ledger holds 1 outcomes that no link tells"
+
+
+async def test_what_was_purged_is_not_missed(server: Server, laptop: Laptop) -> None:
+    await a_settled_note(server, laptop)
+    server.years_pass(timedelta(days=401))
+    assert purge(server.office.service)[TENANT].commands
+    command = await a_settled_note(server, laptop)
+    forget(server, command)
+    assert server.office.verify_audit(TENANT).why == f"command {command} is not in the ledger"
 
 
 # -- a unit's receipts and their one signature

@@ -277,3 +277,4 @@ async def test_a_code_from_before_still_enrols_and_the_audit_goes_on(server: Ser
         links = list(tx.audit(TENANT))
     assert [link[0] for link in links] == list(range(1, len(links) + 1))
     assert all(later[1] == earlier[2] for earlier, later in pairwise(links))
+    assert server.office.verify_audit(TENANT).why is None
