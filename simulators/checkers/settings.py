@@ -14,9 +14,13 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value that a command set, at its place in the audit; `decided`: by a person who settled a conflict."""
+    """A value that a command set, at its place in the audit, and the version that its record became by it.
+
+    `decided` says that a person settled a conflict with it.
+    """
 
     place: int
+    version: int
     command: str
     value: Any
     decided: bool
@@ -34,8 +38,9 @@ def settings_of(evidence: Evidence) -> Mapping[Place, list[Setting]]:
             for (ref, field), value in _set_by(each.command):
                 if field in FIELDS:
                     decided = each.command["kind"] == "conflict.resolved"
-                    at = (each.answer or {})["audit_position"]
-                    found[ref, field].append(Setting(at, each.id, value, decided))
+                    told = each.answer or {}
+                    at, version = told["audit_position"], told["versions"].get(ref, 0)
+                    found[ref, field].append(Setting(at, version, each.id, value, decided))
     return {where: sorted(there, key=lambda each: each.place) for where, there in found.items()}
 
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from reconciliation import conflict, decide, merge
+from reconciliation import compose, conflict, decide, merge
 from reconciliation.ruling import Facts, Past, Ruling, Wait
 from shared.commands import conflict_resolved
+from shared.commands.base import Base
 from shared.outcomes import EFFECTIVE, Outcome, Reason
 from shared.records import ApprovalStatus, Choice, Clash, Record
 from simulators.mutants.base import put
@@ -43,6 +44,17 @@ def released_after_a_refusal() -> None:
 def released_too_early() -> None:
     """Nobody waits for anything."""
     put(decide, "_needs", lambda _: None)
+
+
+def seen_one_more() -> None:
+    """A laptop says to have seen one version more than it has."""
+    base_of = compose._base  # noqa: SLF001
+
+    def ahead(*arguments: Any) -> Base:
+        base = base_of(*arguments)
+        return base.model_copy(update={"version": base.version + 1})
+
+    put(compose, "_base", ahead)
 
 
 def winner_forgotten() -> None:

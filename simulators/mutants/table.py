@@ -80,6 +80,7 @@ MUTANTS: tuple[Mutant, ...] = (
         people.all_on_one_job,
     ),
     _mutant("base version ignored", "no-silent-overwrite", _MEETING, rules.base_ignored),
+    _mutant("one version more was seen", "no-silent-overwrite", _MEETING, rules.seen_one_more),
     _mutant("conflict without theirs", "no-silent-overwrite", _MEETING, rules.winner_forgotten),
     _mutant("any step goes", "only-listed-steps", _MEETING, rules.any_step_goes),
     _mutant("atomic group torn", "atomic-stays-whole", _MEETING, rules.groups_torn),

@@ -288,6 +288,13 @@ def close_a_version_later(evidence: Evidence) -> Evidence:
     return closing(evidence, version=0)
 
 
+def see_what_never_stood(evidence: Evidence) -> Evidence:
+    command = first(evidence, "field.updated")
+    each, (ref, field) = evidence.server.received[command], ("work_order/WO-1", "description")
+    base = {"record": ref, "field": field, "value": "nobody's", "version": 1, "command": None}
+    return command_with(evidence, each.id, bases=[base])
+
+
 def edit_the_audit(evidence: Evidence) -> Evidence:
     links = list(evidence.server.audit)
     links[3] = replace(links[3], body=links[3].body.replace("2", "3"))
@@ -685,6 +692,7 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("no-silent-overwrite", lose_a_conflict),
     ("no-silent-overwrite", forget_one_side),
     ("no-silent-overwrite", overwrite_unseen),
+    ("no-silent-overwrite", see_what_never_stood),
     ("only-listed-steps", step_where_no_step_is),
     ("approved-is-what-happens", close_unasked),
     ("approved-is-what-happens", close_after_a_no),
