@@ -16,7 +16,7 @@ from simulators import world
 from simulators.account import SCHEMA, Account, account, settings
 from simulators.explore import Campaign, Found, Verdict, commit, explore, only_what_matters
 from simulators.faults import PROFILES
-from simulators.reproduction import in_words, smallest, writable
+from simulators.reproduction import in_words, smallest, writable, write
 from simulators.timeline import Witness
 
 STDERR = 2
@@ -34,7 +34,7 @@ def search(arguments: argparse.Namespace) -> Report:
     campaign = asked_for(arguments, arguments.first, arguments.seeds)
     if arguments.jobs < 1:
         raise UsageError("--jobs needs a number of at least 1.")
-    if arguments.budget_s is not None and arguments.budget_s <= 0:
+    if arguments.budget_s is not None and not arguments.budget_s > 0:
         raise UsageError("--budget-s needs a number of seconds above 0.")
     out, folder = writable(arguments.out), _folder(arguments.scripts)
     only_what_matters()
@@ -48,9 +48,9 @@ def search(arguments: argparse.Namespace) -> Report:
             told = account(found, shrunken, _worst(found))
     finally:
         world.forget_templates()
-    if out:
-        _write(out, told)
-    return Report(SCHEMA, told.data(), _lines(found, told, shrunken), ok=told.ok)
+    lost = _kept(out, told) if out else ""
+    lines = [*_lines(found, told, shrunken), *([f"{lost} What was found is in no file."] if lost else [])]
+    return Report(SCHEMA, told.data() | ({"not_written": lost} if lost else {}), lines, ok=told.ok and not lost)
 
 
 def asked_for(arguments: argparse.Namespace, first: int, seeds: int) -> Campaign:
@@ -106,7 +106,13 @@ def _shrunken(found: Found, folder: Path) -> dict[int, dict[str, Any]]:
             first.setdefault(finding.checker, verdict)
     chosen = {verdict.seed: verdict for verdict in first.values()}
     files = {seed: folder / f"shrunk-{seed}.toml" for seed in sorted(chosen)[:SHRUNK_MAX]}
-    return {seed: smallest(chosen[seed], found.campaign.options, file) for seed, file in files.items()}
+    shrunken: dict[int, dict[str, Any]] = {}
+    for seed, file in files.items():
+        try:
+            shrunken[seed] = smallest(chosen[seed], found.campaign.options, file)
+        except OSError as error:  # the whole world can still be run again
+            print(error, file=sys.stderr, flush=True)
+    return shrunken
 
 
 def _worst(found: Found) -> dict[str, Any] | None:
@@ -157,7 +163,7 @@ class _Teller:
             print(f"\n{_failure(found.campaign, verdict)}", file=sys.stderr, flush=True)
         if self._out and self._clock.monotonic_s() - self._kept_s >= KEEP_EVERY_S:
             self._kept_s = self._clock.monotonic_s()
-            _write(self._out, account(found, {}, None))
+            _kept(self._out, account(found, {}, None))  # what it cannot keep now it tries again
         if self.ending:
             raise KeyboardInterrupt
 
@@ -179,12 +185,13 @@ def _how_far(found: Found) -> str:
     return f"{done}/{of} seeds, {len(found.failures)} failed, {rate:.0f} a minute{left}"
 
 
-def _write(path: Path, told: Account) -> None:
-    """Whole or not at all: a campaign may be ended in the middle of it."""
-    text = json.dumps({"schema": SCHEMA, "ok": told.ok, **told.data()}, ensure_ascii=False)
-    beside = path.with_name(f"{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+def _kept(path: Path, told: Account) -> str:
+    """Keep what was found; why that cannot be, or nothing. A full disk takes nothing away that can still be told."""
+    try:
+        write(path, json.dumps({"schema": SCHEMA, "ok": told.ok, **told.data()}, ensure_ascii=False))
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def _failure(campaign: Campaign, verdict: Verdict) -> str:

@@ -225,6 +225,8 @@ def kill(arguments: argparse.Namespace) -> Report:
         raise UsageError("This system cannot fork; run the campaign on Linux or macOS.")
     if arguments.rounds < 1:
         raise UsageError("--rounds needs a number of at least 1.")
+    if arguments.seed < 0:
+        raise UsageError(f"A seed is a number from 0 up; {arguments.seed} is none.")
     points = _points(arguments.point)
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tailboard-kill-")))

@@ -190,7 +190,7 @@ class Host:
         try:
             await self._program(life)
         except Exception as error:
-            if life.alive:
+            if life.alive and self.loop.is_running():  # and is not put away after the end of the world
                 self.trace.note(self.name, f"the program ended: {error!r}")
             raise
 

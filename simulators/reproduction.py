@@ -1,5 +1,6 @@
 """How a failure is handed on: the smallest world that still fails, as a file, and the one command that runs it."""
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ def writable(name: str | None) -> Path | None:
         return None
     path = Path(name)
     new = not path.exists()
+    if not new and not (path.is_file() or path.is_dir()):  # a device, which would be replaced by a file
+        raise UsageError(f"Cannot write {name}: it is no file. Give a file in a folder that exists.")
     try:
         path.open("a", encoding="utf-8").close()
     except OSError as error:
@@ -33,6 +36,21 @@ def writable(name: str | None) -> Path | None:
     if new:
         path.unlink()
     return path
+
+
+def write(path: Path, text: str) -> None:
+    """Whole or not at all: whoever writes may be ended in the middle of it, and others may write the same file.
+
+    Raises:
+        OSError: it cannot be written; the words say why, and what stood there stands there still.
+    """
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OSError(f"Cannot write {path}: {error.strerror}.") from error
 
 
 def read(name: str) -> Script:
@@ -61,7 +79,7 @@ def smallest(verdict: Verdict, options: Options, file: Path, bounds: Bounds | No
     script, result = shrunk(verdict, options, system_ports().clock, bounds)
     command = again(str(file))
     headline = f"The smallest world found that breaks {script.broken}. Run it again with\n{command}"
-    file.write_text(to_toml(script, headline), encoding="utf-8")
+    write(file, to_toml(script, headline))
     return {
         "file": str(file),
         "replay": command,

@@ -16,7 +16,7 @@ from simulators.checkers import Finding
 from simulators.explore import PROMISES, Campaign, Verdict, commit, judge, only_what_matters
 from simulators.mutants.hunt import Catch, hunt_all
 from simulators.mutants.table import BY_NAME
-from simulators.reproduction import again, in_words, read, smallest, writable
+from simulators.reproduction import again, in_words, read, smallest, writable, write
 from simulators.world import Options, Run
 
 #: What a reader of a timeline can do without: the trace file has it.
@@ -99,7 +99,7 @@ def _spoken(promise: str, found: Sequence[dict[str, str]]) -> str:
 
 def _write_trace(path: Path, result: Run, command: str) -> None:
     head = f"tailboard-sim trace 1 commit {commit() or 'unknown'} hash {result.trace}"
-    path.write_text("".join(f"{line}\n" for line in (head, command, *result.lines)), encoding="utf-8")
+    write(path, "".join(f"{line}\n" for line in (head, command, *result.lines)))
 
 
 def mutants(arguments: argparse.Namespace) -> Report:

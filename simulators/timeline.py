@@ -26,6 +26,8 @@ OPERATIONS_MAX = 10_000
 _LASTING = re.compile(r"(?P<what>[a-z_ ]+?)(?: for)? (?P<seconds>[0-9.]+) s")
 #: What a command is that the laptop does not know any more, though it was never settled.
 GONE = "gone"
+#: The same, where an older image of the laptop's disk was put in its place.
+SET_BACK = "set back"
 _AWAY = "out of coverage"
 _DOWN = "down"
 
@@ -76,6 +78,7 @@ class Witness:
     _open: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
     _keys: dict[str, bytes] = field(default_factory=dict)
     _hosts: dict[str, Host] = field(default_factory=dict)
+    _set_back: set[str] = field(default_factory=set)
     _latest_fault: str = ""
     _now_s: Callable[[], float] = field(default=float)
 
@@ -96,6 +99,8 @@ class Witness:
         self.last_s = at_s
         if who not in self.lanes and who != "world":
             self.lanes.append(who)
+        if what == "restored from a backup":
+            self._set_back.add(who)
         if who in self._hosts and what.startswith("commit"):
             self._read(at_s, who)
         elif who == "world":
@@ -145,9 +150,11 @@ class Witness:
     def _read(self, at_s: float, who: str) -> None:
         rows = self._outbox(who)
         there = {command for command, *_ in rows}
+        gone = SET_BACK if who in self._set_back else GONE
+        self._set_back.discard(who)
         for each in self.operations.values():
-            if each.lane == who and each.id not in there and each.steps[-1][1] not in {"settled", GONE}:
-                each.steps.append((at_s, GONE))
+            if each.lane == who and each.id not in there and each.steps[-1][1] not in {"settled", GONE, SET_BACK}:
+                each.steps.append((at_s, gone))
         for command, state, receipt, payload in rows:
             operation = self.operations.get(command)
             if operation is None:

@@ -2,6 +2,7 @@
 
 from simulators.checkers import (
     acknowledged_is_kept,
+    approved_is_what_happens,
     atomic_stays_whole,
     audit_verifies,
     both_sides_agree,
@@ -15,6 +16,7 @@ from simulators.checkers import (
     one_effect,
     one_external_effect,
     one_outcome,
+    only_listed_steps,
     only_the_enrolled,
     poison_stops_itself,
     receipts_are_proof,
@@ -42,6 +44,7 @@ CHECKERS: tuple[Checker, ...] = (
     same_id_same_bytes.CHECKER,
     dependents_wait.CHECKER,
     no_silent_overwrite.CHECKER,
+    only_listed_steps.CHECKER,
     atomic_stays_whole.CHECKER,
     audit_verifies.CHECKER,
     forks_are_seen.CHECKER,
@@ -56,6 +59,7 @@ CHECKERS: tuple[Checker, ...] = (
     the_herd_drains.CHECKER,
     full_disk_loses_nothing.CHECKER,
     withdrawn_is_withdrawn.CHECKER,
+    approved_is_what_happens.CHECKER,
     unapproved_never_runs.CHECKER,
     nothing_crosses_unpermitted.CHECKER,
 )

@@ -36,7 +36,9 @@ class Evidence:
         healed_for_s: how long everything had been healed in the end.
         taken_back: commands that their authors withdrew before they left, and saw withdrawn.
         redone: commands whose outcome went with a server that was set back; they are settled anew.
-        booked: command id → how often the system of record did what it was asked under that key, by its own books.
+        booked: command id → how often the system of record did what it was asked under that key, by its own
+            books; None where there is no such system.
+        ordered: what the system of record was asked for, each time: the key and the order.
         failed_late: errors of each laptop's store after everything healed.
         were_full: the machines whose disk was full at some time.
         forgotten: commands that the server dropped for their age, by id, as its ledger had them before.
@@ -60,7 +62,8 @@ class Evidence:
     failed_late: Mapping[str, int] = field(default_factory=dict)
     were_full: frozenset[str] = frozenset()
     tried: tuple[Said, ...] = ()
-    booked: Mapping[str, int] = field(default_factory=dict)
+    booked: Mapping[str, int] | None = None
+    ordered: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     redone: frozenset[str] = frozenset()
     taken_back: frozenset[str] = frozenset()
     forgotten: Mapping[str, Received] = field(default_factory=dict)

@@ -1,10 +1,13 @@
-"""Once faults heal, every command is settled, or parked with a reason that somebody can act on."""
+"""Once faults heal, every command and what it began is settled, or parked with a reason that somebody can act on."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from simulators.checkers.base import Checker, Evidence, Finding
 from simulators.evidence import Received
+
+#: What a command began and somebody else has to bring to its end, in the states that are none.
+_ON_THE_WAY = {"external_write": frozenset({"queued", "sending"}), "assist_task": frozenset({"queued", "running"})}
 
 
 def judge(evidence: Evidence) -> Iterator[Finding]:
@@ -21,6 +24,11 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(command, f"is {here.hold} without a reason")
         elif here.answer and here.answer["outcome"] == "expired" and not _was_due(here):
             yield Finding(command, "expired long before its time")
+    for ref, body in evidence.server.records.items():
+        kind, status = ref.partition("/")[0], body["fields"].get("status")
+        nobody_there = kind == "external_write" and evidence.booked is None
+        if status in _ON_THE_WAY.get(kind, ()) and not nobody_there:
+            yield Finding(ref, f"is {status}, and nothing comes of it")
 
 
 def _was_due(here: Received) -> bool:

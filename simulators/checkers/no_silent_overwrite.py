@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from simulators.checkers.base import Checker, Evidence, Finding
+from simulators.checkers.settings import FIELDS, settings_of
 from simulators.evidence import Received
 
 #: The fields that get their values from technicians' own words alone, in these worlds.
@@ -16,6 +17,8 @@ _Place = tuple[str, str]
 def judge(evidence: Evidence) -> Iterator[Finding]:
     """By what people said, what they had seen when they said it (in the signed bytes), and the order of versions."""
     yield from _overwritten(evidence)
+    if not evidence.lives:  # the versions of a life that was set back are others'
+        yield from _never_seen(evidence)
     yield from _retrievable(evidence)
 
 
@@ -32,6 +35,23 @@ def _overwritten(evidence: Evidence) -> Iterator[Finding]:
                 continue
             if seen < _version(other, ref) < _version(each, ref):
                 yield Finding(each.id, f"replaced the {field} of {ref} by {other.id}, which its author had not seen")
+
+
+def _never_seen(evidence: Evidence) -> Iterator[Finding]:
+    """The signed bytes name the value that was seen and its version: that value has to have stood there then."""
+    set_there = settings_of(evidence)
+    for each in evidence.brought():
+        for base in each.command["bases"]:
+            ref, field = base["record"], base["field"]
+            before = evidence.start.records.get(ref)
+            if field not in FIELDS or before is None or base.get("command"):
+                continue
+            stood = [before["fields"][field]]
+            stood += [other.value for other in set_there.get((ref, field), ()) if other.version <= base["version"]]
+            if base["value"] != stood[-1]:
+                yield Finding(
+                    each.id, f"says to have seen version {base['version']} of {ref}, and saw another {field}"
+                )
 
 
 def _seen(each: Received, ref: str, field: str) -> int | None:

@@ -1,10 +1,11 @@
-"""Every command has its effect once: counted by entries, by the shelf, and by who made which version of a record."""
+"""Every command has its effect once: by entries, the shelf, who set a field last, and who made which version."""
 
 from collections import Counter
 from collections.abc import Iterator
 
 from simulators.checkers.base import Checker, Evidence, Finding
 from simulators.checkers.entries import entries_of, entry_wanted
+from simulators.checkers.settings import settings_of
 
 _OF_THE_SERVERS_OWN = ("approval/", "external_write/")
 
@@ -13,6 +14,7 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
     """Nothing is missing, nothing is there twice, nothing is there that nobody said."""
     yield from _entries(evidence)
     yield from _shelf(evidence)
+    yield from _fields(evidence)
     yield from _versions(evidence)
 
 
@@ -39,6 +41,13 @@ def _shelf(evidence: Evidence) -> Iterator[Finding]:
             off = before["fields"]["on_hand"] - used[ref] - evidence.server.records[ref]["fields"]["on_hand"]
             if off:
                 yield Finding(ref, f"{off:+d} taken from the shelf beyond what took effect")
+
+
+def _fields(evidence: Evidence) -> Iterator[Finding]:
+    for (ref, field), there in settings_of(evidence).items():
+        last, stands = there[-1], evidence.server.records[ref]["fields"][field]
+        if stands != last.value:
+            yield Finding(last.command, f"was the last to set the {field} of {ref}, and another value stands there")
 
 
 def _versions(evidence: Evidence) -> Iterator[Finding]:

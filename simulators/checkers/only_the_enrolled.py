@@ -1,10 +1,14 @@
-"""No effect without a signature by a key that was enrolled for this device and person before the world began."""
+"""No effect without a signature by a key enrolled for its device and person, and none while that is shut out."""
 
+import json
 from collections.abc import Iterator
 
 from shared.envelope import COMMAND_TYPE, BadSignature, Envelope, verify
 from simulators.checkers.base import Checker, Evidence, Finding
 from simulators.evidence import PublicKey, Received
+
+#: What something came of.
+_EFFECT = frozenset({"applied", "merged", "conflict"})
 
 
 def judge(evidence: Evidence) -> Iterator[Finding]:
@@ -25,6 +29,26 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
     for each in evidence.brought():
         if each.effective and each.id not in meant:
             yield Finding(each.id, "took effect though nobody said it")
+    yield from _while_shut_out(evidence)
+
+
+def _while_shut_out(evidence: Evidence) -> Iterator[Finding]:
+    """By the audit: who was shut out when, and what became of what had not come before."""
+    shut_out: set[str] = set()
+    come: set[str] = set()
+    released = frozenset(evidence.stand_ins().values())  # of those a reviewer took it upon themselves
+    for link in evidence.server.audit:
+        told = json.loads(link.body)
+        match told.get("act"):
+            case "revoked" | "forked":
+                shut_out.add(told["device"])
+            case "readmitted":
+                shut_out.discard(told["device"])
+            case "held":
+                come.add(told["command"])
+            case "outcome" if told["device"] in shut_out and told["outcome"] in _EFFECT:
+                if told["command"] not in come | released:
+                    yield Finding(told["command"], f"took effect, and {told['device']} was shut out when it came")
 
 
 def _last_first(each: Received) -> tuple[str, int, int]:

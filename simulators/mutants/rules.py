@@ -1,12 +1,15 @@
 """Bugs of the rules that laptop and server share."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from reconciliation import conflict, decide, merge
+from reconciliation import compose, conflict, decide, merge
 from reconciliation.ruling import Facts, Past, Ruling, Wait
+from shared.commands import conflict_resolved
+from shared.commands.base import Base
 from shared.outcomes import EFFECTIVE, Outcome, Reason
-from shared.records import Clash
+from shared.records import ApprovalStatus, Choice, Clash, Record
 from simulators.mutants.base import put
 
 
@@ -43,6 +46,17 @@ def released_too_early() -> None:
     put(decide, "_needs", lambda _: None)
 
 
+def seen_one_more() -> None:
+    """A laptop says to have seen one version more than it has."""
+    base_of = compose._base  # noqa: SLF001
+
+    def ahead(*arguments: Any) -> Base:
+        base = base_of(*arguments)
+        return base.model_copy(update={"version": base.version + 1})
+
+    put(compose, "_base", ahead)
+
+
 def winner_forgotten() -> None:
     """A conflict keeps the loser's value, and not what stood against it."""
     clash_of = conflict.clash_of
@@ -72,6 +86,48 @@ def refused_edits_skipped() -> None:
         return verdict
 
     put(decide, "judge", lenient)
+
+
+def any_step_goes() -> None:
+    """A job goes from any state to any other."""
+    put(merge, "may_step", lambda *_: True)
+
+
+def nobody_is_asked() -> None:
+    """What needs somebody else's yes takes effect without."""
+    put(decide, "unapproved", lambda *_: None)
+
+
+def an_answer_is_a_yes() -> None:
+    """What somebody said no to takes effect."""
+    unapproved = vars(decide)["unapproved"]
+
+    def lenient(facts: Facts, *more: Any) -> Any:
+        answered = facts.approval is not None and facts.approval.fields["status"] != ApprovalStatus.PENDING
+        return None if answered else unapproved(facts, *more)
+
+    put(decide, "unapproved", lenient)
+
+
+def status_stays() -> None:
+    """A job becomes a version newer, and its status stays as it was."""
+    changed = decide._changed  # noqa: SLF001
+
+    def but_the_status(clean: list[conflict.Clean], facts: Facts) -> list[Record]:
+        def stays(each: conflict.Clean) -> conflict.Clean:
+            if each.edit.place != "work_order.status":
+                return each
+            return replace(each, value=facts.records[each.edit.record].value("status"))
+
+        return changed([stays(each) for each in clean], facts)
+
+    put(decide, "_changed", but_the_status)
+
+
+def decisions_change_nothing() -> None:
+    """Who settles a conflict for the value that came late is told so, and the other one goes on standing."""
+    edit_of = conflict_resolved._edit  # noqa: SLF001
+    put(conflict_resolved, "_edit", lambda each: None if each.choice is Choice.KEEP_MINE else edit_of(each))
 
 
 def last_entry_overwritten() -> None:

@@ -1,6 +1,7 @@
 """Bugs of the server. The names that they spoil are given as text: nothing here is meant to fit."""
 
 import asyncio
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from reconciliation.ruling import Ruling, rejected
+from shared.commands import part_ordered
 from shared.commands.base import OFFICE, Command
 from shared.ids import id_of, sha256_hex
 from shared.outcomes import Outcome, Reason
@@ -46,6 +48,11 @@ def signature_unchecked() -> None:
 def names_unchecked() -> None:
     """Whoever has a key may use it in anybody's name."""
     put(admission, "_check_identity", lambda *_: None)
+
+
+def shut_out_and_taken() -> None:
+    """What comes of a laptop that was shut out finds its place like anybody's."""
+    put(places.Places, "place", places.Places._place)  # noqa: SLF001
 
 
 # -- the chain
@@ -336,6 +343,27 @@ def withdrawals_ignored() -> None:
 def sends_again_unseen() -> None:
     """Whatever became of an order, it is sent once more: nobody looks it up."""
     put(worker, "first", lambda _row, _began: Send())
+
+
+def orders_fall_through() -> None:
+    """Every third order takes effect here, and is never put where it would be sent from."""
+    add, count = Tx.add_outgoing, itertools.count()
+
+    def leaky(self: Tx, entry: Any) -> None:
+        if next(count) % 3:
+            add(self, entry)
+
+    put(Tx, "add_outgoing", leaky)
+
+
+def orders_one_more() -> None:
+    """It orders one more than was asked for."""
+    external = part_ordered.PartOrdered.external
+
+    def generous(self: Any, command: Command) -> Any:
+        return {**external(self, command), "quantity": self.quantity + 1}
+
+    put(part_ordered.PartOrdered, "external", generous)
 
 
 def histories_unread() -> None:

@@ -31,6 +31,7 @@ _SUPPLIED = _trial(replace(CALM, system_silent=0.5), commands=20)
 _ASKING = _trial(replace(CALM, engine_late=0.6), commands=24)
 _WONDERING = _trial(devices=3, commands=24)
 _SET_BACK = _trial(replace(CALM, wrong_restore=0.1))
+_REVOKED = _trial(replace(CALM, revoked=0.05))
 _PURGED = _trial(replace(CALM, purge=0.5, revoked=0.02))
 
 
@@ -43,6 +44,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("replay without lookup", "one-effect", _CRASHY, server.dedupe_in_memory, laptop.doubt_is_not_asked_about),
     _mutant("half a unit committed", "one-effect", _CRASHY, server.half_units),
     _mutant("last entry overwritten", "one-effect", _CALM, rules.last_entry_overwritten),
+    _mutant("status stays", "one-effect", _CALM, rules.status_stays),
+    _mutant("decision changes nothing", "one-effect", _MEETING, rules.decisions_change_nothing),
     _mutant("expiry discards", "saved-is-saved", _CALM, laptop.waiting_is_discarded),
     _mutant("saved before the commit", "saved-is-saved", _FULL, laptop.saved_before_the_commit),
     _mutant("laptop: synchronous=NORMAL", "saved-is-saved", _POWER, laptop.disk_not_waited_for),
@@ -58,6 +61,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("asked is decided again", "one-outcome", _LOSSY, server.asked_is_decided_again),
     _mutant("signature unchecked", "only-the-enrolled", _CALM, server.signature_unchecked, laptop.forged_signatures),
     _mutant("names unchecked", "only-the-enrolled", _CALM, server.names_unchecked, laptop.others_names),
+    _mutant("shut out and taken", "only-the-enrolled", _REVOKED, server.shut_out_and_taken),
     _mutant("same id, other bytes", "same-id-same-bytes", _CALM, server.id_reuse_accepted, laptop.ids_repeat),
     _mutant(
         "released after a refusal",
@@ -76,7 +80,9 @@ MUTANTS: tuple[Mutant, ...] = (
         people.all_on_one_job,
     ),
     _mutant("base version ignored", "no-silent-overwrite", _MEETING, rules.base_ignored),
+    _mutant("one version more was seen", "no-silent-overwrite", _MEETING, rules.seen_one_more),
     _mutant("conflict without theirs", "no-silent-overwrite", _MEETING, rules.winner_forgotten),
+    _mutant("any step goes", "only-listed-steps", _MEETING, rules.any_step_goes),
     _mutant("atomic group torn", "atomic-stays-whole", _MEETING, rules.groups_torn),
     _mutant("refused edit skipped", "atomic-stays-whole", _MEETING, rules.refused_edits_skipped),
     _mutant("audit link dropped", "audit-verifies", _CALM, server.audit_drops_links),
@@ -111,6 +117,7 @@ MUTANTS: tuple[Mutant, ...] = (
         server.decided_conflicts_release_nobody,
         people.all_on_one_job,
     ),
+    _mutant("order falls through", "everything-ends", _SUPPLIED, server.orders_fall_through),
     _mutant("cursor skips", "both-sides-agree", _CALM, server.cursor_skips),
     _mutant("change not written down", "both-sides-agree", _CALM, laptop.a_change_is_skipped),
     _mutant(
@@ -120,9 +127,12 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("asks all the time", "the-herd-drains", _CALM, laptop.asks_all_the_time),
     _mutant("withdrawal ignored", "withdrawn-is-withdrawn", _BUSY, server.withdrawals_ignored),
     _mutant("order sent again unseen", "one-external-effect", _SUPPLIED, server.sends_again_unseen),
+    _mutant("order for one more", "one-external-effect", _SUPPLIED, server.orders_one_more),
     _mutant("histories unread", "restored-is-known", _SET_BACK, server.histories_unread),
     _mutant("age alone decides", "forgotten-is-not-repeated", _PURGED, server.forgets_what_waits),
     _mutant("full disk drops the oldest", "full-disk-loses-nothing", _FULL, laptop.full_disk_drops_the_oldest),
+    _mutant("closed without asking", "approved-is-what-happens", _BUSY, rules.nobody_is_asked),
+    _mutant("a no is a yes", "approved-is-what-happens", _BUSY, rules.an_answer_is_a_yes),
     _mutant("queued task not decided again", "unapproved-never-runs", _ASKING, tasks.not_decided_again),
     _mutant("task's time ignored", "unapproved-never-runs", _ASKING, tasks.expiry_ignored),
     _mutant("task's fence ignored", "unapproved-never-runs", _ASKING, tasks.fence_ignored),

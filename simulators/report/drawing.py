@@ -166,8 +166,8 @@ def _operation(number: int, each: Operation, scale: _Scale, y: float) -> Markup:
     for (at_s, state), to_s in zip(each.steps, ends, strict=True):
         if state in _STATES:
             parts.append(_state(_STATES[state], scale.x(at_s), scale.x(to_s), y))
-        elif state in {"settled", "gone"}:
-            glyph = "?" if state == "gone" else _ENDS.get(each.outcome, "○")
+        elif state in {"settled", "gone", "set back"}:
+            glyph = _ENDS.get(each.outcome, "○") if state == "settled" else "?"
             parts.append(svg("text", glyph, class_="end", x=_n(scale.x(at_s)), y=_n(y + 6), text_anchor="middle"))
     return svg("a", *parts, href=f"#op-{number}", id=f"drawn-{number}")
 

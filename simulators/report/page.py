@@ -19,6 +19,7 @@ _SAYS = {
     "turned": "Turned away, is sent again",
     "lost": "Its bytes are lost",
     "gone": "Gone: the laptop does not know it any more",
+    "set back": "Gone: an older image of the laptop's disk was put in its place",
     "settled": "Settled",
 }
 _OUTCOMES = {

@@ -6,7 +6,7 @@ from shared.commandline import Report
 from simulators.report.page import page
 from simulators.report.reading import read, read_all
 from simulators.report.verdict import PASS, verdict
-from simulators.reproduction import writable
+from simulators.reproduction import writable, write
 
 
 def report(arguments: argparse.Namespace) -> Report:
@@ -15,7 +15,7 @@ def report(arguments: argparse.Namespace) -> Report:
     before = read(arguments.before) if arguments.before else None
     path = writable(arguments.out)
     assert path, "it has a default"
-    path.write_text(page(account, before), encoding="utf-8")
+    write(path, page(account, before))
     found = verdict(account)
     data = {
         "file": str(path),

@@ -52,8 +52,10 @@ def _played(name: str, scenario: Scenario, devices: int | None) -> Told:
     worlds: list[Played] = []
     try:
         for world in scenario.worlds(devices):
+            print(
+                f"{name}: {world.name}, {world.options.devices} laptops", file=sys.stderr, flush=True
+            )  # some take long
             worlds.append(play(world))
-            print(f"{name}: {world.name}", file=sys.stderr, flush=True)
     finally:
         forget_templates()
     return Told(name, scenario, tuple(worlds))

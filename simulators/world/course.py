@@ -242,6 +242,7 @@ class Course:
             healed_at_s=self._healed_at_s,
             healed_for_s=current_loop().time() - self._healed_at_s,
             booked=dict(stage.supplier.effects),
+            ordered=tuple(stage.supplier.orders),
             reached=tuple(stage.centre.cluster.reached),
             crossings=tuple(stage.crossings),
             set_back=frozenset(name for name, seat in stage.seats.items() if seat.told.disk_was_copied),

@@ -8,7 +8,7 @@ Rules
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,12 @@ class Supplier(Erp):
 
     terms: Terms = TERMS[0]
     chaos: Chaos | None = None
+    #: What was ordered under which key, as often as it was asked.
+    orders: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     def order(self, key: str, body: Mapping[str, Any]) -> Answer:
         """Deal with an order as `Erp` does."""
+        self.orders.append((key, dict(body)))
         terms = self.terms
         self.mood = next((mood for fault, mood in _MOODS if self._strikes(fault)), Mood.HONEST)
         hides = not terms.lookups_are_current and self._strikes("system_stale")

@@ -246,7 +246,11 @@ def test_the_verb_says_what_was_found(
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
-    [(["--point", "somewhere"], "There is no point somewhere"), (["--rounds", "0"], "at least 1")],
+    [
+        (["--point", "somewhere"], "There is no point somewhere"),
+        (["--rounds", "0"], "at least 1"),
+        (["--seed", "-1"], "A seed is a number from 0 up"),
+    ],
 )
 def test_a_mistake_is_a_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["kill", *words]) == 2

@@ -1,5 +1,6 @@
 """What a campaign keeps whatever ends it, and what it says on the way."""
 
+import errno
 import json
 import os
 import pty
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from simulators.cli import main
 from simulators.disks import obstacle
 from simulators.explore import PROMISES, Campaign, Found, Verdict
 from simulators.faults import Hits
+from simulators.reproduction import write
 
 pytestmark = pytest.mark.skipif(obstacle() is not None, reason=f"no simulated disks here: {obstacle()}")
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +73,56 @@ def test_what_was_found_is_kept_on_the_way(tmp_path: Path) -> None:
     clock.seconds = campaigns.KEEP_EVERY_S
     teller.tell(found, found.verdicts[0])
     assert kept(out).seeds == 1
-    assert not out.with_name("campaign.json.part").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["campaign.json"]
+
+
+@pytest.fixture
+def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on a disk without room: a file can be made there, and nothing written into it."""
+    write_text = Path.write_text
+
+    def refuse(self: Path, text: str, **more: Any) -> int:
+        if tmp_path in self.parents:
+            self.touch()
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_text(self, text, **more)
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    return tmp_path
+
+
+def test_a_full_disk_takes_nothing_away_that_can_be_told(full: Path, capsys: Capture) -> None:
+    out = full / "campaign.json"
+    assert main(["explore", "--seeds", "1", *TINY, "--out", str(out), "--scripts", str(full)]) == 1
+    *_, counted, lost = capsys.readouterr().out.splitlines()
+    assert counted.startswith("1 seeds, ")
+    assert lost == f"Cannot write {out}: No space left on device. What was found is in no file."
+    teller = campaigns._Teller(out, Clock(), on_terminal=False)  # type: ignore[arg-type]  # as above
+    teller._kept_s = -campaigns.KEEP_EVERY_S
+    teller.tell(Found(Campaign(1, 100, "calm", 1, 2), [Verdict(1)]), Verdict(1))
+    assert list(full.iterdir()) == []
+
+
+def test_a_full_disk_is_named_with_its_file(full: Path, capsys: Capture) -> None:
+    trace = full / "one.txt"
+    assert main(["run", "--seed", "1", *TINY, "--trace", str(trace)]) == 3
+    assert capsys.readouterr().err == f"Cannot write {trace}: No space left on device.\n"
+
+
+def test_two_campaigns_that_write_one_file_do_not_spoil_it(tmp_path: Path) -> None:
+    other = tmp_path / "campaign.json.part"
+    other.write_text("half of somebody else's")
+    write(tmp_path / "campaign.json", "{}")
+    assert other.exists()
+    assert (tmp_path / "campaign.json").read_text() == "{}"
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path, capsys: Capture) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert main(["explore", "--seeds", "1", *TINY, "--out", str(pipe)]) == 2
+    assert capsys.readouterr().err == f"Cannot write {pipe}: it is no file. Give a file in a folder that exists.\n"
+    assert pipe.is_fifo()
 
 
 def begun(words: list[str], errors: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
@@ -145,6 +197,7 @@ def test_slices_make_one_report(tmp_path: Path, capsys: Capture) -> None:
         (["--out", "/"], "Cannot write /: Is a directory."),
         (["--profile", "wild"], "There is no profile 'wild'. Choose one of: "),
         (["--from", "-1"], "A seed is a number from 0 up; -1 is none."),
+        (["--budget-s", "nan"], "--budget-s needs a number of seconds above 0."),
     ],
 )
 def test_bad_words_are_one_sentence_before_any_world_runs(capsys: Capture, words: list[str], sentence: str) -> None:

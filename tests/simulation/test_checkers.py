@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from shared.commands.base import OFFICE
 from shared.routing import DataClass
 from simulators import world
 from simulators.checkers import CHECKERS, Evidence, judged
 from simulators.crossings import Arrived, Asked, Left, Stated, mark_of, marked
 from simulators.disks import obstacle
-from simulators.evidence import DeviceFile, Received, Sent
+from simulators.evidence import DeviceFile, Link, Received, Sent
 from simulators.faults import LOSSY
 from simulators.mutants.base import CURIOUS
 from simulators.world import Options, run
@@ -38,7 +39,8 @@ def rich(evidence: Evidence) -> bool:
     rests = any(each.effective and each.needs for each in evidence.brought())
     answered = any(_answer(body) for body in evidence.server.records.values())
     crossed = any(isinstance(each, Arrived) for each in evidence.crossings)
-    return {"conflict", "rejected"} <= outcomes and rests and answered and crossed
+    carried = any(ref.startswith("external_write/") for ref in evidence.server.records)
+    return {"conflict", "rejected"} <= outcomes and rests and answered and crossed and carried
 
 
 # -- ways to spoil it
@@ -104,6 +106,11 @@ def take_twice(evidence: Evidence) -> Evidence:
     return changed_record(evidence, item, on_hand=left - 1)
 
 
+def describe_it_otherwise(evidence: Evidence) -> Evidence:
+    ref = evidence.said[first(evidence, "field.updated")].record
+    return changed_record(evidence, ref, description="what nobody said last")
+
+
 def change_once_more(evidence: Evidence) -> Evidence:
     ref = evidence.said[first(evidence, "note.added")].record
     body = evidence.server.records[ref]
@@ -155,6 +162,13 @@ def sign_with_a_stranger(evidence: Evidence) -> Evidence:
 
 def bring_a_stranger(evidence: Evidence) -> Evidence:
     return replace(evidence, said=dict(list(evidence.said.items())[:-40]))
+
+
+def shut_its_laptop_out(evidence: Evidence) -> Evidence:
+    """The audit says first of all that the laptop was shut out; what it brought took effect all the same."""
+    device = evidence.server.received[first(evidence, "note.added")].device
+    link = Link(0, "", "", json.dumps({"act": "revoked", "device": device}))
+    return replace(evidence, server=replace(evidence.server, audit=(link, *evidence.server.audit)))
 
 
 def decide_other_bytes(evidence: Evidence) -> Evidence:
@@ -209,6 +223,76 @@ def overwrite_unseen(evidence: Evidence) -> Evidence:
     )
     other = replace(said, payload={**said.payload, "value": "something else"})
     return replace(spoilt, said={**evidence.said, twin: other})
+
+
+def step(evidence: Evidence) -> Received:
+    """The first change of a status that is none on the way to closed."""
+    commands = [
+        evidence.server.received[c] for c, said in evidence.effective().items() if said.kind == "status.changed"
+    ]
+    open_ones = [
+        each for each in commands if evidence.start.records[each.command["record"]]["fields"]["status"] == "open"
+    ]
+    return min(open_ones, key=lambda each: (each.answer or {})["audit_position"])
+
+
+def step_where_no_step_is(evidence: Evidence) -> Evidence:
+    each = step(evidence)
+    return command_with(evidence, each.id, payload={**each.command["payload"], "to": "closed"})
+
+
+def closing(evidence: Evidence, **otherwise: Any) -> Evidence:
+    """Somebody closed safety-critical work, and an approver answered; as it should be, but for what is said here."""
+    each = step(evidence)
+    ref, job = each.command["record"], evidence.start.records[each.command["record"]]
+    job = {**job, "fields": {**job["fields"], "status": "done", "safety_critical": True}}
+    version = (each.answer or {})["versions"][ref]
+    told = {"hash": each.hash, "choice": "approve", "version": version - 1, "actor": "a.one"} | otherwise
+    effect = [{"record": ref, "field": "status", "old": "done", "new": "closed"}]
+    fields = {"command_hash": told["hash"], "effect": effect, "versions": {ref: told["version"]}}
+    question = f"approval/{each.id}"
+    says = {"kind": "approval.decided", "record": question, "payload": {"choice": told["choice"]}}
+    answer = replace(
+        each,
+        id="answer",
+        device=OFFICE,
+        payload=json.dumps({**each.command, **says, "device": OFFICE, "actor": told["actor"]}).encode(),
+    )
+    closed = command_with(evidence, each.id, payload={**each.command["payload"], "to": "closed"})
+    started = replace(closed, start=replace(closed.start, records={**closed.start.records, ref: job}))
+    asked_for = with_records(
+        started, {**started.server.records, question: {"ref": question, "version": 2, "fields": fields}}
+    )
+    return with_received(asked_for, answer)
+
+
+def close_unasked(evidence: Evidence) -> Evidence:
+    closed = closing(evidence)
+    kept = {ref: body for ref, body in closed.server.records.items() if ref != f"approval/{step(evidence).id}"}
+    return with_records(closed, kept)
+
+
+def close_after_a_no(evidence: Evidence) -> Evidence:
+    return closing(evidence, choice="refuse")
+
+
+def close_by_ones_own_yes(evidence: Evidence) -> Evidence:
+    return closing(evidence, actor=step(evidence).command["actor"])
+
+
+def close_what_was_other_bytes(evidence: Evidence) -> Evidence:
+    return closing(evidence, hash="0" * 64)
+
+
+def close_a_version_later(evidence: Evidence) -> Evidence:
+    return closing(evidence, version=0)
+
+
+def see_what_never_stood(evidence: Evidence) -> Evidence:
+    command = first(evidence, "field.updated")
+    each, (ref, field) = evidence.server.received[command], ("work_order/WO-1", "description")
+    base = {"record": ref, "field": field, "value": "nobody's", "version": 1, "command": None}
+    return command_with(evidence, each.id, bases=[base])
 
 
 def edit_the_audit(evidence: Evidence) -> Evidence:
@@ -367,16 +451,16 @@ def an_order(evidence: Evidence, **answer: Any) -> Evidence:
     """One command is an order, and was done in the system of record once."""
     command = first(evidence, "note.added")
     ordered = command_with(evidence, command, kind="part.ordered")
-    return replace(receipt_with(ordered, command, **answer), booked={command: 1})
+    return replace(receipt_with(ordered, command, **answer), booked={**(evidence.booked or {}), command: 1})
 
 
 def order_twice(evidence: Evidence) -> Evidence:
     ordered = an_order(evidence)
-    return replace(ordered, booked=dict.fromkeys(ordered.booked, 2))
+    return replace(ordered, booked=dict.fromkeys(ordered.booked or (), 2))
 
 
 def order_for_nobody(evidence: Evidence) -> Evidence:
-    return replace(evidence, booked={"nobody's": 1})
+    return replace(evidence, booked={**(evidence.booked or {}), "nobody's": 1})
 
 
 def order_what_was_rejected(evidence: Evidence) -> Evidence:
@@ -384,7 +468,26 @@ def order_what_was_rejected(evidence: Evidence) -> Evidence:
 
 
 def order_what_is_no_order(evidence: Evidence) -> Evidence:
-    return replace(evidence, booked={first(evidence, "note.added"): 1})
+    return replace(evidence, booked={**(evidence.booked or {}), first(evidence, "note.added"): 1})
+
+
+def order_one_more(evidence: Evidence) -> Evidence:
+    (key, order), *others = evidence.ordered
+    return replace(evidence, ordered=((key, {**order, "quantity": order["quantity"] + 1}), *others))
+
+
+def order_what_nobody_booked(evidence: Evidence) -> Evidence:
+    return replace(evidence, booked={})
+
+
+def leave_an_order_lying(evidence: Evidence) -> Evidence:
+    ref = next(ref for ref in evidence.server.records if ref.startswith("external_write/"))
+    return changed_record(evidence, ref, status="queued")
+
+
+def no_system_of_record(evidence: Evidence) -> Evidence:
+    """As on the rig: what is to be ordered is queued, and nobody is there to take it."""
+    return replace(leave_an_order_lying(evidence), booked=None, ordered=())
 
 
 def forget(evidence: Evidence, command: str) -> Evidence:
@@ -570,6 +673,7 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("one-effect", lose_a_finding),
     ("one-effect", take_twice),
     ("one-effect", change_once_more),
+    ("one-effect", describe_it_otherwise),
     ("saved-is-saved", forget_what_was_saved),
     ("saved-is-saved", save_other_words),
     ("saved-is-saved", save_in_another_order),
@@ -580,6 +684,7 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("only-the-enrolled", sign_badly),
     ("only-the-enrolled", sign_with_a_stranger),
     ("only-the-enrolled", bring_a_stranger),
+    ("only-the-enrolled", shut_its_laptop_out),
     ("same-id-same-bytes", decide_other_bytes),
     ("same-id-same-bytes", answer_other_bytes),
     ("dependents-wait", release_too_early),
@@ -587,6 +692,13 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("no-silent-overwrite", lose_a_conflict),
     ("no-silent-overwrite", forget_one_side),
     ("no-silent-overwrite", overwrite_unseen),
+    ("no-silent-overwrite", see_what_never_stood),
+    ("only-listed-steps", step_where_no_step_is),
+    ("approved-is-what-happens", close_unasked),
+    ("approved-is-what-happens", close_after_a_no),
+    ("approved-is-what-happens", close_by_ones_own_yes),
+    ("approved-is-what-happens", close_what_was_other_bytes),
+    ("approved-is-what-happens", close_a_version_later),
     ("audit-verifies", edit_the_audit),
     ("audit-verifies", rewrite_what_was_seen),
     ("forks-are-seen", take_a_place_twice),
@@ -601,6 +713,7 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("everything-ends", leave_waiting),
     ("everything-ends", never_arrive),
     ("everything-ends", wait_for_nothing),
+    ("everything-ends", leave_an_order_lying),
     ("both-sides-agree", drop_a_record),
     ("poison-stops-itself", fail_with_nobody),
     ("poison-stops-itself", wait_for_nothing),
@@ -621,6 +734,8 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("one-external-effect", order_for_nobody),
     ("one-external-effect", order_what_was_rejected),
     ("one-external-effect", order_what_is_no_order),
+    ("one-external-effect", order_one_more),
+    ("one-external-effect", order_what_nobody_booked),
     ("forgotten-is-not-repeated", forget_and_take_again),
     ("forgotten-is-not-repeated", forget_what_is_open),
     ("forgotten-is-not-repeated", forget_what_somebody_waits_for),
@@ -656,12 +771,14 @@ def test_an_order_a_purge_and_a_restore_that_went_well_are_no_findings(sound: Ev
         was_full,
     ):
         assert {promise: found for promise, found in judged(went_well(sound)).items() if found} == {}
+    assert not judged(no_system_of_record(sound))["everything-ends"]
+    assert not judged(closing(sound))["approved-is-what-happens"]
     assert not judged(an_order(sound))["one-external-effect"]
     assert not judged(run_what_its_author_agreed_to(sound))["unapproved-never-runs"]
     rejected_anew = replace(order_what_was_rejected(sound), lives=(an_order(sound).server,))
     assert not judged(rejected_anew)["one-external-effect"]
     ordered = an_order(sound)
-    gone_with_its_laptop = replace(forget(ordered, *ordered.booked), forgotten={})
+    gone_with_its_laptop = replace(forget(ordered, first(sound, "note.added")), forgotten={})
     assert judged(gone_with_its_laptop)["one-external-effect"]
     assert not judged(replace(gone_with_its_laptop, lives=(ordered.server,)))["one-external-effect"]
 

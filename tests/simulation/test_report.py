@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from simulators import world
 from simulators.account import Account, Mismatch, added
 from simulators.cli import main
 from simulators.disks import obstacle
-from simulators.faults import PROFILES
+from simulators.faults import CALM, PROFILES
 from simulators.report.page import page
 from simulators.report.verdict import FAIL, INCOMPLETE, PASS, quantile, verdict
 from simulators.timeline import Witness
@@ -226,6 +227,16 @@ def test_a_witness_changes_nothing_and_sees_every_command() -> None:
     assert witness.healed_s is not None
     assert witness.settled_s == witness.healed_s + (seen.recovery_s or 0.0)
     assert all(span.from_s <= span.to_s for span in witness.spans)
+
+
+def test_what_went_with_an_older_image_of_the_disk_says_so() -> None:
+    options = Options(1, 12, replace(CALM, restored_image=0.05))
+    ends: set[str] = set()
+    for seed in range(1, 4):
+        witness = Witness()
+        run(seed, options, watch=witness)
+        ends |= {each.steps[-1][1] for each in witness.operations.values()}
+    assert ends == {"settled", "set back"}
 
 
 # -- slices

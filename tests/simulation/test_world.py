@@ -48,6 +48,13 @@ def test_a_calm_world_settles_everything() -> None:
     assert all(told.saved for told in result.told.values())
 
 
+def test_what_is_put_away_after_the_end_is_no_line_of_the_world() -> None:
+    result = run(1, Options(devices=1, commands=2, profile=CALM, keep_lines=True))
+    last, ended = result.lines[-1], [line for line in result.lines if "the program ended" in line]
+    assert not ended
+    assert float(last.split()[0]) == pytest.approx(result.virtual_s)
+
+
 @pytest.mark.parametrize("profile", [LOSSY, ROUGH], ids=["lossy", "rough"])
 def test_same_seed_same_world(profile: FaultProfile) -> None:
     options = Options(devices=1, commands=20, profile=profile)
