@@ -28,6 +28,7 @@ from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.listed import OPEN_STATES, JobList, Jobs
 from device.model.port import LanguageModel, Watch
+from device.odd import odd
 from device.recourse import not_come_back, not_taken_back
 from device.routes import Question, Routes
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
@@ -46,6 +47,7 @@ from shared.commands.base import Authority, Command, Payload, read_command
 from shared.commands.checklist_item_done import checklist
 from shared.commands.note_added import NoteAdded
 from shared.commands.question_answered import QuestionAnswered
+from shared.commands.reading_recorded import ReadingRecorded
 from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, WITHDRAWAL_TYPE, seal
 from shared.ids import id_of
@@ -238,6 +240,17 @@ class Workbench:
         listed = [Limit.model_validate(each) for each in limits] if isinstance(limits, list) else []
         mine = (each.fields for each in self.each_of("reading") if each.fields.get("asset") == asset)
         return trends(listed, map(Reading.model_validate, mine))
+
+    def odd(self, proposal: Proposal) -> str:
+        """What is odd about the reading that `proposal` would record; empty if nothing is, or if it records none."""
+        if proposal.kind != ReadingRecorded.kind.name:
+            return ""
+        try:
+            given = ReadingRecorded.model_validate(proposal.payload)
+        except ValueError:  # it cannot be confirmed, and says why
+            return ""
+        known = next((each for each in self.trends(given.asset) if each.quantity is given.quantity), None)
+        return odd(known, given.value, given.unit, self._ports.clock.now()) if known else ""
 
     def outbox(self) -> list[Item]:
         """Every command of this device, oldest first, with where it and its file stand."""
