@@ -46,6 +46,8 @@ class Carrying(Ground):
             self.tell(news)
         self._last_fault = fault
         if not isinstance(news, DeviceError) and (news.settled or news.changes):
+            if news.settled and self.last_send is not None and self.last_send.error:
+                self.last_send = None  # what could not be sent then was answered since
             self._tell_tidings()
         self.refresh_page()
 

@@ -23,8 +23,21 @@ async def test_news_of_commands_is_told_once_and_nothing_is_news_at_first(make_w
     assert tidings.look(bench) == ["#2 came back, 5 says why. WO-1039: done"]
     assert tidings.look(bench) == []
     world.device.store.absorb([_settled(_conflict(world.device.store.items()[0].command.id))], "1:9")
-    assert tidings.look(bench) == ["#1 was decided: accepted. WO-1043: priority = high"]
+    assert tidings.look(bench) == ["#1 was decided: urgent. You had WO-1043: priority = high"]
     assert tidings.look(bench) == []
+
+
+async def test_a_value_that_stands_after_all_is_told_as_accepted(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    world.server.verdicts = {"field.updated": Outcome.CONFLICT}
+    bench, tidings = world.device.workbench, Tidings()
+    confirm(world, FIELD)
+    conflict = _conflict(world.device.store.items()[0].command.id)
+    world.server.changes = [conflict]
+    await world.device.agent.settle()
+    assert tidings.look(bench) == []
+    world.device.store.absorb([_settled(conflict, "keep_mine", "high")], "1:9")
+    assert tidings.look(bench) == ["#1 was decided: accepted. WO-1043: priority = high"]
 
 
 async def test_many_news_are_told_in_three_lines(make_world: MakeWorld) -> None:
@@ -53,7 +66,7 @@ async def test_a_conflict_that_was_decided_is_told_wherever_the_person_is(make_w
         world.server.changes = [_settled(conflict)]
         world.device.agent.session.send_now()
         person.app.link.ring()
-        await person.until(lambda: any("#1 was decided: accepted" in each for each in person.notices), "the news")
+        await person.until(lambda: any("#1 was decided: urgent" in each for each in person.notices), "the news")
 
 
 async def test_whose_job_it_is_is_said_before_somebody_goes(make_world: MakeWorld) -> None:
