@@ -69,6 +69,26 @@ async def test_a_conflict_that_was_decided_is_told_wherever_the_person_is(make_w
         await person.until(lambda: any("#1 was decided: urgent" in each for each in person.notices), "the news")
 
 
+async def test_a_notice_goes_when_it_is_not_true_any_more(make_world: MakeWorld) -> None:
+    """`Working offline` stood beside `Working online`, and `1 not answered yet` beside its answer."""
+    world = make_world(online=True)
+    async with sitting_at(world, carry=True) as person:
+        await person.opens_job()
+        await person.press("w")
+        await person.until(lambda: any("Working offline." in each for each in person.notices), "offline")
+        await person.press("n")
+        await person.pastes("belt squeals")
+        await person.press("enter")
+        await person.can_confirm()
+        await person.press("n")
+        await person.until(lambda: any("not answered yet" in each for each in person.notices), "saved")
+        await person.press("w")
+        await person.until(lambda: "Working online." in person.notices, "online")
+        assert not any("Working offline." in each for each in person.notices)
+        await person.until(lambda: "+1" in person.bar, "answered")
+        await person.until(lambda: not any("not answered yet" in each for each in person.notices), "taken away")
+
+
 async def test_whose_job_it_is_is_said_before_somebody_goes(make_world: MakeWorld) -> None:
     """Two people at one job, without coverage, are found out by nobody but themselves."""
     records = {each.ref: each for each in sample()}
