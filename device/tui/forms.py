@@ -196,7 +196,7 @@ async def answer(app: "TailboardApp", about: str | None = None) -> Answered | No
         return None
     at: str | None = open_ones[0].question.id
     several = len(open_ones) > 1
-    labels = {each.question.id: f"{id_of(each.record)}  {each.question.text}" for each in open_ones}
+    labels = {each.question.id: f"{each.about}  {each.question.text}" for each in open_ones}
     records = {each.question.id: each.record for each in open_ones}
     choices = [Choice(key, label) for key, label in labels.items()]
     while True:
