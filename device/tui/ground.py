@@ -81,8 +81,11 @@ class Ground(ByName):
         self.notify(said, severity="warning", timeout=15, markup=False)
 
     def _take_away(self, said: str | None) -> None:
-        for each in [each for each in self._notifications if each.message == said]:
+        gone = [each for each in self._notifications if each.message == said]
+        for each in gone:
             self._unnotify(each)
+            for screen in self.screen_stack:  # its holder, too: left empty, it would keep a row to itself
+                screen.query(f"ToastHolder#--textual-toast-{each.identity}").remove()
 
     def copy(self, text: str) -> None:
         """To the clipboard, through the terminal."""
