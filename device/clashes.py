@@ -11,11 +11,9 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from device.plain import plain
-from device.words import moment, named, value_of
+from device.words import CHOSEN, moment, named, value_of
 from shared.ids import id_of
-from shared.records import Choice, Clash, Conflict, Record, SettledEntry, Side
-
-_CHOICES = {Choice.KEEP_MINE: "your value", Choice.TAKE_THEIRS: "their value", Choice.EDIT: "another value"}
+from shared.records import Clash, Conflict, Record, SettledEntry, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def _fate(entry: SettledEntry | None, body: Conflict, field: str) -> str:
     by = f" by {entry.author}" if entry.author else ""
     reason = entry.reason or body.reason
     why = f" “{reason}”" if reason else ""
-    return plain(f"decided{by}: {_CHOICES[entry.choice]}, {value_of(field, value)}.{why}")
+    return plain(f"decided{by}: {CHOSEN[entry.choice]}, {value_of(field, value)}.{why}")
 
 
 def _questions(body: Conflict) -> list[str]:

@@ -22,7 +22,7 @@ from device.sending import SendResult, result_of
 from device.settings import from_environment
 from device.store import UNSETTLED, Item
 from device.updates.bundles import Ruling
-from device.words import changes, moment, named, number, troubles, value_of, why
+from device.words import changes, instead, moment, named, number, troubles, value_of, why
 from device.workbench import Asked, Status
 from shared.commandline import Report, UsageError, in_ascii, words_or_input
 from shared.ids import id_of, record_ref
@@ -400,10 +400,12 @@ def _tag(standing: Standing | None) -> str:
 def item_lines(device: Device, item: Item, outbox: list[Item]) -> list[str]:
     """The item in one line, and below it why it stands there, unless it is accepted."""
     first = "SAFETY  " if item.safety and item.state in UNSETTLED else ""
+    bench = device.workbench
+    otherwise = instead(item, bench.of_kind("conflict")) if item.receipt and item.receipt.conflict else ""
+    first += f"{otherwise}; " if otherwise else ""
     line = f"{number(item):<5} {item.standing.glyph} {item.standing:<14} {first}{plain(item.summary)}"
     if item.standing is Standing.ACCEPTED:
         return [line]
-    bench = device.workbench
     tasks = bench.of_kind("assist_task")
     reasons = why(item, outbox, bench.of_kind("conflict"), bench.view().blocked, bench.expiring(), tasks)
     return [line, *(f"    {reason}" for reason in reasons)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from device.plain import plain
 from device.store import Item
-from device.words import number
+from device.words import instead, number
 from device.workbench import Workbench
 from shared.outcomes import Standing
 
@@ -37,9 +37,18 @@ class Tidings:
         gone = bench.standings([each for each in before if each not in here])
         over = [(before[each], now) for each, now in gone.items() if now is Standing.ACCEPTED]
         came = [(item, item.standing) for each, item in here.items() if _standing(before.get(each)) != item.standing]
-        news = [f"{number(item)} {_NEWS[now]}. {plain(item.summary)}" for item, now in (*came, *over)]
+        conflicts = bench.of_kind("conflict") if over else []
+        news = [f"{number(item)} {_NEWS[now]}. {plain(item.summary)}" for item, now in came]
+        news += [_decided(item, now, instead(item, conflicts)) for item, now in over]
         more = len(news) - MOST
         return news if more <= 0 else [*news[:MOST], f"And {more} more commands: 5 lists them."]
+
+
+def _decided(item: Item, now: Standing, otherwise: str) -> str:
+    """That a command is accepted does not say that its values stand."""
+    if otherwise:
+        return f"{number(item)} was {otherwise}. You had {plain(item.summary)}"
+    return f"{number(item)} {_NEWS[now]}. {plain(item.summary)}"
 
 
 def _matters(item: Item) -> bool:

@@ -5,7 +5,7 @@ Rules
 2. Facts only, in the words of the receipt, the problem or the hold. Nothing is decided here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol, assert_never
 
@@ -23,6 +23,7 @@ from shared.outcomes import Outcome, Standing
 from shared.problems import Code
 from shared.records import (
     AssistTask,
+    Choice,
     Conflict,
     ExternalWrite,
     Merge,
@@ -36,6 +37,8 @@ from shared.records import (
 from shared.routing import Route
 from shared.sync import Forecast
 
+#: What the office can decide, for the person whose values did not get in.
+CHOSEN = {Choice.KEEP_MINE: "your value", Choice.TAKE_THEIRS: "their value", Choice.EDIT: "another value"}
 #: Fields whose values are names from a closed list, written with an underscore where people write a space.
 _CODES = frozenset({"status", "priority", "activity", "quantity", "severity"})
 #: What the screen calls the places where a question runs.
@@ -414,6 +417,19 @@ def _settled(item: Item, conflicts: Sequence[Record]) -> list[str]:
     return [explain(item.receipt), *_sides(conflict), when]
 
 
+def instead(item: Item, conflicts: Iterable[Record]) -> str:
+    """What the office let stand in place of what `item` wanted; empty where all of it stands, or waits."""
+    if item.receipt is None or item.receipt.conflict is None:
+        return ""
+    conflict = next((each for each in conflicts if each.ref == item.receipt.conflict), None)
+    settled = Conflict.model_validate(conflict.fields).standing().values() if conflict else ()
+    other = [each for each in settled if each.choice is not Choice.KEEP_MINE]
+    said = [value_of(each.field, each.value) for each in other]
+    if len(settled) > 1:
+        said = [f"{named(each.field)} {value}" for each, value in zip(other, said, strict=True)]
+    return plain(f"decided: {', '.join(said)}") if said else ""
+
+
 def _sides(conflict: Record) -> list[str]:
     body = Conflict.model_validate(conflict.fields)
     settled = body.standing()
@@ -451,7 +467,7 @@ def _resolution(conflict: Record) -> list[str]:
 
 
 def _decision(entry: SettledEntry) -> str:
-    return f"{named(entry.field)} = {value_of(entry.field, entry.value)} ({named(entry.choice)})"
+    return f"{named(entry.field)} = {value_of(entry.field, entry.value)} ({CHOSEN[entry.choice]})"
 
 
 def _after(item: Item, outbox: Sequence[Item]) -> list[str]:

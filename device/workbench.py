@@ -28,6 +28,7 @@ from device.errors import LocalError
 from device.keys import DeviceKeys
 from device.listed import OPEN_STATES, JobList, Jobs
 from device.model.port import LanguageModel, Watch
+from device.odd import odd
 from device.recourse import not_come_back, not_taken_back
 from device.routes import Question, Routes
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
@@ -46,9 +47,10 @@ from shared.commands.base import Authority, Command, Payload, read_command
 from shared.commands.checklist_item_done import checklist
 from shared.commands.note_added import NoteAdded
 from shared.commands.question_answered import QuestionAnswered
+from shared.commands.reading_recorded import ReadingRecorded
 from shared.contract import to_instant
 from shared.envelope import COMMAND_TYPE, WITHDRAWAL_TYPE, seal
-from shared.ids import id_of
+from shared.ids import id_of, kind_of
 from shared.outcomes import Standing
 from shared.ports import Ports
 from shared.records import (
@@ -100,9 +102,13 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question of the office about `record`, with what was answered so far."""
+    """A question of the office about `record`, with what was answered so far.
+
+    `about` is what a person knows the record by: for a conflict that of the job.
+    """
 
     record: str
+    about: str
     question: QuestionEntry
     answers: tuple[AnswerEntry, ...]
 
@@ -201,7 +207,8 @@ class Workbench:
             body = (Conflict if record.kind == "conflict" else WorkOrder).model_validate(record.fields)
             if isinstance(body, Conflict) and not body.unsettled():
                 continue
-            found += [_asked(record.ref, each, body.answers) for each in body.questions]
+            about = _known_as(record.ref, {record.ref: record})
+            found += [_asked(record.ref, about, each, body.answers) for each in body.questions]
         return sorted(found, key=lambda each: each.question.at)
 
     def came_back(self, command_id: str) -> Item:
@@ -238,6 +245,17 @@ class Workbench:
         listed = [Limit.model_validate(each) for each in limits] if isinstance(limits, list) else []
         mine = (each.fields for each in self.each_of("reading") if each.fields.get("asset") == asset)
         return trends(listed, map(Reading.model_validate, mine))
+
+    def odd(self, proposal: Proposal) -> str:
+        """What is odd about the reading that `proposal` would record; empty if nothing is, or if it records none."""
+        if proposal.kind != ReadingRecorded.kind.name:
+            return ""
+        try:
+            given = ReadingRecorded.model_validate(proposal.payload)
+        except ValueError:  # it cannot be confirmed, and says why
+            return ""
+        known = next((each for each in self.trends(given.asset) if each.quantity is given.quantity), None)
+        return odd(known, given.value, given.unit, self._ports.clock.now()) if known else ""
 
     def outbox(self) -> list[Item]:
         """Every command of this device, oldest first, with where it and its file stand."""
@@ -333,7 +351,7 @@ class Workbench:
                 payload = payload_class(proposal.kind, _version(proposal.kind)).model_validate(proposal.payload)
                 draft = compose_draft(payload, proposal.record, self._author(None), scratch)
                 command, seen = draft.command, preview(draft, scratch)
-                summary = payload.summary(id_of(proposal.record))
+                summary = payload.summary(_known_as(proposal.record, scratch.records))
                 if not seen.obstacle and (apart := self._out_of_touch(payload, command, scratch)):
                     seen = Preview(seen.changes, f"It cannot be confirmed now: {apart}")
                 if not seen.obstacle:
@@ -423,7 +441,7 @@ class Workbench:
         priority = payload.urgency(command, view.records)
         if full := refusal(priority, end.kept, len(envelope.payload)):
             raise LocalError(full)
-        summary = payload.summary(id_of(proposal.record))
+        summary = payload.summary(_known_as(proposal.record, view.records))
         issue = issue_now(self._ports)
         said = words and JournalEntry(
             issue.wall, command.actor, *words, tuple(each.id for each in (*earlier, command))
@@ -601,8 +619,14 @@ def _words(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _asked(ref: str, question: QuestionEntry, answers: Sequence[AnswerEntry]) -> Asked:
-    return Asked(ref, question, tuple(each for each in answers if each.question == question.id))
+def _known_as(ref: str, records: Mapping[str, Record]) -> str:
+    """The id by which a person knows a record: a conflict goes by the one that it is about."""
+    found = records.get(ref) if kind_of(ref) == "conflict" else None
+    return id_of(str(found.fields["record"]) if found else ref)
+
+
+def _asked(ref: str, about: str, question: QuestionEntry, answers: Sequence[AnswerEntry]) -> Asked:
+    return Asked(ref, about, question, tuple(each for each in answers if each.question == question.id))
 
 
 def _urgency(job: Record) -> tuple[bool, str, str]:

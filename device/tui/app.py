@@ -240,7 +240,7 @@ class TailboardApp(Carrying):
         except DeviceError as error:
             self.tell(error)
             return
-        self.say(f"{count} saved on this laptop; {waiting} not answered yet.")
+        self.say(f"{count} saved on this laptop; {waiting} not answered yet.", "saved")
 
     # -- from page to page
 

@@ -46,7 +46,11 @@ class Carrying(Ground):
             self.tell(news)
         self._last_fault = fault
         if not isinstance(news, DeviceError) and (news.settled or news.changes):
+            if news.settled and self.last_send is not None and self.last_send.error:
+                self.last_send = None  # what could not be sent then was answered since
             self._tell_tidings()
+        if not isinstance(news, DeviceError) and news.settled:
+            self.unsay("saved")
         self.refresh_page()
 
     @work(group="tidings")
@@ -72,7 +76,7 @@ class Carrying(Ground):
         finally:
             if not online and self._carry:
                 self._start_carrying()
-        self.say("Working online." if online else "Working offline. Everything you confirm is kept here.")
+        self.say("Working online." if online else "Working offline. Everything you confirm is kept here.", "link")
         self.refresh_page()
 
     def send_now(self) -> None:

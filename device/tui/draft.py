@@ -72,6 +72,7 @@ class SeenRow:
         lines: each change: record, field, old → new.
         came_from: the words behind it.
         guesses: fields that the words do not say, each with its value.
+        odd: what is odd about it beside what is known; empty if nothing is.
         obstacle: why it cannot be confirmed, None if it can.
         summary: the whole in one line.
     """
@@ -83,6 +84,7 @@ class SeenRow:
     obstacle: str | None
     summary: str
     guesses: tuple[str, ...] = ()
+    odd: str = ""
 
     @property
     def chosen(self) -> bool:
@@ -100,7 +102,8 @@ def see(draft: Draft, workbench: Workbench) -> tuple[SeenRow, ...]:
     seen: list[SeenRow] = []
     before: list[Proposal] = []
     for row in draft.rows:
-        seen.append(_seen(row, workbench.show([*before, row.proposal])[-1]))
+        shown = _seen(row, workbench.show([*before, row.proposal])[-1])
+        seen.append(replace(shown, odd=workbench.odd(row.proposal)) if row.by == "assistant" else shown)
         if seen[-1].chosen:
             before.append(row.proposal)
     return tuple(seen)

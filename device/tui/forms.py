@@ -6,17 +6,18 @@ gives is shown and confirmed like everything else; no form saves anything.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from device.core.interpret import Proposal
-from device.core.trend import Trend, jump, outside
+from device.core.trend import Trend
+from device.odd import normal, odd
+from device.plain import plain
 from device.tui.draft import note as note_proposal
 from device.tui.lines import Line, ask_line, number, typed, whole
 from device.tui.screens.dialogs import Ask, Choice, Keep, Pick
-from device.words import moment, named, value_of
+from device.words import named, value_of
 from reconciliation.lifecycle import steps
 from shared.commands.field_updated import FieldUpdated
 from shared.commands.finding_added import FindingAdded
@@ -86,10 +87,11 @@ async def reading_of(app: "TailboardApp", job: str, what: Quantity, was: Proposa
     known = await app.desk.do(lambda: app.device.workbench.trends(asset.ref))
     trend = next((each for each in known if each.quantity is what), Trend(what, None, ()))
     while proposal := await typed(app, job, _reading_line(job, asset, trend, was)):
-        odd = _odd(trend, proposal, app.now())
-        if odd is None:
+        value, unit = float(str(proposal.payload["value"])), plain(str(proposal.payload["unit"]))
+        strange = odd(trend, value, unit, app.now())
+        if not strange:
             return proposal
-        kept = await app.ask(Keep(f"{named(what)} {proposal.payload['value']:g} {proposal.payload['unit']}", odd))
+        kept = await app.ask(Keep(f"{named(what)} {value:g} {unit}", f"{strange} Keep {value:g}?"))
         if kept:
             return proposal
         if kept is None:
@@ -194,7 +196,7 @@ async def answer(app: "TailboardApp", about: str | None = None) -> Answered | No
         return None
     at: str | None = open_ones[0].question.id
     several = len(open_ones) > 1
-    labels = {each.question.id: f"{id_of(each.record)}  {each.question.text}" for each in open_ones}
+    labels = {each.question.id: f"{each.about}  {each.question.text}" for each in open_ones}
     records = {each.question.id: each.record for each in open_ones}
     choices = [Choice(key, label) for key, label in labels.items()]
     while True:
@@ -272,19 +274,6 @@ def _reading_line(job: str, asset: Record, trend: Trend, was: Proposal | None) -
     return Line(f"Reading at {id_of(asset.ref)}", label, value, make, f"reading {what}")
 
 
-def _odd(trend: Trend, proposal: Proposal, now: datetime) -> str | None:
-    """What is odd about a reading, as a question; None if nothing is."""
-    value, unit = float(str(proposal.payload["value"])), proposal.payload["unit"]
-    if unit != trend.unit:
-        return None
-    said = []
-    if found := jump(trend, value):
-        said.append(f"Jump of {abs(found.by):g} since {moment(found.since.at, now)} ({found.since.value:g} {unit}).")
-    if side := outside(trend.limit, value):
-        said.append(f"That is {side} the normal range{_range(trend.limit).replace(', normal', '')}.")
-    return " ".join([*said, f"Keep {value:g}?"]) if said else None
-
-
 def _stock_line(job: str, item: str, was: Proposal | None, title: str, kind: str) -> Line:
     def make(words: str) -> Proposal:
         return Proposal(kind, job, {"stock_item": item, "quantity": whole(words)}, {})
@@ -351,11 +340,7 @@ def _quantities(limits: dict[str, Limit]) -> list[Choice]:
 
 
 def _range(limit: Limit | None) -> str:
-    if limit is None or (limit.low is None and limit.high is None):
-        return ""
-    if limit.low is None:
-        return f", normal up to {limit.high:g}"
-    return f", normal from {limit.low:g}" + (f" to {limit.high:g}" if limit.high is not None else "")
+    return f", normal {normal(limit)}" if normal(limit) else ""
 
 
 def _stock_label(item: Record) -> str:

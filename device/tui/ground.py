@@ -9,6 +9,7 @@ from device.errors import DeviceError
 from device.plain import plain
 from device.tui.by_name import ByName
 from device.tui.desk import Desk
+from device.tui.door import Door
 
 if TYPE_CHECKING:  # loaded behind the first frame, or built elsewhere
     from device.bootstrap import Device
@@ -26,6 +27,10 @@ class Ground(ByName):
     device: "Device"
     pages: "Pages"
     desk: Desk
+
+    def __init__(self, door: Door) -> None:
+        super().__init__(door)
+        self._said_about: dict[str, str] = {}
 
     def now(self) -> datetime:
         """The present instant, from the device's clock."""
@@ -53,11 +58,21 @@ class Ground(ByName):
         """Put a dialog in front and wait for its answer; None if the person left it."""
         return await self.push_screen_wait(dialog)
 
-    def say(self, what: str) -> None:
-        """A short notice. Said twice, it stands there once: keys that are pressed again pile nothing up."""
+    def say(self, what: str, about: str = "") -> None:
+        """A short notice. Said twice, it stands there once: keys that are pressed again pile nothing up.
+
+        Of what is said `about` one thing only the newest stands there: an older one is not true any more.
+        """
         said = plain(what)
         self._take_away(said)
+        if about:
+            self.unsay(about)
+            self._said_about[about] = said
         self.notify(said, markup=False)
+
+    def unsay(self, about: str) -> None:
+        """Take away what was said `about` something, where that is over."""
+        self._take_away(self._said_about.pop(about, None))
 
     def tell(self, error: DeviceError) -> None:
         """A fault, in its own sentence. It stays long enough to be read."""
@@ -65,9 +80,12 @@ class Ground(ByName):
         self._take_away(said)
         self.notify(said, severity="warning", timeout=15, markup=False)
 
-    def _take_away(self, said: str) -> None:
-        for each in [each for each in self._notifications if each.message == said]:
+    def _take_away(self, said: str | None) -> None:
+        gone = [each for each in self._notifications if each.message == said]
+        for each in gone:
             self._unnotify(each)
+            for screen in self.screen_stack:  # its holder, too: left empty, it would keep a row to itself
+                screen.query(f"ToastHolder#--textual-toast-{each.identity}").remove()
 
     def copy(self, text: str) -> None:
         """To the clipboard, through the terminal."""

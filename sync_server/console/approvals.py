@@ -97,7 +97,7 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
                 (Said("State"), state_of("approval", body.status)),
                 (Said("Asked by"), Several((body.requested_by, Small(body.requested_at)))),
                 (Said("An answer counts until"), body.expires_at),
-                (Said("Asked"), said("{n}×", n=matter.record.version)),
+                (Said("Asked"), said("{n}×", n=matter.record.version - (not open_))),
                 *(
                     ((Said("Answered by"), body.decided_by or "–"), (Said("Reason"), body.reason))
                     if not open_
@@ -105,7 +105,7 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
                 ),
             )
         ),
-        _effect(body),
+        _effect(body, Said("Now") if open_ else Said("When it was asked")),
         *((_answer_form(visit, body, matter.record.version),) if open_ else ()),
         _evidence(body, entry),
         waiting_section(matter.waiting),
@@ -115,9 +115,9 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
     return shown(visit, Page(title, blocks, trail), problem)
 
 
-def _effect(body: Approval) -> Table:
+def _effect(body: Approval, before: Said) -> Table:
     rows = tuple((label(each.field), record_link(each.record), each.old, each.new) for each in body.effect)
-    columns = (Said("Field"), Said("Record"), Said("Now"), Said("Afterwards"))
+    columns = (Said("Field"), Said("Record"), before, Said("Afterwards"))
     return Table(Said("What would change, exactly"), columns, rows, Said("It changes no field of a record."))
 
 

@@ -71,11 +71,12 @@ class ClashRow:
 
 @dataclass(frozen=True, slots=True)
 class SettledRow:
-    """A field that was decided."""
+    """A field that was decided. `wanted` is what was picked here for it, too late; empty for nothing."""
 
     number: int
     clash: Clash
     settled: SettledEntry
+    wanted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +129,13 @@ class ConflictView:
 
 
 def _chosen(row: ClashRow) -> str:
-    sides = {DEVICE: row.mine.value, OFFICE_SIDE: row.theirs.value}
-    if row.pick.side == OTHER:
-        return row.pick.text
-    found = sides.get(row.pick.side)
+    return _value_of(row.pick, row.mine.value, row.theirs.value)
+
+
+def _value_of(pick: Picked, mine: JsonValue, theirs: JsonValue) -> str:
+    if pick.side == OTHER:
+        return pick.text
+    found = {DEVICE: mine, OFFICE_SIDE: theirs}.get(pick.side)
     return "" if found is None else str(found)
 
 
@@ -156,7 +160,8 @@ def conflict_view(
     rows, done = [], []
     for number, clash in enumerate(body.clashes):
         if found := settled.get(place_of(clash)):
-            done.append(SettledRow(number, clash, found))
+            late = _value_of(picks.get(number, Picked()), clash.mine.value, clash.theirs.value)
+            done.append(SettledRow(number, clash, found, late))
         else:
             rows.append(_row(number, clash, records[clash.record], entry, picks.get(number, Picked())))
     subject = records[body.record]

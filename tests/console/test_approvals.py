@@ -97,6 +97,19 @@ async def test_a_no_takes_a_reason_that_its_author_reads(browser: Browser, serve
     assert status(server) == "done"
 
 
+async def test_an_answered_question_is_told_as_it_was(browser: Browser, server: Server, asked: Envelope) -> None:
+    """It was said to have been asked once more, and that the value before is there now."""
+    page = await browser.get(path(asked))
+    assert "1×" in page.text
+    assert ">Now<" in page.text
+    sent = await form(browser, asked, "approve")
+    page = await browser.http.post(path(asked), data=sent, follow_redirects=True)
+    assert status(server) == "closed"
+    assert "1×" in page.text
+    assert ">Now<" not in page.text
+    assert "When it was asked" in page.text
+
+
 async def test_what_changed_meanwhile_is_asked_anew(browser: Browser, server: Server, asked: Envelope) -> None:
     sent = await form(browser, asked, "approve")
     server.office.set_field(TENANT, "root", JOB, "priority", "high")

@@ -67,6 +67,8 @@ def test_two_resolvers_on_one_conflict_decide_once_and_the_picks_stay(
         assert status(one).startswith("+ Decided.")
         two.get_by_role("button", name="Resolve").click()
         said = two.get_by_role("alert").inner_text()
+        assert "You picked low. To have it stand, take the decision back first." in two.locator("main").inner_text()
+        assert "Your reason: “the part is not here”" in two.locator("main").inner_text()
     assert f"{PERSON} decided priority as 'urgent'" in said
     assert len(body_of(console, conflict).settled) == 1
 
@@ -425,6 +427,48 @@ def test_an_open_page_says_what_changed_and_the_focus_lands_on_its_heading(
         assert page.evaluate("document.body.dataset.same") == "page", "no reload"
 
 
+def test_what_was_typed_is_still_there_when_the_page_shows_what_changed(
+    chromium: Browser, console: Console, conflicts: Iterator[str]
+) -> None:
+    """`Show it` took a page without anything on it, and picks and reason were gone."""
+    conflict = next(conflicts)
+    record = body_of(console, conflict).record
+    with somebody(chromium, console, at(conflict)) as page:
+        page.get_by_label("Office", exact=True).check()
+        page.get_by_label("Reason").fill("my own words")
+        console.office.set_field(TENANT, "d.park", record, "priority", "normal")
+        page.get_by_role("button", name="Show it").click()
+        page.get_by_text("changed since:").wait_for()
+        assert page.get_by_label("Reason").input_value() == "my own words"
+        assert page.get_by_label("Office", exact=True).is_checked()
+        order = f"/console/orders/{record.partition('/')[2]}"
+        page.goto(console.url + order)
+        page.locator("summary", has_text="Change what it says").click()
+        page.locator("[id='edit.description']").fill("half a sent")
+        console.office.set_field(TENANT, "d.park", record, "priority", "high")
+        page.get_by_role("button", name="Show it").click()
+        expect(page.locator("[id='edit.priority']")).to_have_value("high")
+        assert page.locator("[id='edit.description']").input_value() == "half a sent"
+        assert page.locator("[id='edit.description']").is_visible()
+
+
+def test_the_result_keeps_up_with_what_is_picked(
+    chromium: Browser, console: Console, conflicts: Iterator[str]
+) -> None:
+    """It said `not chosen yet` beside a choice, until somebody pressed Preview."""
+    conflict = next(conflicts)
+    with somebody(chromium, console, at(conflict)) as page:
+        result = page.locator("#decide section li")
+        expect(result).to_have_text("priority: not chosen yet")
+        page.get_by_label("Device", exact=True).check()
+        expect(result).to_have_text("priority: urgent")
+        page.get_by_label("Other", exact=True).check()
+        page.get_by_label("Other value of priority").fill("normal")
+        page.get_by_label("Reason").focus()
+        expect(result).to_have_text("priority: normal")
+    assert body_of(console, conflict).settled == ()
+
+
 def test_watching_keeps_nobody_signed_in(chromium: Browser, console: Console) -> None:
     with somebody(chromium, console, person="q.ibarra") as page:
         page.wait_for_load_state("load")
@@ -476,6 +520,11 @@ def test_what_is_printed_has_no_buttons_and_everything_else(chromium: Browser, c
         assert not page.locator("header").is_visible()
         assert page.locator("main table").is_visible()
         assert page.locator("main button:visible").count() == 0
+        page.goto(console.url + at(console.waiting("conflict")[0]))
+        assert page.locator("td[data-name=Office]").is_visible(), "what a conflict is about stands in a form"
+        assert page.locator("#result").is_visible()
+        assert page.locator("dl dd").first.is_visible(), "what is folded on the screen is open on paper"
+        assert page.locator("main :is(button, input, summary + label):visible").count() == 0
 
 
 def test_a_failure_is_in_sight_on_the_first_page_and_on_every_page(chromium: Browser, console: Console) -> None:

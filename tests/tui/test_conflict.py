@@ -6,7 +6,7 @@ from typing import Any
 
 from device import clashes
 from device.tui.screens.conflict import ConflictDialog
-from device.tui.screens.dialogs import Read
+from device.tui.screens.dialogs import Read, YesNo
 from device.tui.screens.outbox import OutboxPage
 from shared.outcomes import Outcome
 from shared.records import Clash, Record, Side, check_fields
@@ -106,8 +106,14 @@ async def test_what_the_office_asks_about_a_conflict_is_answered_from_there(make
     async with sitting_at(world) as person:
         await opens(person)
         await person.press("a")
-        await person.sees("Did it leak?")
+        await person.sees("WO-1043  Did it leak?")
         assert not isinstance(person.app.screen, ConflictDialog)
+        await person.types("no")
+        await person.press("enter")
+        await person.arrives(YesNo)
+        await person.press("y")
+        await person.until(lambda: len(person.outbox()) == 2, "saved")
+        assert [item.summary for item in person.outbox() if "answered" in item.summary] == ["WO-1043: answered “no”"]
 
 
 async def test_a_command_without_a_conflict_is_explained_as_before(make_world: MakeWorld) -> None:

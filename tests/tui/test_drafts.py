@@ -16,6 +16,7 @@ from textual.widgets import Input
 from device import keys as device_keys
 from device.drafts import DraftRow, Drafts, Unsaved
 from device.errors import StoreError
+from device.tui.screens.ask import AskPage
 from device.tui.screens.dialogs import Ask, Pick, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.order import OrderPage
@@ -60,7 +61,10 @@ async def test_draft_survives_a_kill_in_the_middle_of_a_form(tmp_path: Path) -> 
             page = await person.arrives(OrderPage)
             assert page.query_one("#line", Input).value == "seal weeping, half a sent"
             assert "[+] Oil level between marks" in person.text
-            await person.press("r")
+            await person.press("n")
+            await person.types("ence")
+            assert page.query_one("#line", Input).value == "seal weeping, half a sentence"
+            await person.press("escape", "r")
             await person.arrives(Pick)
             await person.press("enter")
             ask = await person.arrives(Ask)
@@ -105,6 +109,24 @@ async def test_esc_on_the_table_keeps_the_words_and_clears_the_table(make_world:
         assert page.query_one("#line", Input).value == SENTENCE
         await person.until(lambda: person.app.notebook.settled)
         assert Drafts(world.device.store).all() == {JOB: Unsaved(SENTENCE)}
+
+
+async def test_words_go_on_where_they_stopped(make_world: MakeWorld) -> None:
+    """Not over what stands there: a whole sentence was gone with the first letter of what should follow it."""
+    world = make_world(records=routine())
+    async with sitting_at(world) as person:
+        page = await person.opens_job()
+        await person.press("n")
+        await person.types("seal weeping, half")
+        await person.press("escape", "n")
+        await person.types(" a sent")
+        assert page.query_one("#line", Input).value == "seal weeping, half a sent"
+        await person.press("escape", "a")
+        asking = await person.arrives(AskPage)
+        await person.types("which seal")
+        await person.press("down", "a")
+        await person.types(" fits?")
+        assert asking.query_one("#question", Input).value == "which seal fits?"
 
 
 async def test_quitting_says_that_drafts_stay(make_world: MakeWorld) -> None:

@@ -227,3 +227,13 @@ async def test_copying_gives_the_number(world: World) -> None:
         await person.opens_job()
         await person.press("c")
         assert person.app.clipboard == "WO-1042"
+
+
+async def test_the_keys_are_shown_while_the_terminal_has_no_focus(world: World) -> None:
+    """In a browser nobody has clicked yet: the line was empty."""
+    async with sitting_at(world) as person:
+        await person.arrives(JobsPage)
+        person.app.app_focus = False
+        person.app.open_job(JOB)  # without a key: a key tells the app that it has the focus
+        await person.arrives(OrderPage)
+        await person.until(lambda: "n Note a Ask f" in person.text.splitlines()[-1], "the keys")

@@ -172,6 +172,42 @@ async def test_a_jump_is_asked_about(routine_world: World) -> None:
         assert kinds(person) == []
 
 
+async def test_a_reading_in_another_unit_is_asked_about(routine_world: World) -> None:
+    """It was taken without a word: no limit was held against it, and no list of values showed it."""
+    async with sitting_at(routine_world) as person:
+        await person.opens_job()
+        await person.press("left", "enter")
+        await person.arrives(Ask)
+        await person.types("3,1 bal")
+        await person.press("enter")
+        await person.arrives(Keep)
+        assert "Everything here is in bar, so 3.1 bal cannot be" in person.text
+        await person.press("r")
+        await person.arrives(Ask)
+        await person.types("3,1 bar")
+        await person.press("enter")
+        await person.can_confirm()
+
+
+async def test_a_jump_in_a_sentence_is_marked_until_somebody_keeps_it(routine_world: World) -> None:
+    async with sitting_at(routine_world, size=(120, 40)) as person:
+        await person.says("replaced inlet filter, pressure 190 bar now, done")
+        page = await person.can_confirm()
+        reading = next(at for at, row in enumerate(page.draft.rows) if row.proposal.kind == "reading.recorded")
+        assert "? Jump of 186.9 since " in person.text
+        assert "That is above the normal range from 3 to 5. e changes it" in person.text
+        await person.press(*["j"] * reading, "e")
+        await person.arrives(Pick)
+        await person.press("enter")
+        await person.arrives(Ask)
+        await person.press("enter")
+        await person.arrives(Keep)
+        await person.press("y")
+        await person.arrives(ProposalsPage)
+        await person.until(lambda: "Jump of" not in person.text)
+        assert "pressure 190 bar" in person.text
+
+
 async def test_a_reading_as_usual_is_not_asked_about(routine_world: World) -> None:
     async with sitting_at(routine_world) as person:
         await person.opens_job()

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from device.commands import item_lines
 from device.core.interpret import Proposal
 from device.errors import StoreError
 from device.tui.screens.dialogs import Read, YesNo
@@ -104,7 +105,10 @@ async def test_a_conflict_shows_both_values_and_later_who_settled_it(make_world:
         world.device.store.absorb([_settled(_conflict(command.id))], "1:9")
         person.app.refresh_page()
         await person.sees("+ Accepted")
-        assert "priority = urgent (take theirs), m.reyes" in person.text
+        assert "decided: urgent; WO-1043: priority = " in person.text
+        assert "priority = urgent (their value), m.reyes" in person.text
+        lines = item_lines(world.device, world.device.store.items()[0], [])
+        assert lines == ["#1    + Accepted       decided: urgent; WO-1043: priority = high"]
 
 
 def _conflict(command: str) -> Record:
@@ -115,12 +119,12 @@ def _conflict(command: str) -> Record:
     return Record(f"conflict/{command}", 1, check_fields("conflict", fields), BIRTH)
 
 
-def _settled(conflict: Record) -> Record:
+def _settled(conflict: Record, choice: str = "take_theirs", value: str = "urgent") -> Record:
     settlement: dict[str, Any] = {
         "record": FIELD.record,
         "field": "priority",
-        "choice": "take_theirs",
-        "value": "urgent",
+        "choice": choice,
+        "value": value,
     }
     return replace(conflict, version=2, fields={**conflict.fields, "status": "resolved", "settled": [settlement]})
 
@@ -159,6 +163,22 @@ async def test_a_server_without_an_answer_is_never_a_success(make_world: MakeWor
         await person.press("s")
         await person.sees("3 accepted.")
         assert len(world.server.received) == 3
+
+
+async def test_what_was_answered_since_is_not_called_unsent(make_world: MakeWorld) -> None:
+    world = make_world(online=True)
+    await world.device.agent.settle()
+    world.server.fault = httpx.ConnectError("down")
+    world.device.workbench.note(JOB, "one")
+    async with sitting_at(world, carry=True) as person:
+        await person.opens_outbox()
+        await person.press("s")
+        await person.sees("1 no answer, kept.")
+        world.server.fault = None
+        world.device.agent.session.send_now()
+        person.app.link.ring()
+        await person.sees("+ Accepted")
+        await person.until(lambda: "kept" not in person.text)
 
 
 async def test_a_server_that_hangs_leaves_the_screen_alive(make_world: MakeWorld) -> None:

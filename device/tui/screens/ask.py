@@ -113,6 +113,7 @@ class AskPage(Page[AskSeen]):
                 placeholder="type a question, then Enter",
                 compact=True,
                 max_length=QUESTION_CHARS_MAX,
+                select_on_focus=False,
             )
 
     def on_mount(self) -> None:

@@ -115,6 +115,7 @@ class OrderPage(Page[OrderSeen]):
                 placeholder="press n, say what was done, then Enter",
                 compact=True,
                 max_length=NOTE_CHARS_MAX,
+                select_on_focus=False,
             )
 
     def on_mount(self) -> None:

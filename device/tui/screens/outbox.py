@@ -30,7 +30,7 @@ from device.tui.screens.dialogs import Read
 from device.tui.screens.list_page import ListPage
 from device.tui.widgets.status_bar import NEEDS_A_LOOK
 from device.tui.widgets.table import Column, Line
-from device.words import moment, number, standing, troubles, why
+from device.words import instead, moment, number, standing, troubles, why
 from device.workbench import Asked, Workbench
 from shared.outcomes import Outcome, Standing
 from shared.records import Record
@@ -124,7 +124,7 @@ class OutboxPage(ListPage[OutboxSeen]):
         """One row per command."""
         now = self.tailboard.now()
         unsettled = {item.command.id: number(item) for item in seen.items if item.state in UNSETTLED}
-        return [_line(item, unsettled, now) for item in seen.items]
+        return [_line(item, unsettled, instead(item, seen.conflicts), now) for item in seen.items]
 
     def about(self, seen: OutboxSeen, key: str) -> Text:
         """Why the command stands where it stands."""
@@ -309,10 +309,11 @@ class OutboxPage(ListPage[OutboxSeen]):
             self.tailboard.copy(self.key_here)
 
 
-def _line(item: Item, unsettled: Mapping[str, str], now: datetime) -> Line:
-    """One row; what waits for another says for which."""
+def _line(item: Item, unsettled: Mapping[str, str], otherwise: str, now: datetime) -> Line:
+    """One row; what waits for another says for which, and what was decided otherwise says so."""
     earlier = [unsettled[each] for each in item.command.needs if each in unsettled and not item.withdrawal]
     what = f"taken back: {item.summary}" if item.withdrawal else item.summary
+    what = f"{otherwise}; {what}" if otherwise else what
     after = f"after {', '.join(earlier)}: " if earlier and item.command.id in unsettled else ""
     first = "SAFETY  " if item.safety and item.command.id in unsettled else ""
     cells = (number(item), standing(item.standing), moment(item.command.issued_at, now), f"{first}{after}{what}")

@@ -4,8 +4,11 @@ It keeps its colour, because nothing here is faded: its word is struck through, 
 that strike nothing through. It can be pressed all the same, and answers with its reason.
 """
 
+from typing import Any
+
 from textual.app import ComposeResult
 from textual.reactive import reactive
+from textual.screen import Screen
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
@@ -25,6 +28,12 @@ class KeyLine(Footer):
             if isinstance(each, FooterKey):
                 self._mark(each)
             yield each
+
+    def bindings_changed(self, screen: Screen[Any]) -> None:
+        """They are read before somebody clicks, too: a browser, or a window behind another, has no focus at first."""
+        self._bindings_ready = True
+        if self.is_attached and screen is self.screen:
+            self.call_after_refresh(self.recompose)
 
     def watch_cannot(self) -> None:
         """Mark those that are there."""

@@ -36,6 +36,8 @@ def _row(number: int, row: SeenRow) -> Text:
         text.append(f"\n      {line}", "not bold")
     if row.guesses:
         text.append(f"\n      ? guessed, not in your words: {', '.join(row.guesses)}. e changes it", LOUD)
+    if row.odd:
+        text.append(f"\n      ? {row.odd} e changes it", LOUD)
     if row.obstacle:
         text.append(f"\n      ! {row.obstacle}", LOUD)
     return text

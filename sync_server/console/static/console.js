@@ -1,5 +1,6 @@
 // Saves time and decides nothing: without it every page works. Times in the reader's zone, counts that keep up, a
-// word when the page is out of date, keys, copying, and a button that waits until a name is typed.
+// word when the page is out of date, what is typed kept through it, the result of what is picked, keys, copying, and
+// a button that waits until a name is typed.
 "use strict";
 (() => {
   const body = document.body;
@@ -42,6 +43,46 @@
 
   const prepare = (root) => { showTimes(root); showCopies(root); guard(root); };
 
+  // -- what somebody typed or picked
+
+  const fields = (root) => [...root.querySelectorAll("input[name], select[name], textarea[name]")]
+    .filter((field) => !["hidden", "password"].includes(field.type));
+  const ticks = (field) => ["radio", "checkbox"].includes(field.type);
+  const place = (field) => JSON.stringify([field.form && field.form.id, field.name, ticks(field) ? field.value : ""]);
+  const chosen = (select) => [...select.options].some((option) => option.selected !== option.defaultSelected);
+  const touched = (field) => ticks(field) ? field.checked !== field.defaultChecked
+    : field.tagName === "SELECT" ? chosen(field) : field.value !== field.defaultValue;
+  const carry = (from, to) => {
+    const kept = new Map(fields(from).filter(touched).map((field) => [place(field), field]));
+    for (const field of fields(to)) {
+      const was = kept.get(place(field));
+      if (!was) continue;
+      if (ticks(field)) field.checked = was.checked; else field.value = was.value;
+      const folded = field.closest("details");
+      if (folded) folded.open = true;
+    }
+  };
+
+  let newest = 0;
+  const asking = (form) => {
+    const body = new URLSearchParams(new FormData(form));
+    body.set("act", "preview");
+    return { method: "POST", body };
+  };
+  const preview = async (form) => {
+    const mine = ++newest;
+    const answer = await fetch(location.pathname, asking(form)).catch(() => null);
+    const text = answer && answer.ok ? await answer.text() : "";
+    const fresh = new DOMParser().parseFromString(text, "text/html").querySelector("#decide section");
+    const shown = form.querySelector("section");
+    if (fresh && shown && mine === newest) shown.replaceChildren(...fresh.childNodes);
+  };
+  document.addEventListener("change", (event) => {
+    if (event.target.form && event.target.form.id === "decide" && /^(use|text)[.]/.test(event.target.name)) {
+      preview(event.target.form);
+    }
+  });
+
   // -- what changed meanwhile
 
   const notice = document.getElementById("changed");
@@ -54,9 +95,12 @@
     }
   };
   const again = async () => {
-    const answer = await fetch(location.href, { headers: { "X-Tailboard": "again" } });
+    const form = document.getElementById("decide");
+    const how = form ? asking(form) : {};
+    const answer = await fetch(location.href, { ...how, headers: { "X-Tailboard": "again" } });
     if (!answer.ok) { location.reload(); return; }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    carry(document.getElementById("main"), fresh.getElementById("main"));
     document.getElementById("main").replaceWith(fresh.getElementById("main"));
     body.dataset.seen = fresh.body.dataset.seen || "";
     notice.hidden = true;
@@ -98,8 +142,7 @@
     if (!found) return;
     event.preventDefault();
     found.focus();
-    if (found.type === "radio") found.checked = true;
-    if (found.tagName === "A") found.click();
+    if (found.type === "radio" || found.tagName === "A") found.click();
   });
 
   prepare(document);
