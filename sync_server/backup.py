@@ -237,7 +237,7 @@ def _begin_life(settings: Settings, why: str, at_least: int, ports: Ports | None
     try:
         with service.store.transaction() as tx:
             life = max(at_least, max(lives_seen(tx)) + 1)
-            go_on(tx, life)
+            go_on(tx, life, service.ports.clock.now())
             for tenant in tx.tenants():
                 for purpose in (OFFICE_KEY, RECEIPT_KEY):
                     service.ring.active(tx, tenant, purpose)

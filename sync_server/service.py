@@ -35,14 +35,14 @@ from sync_server import round as sync_round
 from sync_server.admission import Admission
 from sync_server.attachments import Attachments
 from sync_server.authentication import Caller, Seen, authenticate, device_key, time_told
-from sync_server.batch import Batch
+from sync_server.batch import Batch, Seal
 from sync_server.batch.known import Asks, nobody_asks
 from sync_server.blob_files import BlobFiles, ModelFiles
 from sync_server.logs import where
 from sync_server.mentioning import mention
 from sync_server.reading import envelope_of, read, unpacked
 from sync_server.server_keys import OFFICE_KEY, RECEIPT_KEY, KeyRing
-from sync_server.standing import refuse_if_stopped
+from sync_server.standing import refuse_if_stopped, set_back_at
 from sync_server.store import Device, DeviceState, Entry, Key, Store, Tx
 from sync_server.telemetry.names import PolicyNames
 from sync_server.telemetry.taking import Witness
@@ -98,7 +98,8 @@ class Service:
     def batch(self, tx: Tx, tenant: str) -> Batch:
         """A fresh unit of work inside `tx`."""
         receipt_key = self.ring.active(tx, tenant, RECEIPT_KEY)
-        return Batch(tx, tenant, self.ports.clock.now(), receipt_key, incarnation(tx), self._asks)
+        seal = Seal(self.ports.clock.now(), receipt_key, incarnation(tx), set_back_at(tx))
+        return Batch(tx, tenant, seal, self._asks)
 
     def publisher(self, tx: Tx, tenant: str) -> Publisher:
         """What a tenant publishes for its devices, inside `tx`."""

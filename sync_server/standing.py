@@ -9,6 +9,9 @@ Rules
    which stops nobody, since anybody could make one up: if it does not fit, the device is asked for its head.
 """
 
+from datetime import UTC, datetime
+
+from shared.contract import to_instant
 from shared.envelope import HEAD_TYPE, BadSignature, Envelope, verify
 from shared.problems import Code, Refused
 from shared.statements import Head
@@ -17,7 +20,8 @@ from sync_server.reading import read
 from sync_server.store import Tx
 
 _STOPPED = "stopped:"
-_LIFE, _SEEN = "incarnation", "incarnation_seen"
+_NEVER_SINCE = datetime.max.replace(tzinfo=UTC)
+_LIFE, _SEEN, _BEGAN = "incarnation", "incarnation_seen", "incarnation_began"
 
 
 def refuse_if_stopped(tx: Tx, tenant: str) -> None:
@@ -42,13 +46,25 @@ def stopped(tx: Tx) -> dict[str, str]:
     return {key.removeprefix(_STOPPED): why for key, why in values.items() if key.startswith(_STOPPED)}
 
 
-def go_on(tx: Tx, incarnation: int) -> None:
+def go_on(tx: Tx, incarnation: int, now: datetime) -> None:
     """An operator begins a new life of this database: it writes again, and says so in every cursor and receipt."""
     for tenant in stopped(tx):
         tx.drop_server_value(_STOPPED + tenant)
     tx.set_server_value(_LIFE, str(incarnation))
+    tx.set_server_value(_BEGAN, now.isoformat())
     tx.doubt_outgoing()
     tx.fence_tasks()
+
+
+def set_back_at(tx: Tx) -> datetime | None:
+    """When this life of the database began, if it is not the first: what was confirmed before may be known outside.
+
+    Where an older program began it, that is not known, and nothing was confirmed since.
+    """
+    if int(tx.server_value(_LIFE) or 1) == 1:
+        return None
+    began = tx.server_value(_BEGAN)
+    return to_instant(began) if began else _NEVER_SINCE
 
 
 def lives_seen(tx: Tx) -> list[int]:

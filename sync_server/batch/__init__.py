@@ -27,6 +27,6 @@ Rules
 """
 
 from sync_server.batch.unit import Batch
-from sync_server.batch.writing import link_hash
+from sync_server.batch.writing import Seal, link_hash
 
-__all__ = ["Batch", "link_hash"]
+__all__ = ["Batch", "Seal", "link_hash"]

@@ -41,6 +41,7 @@ class Decided:
         notes: administrative acts for the audit.
         arrived: what something may have been waiting for: commands, records, conflicts, bytes.
         rescoped: devices that see other records from this unit on.
+        reviewed: commands that a reviewer let go on: their time is not known any more.
         stand_ins: commands that a reviewer gives now → those in whose place.
     """
 
@@ -54,6 +55,7 @@ class Decided:
         self.notes: list[dict[str, Any]] = []
         self.arrived: set[str] = set()
         self.rescoped: set[str] = set()
+        self.reviewed: set[str] = set()
         self.stand_ins: dict[str, str] = {}
 
     def __bool__(self) -> bool:

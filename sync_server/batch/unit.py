@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from reconciliation.decide import Ruling
 from shared.commands.base import OFFICE, Command
-from shared.envelope import Envelope, SigningKey
+from shared.envelope import Envelope
 from shared.outcomes import Hold
 from shared.problems import Code, Refused, problem
 from shared.records import Record
@@ -27,23 +26,15 @@ class Batch:
     `seal` is who settles in it, and when; `asks` is `Known`'s.
     """
 
-    def __init__(
-        self,
-        tx: Tx,
-        tenant: str,
-        now: datetime,
-        receipt_key: SigningKey,
-        incarnation: int,
-        asks: Asks = nobody_asks,
-    ) -> None:
-        self._now, self.seal = now, Seal(now, receipt_key, incarnation)
+    def __init__(self, tx: Tx, tenant: str, seal: Seal, asks: Asks = nobody_asks) -> None:
+        self._now, self.seal = seal.now, seal
         #: Commands that came again and were answered from the ledger.
         self.repeated = 0
         self._known = Known(tx, tenant, asks)
         self._decided = Decided(self._known)
-        self._settling = Settling(self._known, self._decided, now)
-        self._places = Places(self._known, self._decided, self._settling, now)
-        self._withdrawals = Withdrawals(self._known, self._decided, self._settling, now)
+        self._settling = Settling(self._known, self._decided, seal.now)
+        self._places = Places(self._known, self._decided, self._settling, seal.now)
+        self._withdrawals = Withdrawals(self._known, self._decided, self._settling, seal.now)
 
     # -- commands
 
@@ -100,6 +91,7 @@ class Batch:
 
     def reconsider(self, entry: Entry) -> None:
         """Decide the command itself: the reviewer found that nothing stands against it."""
+        self._decided.reviewed.add(entry.command.id)
         self._settling.settle_or_hold(replace(entry, doubtful=False))
 
     def stand_in(self, entry: Entry, given: Admitted) -> None:

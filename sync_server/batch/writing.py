@@ -28,11 +28,12 @@ from sync_server.systems.outbox import write_outgoing
 
 @dataclass(frozen=True)
 class Seal:
-    """Who settles, when, and in which life of the database."""
+    """Who settles, when, and in which life of the database; `set_back_at` as `sync_server.standing` says it."""
 
     now: datetime
     key: SigningKey
     incarnation: int
+    set_back_at: datetime | None = None
 
     @cached_property
     def at(self) -> str:
@@ -43,9 +44,8 @@ class Seal:
 def write(known: Known, decided: Decided, seal: Seal, check: Callable[[], None]) -> None:
     """Write everything that this unit decided. `check` is asked under the tenant's lock, and may end the unit."""
     tx, tenant = known.tx, known.tenant
-    rulings = [(each.entry.command, each.ruling) for each in decided.settled.values()]
-    write_outgoing(tx, tenant, rulings, seal.now, seal.incarnation)
     settling = [(each.entry, each.ruling) for each in decided.settled.values()]
+    write_outgoing(tx, tenant, settling, seal.now, seal.set_back_at, decided.reviewed)
     add_tasks(tx, tenant, settling, seal.now)
     cancel_tasks(tx, tenant, settling)
     head = tx.lock_head(tenant)

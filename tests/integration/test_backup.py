@@ -34,10 +34,10 @@ from sync_server.bootstrap import build_office, initialise, model_files
 from sync_server.office import Office
 from sync_server.office.models import ModelDraft
 from sync_server.settings import Settings
-from sync_server.store import Store
+from sync_server.store import OutgoingEntry, Store
 from tests.builders import still_ports
 from tests.contract.test_blobs import NAME, PHOTO, ask, head, name_it, patch, path, progress
-from tests.served import FILES, PEOPLE, TENANT, Laptop, Server, in_place, new_laptop, receipt
+from tests.served import FILES, PEOPLE, TENANT, Laptop, Server, id_in, in_place, new_laptop, receipt
 from tests.unit.device.model.test_gguf import made as a_gguf
 
 JOB, SEAL = "work_order/WO-1", "stock_item/SEAL-1"
@@ -172,6 +172,56 @@ async def test_a_server_that_was_set_back_unawares_stops_until_somebody_looks(ho
         assert receipt((await laptop.round(late)).answers[0]).outcome is Outcome.APPLIED
         assert on_hand(server) == 3
     assert any("restored by hand" in body for body in house.audit())
+
+
+@pytest.mark.parametrize(
+    ("hours", "more", "in_doubt"),
+    [
+        (2, {}, False),
+        (0.5, {}, True),  # clocks may be an hour apart
+        (2, {"doubtful": True}, True),
+        (2, {"clock": timedelta(minutes=-30)}, False),
+        (2, {"clock": timedelta(hours=-3)}, True),  # carried by hand for so long, or a clock that nobody knows
+    ],
+)
+async def test_what_a_laptop_orders_well_after_a_restore_was_ordered_by_no_life_before(
+    house: House, hours: float, more: dict[str, Any], in_doubt: bool
+) -> None:
+    async with house.running() as server:
+        laptop = await enrolled(server)
+        house.back_up()
+    house.restore()
+    async with house.running() as server:
+        laptop.server = server
+        server.clock.move(timedelta(hours=hours))
+        order = laptop.say("part.ordered", JOB, stock_item=SEAL, quantity=1)
+        said: dict[str, Any] = {"sent_at": server.clock.now() + more.get("clock", timedelta(0))}
+        if "doubtful" in more:
+            said["doubtful"] = (id_in(order),)
+        assert receipt((await laptop.round(order, **said)).answers[0]).outcome is Outcome.APPLIED
+        assert written(server, id_in(order)).in_doubt is in_doubt
+
+
+async def test_where_an_older_program_began_the_life_nobody_knows_when(house: House) -> None:
+    async with house.running() as server:
+        laptop = await enrolled(server)
+        house.back_up()
+    house.restore()
+    async with house.running() as server:
+        laptop.server = server
+        with server.office.service.store.transaction() as tx:
+            tx.drop_server_value("incarnation_began")
+        server.clock.move(timedelta(days=300))
+        order = laptop.say("part.ordered", JOB, stock_item=SEAL, quantity=1)
+        await laptop.round(order)
+        assert written(server, id_in(order)).in_doubt
+
+
+def written(server: Server, command: str) -> OutgoingEntry:
+    with server.office.service.store.transaction() as tx:
+        found = tx.outgoing(TENANT, command)
+    assert found is not None
+    return found
 
 
 async def test_a_second_restore_of_the_same_backup_begins_a_life_of_its_own(house: House) -> None:

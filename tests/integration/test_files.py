@@ -286,7 +286,7 @@ async def test_in_a_new_life_of_the_server_every_file_is_offered_again(
     await device.agent.settle()
     shutil.rmtree(server.office.service.attachments.files._folder)
     with server.office.service.store.transaction() as tx:
-        go_on(tx, 2)
+        go_on(tx, 2, server.clock.now())
     device.agent.session.go(online=True)
     await device.agent.settle()
     assert stored(server) == [PHOTO]

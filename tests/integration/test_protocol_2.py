@@ -127,7 +127,7 @@ def restore(server: Server, backup: Path) -> None:
 
 def raise_incarnation(server: Server, to: int = 2) -> None:
     with server.office.service.store.transaction() as tx:
-        go_on(tx, to)
+        go_on(tx, to, server.clock.now())
 
 
 # -- a session

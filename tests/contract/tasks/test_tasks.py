@@ -439,7 +439,7 @@ async def test_a_restored_server_fences_off_whoever_worked_before(questions: Que
     sent = desk.dispatch(row, questions.engine().known(), now, until)
     assert sent
     with questions.office.service.store.transaction() as tx:
-        go_on(tx, 2)
+        go_on(tx, 2, now)
     assert not desk.settle(sent, after_run(sent.row, sent.run, answer(sent.task), LIMITS, now))
     await questions.work(30)
     assert questions.task(command).status is TaskStatus.DONE

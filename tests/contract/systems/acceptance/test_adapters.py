@@ -447,13 +447,25 @@ async def test_after_a_restore_everything_is_looked_up_first(parts: Parts) -> No
     parts.erp.order(early, {})  # sent by the life that was lost
     parts.erp.asked.clear()
     with parts.office.service.store.transaction() as tx:
-        go_on(tx, 2)
+        go_on(tx, 2, parts.clock.now())
     late = parts.want("S-2")
     parts.erp.order(late, {})
     parts.erp.asked.clear()
     await parts.work(10)
     assert {parts.status(early), parts.status(late)} == {"done"}
     assert parts.asked("order") == 0
+
+
+async def test_what_was_confirmed_well_after_a_restore_was_sent_by_no_life_before(parts: Parts) -> None:
+    declare(parts, "neither")
+    with parts.office.service.store.transaction() as tx:
+        go_on(tx, 2, parts.clock.now())
+    soon = parts.want()
+    parts.pass_time(2 * 3600)
+    late = parts.want("S-2")
+    await parts.work(10)
+    assert (parts.status(soon), parts.status(late)) == ("parked", "done")
+    assert parts.asked("order") == 1
 
 
 @pytest.mark.parametrize("declared", DECLARED)
