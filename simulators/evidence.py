@@ -23,7 +23,7 @@ from simulators.scratch import in_memory
 
 Body = Mapping[str, Any]
 EFFECTIVE = frozenset({"applied", "merged"})
-_COLUMNS = "id, device, hash, keyid, payload, signature, hold, problem, receipt, offset_s"
+_COLUMNS = "id, device, hash, keyid, payload, signature, hold, problem, receipt, received_at, offset_s"
 _LEDGER = f"SELECT {_COLUMNS} FROM ledger WHERE tenant = :t"  # noqa: S608  # all of it is ours
 _CHECK = "PRAGMA integrity_check(5)"
 _KEYS = 'SELECT keyid, purpose, device, actor, public FROM "key" WHERE tenant = :t'
@@ -69,6 +69,8 @@ class Received:
     hold: str | None
     problem: str | None
     receipt: str | None
+    #: When it first came, by the server's clock, as the ledger writes it.
+    received_at: str
     #: The device's clock minus the server's, as the server measured it when this came.
     offset_s: float = 0.0
 
@@ -201,7 +203,8 @@ def _flaws(found: Iterable[Any]) -> tuple[str, ...]:
 def _received(row: Any) -> Received:
     receipt = None if row.receipt is None else bytes(row.receipt).decode()
     signed = (bytes(row.payload), bytes(row.signature))
-    return Received(row.id, row.device, row.hash, row.keyid, *signed, row.hold, row.problem, receipt, row.offset_s)
+    times = (row.received_at, row.offset_s)
+    return Received(row.id, row.device, row.hash, row.keyid, *signed, row.hold, row.problem, receipt, *times)
 
 
 def read_device(database: Path, key: bytes) -> DeviceFile:

@@ -11,12 +11,13 @@ def judge(evidence: Evidence) -> Iterator[Finding]:
     stand_ins = evidence.stand_ins()
     given_as = {command: stand_in for stand_in, command in stand_ins.items()}
     for each in evidence.everything().values():
-        closed = each.effective and each.id not in stand_ins and _needs_a_yes(evidence, each)
+        closed = each.effective and each.id not in stand_ins and needs_a_yes(evidence, each)
         if closed and (why := _unapproved(evidence, each, given_as.get(each.id, each.id))):
             yield Finding(each.id, f"closed {each.command['record']}, and {why}")
 
 
-def _needs_a_yes(evidence: Evidence, each: Received) -> bool:
+def needs_a_yes(evidence: Evidence, each: Received) -> bool:
+    """Whether its author alone may not do it: it closes a job that was safety-critical in the beginning."""
     job = evidence.start.records.get(each.command["record"])
     closes = each.command["kind"] == "status.changed" and each.command["payload"]["to"] == "closed"
     return closes and job is not None and job["fields"]["safety_critical"] is True

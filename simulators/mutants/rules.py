@@ -139,3 +139,18 @@ def last_entry_overwritten() -> None:
 def lives_are_short() -> None:
     """A command is good for twenty minutes, whatever its author was told."""
     put(decide, "expired", lambda command, at, *_: at > command.issued_at + timedelta(minutes=20))
+
+
+def lives_never_end() -> None:
+    """No command ever comes too late."""
+    put(decide, "expired", lambda *_: False)
+
+
+def time_is_judged_once() -> None:
+    """What was in time when it came stays so, however long it waits for somebody's yes."""
+    uncertain = decide._uncertain  # noqa: SLF001
+
+    def as_it_came(facts: Facts, *more: Any) -> Any:
+        return uncertain(replace(facts, now=facts.received_at), *more)
+
+    put(decide, "_uncertain", as_it_came)

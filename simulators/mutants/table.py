@@ -18,6 +18,24 @@ _FULL_DISKS = replace(CALM, disk_full=0.02, disk_full_s_max=120.0)
 #: Three people who hear nothing of each other for half an hour, and ask nothing: their changes meet when all is said.
 _APART = Habits(asks=0.0, wonders=0.0, absent_s=dict.fromkeys(("TB-01", "TB-02", "TB-03"), 1800.0))
 
+#: Two people who say everything over four months, out of coverage. What one of them says first is too old in the end.
+_TOO_LONG_AWAY = Habits(
+    absent_s=dict.fromkeys(("TB-01", "TB-02"), 10_400_000.0),
+    rounds_s=(3_600.0, 86_400.0),
+    look_every_s=864_000.0,
+    seldom_s=21_600.0,
+)
+
+#: The office looks every few days, and a question is good for three. People go on saying things for as long.
+_SLOW_OFFICE = Habits(
+    away_s_max=200_000.0,
+    asks=0.6,
+    wonders=0.0,
+    rounds_s=(200_000.0, 500_000.0),
+    look_every_s=86_400.0,
+    seldom_s=21_600.0,
+)
+
 
 def _trial(faults: FaultProfile = CALM, *, devices: int = 2, commands: int = 12, habits: Habits = CURIOUS) -> Trial:
     return Trial(1, SEEDS, "calm", devices, commands, faults, habits)
@@ -29,6 +47,8 @@ _BUSY = _trial(devices=3, commands=40)
 _MEETING = _trial(devices=3, commands=40, habits=_APART)
 _SUPPLIED = _trial(replace(CALM, system_silent=0.5), commands=20)
 _ASKING = _trial(replace(CALM, engine_late=0.6), commands=24)
+_LONG_AWAY = _trial(habits=_TOO_LONG_AWAY)
+_SLOW = _trial(devices=1, habits=_SLOW_OFFICE)
 _WONDERING = _trial(devices=3, commands=24)
 _SET_BACK = _trial(replace(CALM, wrong_restore=0.1))
 _REVOKED = _trial(replace(CALM, revoked=0.05))
@@ -110,6 +130,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant("sent counts as settled", "receipts-are-proof", _CALM, laptop.sent_is_settled),
     _mutant("lifetime ignored", "everything-ends", _CALM, rules.lives_are_short),
+    _mutant("expiry never happens", "nothing-expires-quietly", _LONG_AWAY, rules.lives_never_end),
+    _mutant("time judged only once", "nothing-expires-quietly", _SLOW, rules.time_is_judged_once),
     _mutant(
         "decisions release nobody",
         "everything-ends",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -522,9 +522,16 @@ def set_back(evidence: Evidence) -> Evidence:
 
 
 def set_back_and_timed_anew(evidence: Evidence) -> Evidence:
-    """The same, and the laptop's clock had jumped by weeks when it brought what had reached the cluster before."""
-    (task, *_) = [each.task for each in evidence.reached]
-    late = replace(evidence.server.received[task], offset_s=30 * 86_400.0)
+    """The same, and the laptop's clock had jumped when it brought again what had reached the cluster before.
+
+    So it was just in time, and by that clock its time was over when it had reached the cluster.
+    """
+    (run, *_) = evidence.reached
+    each = evidence.server.received[run.task]
+    settled_at = datetime.fromisoformat((each.answer or {})["settled_at"])
+    ahead = datetime.fromisoformat(each.command["expires_at"]) - settled_at
+    assert run.at > settled_at
+    late = replace(each, offset_s=ahead.total_seconds())
     return replace(with_received(evidence, late), lives=(evidence.server,))
 
 
@@ -535,6 +542,80 @@ def never_get_back(evidence: Evidence) -> Evidence:
 def get_back_other_bytes(evidence: Evidence) -> Evidence:
     each = evidence.server.received[first(evidence, "note.added")]
     return replace(with_received(evidence, replace(each, hash="0" * 64)), lives=(evidence.server,))
+
+
+# -- ways to spoil what is held against its time
+
+
+def good_until(evidence: Evidence, command: str, *, came_after_s: float, clock_ahead_s: float = 0.0) -> Evidence:
+    """A command came so long after its time, or before, by the server's clock; its laptop's was that far ahead."""
+    came_at = datetime.fromisoformat(evidence.server.received[command].received_at)
+    until = (came_at - timedelta(seconds=came_after_s)).isoformat()
+    timed = command_with(evidence, command, expires_at=until)
+    return with_received(timed, replace(timed.server.received[command], offset_s=clock_ahead_s))
+
+
+def settled_later(evidence: Evidence, command: str) -> Evidence:
+    """It was in time when it came, and waited until its time was over."""
+    told = evidence.server.received[command]
+    until = datetime.fromisoformat(told.command["expires_at"])
+    return receipt_with(evidence, command, settled_at=(until + timedelta(seconds=1)).isoformat())
+
+
+def apply_what_came_too_late(evidence: Evidence) -> Evidence:
+    return good_until(evidence, first(evidence, "note.added"), came_after_s=1.0)
+
+
+def apply_what_came_too_late_by_its_own_clock(evidence: Evidence) -> Evidence:
+    return good_until(evidence, first(evidence, "note.added"), came_after_s=-3600.0, clock_ahead_s=3601.0)
+
+
+def keep_a_conflict_of_what_came_too_late(evidence: Evidence) -> Evidence:
+    return good_until(evidence, a_conflicts(evidence), came_after_s=1.0)
+
+
+def a_conflicts(evidence: Evidence) -> str:
+    return next(e.id for e in evidence.brought() if e.answer and e.answer["outcome"] == "conflict")
+
+
+def close_when_its_time_was_over(evidence: Evidence) -> Evidence:
+    return settled_later(closing(evidence), step(evidence).id)
+
+
+def ask_when_its_time_was_over(evidence: Evidence) -> Evidence:
+    return settled_later(evidence, evidence.reached[0].task)
+
+
+def expire_without_a_word(evidence: Evidence) -> Evidence:
+    command = first(evidence, "note.added")
+    shown = {each: words for each, words in evidence.shown.items() if each != command}
+    return replace(receipt_with(evidence, command, outcome="expired"), shown=shown)
+
+
+def expire_by_name(evidence: Evidence) -> Evidence:
+    command = first(evidence, "note.added")
+    late = receipt_with(good_until(evidence, command, came_after_s=1.0), command, outcome="expired")
+    return replace(late, shown={**evidence.shown, command: ("expired",)})
+
+
+def reject_what_came_too_late(evidence: Evidence) -> Evidence:
+    command = first(evidence, "note.added")
+    late = good_until(evidence, command, came_after_s=1.0)
+    return receipt_with(late, command, outcome="rejected", reason="withdrawn", detail="no")
+
+
+def come_in_time_by_a_clock_that_is_slow(evidence: Evidence) -> Evidence:
+    return good_until(evidence, first(evidence, "note.added"), came_after_s=3600.0, clock_ahead_s=-3601.0)
+
+
+def wait_for_what_it_rests_on(evidence: Evidence) -> Evidence:
+    return settled_later(evidence, first(evidence, "note.added"))
+
+
+def close_what_a_reviewer_gave_again(evidence: Evidence) -> Evidence:
+    note = {"act": "released", "command": step(evidence).id, "given_as": "stand-in"}
+    late = close_when_its_time_was_over(evidence)
+    return replace(late, server=replace(late.server, audit=(*late.server.audit, Link(0, "", "", json.dumps(note)))))
 
 
 # -- ways to spoil what questions for the cluster leave
@@ -699,6 +780,12 @@ SPOILT: list[tuple[str, Spoil]] = [
     ("approved-is-what-happens", close_by_ones_own_yes),
     ("approved-is-what-happens", close_what_was_other_bytes),
     ("approved-is-what-happens", close_a_version_later),
+    ("nothing-expires-quietly", apply_what_came_too_late),
+    ("nothing-expires-quietly", apply_what_came_too_late_by_its_own_clock),
+    ("nothing-expires-quietly", keep_a_conflict_of_what_came_too_late),
+    ("nothing-expires-quietly", close_when_its_time_was_over),
+    ("nothing-expires-quietly", ask_when_its_time_was_over),
+    ("nothing-expires-quietly", expire_without_a_word),
     ("audit-verifies", edit_the_audit),
     ("audit-verifies", rewrite_what_was_seen),
     ("forks-are-seen", take_a_place_twice),
@@ -781,6 +868,20 @@ def test_an_order_a_purge_and_a_restore_that_went_well_are_no_findings(sound: Ev
     gone_with_its_laptop = replace(forget(ordered, first(sound, "note.added")), forgotten={})
     assert judged(gone_with_its_laptop)["one-external-effect"]
     assert not judged(replace(gone_with_its_laptop, lives=(ordered.server,)))["one-external-effect"]
+
+
+@pytest.mark.parametrize(
+    "went_well",
+    [
+        expire_by_name,
+        reject_what_came_too_late,
+        come_in_time_by_a_clock_that_is_slow,
+        wait_for_what_it_rests_on,
+        close_what_a_reviewer_gave_again,
+    ],
+)
+def test_what_expired_by_name_and_what_was_in_time_is_no_finding(sound: Evidence, went_well: Spoil) -> None:
+    assert not judged(went_well(sound))["nothing-expires-quietly"]
 
 
 @pytest.mark.parametrize(("promise", "spoil"), SPOILT, ids=[f"{p}-{s.__name__}" for p, s in SPOILT])

@@ -1,5 +1,6 @@
 """The named worlds end well, and a file that is no scenario is refused by name."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -31,6 +32,14 @@ def test_a_named_world_ends_well(name: str) -> None:
     assert sum(each.commands for each in played) > 0
     if scenario.faults or scenario.each or scenario.profile != "calm":
         assert sum(each.faults for each in played) > 0
+
+
+def test_in_the_world_that_is_longer_than_a_lifetime_work_really_expires() -> None:
+    (only, *_) = shipped()["longer-than-a-lifetime"].worlds()
+    evidence = world.run(only.seed, only.options).evidence
+    away = [each.answer for each in evidence.brought() if each.device == "TB-01" and each.answer]
+    outcomes = Counter(answer["reason"] or answer["outcome"] for answer in away)
+    assert {"expired", "dependency_failed", "applied"} <= outcomes.keys()
 
 
 def test_each_occasion_is_a_world_of_its_own() -> None:
