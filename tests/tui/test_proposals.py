@@ -7,7 +7,8 @@ from textual.widgets import Input
 
 from device.core.interpret import Proposal
 from device.errors import StoreError
-from device.tui.draft import Draft, Row, guesses, note
+from device.guessed import guesses
+from device.tui.draft import Draft, Row, note
 from device.tui.screens import proposals
 from device.tui.screens.dialogs import Ask, Pick
 from device.tui.screens.order import OrderPage
