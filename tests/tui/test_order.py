@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from device.core.interpret import Proposal
 from device.tui.screens.dialogs import Ask, Keep, Pick, Read, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.order import OrderPage
@@ -276,6 +277,22 @@ async def test_news_is_said_until_the_page_is_left(routine_world: World) -> None
         await person.arrives(JobsPage)
         await person.opens_job()
         assert "Changed by others" not in person.text
+
+
+async def test_history_lists_what_fields_hold_and_who_set_them(routine_world: World) -> None:
+    """It said "Nothing yet" after a status was changed, here and at the office."""
+    changed_by_the_office(routine_world, access="Ring twice")
+    started = Proposal("status.changed", JOB, {"to": "on_hold", "reason": "no spare"}, {})
+    routine_world.device.workbench.confirm([started], sentence="as entered", source="form")
+    field = Proposal("field.updated", JOB, {"field": "priority", "value": "high"}, {})
+    routine_world.device.workbench.confirm([field], sentence="as entered", source="form")
+    async with sitting_at(routine_world, size=(120, 40)) as person:
+        await person.opens_job()
+        await person.press("right")
+        assert "m.reyes: access: Ring twice" in person.text
+        assert "o Saved  08:14         a.okafor: priority: high" in person.text
+        assert "a.okafor: on hold: “no spare”" in person.text
+        assert person.text.count("a.okafor: on hold") == 1, "once, with its reason"
 
 
 async def test_ones_own_changes_are_no_news(routine_world: World) -> None:
