@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import platform
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from device.attachments import safe_name
 from device.bootstrap import Device
 from device.core.interpret import Proposal
 from device.errors import LocalError
+from device.guessed import guesses
 from device.pin import pin_of
 from device.plain import plain
 from device.readiness import Course
@@ -23,7 +24,7 @@ from device.settings import from_environment
 from device.store import UNSETTLED, Item
 from device.updates.bundles import Ruling
 from device.words import changes, instead, moment, named, number, troubles, value_of, why
-from device.workbench import Asked, Status
+from device.workbench import Asked, Shown, Status
 from shared.commandline import Report, UsageError, in_ascii, words_or_input
 from shared.ids import id_of, record_ref
 from shared.outcomes import Standing
@@ -92,23 +93,38 @@ def propose(arguments: argparse.Namespace) -> Report:
         device.load_model()
         bench, ref = device.workbench, _ref(arguments.job)
         shown = bench.show(bench.propose(arguments.sentence, ref).proposals)
+        odd = [bench.odd(each.proposal) for each in shown]
         fit = [each.proposal for each in shown if not each.preview.obstacle]
         saved = bench.confirm(fit, sentence=arguments.sentence, source="cli") if arguments.confirm else ()
-        lines = [
-            f"{'!' if s.preview.obstacle else '+'} {s.summary}  {s.preview.obstacle or ''}".rstrip() for s in shown
-        ]
+        lines = [line for each, what in zip(shown, odd, strict=True) for line in _proposed(each, what)]
         lines.append(
             f"{len(saved)} saved on this device." if saved else "Nothing has happened yet. To save: --confirm"
         )
         data = {
             "proposals": [
-                {"kind": s.proposal.kind, "payload": s.proposal.payload, "words": s.proposal.words} for s in shown
+                {
+                    "kind": each.proposal.kind,
+                    "payload": each.proposal.payload,
+                    "words": each.proposal.words,
+                    "guesses": guesses(each.proposal),
+                    "odd": what,
+                }
+                for each, what in zip(shown, odd, strict=True)
             ],
             "saved": [command.id for command in saved],
         }
         return Report("tailboard.proposals.v1", data, lines)
 
     return with_device(arguments, work)
+
+
+def _proposed(shown: Shown, odd: str) -> Iterator[str]:
+    """One proposal, and below it what a person should look at."""
+    yield f"{'!' if shown.preview.obstacle else '+'} {shown.summary}  {shown.preview.obstacle or ''}".rstrip()
+    if guessed := guesses(shown.proposal):
+        yield f"    ? guessed, not in your words: {', '.join(guessed)}"
+    if odd:
+        yield f"    ? {odd}"
 
 
 def typed(arguments: argparse.Namespace) -> Report:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from textwrap import shorten
 
 from pydantic import JsonValue
 
@@ -33,7 +34,7 @@ from device.recourse import not_come_back, not_taken_back
 from device.routes import Question, Routes
 from device.store import UNSETTLED, DeviceStore, Identity, Item, JournalEntry, Lost, State
 from device.updates.bundles import Ruling
-from device.words import fate, happened, number, task_words
+from device.words import fate, happened, named, number, task_words, value_of
 from reconciliation.compose import Author, compose_draft
 from reconciliation.dependants import dependants
 from reconciliation.expiry import LIMITS, confirmable, warning
@@ -59,15 +60,20 @@ from shared.records import (
     Conflict,
     ExternalWrite,
     Limit,
+    Merge,
     QuestionEntry,
     Reading,
     Record,
+    Stamp,
     WorkOrder,
     rule_of,
 )
 from shared.routing import Decision, Route, highest
 from shared.statements import Withdrawal
 from shared.vocabulary import Vocabulary
+
+#: How fields merge that hold one value, which one person set last.
+_ONE_VALUE = frozenset({Merge.REGISTER, Merge.NEWEST, Merge.TRANSITION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +234,7 @@ class Workbench:
     def history(self, job: str) -> list[HistoryLine]:
         """What happened on a job, oldest first: its entries and readings, saved here or held by the server.
 
+        Of a field that holds one value the laptop knows who set it last, and no more: that is one line.
         An order says what became of it at the system that takes it, a question what the cluster made of it.
         """
         readings, tasks = self.of_kind("reading"), self.of_kind("assist_task")
@@ -236,7 +243,21 @@ class Workbench:
         fates = {each.command: fate(each) for each in writes if each.record == job}
         lines = [*_entries(self.record(job), standing, fates), *_readings(job, readings, standing)]
         lines += _asked_of_the_cluster(job, tasks, standing)
+        lines += self._set(self.record(job))
         return sorted(lines, key=lambda line: line.at)
+
+    def _set(self, job: Record) -> Iterator[HistoryLine]:
+        """What each field holds that somebody set since the job was given; a status with a reason is told by that."""
+        by_place = self.view().pending
+        pending = {name: by_place[job.ref, name] for name in job.fields if (job.ref, name) in by_place}
+        here = {item.command.id: _stamp(item.command) for item in self._store.items_of(list(pending.values()))}
+        stamps = {**job.stamps, **{name: here[command] for name, command in pending.items() if command in here}}
+        standing = self._store.standings({stamp.command for stamp in stamps.values()})
+        told = {each.id for each in WorkOrder.model_validate(job.fields).reasons}
+        for name, stamp in stamps.items():
+            if rule_of(job.kind, name).merge in _ONE_VALUE and stamp.command not in told:
+                what = shorten(value_of(name, job.fields[name]), 200, placeholder=" …")
+                yield HistoryLine(stamp.at, stamp.actor, f"{named(name)}: {what}", standing.get(stamp.command))
 
     def trends(self, asset: str) -> list[Trend]:
         """What was measured at `asset` so far, quantity by quantity; those with limits first."""
@@ -609,6 +630,11 @@ def _readable(command: Command) -> bytes:
     except ValueError as error:
         raise LocalError(f"This cannot be saved: {_words(error)}") from error
     return raw
+
+
+def _stamp(command: Command) -> Stamp:
+    """Who set what `command` would set, and when."""
+    return Stamp(0, command.id, command.device, command.actor, command.issued_at)
 
 
 def _version(kind: str) -> int:

@@ -13,13 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from device.core.interpret import Proposal
+from device.guessed import guesses
 from device.plain import plain
-from device.words import changes, named, value_of
+from device.words import changes
 from device.workbench import Shown, Workbench
 from shared.commands import CATALOGUE
 from shared.commands.note_added import NoteAdded
-
-_FROM_THE_JOB = frozenset({"asset", "field", "parent", "work_order"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +124,6 @@ def _seen(row: Row, shown: Shown) -> SeenRow:
         summary=plain(shown.summary),
         guesses=guesses(row.proposal) if row.by == "assistant" else (),
     )
-
-
-def guesses(proposal: Proposal) -> tuple[str, ...]:
-    """Fields that the words do not say: those without any, and numbers from words without a digit.
-
-    What follows from the job itself (`_FROM_THE_JOB`) is no guess.
-    """
-    found = []
-    for name, value in proposal.payload.items():
-        said = proposal.words.get(name)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        unsaid = said is None or (number and not any(each.isdigit() for each in said))
-        if name not in _FROM_THE_JOB and unsaid:
-            found.append(f"{named(name)} {value_of(name, value)}")
-    return tuple(found)
 
 
 def _longest(words: Iterable[str]) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ _MORE = {
     "attach": "Attach a photo or a file g",
     "enter_form('work_order.created')": "Follow-up job            u",
     "answer": "Answer the office        o",
+    "view": "All that is written      v",
     "copy": "Copy the job's number    c",
 }
 

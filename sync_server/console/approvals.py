@@ -108,7 +108,7 @@ def show(office: Office, visit: Visit, problem: Problem | None) -> Response:
         _effect(body, Said("Now") if open_ else Said("When it was asked")),
         *((_answer_form(visit, body, matter.record.version),) if open_ else ()),
         _evidence(body, entry),
-        waiting_section(matter.waiting),
+        waiting_section(tuple(each for each in matter.waiting if each.command.id != body.command)),
     )
     title = said("Approval: {record}", record=id_of(body.record))
     trail = (Link(Said("Approvals"), "/console/approvals"),)

@@ -35,7 +35,7 @@ from sync_server.console.blocks import (
 )
 from sync_server.console.commands import standing_of, summary_of, verb_of
 from sync_server.console.order_forms import change_forms, plan_form
-from sync_server.console.pages import label, shown, value_text
+from sync_server.console.pages import in_words, label, shown, value_text
 from sync_server.console.states import state_of
 from sync_server.console.view import title_of
 from sync_server.console.visit import Visit
@@ -138,7 +138,7 @@ def _standing(record: Record) -> Table:
     editable = editable_fields(record.kind)
     plain = [name for name, value in record.fields.items() if not isinstance(value, list)]
     told = [name for name in plain if record.value(name) not in (None, "") or name in editable]
-    rows = tuple(_stamped(name, _value(record.value(name)), record.stamp(name)) for name in told)
+    rows = tuple(_stamped(name, _value(record.value(name), name), record.stamp(name)) for name in told)
     columns = (Said("Field"), Said("Stands at"), Said("By"), Said("Where"), Said("When"), Said("Version"))
     return Table(said("What stands, version {n}", n=record.version), columns, rows, Said("Nothing."))
 
@@ -147,8 +147,9 @@ def _stamped(name: str, value: Any, stamp: Stamp) -> tuple[Any, ...]:
     return label(name), value, stamp.actor, device_link(stamp.device), stamp.at, stamp.version
 
 
-def _value(value: Any) -> Any:
-    return record_link(value) if isinstance(value, str) and value.startswith("work_order/") else value
+def _value(value: Any, name: str) -> Any:
+    linked = isinstance(value, str) and value.startswith("work_order/")
+    return record_link(value) if linked else in_words(value, name)
 
 
 def _lists(record: Record) -> Section:

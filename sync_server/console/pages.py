@@ -33,6 +33,9 @@ SAFE = {
 }
 _PAGE = {**SAFE, "Cache-Control": "no-store"}
 _VALUE_CHARS = 400
+#: Fields whose values are names from a closed list, and those that name a record.
+_CODES = frozenset({"status", "priority", "activity"})
+_RECORDS = frozenset({"asset", "parent"})
 
 
 def page(visit: Visit, name: str, values: Mapping[str, Any], status: int = 200) -> Response:
@@ -88,6 +91,13 @@ def label(name: str) -> str:
     return name.replace("_", " ")
 
 
+def in_words(value: Any, name: str) -> Any:
+    """The value of the field `name` without what only programs need: underscores, and the kind of a record."""
+    if not isinstance(value, str):
+        return value
+    return label(value) if name in _CODES else id_of(value) if name in _RECORDS else value
+
+
 def when(at: datetime) -> str:
     """An instant to the minute, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
@@ -117,6 +127,7 @@ def _templates(language: str) -> Environment:
     made.globals["_"] = say
     shown_value = partial(value_text, say=say)
     made.filters |= {"value": shown_value, "label": label, "when": when, "bare": id_of, "told": told_of, "t": say}
+    made.filters["in_words"] = in_words
     kinds = (
         "Said",
         "State",
@@ -138,4 +149,16 @@ def _templates(language: str) -> Environment:
     return made
 
 
-__all__ = ["SAFE", "Said", "label", "moved", "page", "shown", "told_of", "value_text", "when", "with_session"]
+__all__ = [
+    "SAFE",
+    "Said",
+    "in_words",
+    "label",
+    "moved",
+    "page",
+    "shown",
+    "told_of",
+    "value_text",
+    "when",
+    "with_session",
+]

@@ -52,6 +52,7 @@ Handler = Callable[[Office, Visit], Response]
 _STATIC = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
+    "sign.svg": "image/svg+xml",
 }
 
 #: Where nobody need be signed in.

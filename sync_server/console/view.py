@@ -50,7 +50,9 @@ class ClashRow:
 
     `number` is its place among the conflict's clashes, which names it in forms. `now` is what stands in the record
     if that is no longer what the office's side shows; `version` is the record's as this page saw it, `stamped` the
-    one at which the field last changed, `based` the one that the laptop's author saw, if the command is still known.
+    one at which the field last changed. `stood` is that of the office's value: at which it was set or, once the
+    field changed again, at which the laptop's command met it. `based` is the one that the laptop's author saw, if
+    the command is still known.
     """
 
     number: int
@@ -59,6 +61,7 @@ class ClashRow:
     theirs: Wanted
     version: int
     stamped: int
+    stood: int
     now: Wanted | None = None
     based: int | None = None
     pick: Picked = field(default_factory=Picked)
@@ -197,7 +200,10 @@ def _row(number: int, clash: Clash, record: Record, entry: Entry | None, pick: P
     theirs = Wanted(clash.theirs.value, clash.theirs.actor, clash.theirs.device, clash.theirs.at)
     stamp, value = record.stamp(clash.field), record.value(clash.field)
     now = None if value == clash.theirs.value else Wanted(value, stamp.actor, stamp.device, stamp.at)
-    return ClashRow(number, clash, mine, theirs, record.version, stamp.version, now, _based(clash, entry), pick)
+    untouched = now is None and (stamp.actor, stamp.at) == (clash.theirs.actor, clash.theirs.at)
+    stood = stamp.version if untouched else clash.version
+    versions = (record.version, stamp.version, stood)
+    return ClashRow(number, clash, mine, theirs, *versions, now, _based(clash, entry), pick)
 
 
 def _based(clash: Clash, entry: Entry | None) -> int | None:

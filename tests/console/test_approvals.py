@@ -58,6 +58,11 @@ async def test_the_page_is_bound_to_the_commands_hash(browser: Browser, asked: E
     assert "work_order/WO-1: " in page.text
 
 
+async def test_what_is_asked_is_not_held_by_itself(browser: Browser, asked: Envelope) -> None:
+    page = await browser.get(path(asked))
+    assert "No other command waits for this decision." in page.text
+
+
 async def test_what_its_author_took_back_meanwhile_is_not_approved(
     browser: Browser, server: Server, laptop: Laptop, asked: Envelope
 ) -> None:

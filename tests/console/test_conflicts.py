@@ -161,6 +161,30 @@ async def token(browser: Browser, path: str) -> str:
     return page.text.partition('name="form_token" value="')[2].partition('"')[0]
 
 
+async def test_values_are_said_as_people_write_them(browser: Browser, server: Server, conflict: str) -> None:
+    """A status stood there with an underscore, an asset with its kind before it."""
+    server.office.set_field(TENANT, PERSON, "work_order/WO-2", "status", "in_progress")
+    for path in (conflict, "/console/orders/WO-1", "/console/orders/WO-2"):
+        page = (await browser.get(path)).text
+        assert ">asset/" not in page, path
+        assert ">in_progress<" not in page, path
+    assert ">in progress<" in (await browser.get("/console/orders/WO-2")).text
+
+
+async def test_the_offices_value_has_one_version_on_every_page(
+    browser: Browser, server: Server, laptop: Laptop, conflict: str
+) -> None:
+    """Something else of the job changed in between: the conflict's page gave the value that later version."""
+    other = "work_order/WO-2"
+    server.office.set_field(TENANT, PERSON, other, "priority", "low")
+    server.office.set_field(TENANT, PERSON, other, "title", "Another title")
+    await laptop.round(laptop.say("field.updated", other, field="priority", value="urgent"))
+    stamped = server.office.record(TENANT, other).stamp("priority").version
+    (found,) = [each for each in server.office.conflicts(TENANT) if each.fields["record"] == other]
+    page = (await browser.get(f"/console/conflicts/{found.ref.partition('/')[2]}")).text
+    assert f"<strong>low</strong><br>\n<small>version {stamped}, " in page
+
+
 async def test_values_stand_beside_their_versions_and_the_page_says_which_of_how_many(
     browser: Browser, server: Server, laptop: Laptop, conflict: str
 ) -> None:

@@ -38,7 +38,7 @@ def test_a_scheme_changes_colours_and_nothing_else() -> None:
 
 def test_every_route_of_the_console_is_walked_through(console: Console) -> None:
     """A page that is added and not looked at fails here; what is no page is named."""
-    no_pages = {"/console/events", "/console/static/console.css", "/console/static/console.js"}
+    no_pages = {"/console/events", *(f"/console/static/{each}" for each in ("console.css", "console.js", "sign.svg"))}
     routes = [each for each in build_console(console.office, in_place).routes if isinstance(each, APIRoute)]
     pages = {each.path for each in routes if "GET" in (each.methods or ())} - no_pages
     walked = {sheet.path for sheet in sheets()} | {"/console/sign-in", ELSEWHERE}

@@ -130,3 +130,14 @@ async def test_a_page_runs_our_files_only_and_is_kept_by_no_cache(browser: Brows
     assert page.headers["cache-control"] == "no-store"
     assert page.text.count("<script") == 1, "ours, from our own file"
     assert " style=" not in page.text
+
+
+async def test_a_page_names_its_sign_among_our_own_files(browser: Browser) -> None:
+    """Browsers asked for /favicon.ico, which is not there."""
+    page = await browser.get("/console/sign-in")
+    (named,) = re.findall(r'<link rel="icon" href="(/console/static/[^"]+)"', page.text)
+    sign = await browser.get(named)
+    assert (sign.status_code, sign.headers["content-type"]) == (200, "image/svg+xml")
+    assert sign.text.startswith("<svg ")
+    assert "style=" not in sign.text
+    assert "script" not in sign.text

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.commands.base import Role
 from simulators import processes
 
 GOOD = "id,name,part_no,on_hand\nSEAL-1,Seal,S-1,5\nSEAL-2,Big seal,S-2,\n"
@@ -66,6 +67,12 @@ def test_a_second_sample_load_changes_nothing(home: Path) -> None:
         "stock_item": (0, 0),
         "work_order": (0, 0),
     }
+
+
+def test_the_sample_has_somebody_for_every_role(home: Path) -> None:
+    """Without an approver, closing safety-critical work waited for a person who was not there."""
+    people = processes.administer(home, "person", "list")["people"]
+    assert {role for person in people for role in person["roles"]} == {each.value for each in Role} - {Role.SERVICE}
 
 
 def test_a_sample_load_keeps_what_people_did(home: Path) -> None:

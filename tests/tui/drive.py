@@ -109,6 +109,15 @@ class Person:
         await self.until(lambda: page.can_be_confirmed, "rows shown")
         return page
 
+    async def confirms(self) -> OrderPage:
+        """`y` until all of it was on the screen, and once more."""
+        page = await self.can_confirm()
+        while page.never_shown:
+            await self.press("y")
+            await self.can_confirm()
+        await self.press("y")
+        return await self.arrives(OrderPage)
+
     async def opens_outbox(self) -> OutboxPage:
         await self.press("5")
         return await self.arrives(OutboxPage)

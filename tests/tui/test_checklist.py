@@ -70,7 +70,9 @@ async def test_unavailable_says_why(make_world: MakeWorld) -> None:
         await person.arrives(OrderPage)
         await person.press("f")
         table = await person.can_confirm()
-        await person.press("space", "y")
+        await person.press("space")
+        await person.sees("Confirm 0")
+        await person.press("y")
         await person.until(lambda: any("Nothing is ticked" in each for each in person.notices))
         assert "y -Confirm 0" in person.text
         assert person.app.screen is table

@@ -81,8 +81,7 @@ async def test_draft_survives_a_kill_with_proposals_on_the_table(tmp_path: Path)
             assert page.sentence == SENTENCE
             assert world.model is not None
             assert world.model.asked == 0
-            await person.press("y")
-            await person.arrives(OrderPage)
+            await person.confirms()
             assert len(person.outbox()) == 4
             assert person.app.notebook.unsaved == {}
 
@@ -93,8 +92,7 @@ async def test_what_is_confirmed_is_no_draft_any_more(make_world: MakeWorld) -> 
         await person.says()
         await person.can_confirm()
         assert Drafts(world.device.store).all() != {}
-        await person.press("y")
-        await person.arrives(OrderPage)
+        await person.confirms()
         await person.until(lambda: person.app.notebook.settled)
         assert Drafts(world.device.store).all() == {}
 

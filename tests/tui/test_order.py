@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from device.tui.screens.dialogs import Ask, Keep, Pick, YesNo
+from device.core.interpret import Proposal
+from device.tui.screens.dialogs import Ask, Keep, Pick, Read, YesNo
 from device.tui.screens.jobs import JobsPage
 from device.tui.screens.order import OrderPage
 from device.tui.screens.outbox import OutboxPage
@@ -53,6 +54,24 @@ async def test_space_marks_enter_shows_y_saves(routine_world: World) -> None:
         assert "o Saved" in person.text
         assert page.unsaved.marks == ()
         assert "1 left before Finish: Seal leak looked for" in person.text
+
+
+async def test_what_the_facts_cut_is_read_in_full_by_one_key(make_world: MakeWorld) -> None:
+    """A gate code at the end of a long sentence was to be had by editing alone."""
+    access = "Ask at the gatehouse on the north road, then follow the yellow line past hall A; gate code 4471#"
+    world = make_world(records=routine(access=access, description="Measure during a backwash. " * 120 + "Last word."))
+    async with sitting_at(world) as person:
+        page = await person.opens_job()
+        assert "4471#" not in person.text
+        assert person.text.count(" … v: all of it") == 2
+        await person.press("v")
+        box = await person.arrives(Read)
+        assert "gate code 4471#" in " ".join(person.text.replace("┃", " ").split())
+        await person.press("end")
+        await person.sees("Last word.")
+        await person.press("escape")
+        assert await person.arrives(OrderPage) is page
+        assert box not in person.app.screen_stack
 
 
 async def test_a_mark_is_taken_off_by_the_same_key(routine_world: World) -> None:
@@ -258,6 +277,22 @@ async def test_news_is_said_until_the_page_is_left(routine_world: World) -> None
         await person.arrives(JobsPage)
         await person.opens_job()
         assert "Changed by others" not in person.text
+
+
+async def test_history_lists_what_fields_hold_and_who_set_them(routine_world: World) -> None:
+    """It said "Nothing yet" after a status was changed, here and at the office."""
+    changed_by_the_office(routine_world, access="Ring twice")
+    started = Proposal("status.changed", JOB, {"to": "on_hold", "reason": "no spare"}, {})
+    routine_world.device.workbench.confirm([started], sentence="as entered", source="form")
+    field = Proposal("field.updated", JOB, {"field": "priority", "value": "high"}, {})
+    routine_world.device.workbench.confirm([field], sentence="as entered", source="form")
+    async with sitting_at(routine_world, size=(120, 40)) as person:
+        await person.opens_job()
+        await person.press("right")
+        assert "m.reyes: access: Ring twice" in person.text
+        assert "o Saved  08:14         a.okafor: priority: high" in person.text
+        assert "a.okafor: on hold: “no spare”" in person.text
+        assert person.text.count("a.okafor: on hold") == 1, "once, with its reason"
 
 
 async def test_ones_own_changes_are_no_news(routine_world: World) -> None:

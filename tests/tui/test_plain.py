@@ -20,6 +20,7 @@ from tests.laptops import Writes
 from tests.tui.asking import NX, PERSONAL, TORQUE, asking
 from tests.tui.conftest import MakeWorld
 from tests.tui.drive import JOB
+from tests.tui.routine import routine
 from tests.tui.test_outbox import all_five
 from tests.tui.world import World, record
 
@@ -92,6 +93,29 @@ def test_linear_mode_says_every_page_in_plain_ascii_lines(say: Say) -> None:
     assert said.isascii()
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", said), "no escape, no carriage return, no tab"
     assert said == GOLDEN.read_text(encoding="ascii")
+
+
+def test_linear_mode_marks_what_was_guessed_and_what_is_odd(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The screen marked both, and whoever hears it read saw neither."""
+    world = make_world(records=routine())
+
+    async def stays_open() -> None:
+        """The world closes it."""
+
+    monkeypatch.setattr(world.device, "close", stays_open)
+    monkeypatch.setattr(commands, "_open", lambda _: world.device)
+    words = ("propose", "WO-1042", "replaced inlet filter, pressure 190 bar now, done")
+    assert main([*words, "--plain"]) == 0
+    said = capsys.readouterr().out
+    assert "    ? guessed, not in your words: quantity 1\n" in said
+    assert "    ? Jump of 186.9 since " in said
+    assert said.count("? ") == 2
+    assert main([*words, "--json"]) == 0
+    told = {each["kind"]: each for each in json.loads(capsys.readouterr().out)["proposals"]}
+    assert told["part.consumed"]["guesses"] == ["quantity 1"]
+    assert told["reading.recorded"]["odd"].startswith("Jump of 186.9")
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(verb[:2])[:20])

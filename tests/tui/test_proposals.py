@@ -7,7 +7,8 @@ from textual.widgets import Input
 
 from device.core.interpret import Proposal
 from device.errors import StoreError
-from device.tui.draft import Draft, Row, guesses
+from device.guessed import guesses
+from device.tui.draft import Draft, Row, note
 from device.tui.screens import proposals
 from device.tui.screens.dialogs import Ask, Pick
 from device.tui.screens.order import OrderPage
@@ -76,6 +77,57 @@ async def test_a_y_typed_ahead_confirms_nothing(world: World, monkeypatch: pytes
         await person.press("y")
         await person.arrives(OrderPage)
         assert len(person.outbox()) == 1
+
+
+async def test_y_confirms_nothing_that_was_not_on_the_screen(world: World) -> None:
+    """Twenty rows on 24 lines: y reads on, row by row, and only then confirms."""
+    many = tuple(Row(note(JOB, f"remark {number:02}"), "you") for number in range(1, 21))
+    shown: set[str] = set()
+    presses = 0
+    async with sitting_at(world) as person:
+        await person.opens_job()
+        person.app.push_screen(ProposalsPage(JOB, Draft(many)))
+        await person.can_confirm()
+        assert "remark 20" not in person.text
+        assert "y  Read on: " in person.text
+        while not person.outbox():
+            await person.can_confirm()
+            shown |= {f"{number:02}" for number in range(1, 21) if f"remark {number:02}" in person.text}
+            presses += 1
+            await person.press("y")
+            if isinstance(person.app.screen, OrderPage):
+                break
+            assert f"{20 - len(shown)} of 20 were not on the screen yet" in person.notices[-1]
+        await person.arrives(OrderPage)
+        assert (len(shown), len(person.outbox())) == (20, 20)
+        assert presses > 2
+
+
+async def test_rows_that_are_not_ticked_need_not_be_read(world: World) -> None:
+    rows = tuple(Row(note(JOB, f"remark {number:02}"), "you", number == 1) for number in range(1, 21))
+    async with sitting_at(world) as person:
+        await person.opens_job()
+        person.app.push_screen(ProposalsPage(JOB, Draft(rows)))
+        await person.can_confirm()
+        assert "y  Confirm 1" in person.text
+        await person.press("y")
+        await person.arrives(OrderPage)
+        assert len(person.outbox()) == 1
+
+
+async def test_the_end_alone_is_not_all_of_it(world: World) -> None:
+    """End jumps over the middle; y goes back to it."""
+    many = tuple(Row(note(JOB, f"remark {number:02}"), "you") for number in range(1, 31))
+    async with sitting_at(world) as person:
+        await person.opens_job()
+        person.app.push_screen(ProposalsPage(JOB, Draft(many)))
+        await person.can_confirm()
+        await person.press("end")
+        await person.sees("remark 30")
+        assert "remark 12" not in person.text
+        await person.press("y")
+        await person.until(lambda: "remark 12" in person.text)
+        assert person.outbox() == []
 
 
 async def test_unticked_and_dropped_rows_are_left_out(world: World) -> None:

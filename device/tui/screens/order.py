@@ -26,6 +26,7 @@ from device.looked import Look, keep_look, last_look, news
 from device.place import LeftPage
 from device.tui import forms, order_acts
 from device.tui.draft import Draft, Row, note
+from device.tui.screens.dialogs import Read
 from device.tui.screens.order_seen import OrderSeen, facts, left, left_words, manuals, missing_below
 from device.tui.screens.page import Page
 from device.tui.screens.proposals import ProposalsPage
@@ -80,6 +81,7 @@ class OrderPage(Page[OrderSeen]):
         Binding("g", "attach", "Attach a file", show=False),
         Binding("u", "enter_form('work_order.created')", "Follow-up job", show=False),
         Binding("o", "answer", "Answer the office", show=False),
+        Binding("v", "view", "All that is written about the job", show=False),
         Binding("c", "copy", "Copy the job's number", show=False),
     ]
 
@@ -174,7 +176,7 @@ class OrderPage(Page[OrderSeen]):
         """Facts above, the tabs below."""
         now, first = self.tailboard.now(), not self.query_one("#facts", Static).has_class("-painted")
         tall = self.size.height >= 30
-        said = facts(seen, now, self.tailboard.loud, description_lines=4 if tall else 1)
+        said = facts(seen, now, self.tailboard.loud, lines_each=4 if tall else 1)
         self.query_one("#facts", Static).update(said)
         self.query_one("#facts", Static).add_class("-painted")
         self._paint_lists(seen)
@@ -410,6 +412,12 @@ class OrderPage(Page[OrderSeen]):
             await order_acts.open_manual(self.tailboard, id_of(documents[event.option_index].ref))
 
     # -- moving
+
+    def action_view(self) -> None:
+        """The facts to the last word; above the tabs there is not room for all."""
+        if self.seen is not None:
+            said = facts(self.seen, self.tailboard.now(), self.tailboard.loud, lines_each=None)
+            self.app.push_screen(Read(self.crumb, said))
 
     def action_copy(self) -> None:
         """The job's number to the clipboard."""

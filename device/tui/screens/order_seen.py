@@ -21,6 +21,8 @@ from shared.records import ChecklistItem, DocumentStatus, Record
 
 #: So many changes of others are named; the history has them all.
 NEWS_SHOWN = 2
+#: The end of what is cut, with the key that shows all of it.
+_CUT = " … v: all of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,11 @@ def left(seen: OrderSeen) -> list[ChecklistItem]:
     return [item for item in seen.items if not item.ticks]
 
 
-def facts(seen: OrderSeen, now: datetime, loud: Style, *, description_lines: int) -> Text:
-    """Who, what, where, until when; what needs the person; what others changed."""
+def facts(seen: OrderSeen, now: datetime, loud: Style, *, lines_each: int | None) -> Text:
+    """Who, what, where, until when; what needs the person; what others changed.
+
+    What was written at length has `lines_each`; None is all of it.
+    """
     job = seen.job.fields
     text = Text(overflow="ellipsis")
     text.append(plain(str(job["title"])), "bold")
@@ -73,7 +78,7 @@ def facts(seen: OrderSeen, now: datetime, loud: Style, *, description_lines: int
     text.append(f"   as of {moment(seen.as_of, now)}\n" if seen.as_of else "\n")
     if job["assignee"] not in {None, seen.me}:
         text.append(f"{planned_for(job['assignee'], seen.me).capitalize()}\n", "bold")
-    for line in (_asset_line(seen), _state_line(seen, now), *_written(seen, description_lines)):
+    for line in (_asset_line(seen), _state_line(seen, now), *_written(seen, lines_each)):
         text.append(f"{line}\n")
     for item in seen.needs_you:
         said = f"{standing(item.standing)}: {plain(item.summary)} ({number(item)}; 5 says why)"
@@ -102,9 +107,10 @@ def _state_line(seen: OrderSeen, now: datetime) -> str:
     return "   ".join([*(_pair(seen, name) for name in ("status", "priority", "activity")), until])
 
 
-def _written(seen: OrderSeen, lines: int) -> list[str]:
+def _written(seen: OrderSeen, lines: int | None) -> list[str]:
     said = [_pair(seen, name) for name in ("access", "description") if seen.job.fields[name]]
-    return [each if len(each) <= 78 * lines else f"{each[: 78 * lines - 2]} …" for each in said]
+    room = None if lines is None else 78 * lines
+    return [each if room is None or len(each) <= room else f"{each[: room - len(_CUT)]}{_CUT}" for each in said]
 
 
 def _pair(seen: OrderSeen, name: str) -> str:

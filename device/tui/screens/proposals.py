@@ -3,8 +3,8 @@
 Rules
 1. The person's words come first and need no model. Esc stops waiting for the assistant; the words stay.
 2. `y` confirms what is ticked, as it is shown; Enter never does. It takes effect only on what has been on the screen
-   for a moment, so that a key typed ahead confirms nothing; and if what is shown is no longer what would happen, it
-   is shown again instead.
+   for a moment, so that a key typed ahead confirms nothing; while something ticked never was, `y` reads on there; and
+   if what is shown is no longer what would happen, it is shown again instead.
 3. The page leaves only after the device has saved. If it cannot, it says so and everything stays on the page.
 """
 
@@ -79,6 +79,7 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
         self._saving = False
         self._filling = False
         self._unread: Timer | None = None
+        self._below = 0
 
     @property
     def crumb(self) -> str:
@@ -164,9 +165,24 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
         """The rows, and how many `y` would confirm."""
         self.query_one(Ticks).fill(seen)
         self._write_down(tuple(_kept(row.row) for row in seen))
+        self._read_first()
+
+    def _read_first(self) -> None:
         if self._unread is not None:
             self._unread.stop()
         self._unread = self.set_timer(READ_FIRST_S, self._has_been_shown)
+
+    @property
+    def never_shown(self) -> list[int]:
+        """What `y` would confirm without its having been on the screen, by its place."""
+        rows = self.seen or ()
+        unseen = (each for ticks in self.query(Ticks) for each in ticks.unseen())  # none while it is taken apart
+        return [each for each in unseen if each < len(rows) and rows[each].chosen]
+
+    @on(Ticks.Drawn)
+    def _count_below(self) -> None:
+        self._below = len(self.never_shown)
+        self.show_what_cannot()
 
     def _write_down(self, rows: tuple[DraftRow, ...]) -> None:
         """What stands on the table outlasts a crash."""
@@ -264,16 +280,22 @@ class ProposalsPage(Page[tuple[SeenRow, ...]]):
         for button in self.query("#confirm").results(KeyButton):
             off = "confirm" in self.cannot()
             button.set_class(off, "-cannot")
-            button.label = Text(f"y {SIGN if off else ' '}Confirm {len(chosen(self.seen or ()))}")
+            does = f"Read on: {self._below} more" if self._below else f"Confirm {len(chosen(self.seen or ()))}"
+            button.label = Text(f"y {SIGN if off else ' '}{does}")
 
     @on(Button.Pressed, "#confirm")
     def action_confirm(self) -> None:
-        """Save what is ticked."""
-        if self.says_why_not("confirm") or self.seen is None:
+        """Save what is ticked; what of it was not on the screen yet is shown first."""
+        if self.says_why_not("confirm") or self.seen is None or not self.can_be_confirmed or self._saving:
             return
-        if self.can_be_confirmed and not self._saving:
-            self._saving = True
-            self._confirm(self.seen)
+        if never_shown := self.never_shown:
+            self.query_one(Ticks).read_on(never_shown[0])
+            self._read_first()
+            of = len(chosen(self.seen))
+            self.tailboard.say(f"{len(never_shown)} of {of} were not on the screen yet. Read them, then press y.")
+            return
+        self._saving = True
+        self._confirm(self.seen)
 
     def action_keep_note(self) -> None:
         """Save just your words, as a note."""
