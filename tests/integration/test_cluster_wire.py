@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from typing import Any
 
 import pytest
@@ -155,17 +155,17 @@ async def speaking(*answers: bytes | None) -> AsyncIterator[tuple[Way, Connectio
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = len(set(met))
-        while left:
-            await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(len(BODY))
-            met.append(number)
-            answer = left.pop(0)
-            if answer is None:
-                break
-            writer.write(answer)
-            if b"content-length" not in answer and b"chunked" not in answer:
-                break
-        writer.close()
+        with closing(writer), suppress(asyncio.IncompleteReadError):  # whoever asked may have gone
+            while left:
+                await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(len(BODY))
+                met.append(number)
+                answer = left.pop(0)
+                if answer is None:
+                    break
+                writer.write(answer)
+                if b"content-length" not in answer and b"chunked" not in answer:
+                    break
 
     server, transport = await asyncio.start_server(speak, "127.0.0.1", 0), Connections()
     yield way_to(server.sockets[0].getsockname()[1], transport), transport, met
